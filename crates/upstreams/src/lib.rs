@@ -1,0 +1,1 @@
+//! Connectors to what stands behind the gateway.
