@@ -1,0 +1,181 @@
+//! A request on its way in, and the reply on its way out.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::oneshot;
+use toolgate_protocol::client::Client;
+use toolgate_protocol::jsonrpc::Message;
+use toolgate_protocol::method::Method;
+use toolgate_protocol::splice::Edits;
+use toolgate_protocol::version::Era;
+
+/// A future that can cross threads.
+pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// On whose behalf something happens. Sessions, tokens and upstream sessions are bound to it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Caller {
+    /// The name under which everything of this caller is kept apart from others.
+    pub principal: Arc<str>,
+}
+
+impl Caller {
+    /// The caller on a listener without authentication.
+    pub fn anonymous() -> Caller {
+        Caller { principal: "anonymous".into() }
+    }
+}
+
+/// W3C trace context, as it came in or as we began it.
+#[derive(Clone, Debug, Default)]
+pub struct Trace {
+    /// `traceparent`, in its wire form.
+    pub parent: Option<Arc<str>>,
+    /// `tracestate`, untouched.
+    pub state: Option<Arc<str>>,
+}
+
+impl Trace {
+    /// The trace id inside `traceparent`, or nothing.
+    pub fn id(&self) -> &str {
+        self.parent.as_deref().and_then(|parent| parent.get(3..35)).unwrap_or("")
+    }
+}
+
+/// Which upstream session a request belongs to: the input to the isolation mode of the server.
+#[derive(Clone, Debug)]
+pub struct Who {
+    /// The caller.
+    pub caller: Caller,
+    /// The client's session with the gateway; modern clients have none.
+    pub session: Option<Arc<str>>,
+}
+
+/// One request, in the internal dialect: the client's own bytes, what they mean, and the
+/// edits to be made before they leave.
+#[derive(Debug)]
+pub struct Request {
+    /// The message as the client sent it.
+    pub message: Message,
+    /// What it asks for.
+    pub method: Method,
+    /// What the client declared of itself. `client.era()` also tells the framing of `message`.
+    pub client: Client,
+    /// On whose behalf.
+    pub who: Who,
+    /// Changes to `message` decided so far; spans refer to the original bytes.
+    pub edits: Edits,
+    /// `Mcp-Param-*` headers as received, to be passed on to a modern HTTP upstream.
+    pub params_headers: Vec<(String, Bytes)>,
+    /// Trace context, to be continued.
+    pub trace: Trace,
+    /// The name or URI as the upstream knows it, where the gateway renamed it.
+    pub target: Option<Arc<str>>,
+}
+
+impl Request {
+    /// What the request names: the renamed target, or what the message says.
+    pub fn named(&self) -> Option<std::borrow::Cow<'_, str>> {
+        if let Some(target) = &self.target {
+            return Some(std::borrow::Cow::Borrowed(target));
+        }
+        self.message.params()?.get(self.method.named_by()?)?.string()
+    }
+}
+
+/// What comes back for one request: any number of frames, then one end.
+///
+/// Dropping a reply before its end cancels the call upstream.
+pub enum Reply {
+    /// The answer came at once.
+    Whole(End),
+    /// The answer comes in frames.
+    Stream(Box<dyn Frames>),
+}
+
+/// A stream of frames that ends with [`Frame::End`].
+pub trait Frames: Send {
+    /// The next frame; `None` only after the end.
+    fn next(&mut self) -> Boxed<'_, Option<Frame>>;
+}
+
+/// One thing that happens while a call runs.
+pub enum Frame {
+    /// `notifications/progress`, `notifications/message` or another, as the upstream wrote it.
+    Notification(Message),
+    /// A legacy upstream asks the client for something and waits.
+    Ask(Ask),
+    /// A legacy upstream closed the stream and goes on working; the client may do the same
+    /// (2025-11-25, transports: polling).
+    Pause(Option<Duration>),
+    /// The end.
+    End(End),
+}
+
+/// A request from a legacy upstream to the client, in the middle of a call.
+pub struct Ask {
+    /// `elicitation/create`, `sampling/createMessage`, `roots/list`.
+    pub method: Box<str>,
+    /// Its `params`, as the upstream wrote them.
+    pub params: Option<Bytes>,
+    /// Where the answer goes. Dropped without an answer, the upstream is told of an error.
+    pub answer: oneshot::Sender<Answer>,
+}
+
+/// What the client answered.
+#[derive(Debug)]
+pub enum Answer {
+    /// The `result`, as the client wrote it.
+    Result(Bytes),
+    /// A JSON-RPC error object, as the client wrote it.
+    Error(Bytes),
+}
+
+/// How a call ended.
+#[derive(Debug)]
+pub struct End {
+    /// A result or an error response, with the id used towards the upstream.
+    pub message: Message,
+    /// In which era's shape it is.
+    pub era: Era,
+    /// The HTTP status it came with, where that carries meaning (2026-07-28, transports).
+    pub status: Option<u16>,
+}
+
+impl Reply {
+    /// The next frame; `None` after the end.
+    pub async fn next(&mut self) -> Option<Frame> {
+        match self {
+            Reply::Stream(frames) => frames.next().await,
+            Reply::Whole(_) => {
+                let ended = Reply::Stream(Box::new(Ended));
+                match std::mem::replace(self, ended) {
+                    Reply::Whole(end) => Some(Frame::End(end)),
+                    Reply::Stream(_) => None,
+                }
+            }
+        }
+    }
+
+    /// Reads to the end; notifications are dropped and questions answered with a refusal.
+    pub async fn end(mut self) -> Option<End> {
+        while let Some(frame) = self.next().await {
+            if let Frame::End(end) = frame {
+                return Some(end);
+            }
+        }
+        None
+    }
+}
+
+struct Ended;
+
+impl Frames for Ended {
+    fn next(&mut self) -> Boxed<'_, Option<Frame>> {
+        Box::pin(std::future::ready(None))
+    }
+}

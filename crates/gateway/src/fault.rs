@@ -1,0 +1,299 @@
+//! Why did a call fail, what may the client know of it, and what should it do next?
+
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
+
+use toolgate_protocol::jsonrpc::{codes, quote};
+
+/// The categories of failure. Codes, labels and advice come from this one table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// The request is not what the method takes.
+    Invalid,
+    /// No such tool, prompt or task, or none that this caller may know of.
+    Unknown,
+    /// No such resource.
+    NoResource,
+    /// No such method here.
+    NoMethod,
+    /// The client lacks a capability that the call needs.
+    MissingCapability,
+    /// The upstream did not answer in time.
+    Timeout,
+    /// The upstream could not be reached or started.
+    Unreachable,
+    /// The connection or process ended while the call was running.
+    Broken,
+    /// The upstream answered what is not MCP.
+    Garbage,
+    /// The upstream refused our credentials.
+    Refused,
+    /// The reply is larger than the limit.
+    TooLarge,
+    /// Too much is in flight.
+    Overloaded,
+    /// The gateway is shutting down.
+    Draining,
+    /// The client's answer came after the parked call was gone.
+    Expired,
+    /// A token or cursor that we did not seal for this caller and request.
+    Forged,
+    /// The call was cancelled.
+    Cancelled,
+    /// Our own mistake.
+    Internal,
+}
+
+/// Whether the world may have changed though the call failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SideEffect {
+    /// Nothing reached the upstream.
+    None,
+    /// The call was sent; what it did is not known.
+    Unknown,
+}
+
+impl Reason {
+    /// The label in metrics, logs and error data.
+    pub fn label(self) -> &'static str {
+        match self {
+            Reason::Invalid => "invalid",
+            Reason::Unknown => "unknown",
+            Reason::NoResource => "no_resource",
+            Reason::NoMethod => "no_method",
+            Reason::MissingCapability => "missing_capability",
+            Reason::Timeout => "timeout",
+            Reason::Unreachable => "unreachable",
+            Reason::Broken => "broken",
+            Reason::Garbage => "garbage",
+            Reason::Refused => "refused",
+            Reason::TooLarge => "too_large",
+            Reason::Overloaded => "overloaded",
+            Reason::Draining => "draining",
+            Reason::Expired => "expired",
+            Reason::Forged => "forged",
+            Reason::Cancelled => "cancelled",
+            Reason::Internal => "internal",
+        }
+    }
+
+    /// The JSON-RPC code for a modern client (protocol 2026-07-28, errors).
+    pub fn code(self) -> i64 {
+        match self {
+            Reason::Invalid | Reason::Unknown | Reason::NoResource | Reason::Forged => {
+                codes::INVALID_PARAMS
+            }
+            Reason::NoMethod => codes::METHOD_NOT_FOUND,
+            Reason::MissingCapability => codes::MISSING_CAPABILITY,
+            _ => codes::INTERNAL_ERROR,
+        }
+    }
+
+    /// Whether the same call may succeed later without being changed.
+    pub fn retryable(self) -> bool {
+        matches!(
+            self,
+            Reason::Timeout
+                | Reason::Unreachable
+                | Reason::Broken
+                | Reason::Overloaded
+                | Reason::Draining
+        )
+    }
+
+    /// Whether the upstream may have acted before the failure.
+    pub fn side_effect(self) -> SideEffect {
+        match self {
+            Reason::Timeout
+            | Reason::Broken
+            | Reason::Garbage
+            | Reason::TooLarge
+            | Reason::Expired
+            | Reason::Cancelled => SideEffect::Unknown,
+            _ => SideEffect::None,
+        }
+    }
+
+    /// What the agent should do.
+    pub fn advice(self) -> &'static str {
+        match self {
+            Reason::Invalid => "correct the arguments and call again",
+            Reason::Unknown => "list again and choose a name from the list",
+            Reason::NoResource => "list the resources and choose a URI from the list",
+            Reason::NoMethod => "use only what the server's capabilities name",
+            Reason::MissingCapability => "call from a client that declares the capability",
+            Reason::Timeout => "check whether the call took effect before you repeat it",
+            Reason::Unreachable => "wait, then call again; other tools keep working",
+            Reason::Broken => "check whether the call took effect before you repeat it",
+            Reason::Garbage => "tell the operator that this server answers what is not MCP",
+            Reason::Refused => "tell the operator that this server refuses the gateway",
+            Reason::TooLarge => "ask for less: a page, a range or fewer fields",
+            Reason::Overloaded => "wait, then call again",
+            Reason::Draining => "call again: another replica will answer",
+            Reason::Expired => "check whether the call took effect, then start it afresh",
+            Reason::Forged => "start afresh, without the token",
+            Reason::Cancelled => "call again if the result is still wanted",
+            Reason::Internal => "tell the operator, with the trace id",
+        }
+    }
+
+    /// Whether a failed `tools/call` tells the model (a result with `isError`) or the
+    /// client (a JSON-RPC error). Only what the model can act on reaches the model.
+    pub fn speaks_to_model(self) -> bool {
+        !matches!(
+            self,
+            Reason::Invalid
+                | Reason::Unknown
+                | Reason::NoResource
+                | Reason::NoMethod
+                | Reason::MissingCapability
+                | Reason::Forged
+        )
+    }
+}
+
+/// A failed call: what the client may know, what the log must know, whether to try again.
+#[derive(Clone, Debug)]
+pub struct Fault {
+    /// The category.
+    pub reason: Reason,
+    /// One sentence for the client; no internals.
+    pub message: String,
+    /// Raw JSON for `error.data`, where a rule prescribes it.
+    pub data: Option<String>,
+    /// When to try again.
+    pub retry_after: Option<Duration>,
+    /// The upstream concerned.
+    pub upstream: Option<Arc<str>>,
+    /// Overrides what the reason says of side effects.
+    pub side_effect: SideEffect,
+    cause: Option<Arc<dyn Error + Send + Sync>>,
+}
+
+impl Fault {
+    /// A failure of this category with a sentence for the client.
+    pub fn new(reason: Reason, message: impl Into<String>) -> Fault {
+        Fault {
+            reason,
+            message: message.into(),
+            data: None,
+            retry_after: None,
+            upstream: None,
+            side_effect: reason.side_effect(),
+            cause: None,
+        }
+    }
+
+    /// Adds what only the log may know.
+    #[must_use]
+    pub fn because(mut self, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Fault {
+        self.cause = Some(cause.into().into());
+        self
+    }
+
+    /// Adds `error.data`, as raw JSON.
+    #[must_use]
+    pub fn with_data(mut self, data: String) -> Fault {
+        self.data = Some(data);
+        self
+    }
+
+    /// Names the upstream.
+    #[must_use]
+    pub fn at(mut self, upstream: &Arc<str>) -> Fault {
+        self.upstream = Some(upstream.clone());
+        self
+    }
+
+    /// Says when to try again.
+    #[must_use]
+    pub fn retry_after(mut self, wait: Duration) -> Fault {
+        self.retry_after = Some(wait);
+        self
+    }
+
+    /// Nothing reached the upstream, whatever the category usually means.
+    #[must_use]
+    pub fn unsent(mut self) -> Fault {
+        self.side_effect = SideEffect::None;
+        self
+    }
+
+    /// The cause, for the log.
+    pub fn cause(&self) -> Option<&(dyn Error + Send + Sync)> {
+        self.cause.as_deref()
+    }
+
+    /// The structured form, for `_meta["dev.toolgate/error"]` and `error.data`.
+    pub fn structured(&self, trace: &str) -> String {
+        let mut out = format!(
+            r#"{{"category":"{}","code":{},"retryable":{},"sideEffect":"{}","suggestedAction":{}"#,
+            self.reason.label(),
+            self.reason.code(),
+            self.reason.retryable(),
+            match self.side_effect {
+                SideEffect::None => "none",
+                SideEffect::Unknown => "unknown",
+            },
+            quote(self.reason.advice()),
+        );
+        if let Some(wait) = self.retry_after {
+            out.push_str(&format!(r#","retryAfterMs":{}"#, wait.as_millis()));
+        }
+        if let Some(upstream) = &self.upstream {
+            out.push_str(&format!(r#","server":{}"#, quote(upstream)));
+        }
+        if !trace.is_empty() {
+            out.push_str(&format!(r#","traceId":{}"#, quote(trace)));
+        }
+        out.push('}');
+        out
+    }
+
+    /// The `result` object of a failed `tools/call`, without the fields of an era.
+    pub fn tool_result(&self, trace: &str) -> String {
+        let mut text = self.message.clone();
+        text.push_str("; ");
+        text.push_str(self.reason.advice());
+        format!(
+            r#"{{"content":[{{"type":"text","text":{}}}],"isError":true,"_meta":{{"dev.toolgate/error":{}}}}}"#,
+            quote(&text),
+            self.structured(trace),
+        )
+    }
+}
+
+impl std::fmt::Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.reason.label(), self.message)?;
+        if let Some(cause) = &self.cause {
+            write!(f, " ({cause})")?;
+        }
+        Ok(())
+    }
+}
+
+impl Error for Fault {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_log_knows_never_reaches_the_client() {
+        let fault = Fault::new(Reason::Unreachable, "cannot reach server \"crm\"")
+            .because("connect 10.0.0.7:443: refused");
+
+        assert!(!fault.tool_result("").contains("10.0.0.7"));
+        assert!(fault.to_string().contains("10.0.0.7"));
+    }
+
+    #[test]
+    fn a_timeout_says_that_the_write_may_have_happened() {
+        let fault = Fault::new(Reason::Timeout, "no answer within 10s");
+
+        assert!(fault.structured("abc").contains(r#""sideEffect":"unknown""#));
+        assert!(fault.unsent().structured("").contains(r#""sideEffect":"none""#));
+    }
+}

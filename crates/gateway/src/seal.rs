@@ -1,0 +1,169 @@
+//! Tokens that carry our own state through the client's hands: sealed, so that it can neither
+//! read nor change them, and opened by any replica that holds the same key.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chacha20poly1305::aead::{Aead, KeyInit, Payload};
+use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
+
+/// What a token is for. It is authenticated with the content, so that a token of one kind
+/// never opens as another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// `Mcp-Session-Id` of older revisions.
+    Session,
+    /// A position in a merged list.
+    Cursor,
+    /// `requestState` of a call that waits for input.
+    RequestState,
+    /// The id of a request that we send to a legacy client.
+    Question,
+    /// The id of an event on a resumable stream.
+    Event,
+    /// What one replica tells another with a forwarded request.
+    Forward,
+    /// A task of an upstream.
+    Task,
+}
+
+impl Purpose {
+    fn label(self) -> &'static [u8] {
+        match self {
+            Purpose::Session => b"toolgate session 1",
+            Purpose::Cursor => b"toolgate cursor 1",
+            Purpose::RequestState => b"toolgate request-state 1",
+            Purpose::Question => b"toolgate question 1",
+            Purpose::Event => b"toolgate event 1",
+            Purpose::Forward => b"toolgate forward 1",
+            Purpose::Task => b"toolgate task 1",
+        }
+    }
+}
+
+/// The longest token that is looked at, in bytes; a peer's longer one costs nothing.
+const LONGEST: usize = 32 * 1024;
+const NONCE: usize = 24;
+
+/// The sealing keys: the first seals, each opens.
+pub struct Keyring {
+    keys: Vec<(u8, XChaCha20Poly1305)>,
+}
+
+impl Keyring {
+    /// From secrets of any length, newest first. Without any, one random key is drawn, and
+    /// tokens die with the process.
+    ///
+    /// # Errors
+    /// When the system has no randomness to give.
+    pub fn new<'a>(
+        secrets: impl IntoIterator<Item = &'a [u8]>,
+    ) -> Result<Keyring, getrandom::Error> {
+        let mut keys: Vec<_> = secrets.into_iter().map(key_from).collect();
+        if keys.is_empty() {
+            let mut secret = [0; 32];
+            getrandom::fill(&mut secret)?;
+            keys.push(key_from(&secret));
+        }
+        Ok(Keyring { keys })
+    }
+
+    /// Seals a value for one purpose. URL-safe text, no padding.
+    pub fn seal<T: Serialize>(&self, purpose: Purpose, value: &T) -> String {
+        let plain = serde_json::to_vec(value).expect("our own token types always serialize");
+        let (id, key) = &self.keys[0];
+        let mut nonce = [0; NONCE];
+        // 192 random bits never repeat in practice, whatever the number of replicas.
+        getrandom::fill(&mut nonce).expect("the system gave randomness at start");
+        let sealed = key
+            .encrypt(&XNonce::from(nonce), Payload { msg: &plain, aad: purpose.label() })
+            .expect("a token is far below the cipher's limit");
+        let mut token = Vec::with_capacity(1 + NONCE + sealed.len());
+        token.push(*id);
+        token.extend_from_slice(&nonce);
+        token.extend_from_slice(&sealed);
+        URL_SAFE_NO_PAD.encode(token)
+    }
+
+    /// Opens a token of this purpose. `None` for anything that we did not seal: which of the
+    /// many ways it was wrong is nobody's business.
+    pub fn open<T: DeserializeOwned>(&self, purpose: Purpose, token: &str) -> Option<T> {
+        if token.len() > LONGEST {
+            return None;
+        }
+        let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
+        let (id, rest) = bytes.split_first()?;
+        let (nonce, sealed) = rest.split_at_checked(NONCE)?;
+        let nonce: [u8; NONCE] = nonce.try_into().ok()?;
+        let payload = || Payload { msg: sealed, aad: purpose.label() };
+        self.keys
+            .iter()
+            .filter(|(known, _)| known == id)
+            .find_map(|(_, key)| key.decrypt(&XNonce::from(nonce), payload()).ok())
+            .and_then(|plain| serde_json::from_slice(&plain).ok())
+    }
+}
+
+fn key_from(secret: &[u8]) -> (u8, XChaCha20Poly1305) {
+    // Configured secrets carry at least 32 bytes of text (checked with the configuration), so
+    // one hash with a label of our own is enough of a derivation.
+    let hash: [u8; 32] =
+        Sha256::new().chain_update(b"toolgate sealing key 1").chain_update(secret).finalize().into();
+    let id = Sha256::digest(hash)[0];
+    (id, XChaCha20Poly1305::new(&Key::from(hash)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ring(secrets: &[&[u8]]) -> Keyring {
+        Keyring::new(secrets.iter().copied()).unwrap()
+    }
+
+    #[test]
+    fn a_token_opens_on_every_replica_with_the_key_and_nowhere_else() {
+        let token = ring(&[b"one"]).seal(Purpose::Session, &"state");
+
+        assert_eq!(ring(&[b"one"]).open::<String>(Purpose::Session, &token).unwrap(), "state");
+        assert_eq!(ring(&[b"two"]).open::<String>(Purpose::Session, &token), None);
+    }
+
+    #[test]
+    fn after_a_rotation_old_tokens_still_open_and_new_ones_use_the_new_key() {
+        let old = ring(&[b"one"]).seal(Purpose::Session, &1);
+        let both = ring(&[b"two", b"one"]);
+
+        assert_eq!(both.open::<i32>(Purpose::Session, &old), Some(1));
+        let new = both.seal(Purpose::Session, &2);
+        assert_eq!(ring(&[b"two"]).open::<i32>(Purpose::Session, &new), Some(2));
+    }
+
+    #[test]
+    fn a_token_of_one_purpose_is_no_token_of_another() {
+        let ring = ring(&[b"one"]);
+        let token = ring.seal(Purpose::Cursor, &"x");
+
+        assert_eq!(ring.open::<String>(Purpose::Session, &token), None);
+    }
+
+    #[test]
+    fn every_flipped_bit_and_every_cut_is_refused() {
+        let ring = ring(&[b"one"]);
+        let token = ring.seal(Purpose::Cursor, &"position");
+        let bytes = URL_SAFE_NO_PAD.decode(&token).unwrap();
+
+        for at in 0..bytes.len() {
+            for bit in 0..8 {
+                let mut changed = bytes.clone();
+                changed[at] ^= 1 << bit;
+                let changed = URL_SAFE_NO_PAD.encode(changed);
+                assert_eq!(ring.open::<String>(Purpose::Cursor, &changed), None);
+            }
+            let cut = URL_SAFE_NO_PAD.encode(&bytes[..at]);
+            assert_eq!(ring.open::<String>(Purpose::Cursor, &cut), None);
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! The modern era, 2026-07-28 and later: everything a request needs travels with it.
+
+use std::borrow::Cow;
+
+use crate::client::{Client, Level, key};
+use crate::headers;
+use crate::json::Object;
+use crate::jsonrpc::{Message, codes, quote};
+use crate::method::Method;
+use crate::splice::Edits;
+use crate::version::{Era, Version, names_modern};
+
+/// The headers of a POST that repeat what the body says (2026-07-28, transports: standard
+/// request headers), as received.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Mirrored<'a> {
+    /// `MCP-Protocol-Version`.
+    pub version: Option<&'a str>,
+    /// `Mcp-Method`.
+    pub method: Option<&'a str>,
+    /// `Mcp-Name`.
+    pub name: Option<&'a str>,
+    /// Whether one of them stood there more than once.
+    pub repeated: bool,
+}
+
+/// A request refused before anything ran, with the HTTP status that belongs to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The HTTP status; other transports ignore it.
+    pub status: u16,
+    /// The JSON-RPC code.
+    pub code: i64,
+    /// One sentence.
+    pub message: Cow<'static, str>,
+    /// Raw JSON for `error.data`.
+    pub data: Option<String>,
+}
+
+impl Refusal {
+    fn new(status: u16, code: i64, message: impl Into<Cow<'static, str>>) -> Refusal {
+        Refusal { status, code, message: message.into(), data: None }
+    }
+
+    fn mismatch(message: impl Into<Cow<'static, str>>) -> Refusal {
+        Refusal::new(400, codes::HEADER_MISMATCH, message)
+    }
+
+    fn invalid(message: impl Into<Cow<'static, str>>) -> Refusal {
+        Refusal::new(400, codes::INVALID_PARAMS, message)
+    }
+}
+
+/// In which era's framing a message came. It is decided on the body first: what a header
+/// says may have been lost or added on the way.
+pub fn framing(message: &Message, version_header: Option<&str>) -> Era {
+    let by_body = message.meta().is_some_and(|meta| meta.get(key::VERSION).is_some());
+    if by_body || version_header.is_some_and(names_modern) { Era::Modern } else { Era::Legacy }
+}
+
+/// Reads and checks what a modern request says of its client. Over HTTP the mirrored headers
+/// must agree with the body; on stdio there are none.
+///
+/// # Errors
+/// In the order of the specification: metadata, version, headers, then the method.
+pub fn read_client(
+    message: &Message,
+    method: &Method,
+    mirrored: Option<&Mirrored<'_>>,
+) -> Result<Client, Refusal> {
+    let meta = message.meta();
+    let stated = meta.as_ref().and_then(|meta| meta.get(key::VERSION));
+    let stated = match stated {
+        Some(value) => value
+            .string()
+            .ok_or_else(|| Refusal::invalid("_meta: protocolVersion is not a string"))?,
+        None => return Err(Refusal::invalid(format!("_meta lacks \"{}\"", key::VERSION))),
+    };
+    if let Some(mirrored) = mirrored {
+        check_version_header(mirrored, &stated)?;
+    }
+    let version = Version::parse(&stated)
+        .filter(|version| version.era() == Era::Modern)
+        .ok_or_else(|| unsupported(&stated))?;
+    let meta = meta.ok_or_else(|| Refusal::invalid("params lack _meta"))?;
+    let capabilities = meta
+        .get(key::CAPABILITIES)
+        .filter(|value| value.is_object())
+        .ok_or_else(|| Refusal::invalid(format!("_meta lacks \"{}\"", key::CAPABILITIES)))?;
+    let log_level = read_level(&meta)?;
+    if let Some(mirrored) = mirrored {
+        check_mirrored(message, method, mirrored)?;
+    }
+    if method.is_legacy_only() {
+        return Err(Refusal::new(
+            404,
+            codes::METHOD_NOT_FOUND,
+            format!("no method \"{}\" in {version}", method.as_str()),
+        ));
+    }
+    Ok(Client {
+        version,
+        capabilities: message.slice(capabilities.span()),
+        info: meta.get(key::CLIENT).map(|info| message.slice(info.span())),
+        log_level,
+    })
+}
+
+fn check_version_header(mirrored: &Mirrored<'_>, stated: &str) -> Result<(), Refusal> {
+    if mirrored.repeated {
+        return Err(Refusal::mismatch("a mirrored header stands there twice"));
+    }
+    match mirrored.version {
+        None => Err(Refusal::mismatch("the header MCP-Protocol-Version is missing")),
+        Some(header) if header != stated => Err(Refusal::mismatch(format!(
+            "the header MCP-Protocol-Version says \"{header}\", the body \"{stated}\""
+        ))),
+        Some(_) => Ok(()),
+    }
+}
+
+fn check_mirrored(
+    message: &Message,
+    method: &Method,
+    mirrored: &Mirrored<'_>,
+) -> Result<(), Refusal> {
+    match mirrored.method {
+        None => return Err(Refusal::mismatch("the header Mcp-Method is missing")),
+        Some(header) if header != method.as_str() => {
+            return Err(Refusal::mismatch(format!(
+                "the header Mcp-Method says \"{header}\", the body \"{}\"",
+                method.as_str()
+            )));
+        }
+        Some(_) => {}
+    }
+    let Some(member) = method.named_by() else { return Ok(()) };
+    let stated = message.params().and_then(|params| params.get(member));
+    let Some(stated) = stated.as_ref().and_then(|value| value.string()) else {
+        return Err(Refusal::invalid(format!("params lack \"{member}\"")));
+    };
+    let header = mirrored
+        .name
+        .ok_or_else(|| Refusal::mismatch("the header Mcp-Name is missing"))?;
+    let header = headers::decode(header)
+        .ok_or_else(|| Refusal::mismatch("the header Mcp-Name is not well encoded"))?;
+    if header == stated {
+        return Ok(());
+    }
+    Err(Refusal::mismatch(format!(
+        "the header Mcp-Name says \"{header}\", the body \"{stated}\""
+    )))
+}
+
+fn read_level(meta: &Object<'_>) -> Result<Option<Level>, Refusal> {
+    let Some(value) = meta.get(key::LOG_LEVEL) else { return Ok(None) };
+    let name = value.string();
+    let level = name.as_deref().and_then(Level::parse);
+    level.map(Some).ok_or_else(|| {
+        Refusal::invalid(format!("unknown log level {}", value.raw()))
+    })
+}
+
+fn unsupported(requested: &str) -> Refusal {
+    let mut refusal = Refusal::new(
+        400,
+        codes::UNSUPPORTED_VERSION,
+        format!("protocol version \"{requested}\" is not supported"),
+    );
+    refusal.data = Some(format!(
+        r#"{{"supported":{SUPPORTED},"requested":{}}}"#,
+        quote(requested)
+    ));
+    refusal
+}
+
+/// The versions served with modern framing, as JSON. Older ones begin with `initialize`.
+pub const SUPPORTED: &str = r#"["2026-07-28"]"#;
+
+/// Adds to a request that came from elsewhere what a modern server wants to find in `_meta`.
+///
+/// A request in modern framing already has it. `level` is the log level wanted for it.
+pub fn dress(message: &Message, client: &Client, edits: &mut Edits) {
+    if framing(message, None) == Era::Modern {
+        return;
+    }
+    let mut fields = format!(
+        r#""{}":"{}","{}":{}"#,
+        key::VERSION,
+        Version::NEWEST,
+        key::CAPABILITIES,
+        client.abilities().declare(Version::NEWEST),
+    );
+    if let Some(info) = client.info.as_deref().and_then(|info| std::str::from_utf8(info).ok()) {
+        fields.push_str(&format!(r#","{}":{info}"#, key::CLIENT));
+    }
+    if let Some(level) = client.log_level {
+        fields.push_str(&format!(r#","{}":"{}""#, key::LOG_LEVEL, level.as_str()));
+    }
+    match (message.params(), message.meta()) {
+        (_, Some(meta)) => edits.add(&meta, fields),
+        (Some(params), None) => edits.add(&params, format!(r#""_meta":{{{fields}}}"#)),
+        (None, None) => {
+            edits.add(&message.envelope(), format!(r#""params":{{"_meta":{{{fields}}}}}"#));
+        }
+    }
+}
+
+/// How long and by whom a result may be kept, where its server did not say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hint {
+    /// Milliseconds.
+    pub ttl_ms: u64,
+    /// Whether other callers may be given it too.
+    pub public: bool,
+}
+
+impl Hint {
+    /// Not to be kept: what is said of a result that nothing is known of.
+    pub const NONE: Hint = Hint { ttl_ms: 0, public: false };
+
+    /// The scope on the wire.
+    pub fn scope(self) -> &'static str {
+        if self.public { "public" } else { "private" }
+    }
+}
+
+/// Gives a result of a legacy server the fields that a modern client demands.
+pub fn adopt_result(message: &Message, method: &Method, hint: Hint, edits: &mut Edits) {
+    let Some(result) = message.result_object() else { return };
+    let mut fields = String::new();
+    if result.get("resultType").is_none() {
+        fields.push_str(r#""resultType":"complete""#);
+    }
+    if method.is_cacheable() && result.get("ttlMs").is_none() {
+        let comma = if fields.is_empty() { "" } else { "," };
+        fields.push_str(&format!(
+            r#"{comma}"ttlMs":{},"cacheScope":"{}""#,
+            hint.ttl_ms,
+            hint.scope()
+        ));
+    }
+    if !fields.is_empty() {
+        edits.add(&result, fields);
+    }
+}
+
+/// Gives an error of a legacy server the code that a modern client knows.
+pub fn adopt_error(message: &Message, edits: &mut Edits) {
+    let Some(error) = message.error() else { return };
+    let Some(code) = error.get("code") else { return };
+    if code.as_i64() == Some(codes::RESOURCE_NOT_FOUND) {
+        edits.replace(code.span(), codes::INVALID_PARAMS.to_string());
+    }
+}
+
+/// The HTTP status that a JSON-RPC error travels with (2026-07-28, transports: status codes).
+pub fn status_of(code: i64) -> u16 {
+    match code {
+        codes::PARSE_ERROR
+        | codes::INVALID_REQUEST
+        | codes::HEADER_MISMATCH
+        | codes::MISSING_CAPABILITY
+        | codes::UNSUPPORTED_VERSION => 400,
+        codes::METHOD_NOT_FOUND => 404,
+        _ => 200,
+    }
+}
