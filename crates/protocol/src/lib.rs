@@ -1,1 +1,6 @@
 //! Bytes to messages and back: pure, no I/O.
+//!
+//! A message is scanned once and then borrowed: what nobody edits leaves byte for byte as it came.
+
+pub mod json;
+pub mod jsonrpc;

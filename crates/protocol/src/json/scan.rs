@@ -1,0 +1,268 @@
+//! One pass over a text: is it JSON, and where are the parts we asked for?
+
+use super::{Error, Limits, Members, Mode, Span, keys::Keys, text::plain, value::Member};
+
+/// A position in a text that is UTF-8, and what is known of the text before it.
+///
+/// It recurses once per open object or array, never deeper than [`Limits::DEPTH`].
+pub(crate) struct Scanner<'a> {
+    buffer: &'a [u8],
+    at: usize,
+    open: u16,
+    depth: u16,
+    mode: Mode,
+    keys: Keys,
+    /// The first key found twice. The scan goes on, because an error should name the request it
+    /// answers, and the `id` may come later.
+    duplicate: Option<Box<str>>,
+}
+
+impl<'a> Scanner<'a> {
+    /// At the start of a text that came from outside.
+    pub(crate) fn new(buffer: &'a [u8], limits: &Limits, mode: Mode) -> Result<Self, Error> {
+        if u32::try_from(buffer.len()).is_err() {
+            return Err(Error::Size);
+        }
+        if let Err(error) = std::str::from_utf8(buffer) {
+            return Err(Error::Utf8 { at: error.valid_up_to() as u32 });
+        }
+        let depth = limits.depth.min(Limits::DEPTH);
+        Ok(Self { depth, ..Self::within(buffer, 0, mode) })
+    }
+
+    /// At `at` in a text that was scanned before.
+    pub(super) fn within(buffer: &'a [u8], at: usize, mode: Mode) -> Self {
+        let depth = Limits::DEPTH;
+        Self { buffer, at, open: 0, depth, mode, keys: Keys::default(), duplicate: None }
+    }
+
+    /// The next byte that is not white space.
+    #[inline]
+    pub(crate) fn peek(&mut self) -> Option<u8> {
+        loop {
+            match self.buffer.get(self.at) {
+                Some(b' ' | b'\t' | b'\n' | b'\r') => self.at += 1,
+                other => return other.copied(),
+            }
+        }
+    }
+
+    /// Checks that nothing follows, and that no key was repeated on the way.
+    pub(crate) fn finish(mut self) -> Result<(), Error> {
+        if self.peek().is_some() {
+            return Err(self.syntax("expected the end of the text"));
+        }
+        self.unambiguous()
+    }
+
+    /// Whether no object that had to have unique keys repeated one.
+    pub(super) fn unambiguous(&mut self) -> Result<(), Error> {
+        match self.duplicate.take() {
+            Some(key) => Err(Error::DuplicateKey { key }),
+            None => Ok(()),
+        }
+    }
+
+    /// Passes over one value, whatever it is.
+    pub(crate) fn value(&mut self) -> Result<Span, Error> {
+        let first = self.peek();
+        let start = self.at;
+        match first {
+            Some(b'"') => _ = self.string()?,
+            Some(b'{') => match self.mode {
+                Mode::Strict => self.unique(|scanner, _, _| scanner.value().map(drop))?,
+                Mode::Trusted => self.pairs(|scanner, _, _| scanner.value().map(drop))?,
+            },
+            Some(b'[') => self.array(|scanner| scanner.value().map(drop))?,
+            Some(b'-' | b'0'..=b'9') => self.number()?,
+            Some(b't') => self.word(b"true")?,
+            Some(b'f') => self.word(b"false")?,
+            Some(b'n') => self.word(b"null")?,
+            Some(_) => return Err(self.syntax("expected a value")),
+            None => return Err(self.syntax("unexpected end")),
+        }
+        Ok(self.since(start))
+    }
+
+    /// Passes over one object and remembers its members. `value` is told what a key says and has
+    /// to pass over the value that follows.
+    pub(crate) fn capture(
+        &mut self,
+        mut value: impl FnMut(&mut Self, &[u8]) -> Result<Span, Error>,
+    ) -> Result<Members, Error> {
+        self.peek();
+        let start = self.at;
+        let mut members = Members::default();
+        self.unique(|scanner, key, escaped| {
+            let member = Member { key, escaped, value: Span::default() };
+            let value = value(scanner, &member.name(scanner.buffer))?;
+            members.push(Member { value, ..member });
+            Ok(())
+        })?;
+        Ok(members.spanning(self.since(start)))
+    }
+
+    /// Passes over one array, and tells where its elements are.
+    pub(crate) fn elements(&mut self, mut each: impl FnMut(Span)) -> Result<(), Error> {
+        self.array(|scanner| scanner.value().map(&mut each))
+    }
+
+    /// Passes over one object that may not repeat a key.
+    fn unique(
+        &mut self,
+        mut each: impl FnMut(&mut Self, Span, bool) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let mark = self.keys.mark();
+        self.pairs(|scanner, key, escaped| {
+            let inside = Span { start: key.start + 1, end: key.end - 1 };
+            scanner.keys.push(scanner.buffer, inside, escaped);
+            each(scanner, key, escaped)
+        })?;
+        if let Some(key) = self.keys.close(self.buffer, mark) {
+            self.duplicate.get_or_insert(key);
+        }
+        Ok(())
+    }
+
+    fn pairs(
+        &mut self,
+        mut each: impl FnMut(&mut Self, Span, bool) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        self.open(b'{', "expected an object")?;
+        if self.peek() == Some(b'}') {
+            return self.close();
+        }
+        loop {
+            if self.peek() != Some(b'"') {
+                return Err(self.syntax("expected a key"));
+            }
+            let start = self.at;
+            let escaped = self.string()?;
+            let key = self.since(start);
+            if self.peek() != Some(b':') {
+                return Err(self.syntax("expected a colon"));
+            }
+            self.at += 1;
+            each(self, key, escaped)?;
+            match self.peek() {
+                Some(b',') => self.at += 1,
+                Some(b'}') => return self.close(),
+                _ => return Err(self.syntax("expected a comma or a closing brace")),
+            }
+        }
+    }
+
+    fn array(&mut self, mut each: impl FnMut(&mut Self) -> Result<(), Error>) -> Result<(), Error> {
+        self.open(b'[', "expected an array")?;
+        if self.peek() == Some(b']') {
+            return self.close();
+        }
+        loop {
+            each(self)?;
+            match self.peek() {
+                Some(b',') => self.at += 1,
+                Some(b']') => return self.close(),
+                _ => return Err(self.syntax("expected a comma or a closing bracket")),
+            }
+        }
+    }
+
+    fn open(&mut self, bracket: u8, expected: &'static str) -> Result<(), Error> {
+        if self.peek() != Some(bracket) {
+            return Err(self.syntax(expected));
+        }
+        if self.open == self.depth {
+            return Err(Error::Depth { limit: self.depth });
+        }
+        self.open += 1;
+        self.at += 1;
+        Ok(())
+    }
+
+    /// Steps over the closing bracket that was just seen.
+    fn close(&mut self) -> Result<(), Error> {
+        self.open -= 1;
+        self.at += 1;
+        Ok(())
+    }
+
+    /// Passes over a string whose opening quote was just seen; true if it holds an escape.
+    fn string(&mut self) -> Result<bool, Error> {
+        self.at += 1;
+        let mut escaped = false;
+        loop {
+            self.at += plain(self.rest());
+            match self.rest() {
+                [b'"', ..] => {
+                    self.at += 1;
+                    return Ok(escaped);
+                }
+                [b'\\', b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => self.at += 2,
+                [b'\\', b'u', a, b, c, d, ..]
+                    if [a, b, c, d].into_iter().all(u8::is_ascii_hexdigit) =>
+                {
+                    self.at += 6;
+                }
+                [b'\\', ..] => return Err(self.syntax("invalid escape")),
+                [_, ..] => return Err(self.syntax("control character in a string")),
+                [] => return Err(self.syntax("unexpected end")),
+            }
+            escaped = true;
+        }
+    }
+
+    /// Passes over a number: `-? (0 | [1-9][0-9]*) (. [0-9]+)? ([eE] [+-]? [0-9]+)?`.
+    fn number(&mut self) -> Result<(), Error> {
+        if self.rest().first() == Some(&b'-') {
+            self.at += 1;
+        }
+        if self.rest().first() == Some(&b'0') {
+            self.at += 1;
+        } else {
+            self.digits()?;
+        }
+        if self.rest().first() == Some(&b'.') {
+            self.at += 1;
+            self.digits()?;
+        }
+        if let Some(b'e' | b'E') = self.rest().first() {
+            self.at += 1;
+            if let Some(b'+' | b'-') = self.rest().first() {
+                self.at += 1;
+            }
+            self.digits()?;
+        }
+        Ok(())
+    }
+
+    fn digits(&mut self) -> Result<(), Error> {
+        let count = self.rest().iter().take_while(|byte| byte.is_ascii_digit()).count();
+        if count == 0 {
+            return Err(self.syntax("expected a digit"));
+        }
+        self.at += count;
+        Ok(())
+    }
+
+    fn word(&mut self, word: &[u8]) -> Result<(), Error> {
+        if !self.rest().starts_with(word) {
+            return Err(self.syntax("expected a value"));
+        }
+        self.at += word.len();
+        Ok(())
+    }
+
+    fn rest(&self) -> &'a [u8] {
+        self.buffer.get(self.at..).unwrap_or_default()
+    }
+
+    fn since(&self, start: usize) -> Span {
+        // `new` refuses buffers beyond 32 bits.
+        Span { start: start as u32, end: self.at as u32 }
+    }
+
+    #[cold]
+    fn syntax(&self, what: &'static str) -> Error {
+        Error::Syntax { what, at: self.at as u32 }
+    }
+}

@@ -1,0 +1,185 @@
+//! The members of a message that decide what it is.
+
+use std::borrow::Cow;
+
+use super::{Kind, Malformed, codes};
+use crate::json::{Error, Limits, Members, Mode, Scanner, Span, Value};
+
+/// Where the known members stand. What they must look like is for [`Envelope::check`] to say.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Envelope {
+    pub(super) members: Members,
+    jsonrpc: Option<Span>,
+    /// Only ids that can be echoed: strings and integers.
+    pub(super) id: Option<Span>,
+    id_given: Option<Span>,
+    pub(super) method: Option<Span>,
+    /// The method when it is written with escapes.
+    decoded: Option<Box<str>>,
+    pub(super) params: Option<Payload>,
+    pub(super) result: Option<Payload>,
+    pub(super) error: Option<Payload>,
+}
+
+/// `params`, `result` or `error`.
+#[derive(Debug, Clone)]
+pub(super) struct Payload {
+    pub(super) value: Span,
+    /// Its members if it is an object.
+    pub(super) members: Option<Members>,
+    /// The members of its `_meta` if that is an object.
+    pub(super) meta: Option<Members>,
+}
+
+impl Envelope {
+    /// Scans the whole text once.
+    pub(super) fn scan(buffer: &[u8], limits: &Limits, mode: Mode) -> Result<Self, Malformed> {
+        let mut envelope = Self::default();
+        match envelope.fill(buffer, limits, mode) {
+            Ok(()) => Ok(envelope),
+            Err(None) => Err(Malformed::Batch),
+            Err(Some(error)) => Err(Malformed::from_json(&error, envelope.readable_id(buffer))),
+        }
+    }
+
+    /// Fails with nothing when the text is an array.
+    fn fill(&mut self, buffer: &[u8], limits: &Limits, mode: Mode) -> Result<(), Option<Error>> {
+        let mut scanner = Scanner::new(buffer, limits, mode)?;
+        if scanner.peek() == Some(b'[') {
+            return Err(None);
+        }
+        self.members = scanner.capture(|scanner, name| self.member(scanner, buffer, name))?;
+        Ok(scanner.finish()?)
+    }
+
+    fn member(
+        &mut self,
+        scanner: &mut Scanner<'_>,
+        buffer: &[u8],
+        name: &[u8],
+    ) -> Result<Span, Error> {
+        match name {
+            b"params" => payload(scanner, &mut self.params),
+            b"result" => payload(scanner, &mut self.result),
+            b"error" => payload(scanner, &mut self.error),
+            _ => {
+                let value = scanner.value()?;
+                match name {
+                    b"jsonrpc" => self.jsonrpc = Some(value),
+                    b"method" => self.method = Some(value),
+                    b"id" => {
+                        // Of two ids neither can be echoed.
+                        let only = self.id_given.replace(value).is_none();
+                        self.id = Some(value).filter(|id| only && is_id(id.of(buffer)));
+                    }
+                    _ => {}
+                }
+                Ok(value)
+            }
+        }
+    }
+
+    /// Decides what the message is, if it is one.
+    pub(super) fn check(&mut self, buffer: &[u8], mode: Mode) -> Result<Kind, Malformed> {
+        self.kind(buffer, mode).map_err(|(code, message)| Malformed::Refused {
+            code,
+            message: message.into(),
+            id: self.readable_id(buffer).map(Into::into),
+        })
+    }
+
+    fn kind(&mut self, buffer: &[u8], mode: Mode) -> Result<Kind, (i64, &'static str)> {
+        let invalid = |message| Err((codes::INVALID_REQUEST, message));
+        match self.jsonrpc.map(|version| Value::new(buffer, version).string()) {
+            Some(Some(version)) if version == "2.0" => {}
+            Some(_) => return invalid("jsonrpc must be \"2.0\""),
+            None => return invalid("missing jsonrpc"),
+        }
+        match (self.method, &self.result, &self.error) {
+            (Some(method), None, None) => self.call(buffer, method, mode),
+            (None, Some(_), None) if self.id.is_some() => Ok(Kind::Result),
+            (None, Some(_), None) => invalid("the id of a result must be a string or an integer"),
+            (None, None, Some(error)) => {
+                if error.members.is_none() {
+                    return invalid("error must be an object");
+                }
+                // An error that answers what could not be read has no id to name.
+                match self.id_given.map(|id| id.of(buffer)) {
+                    None | Some(b"null") => Ok(Kind::Error),
+                    Some(_) if self.id.is_some() => Ok(Kind::Error),
+                    Some(_) => invalid("id must be a string or an integer"),
+                }
+            }
+            (None, None, None) => invalid("none of method, result and error"),
+            _ => invalid("more than one of method, result and error"),
+        }
+    }
+
+    fn call(
+        &mut self,
+        buffer: &[u8],
+        method: Span,
+        mode: Mode,
+    ) -> Result<Kind, (i64, &'static str)> {
+        let invalid = |message| Err((codes::INVALID_REQUEST, message));
+        let kind = match (self.id, self.id_given) {
+            (Some(_), _) => Kind::Request,
+            (None, None) => Kind::Notification,
+            (None, Some(_)) => return invalid("id must be a string or an integer"),
+        };
+        match Value::new(buffer, method).string() {
+            Some(Cow::Borrowed(_)) => {}
+            Some(Cow::Owned(method)) => self.decoded = Some(method.into()),
+            None => return invalid("method must be a string"),
+        }
+        match &self.params {
+            Some(Payload { members: None, value, .. }) => match (mode, value.of(buffer)) {
+                (Mode::Trusted, b"null") => Ok(kind),
+                _ => Err((codes::INVALID_PARAMS, "params must be an object")),
+            },
+            _ => Ok(kind),
+        }
+    }
+
+    pub(super) fn method<'a>(&'a self, buffer: &'a [u8]) -> Option<&'a str> {
+        if self.decoded.is_some() {
+            return self.decoded.as_deref();
+        }
+        Value::new(buffer, self.method?).raw().strip_prefix('"')?.strip_suffix('"')
+    }
+
+    fn readable_id<'a>(&self, buffer: &'a [u8]) -> Option<&'a str> {
+        Some(Value::new(buffer, self.id?).raw())
+    }
+}
+
+/// Passes over `params`, `result` or `error`.
+fn payload(scanner: &mut Scanner<'_>, out: &mut Option<Payload>) -> Result<Span, Error> {
+    let mut meta = None;
+    let members = if scanner.peek() == Some(b'{') {
+        Some(scanner.capture(|scanner, name| {
+            if name != b"_meta" || scanner.peek() != Some(b'{') {
+                return scanner.value();
+            }
+            let members = scanner.capture(|scanner, _| scanner.value())?;
+            Ok(meta.insert(members).span())
+        })?)
+    } else {
+        None
+    };
+    let value = match &members {
+        Some(members) => members.span(),
+        None => scanner.value()?,
+    };
+    *out = Some(Payload { value, members, meta });
+    Ok(value)
+}
+
+/// Whether a JSON value can be an id: a string, or an integer without fraction and exponent.
+fn is_id(raw: &[u8]) -> bool {
+    match raw {
+        [b'"', ..] => true,
+        [b'-' | b'0'..=b'9', digits @ ..] => digits.iter().all(u8::is_ascii_digit),
+        _ => false,
+    }
+}
