@@ -13,6 +13,8 @@ use toolgate_protocol::method::Method;
 use toolgate_protocol::splice::Edits;
 use toolgate_protocol::version::Era;
 
+use crate::fault::{Fault, Reason};
+
 /// A future that can cross threads.
 pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -114,6 +116,8 @@ pub enum Frame {
     Pause(Option<Duration>),
     /// The end.
     End(End),
+    /// The end too: no answer will come, and this is why.
+    Fail(Fault),
 }
 
 /// A request from a legacy upstream to the client, in the middle of a call.
@@ -161,14 +165,19 @@ impl Reply {
         }
     }
 
-    /// Reads to the end; notifications are dropped and questions answered with a refusal.
-    pub async fn end(mut self) -> Option<End> {
+    /// Reads to the end; notifications are dropped and questions refused.
+    ///
+    /// # Errors
+    /// When no answer came.
+    pub async fn end(mut self) -> Result<End, Fault> {
         while let Some(frame) = self.next().await {
-            if let Frame::End(end) = frame {
-                return Some(end);
+            match frame {
+                Frame::End(end) => return Ok(end),
+                Frame::Fail(fault) => return Err(fault),
+                Frame::Notification(_) | Frame::Ask(_) | Frame::Pause(_) => {}
             }
         }
-        None
+        Err(Fault::new(Reason::Broken, "the server ended without an answer"))
     }
 }
 

@@ -4,7 +4,8 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use toolgate_protocol::jsonrpc::{codes, quote};
+use toolgate_protocol::json::quote;
+use toolgate_protocol::jsonrpc::codes;
 
 /// The categories of failure. Codes, labels and advice come from this one table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -85,7 +86,7 @@ impl Reason {
                 codes::INVALID_PARAMS
             }
             Reason::NoMethod => codes::METHOD_NOT_FOUND,
-            Reason::MissingCapability => codes::MISSING_CAPABILITY,
+            Reason::MissingCapability => codes::MISSING_CLIENT_CAPABILITY,
             _ => codes::INTERNAL_ERROR,
         }
     }

@@ -101,4 +101,6 @@ pub struct Watch {
     pub accepted: Interest,
     /// The notifications, as the server wrote them. It closes when the server goes away.
     pub events: mpsc::Receiver<Message>,
+    /// What ends the subscription at the server when it is dropped.
+    pub guard: Box<dyn std::any::Any + Send>,
 }

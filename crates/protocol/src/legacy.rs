@@ -3,7 +3,8 @@
 use bytes::Bytes;
 
 use crate::client::{Abilities, Client, key};
-use crate::jsonrpc::{Message, codes, quote};
+use crate::json::quote;
+use crate::jsonrpc::{Message, codes};
 use crate::method::Method;
 use crate::splice::Edits;
 use crate::version::{Era, Version};
@@ -121,7 +122,7 @@ pub fn adopt_error(message: &Message, method: &Method, edits: &mut Edits) {
         Some(codes::INVALID_PARAMS) if not_found => codes::RESOURCE_NOT_FOUND,
         // The modern negotiation is between us and the server: an older client has no part in it.
         Some(
-            codes::HEADER_MISMATCH | codes::MISSING_CAPABILITY | codes::UNSUPPORTED_VERSION,
+            codes::HEADER_MISMATCH | codes::MISSING_CLIENT_CAPABILITY | codes::UNSUPPORTED_PROTOCOL_VERSION,
         ) => codes::INTERNAL_ERROR,
         _ => return,
     };

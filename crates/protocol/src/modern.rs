@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use crate::client::{Client, Level, key};
 use crate::headers;
-use crate::json::Object;
-use crate::jsonrpc::{Message, codes, quote};
+use crate::json::{Object, quote};
+use crate::jsonrpc::{Message, codes};
 use crate::method::Method;
 use crate::splice::Edits;
 use crate::version::{Era, Version, names_modern};
@@ -164,7 +164,7 @@ fn read_level(meta: &Object<'_>) -> Result<Option<Level>, Refusal> {
 fn unsupported(requested: &str) -> Refusal {
     let mut refusal = Refusal::new(
         400,
-        codes::UNSUPPORTED_VERSION,
+        codes::UNSUPPORTED_PROTOCOL_VERSION,
         format!("protocol version \"{requested}\" is not supported"),
     );
     refusal.data = Some(format!(
@@ -184,25 +184,28 @@ pub fn dress(message: &Message, client: &Client, edits: &mut Edits) {
     if framing(message, None) == Era::Modern {
         return;
     }
-    let mut fields = format!(
-        r#""{}":"{}","{}":{}"#,
-        key::VERSION,
-        Version::NEWEST,
-        key::CAPABILITIES,
-        client.abilities().declare(Version::NEWEST),
-    );
+    let mut fields = vec![
+        (key::VERSION, format!("\"{}\"", Version::NEWEST)),
+        (key::CAPABILITIES, client.abilities().declare(Version::NEWEST)),
+    ];
     if let Some(info) = client.info.as_deref().and_then(|info| std::str::from_utf8(info).ok()) {
-        fields.push_str(&format!(r#","{}":{info}"#, key::CLIENT));
+        fields.push((key::CLIENT, info.to_owned()));
     }
     if let Some(level) = client.log_level {
-        fields.push_str(&format!(r#","{}":"{}""#, key::LOG_LEVEL, level.as_str()));
+        fields.push((key::LOG_LEVEL, format!("\"{}\"", level.as_str())));
     }
-    match (message.params(), message.meta()) {
-        (_, Some(meta)) => edits.add(&meta, fields),
-        (Some(params), None) => edits.add(&params, format!(r#""_meta":{{{fields}}}"#)),
-        (None, None) => {
-            edits.add(&message.envelope(), format!(r#""params":{{"_meta":{{{fields}}}}}"#));
+    if let Some(meta) = message.meta() {
+        for (name, value) in fields {
+            edits.set(&meta, name, value);
         }
+        return;
+    }
+    let members: Vec<_> =
+        fields.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
+    let meta = format!("{{{}}}", members.join(","));
+    match message.params() {
+        Some(params) => edits.set(&params, "_meta", meta),
+        None => edits.set(&message.envelope(), "params", format!(r#"{{"_meta":{meta}}}"#)),
     }
 }
 
@@ -228,20 +231,12 @@ impl Hint {
 /// Gives a result of a legacy server the fields that a modern client demands.
 pub fn adopt_result(message: &Message, method: &Method, hint: Hint, edits: &mut Edits) {
     let Some(result) = message.result_object() else { return };
-    let mut fields = String::new();
     if result.get("resultType").is_none() {
-        fields.push_str(r#""resultType":"complete""#);
+        edits.set(&result, "resultType", r#""complete""#);
     }
     if method.is_cacheable() && result.get("ttlMs").is_none() {
-        let comma = if fields.is_empty() { "" } else { "," };
-        fields.push_str(&format!(
-            r#"{comma}"ttlMs":{},"cacheScope":"{}""#,
-            hint.ttl_ms,
-            hint.scope()
-        ));
-    }
-    if !fields.is_empty() {
-        edits.add(&result, fields);
+        edits.set(&result, "ttlMs", hint.ttl_ms.to_string());
+        edits.set(&result, "cacheScope", format!("\"{}\"", hint.scope()));
     }
 }
 
@@ -260,8 +255,8 @@ pub fn status_of(code: i64) -> u16 {
         codes::PARSE_ERROR
         | codes::INVALID_REQUEST
         | codes::HEADER_MISMATCH
-        | codes::MISSING_CAPABILITY
-        | codes::UNSUPPORTED_VERSION => 400,
+        | codes::MISSING_CLIENT_CAPABILITY
+        | codes::UNSUPPORTED_PROTOCOL_VERSION => 400,
         codes::METHOD_NOT_FOUND => 404,
         _ => 200,
     }

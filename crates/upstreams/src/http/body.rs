@@ -77,6 +77,15 @@ impl Body {
         }
     }
 
+    /// Reads what little should follow a stream's last message, aside, so that the connection
+    /// can serve again.
+    pub fn finish_later(mut self) {
+        tokio::spawn(async move {
+            let rest = async { while let Ok(Some(_)) = self.chunk().await {} };
+            let _ = tokio::time::timeout(std::time::Duration::from_secs(1), rest).await;
+        });
+    }
+
     /// Reads to the end. One piece, as small answers are, is not copied.
     ///
     /// # Errors

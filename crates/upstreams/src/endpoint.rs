@@ -1,0 +1,217 @@
+//! Requests to one MCP endpoint over HTTP, and what its answers mean.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, CONTENT_TYPE, HOST};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri};
+use http_body_util::Full;
+use toolgate_gateway::call::Trace;
+use toolgate_gateway::fault::{Fault, Reason};
+use toolgate_protocol::json::Limits;
+use toolgate_protocol::jsonrpc::Message;
+use toolgate_protocol::sse;
+
+use crate::http::{Body, HttpError, Pool};
+
+pub(crate) const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
+pub(crate) const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
+pub(crate) const MCP_METHOD: HeaderName = HeaderName::from_static("mcp-method");
+pub(crate) const MCP_NAME: HeaderName = HeaderName::from_static("mcp-name");
+pub(crate) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const BOTH: HeaderValue = HeaderValue::from_static("application/json, text/event-stream");
+const EVENTS: HeaderValue = HeaderValue::from_static("text/event-stream");
+
+/// How much of an answer that is no MCP goes into the log, in bytes.
+const EXCERPT: usize = 300;
+
+/// The bounds on what a server may send.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// One reply, in bytes.
+    pub reply: usize,
+    /// One event of a stream, in bytes.
+    pub event: usize,
+    /// Nesting and the like.
+    pub json: Limits,
+}
+
+/// One MCP endpoint.
+pub(crate) struct Endpoint {
+    pub name: Arc<str>,
+    pub pool: Arc<Pool>,
+    pub bounds: Bounds,
+    uri: Uri,
+    headers: HeaderMap,
+}
+
+impl Endpoint {
+    /// An endpoint at `url`, with `headers` sent on every request.
+    pub fn new(
+        name: Arc<str>,
+        url: &Uri,
+        pool: Arc<Pool>,
+        extra: &[(HeaderName, HeaderValue)],
+        bounds: Bounds,
+    ) -> Endpoint {
+        let uri = if pool.target().needs_absolute_form() {
+            url.clone()
+        } else {
+            url.path_and_query().map_or_else(
+                || Uri::from_static("/"),
+                |path| Uri::from(path.clone()),
+            )
+        };
+        let mut headers = HeaderMap::with_capacity(12);
+        // The authority of a URL that parsed is a header value.
+        if let Ok(host) = HeaderValue::from_str(&pool.target().authority()) {
+            headers.insert(HOST, host);
+        }
+        for (name, value) in extra {
+            headers.insert(name.clone(), value.clone());
+        }
+        Endpoint { name, pool, bounds, uri, headers }
+    }
+
+    /// The same server at another path, as HTTP+SSE servers name one.
+    pub fn at(&self, uri: Uri) -> Endpoint {
+        Endpoint {
+            name: self.name.clone(),
+            pool: self.pool.clone(),
+            bounds: self.bounds,
+            uri,
+            headers: self.headers.clone(),
+        }
+    }
+
+    /// A POST of one message.
+    pub fn post(&self, body: Bytes, trace: Option<&Trace>) -> Request<Full<Bytes>> {
+        let mut request = self.request(Method::POST, body);
+        let headers = request.headers_mut();
+        headers.insert(CONTENT_TYPE, JSON);
+        headers.insert(ACCEPT, BOTH);
+        if let Some(trace) = trace {
+            for (name, value) in [(TRACEPARENT, &trace.parent), (TRACESTATE, &trace.state)] {
+                if let Some(value) = value.as_deref().and_then(|v| HeaderValue::from_str(v).ok()) {
+                    headers.insert(name, value);
+                }
+            }
+        }
+        request
+    }
+
+    /// A GET of the event stream.
+    pub fn get(&self) -> Request<Full<Bytes>> {
+        let mut request = self.request(Method::GET, Bytes::new());
+        request.headers_mut().insert(ACCEPT, EVENTS);
+        request
+    }
+
+    /// A DELETE of a session.
+    pub fn delete(&self) -> Request<Full<Bytes>> {
+        self.request(Method::DELETE, Bytes::new())
+    }
+
+    fn request(&self, method: Method, body: Bytes) -> Request<Full<Bytes>> {
+        let mut request = Request::new(Full::new(body));
+        *request.method_mut() = method;
+        *request.uri_mut() = self.uri.clone();
+        *request.headers_mut() = self.headers.clone();
+        request
+    }
+
+    /// Sends a request and waits for the head of the answer.
+    pub async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Body>, Fault> {
+        self.pool.send(request).await.map_err(|error| self.fault(error))
+    }
+
+    /// The whole body of an answer.
+    pub async fn collect(&self, response: &mut Response<Body>) -> Result<Bytes, Fault> {
+        let body = response.body_mut().collect(self.bounds.reply).await;
+        body.map_err(|error| self.fault(error))
+    }
+
+    /// A decoder with this endpoint's bounds.
+    pub fn decoder(&self) -> sse::Decoder {
+        sse::Decoder::new(sse::Limits { line: self.bounds.event, event: self.bounds.event })
+    }
+
+    pub fn fault(&self, error: HttpError) -> Fault {
+        let fault = match &error {
+            HttpError::Connect { .. } => {
+                Fault::new(Reason::Unreachable, format!("cannot reach server \"{}\"", self.name))
+            }
+            HttpError::Broken(_) => Fault::new(
+                Reason::Broken,
+                format!("the connection to server \"{}\" broke", self.name),
+            ),
+            HttpError::TooLarge(limit) => Fault::new(
+                Reason::TooLarge,
+                format!("server \"{}\" answered more than {limit} bytes", self.name),
+            ),
+        };
+        fault.because(error).at(&self.name)
+    }
+
+    /// What an answer means that is no JSON-RPC message.
+    pub fn not_mcp(&self, status: StatusCode, body: &[u8]) -> Fault {
+        let excerpt = String::from_utf8_lossy(&body[..body.len().min(EXCERPT)]).into_owned();
+        let (reason, message) = match status.as_u16() {
+            401 | 403 => (
+                Reason::Refused,
+                format!("server \"{}\" refuses the gateway's credentials", self.name),
+            ),
+            429 => (Reason::Overloaded, format!("server \"{}\" is overloaded", self.name)),
+            500..=599 => {
+                (Reason::Unreachable, format!("server \"{}\" fails (HTTP {status})", self.name))
+            }
+            _ => (
+                Reason::Garbage,
+                format!("server \"{}\" answered what is not MCP (HTTP {status})", self.name),
+            ),
+        };
+        Fault::new(reason, message).because(excerpt.escape_debug().to_string()).at(&self.name)
+    }
+
+    /// Reads a JSON answer.
+    pub fn message(&self, status: StatusCode, body: Bytes) -> Result<Message, Fault> {
+        Message::scan_reply(body.clone(), &self.bounds.json)
+            .map_err(|_| self.not_mcp(status, &body))
+    }
+
+    /// An answer that broke the rules of the stream or of JSON-RPC.
+    pub fn garbage(&self, what: impl Into<String>) -> Fault {
+        let name = &self.name;
+        Fault::new(Reason::Garbage, format!("server \"{name}\" answered what is not MCP"))
+            .because(what.into())
+            .at(name)
+    }
+}
+
+/// What an answer's Content-Type says it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    Json,
+    Events,
+    Other,
+}
+
+/// The shape of an answer.
+pub(crate) fn shape(response: &Response<Body>) -> Shape {
+    let content_type =
+        response.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+    let is = |kind: &[u8]| {
+        content_type.len() >= kind.len() && content_type[..kind.len()].eq_ignore_ascii_case(kind)
+    };
+    if is(b"application/json") {
+        Shape::Json
+    } else if is(b"text/event-stream") {
+        Shape::Events
+    } else {
+        Shape::Other
+    }
+}

@@ -1,0 +1,246 @@
+//! A session with a legacy server, whatever carries it: the handshake, our own ids, and what
+//! outlives a single request.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use bytes::Bytes;
+use toolgate_gateway::call::{Reply, Request};
+use toolgate_gateway::fault::{Fault, Reason};
+use toolgate_gateway::upstream::{Description, Interest, Watch};
+use toolgate_protocol::client::{Abilities, Level};
+use toolgate_protocol::json::quote;
+use toolgate_protocol::jsonrpc::{self, Kind, Message};
+use toolgate_protocol::legacy::{self, Welcome};
+use toolgate_protocol::version::Era;
+
+use crate::link::{Hub, Link, Outbound};
+
+/// One session with a legacy server.
+pub(crate) struct Session {
+    pub name: Arc<str>,
+    pub link: Arc<dyn Link>,
+    pub description: Arc<Description>,
+    hub: Arc<Hub>,
+    ids: AtomicU64,
+    level: Mutex<Option<Level>>,
+    subscribed: Mutex<HashMap<String, usize>>,
+    used: Mutex<Instant>,
+}
+
+/// The id of our `initialize`; requests count on from it.
+pub(crate) const FIRST_ID: u64 = 1;
+
+/// Our `initialize` request.
+pub(crate) fn initialize(abilities: Abilities, client_info: &str) -> Bytes {
+    jsonrpc::request(
+        &FIRST_ID.to_string(),
+        "initialize",
+        &legacy::initialize_params(abilities, client_info),
+    )
+}
+
+/// What follows a successful handshake.
+pub(crate) fn initialized() -> Bytes {
+    jsonrpc::notification("notifications/initialized", "{}")
+}
+
+/// Reads the answer to `initialize`.
+pub(crate) fn welcome(name: &Arc<str>, message: &Message) -> Result<Welcome, Fault> {
+    if message.kind() == Kind::Error {
+        let error = message.error().map(|error| error.get("message").map(|m| m.raw().to_owned()));
+        return Err(Fault::new(Reason::Refused, format!("server \"{name}\" refused the handshake"))
+            .because(error.flatten().unwrap_or_default())
+            .at(name));
+    }
+    legacy::read_welcome(message).map_err(|error| {
+        Fault::new(Reason::Garbage, format!("server \"{name}\" failed the handshake: {error}"))
+            .at(name)
+    })
+}
+
+impl Session {
+    /// A session whose handshake is done.
+    pub fn new(name: Arc<str>, link: Arc<dyn Link>, welcome: Welcome) -> Arc<Session> {
+        Arc::new(Session {
+            name,
+            link,
+            description: Arc::new(Description {
+                era: Era::Legacy,
+                version: welcome.version,
+                capabilities: welcome.capabilities,
+                info: welcome.info,
+                instructions: welcome.instructions,
+                ttl_ms: 0,
+            }),
+            hub: Arc::default(),
+            ids: AtomicU64::new(FIRST_ID + 1),
+            level: Mutex::default(),
+            subscribed: Mutex::default(),
+            used: Mutex::new(Instant::now()),
+        })
+    }
+
+    /// Sends a client's request under an id of our own.
+    pub async fn call(&self, request: &Request) -> Result<Reply, Fault> {
+        self.touch();
+        self.follow_level(request).await;
+        let id = self.next_id();
+        let mut edits = request.edits.clone();
+        legacy::undress(&request.message, &mut edits);
+        if let Some(span) = request.message.id_span() {
+            edits.replace(span, id.to_string());
+        }
+        // Progress is told apart by our id: two clients may use the same token.
+        let token = request.message.meta().and_then(|meta| meta.get("progressToken"));
+        if let Some(token) = &token {
+            edits.replace(token.span(), id.to_string());
+        }
+        let outbound = Outbound {
+            id,
+            body: edits.apply(request.message.bytes()),
+            token: token.map(|token| token.raw().into()),
+            owner: request.who.session.clone(),
+            may_ask: request.client.abilities() != Abilities::default(),
+        };
+        self.link.clone().request(outbound).await
+    }
+
+    /// Sends a request of our own and waits for its end.
+    pub async fn ask(&self, method: &str, params: &str) -> Result<Message, Fault> {
+        let id = self.next_id();
+        let outbound = Outbound {
+            id,
+            body: jsonrpc::request(&id.to_string(), method, params),
+            token: None,
+            owner: None,
+            may_ask: false,
+        };
+        Ok(self.link.clone().request(outbound).await?.end().await?.message)
+    }
+
+    /// Delivers what the server announces, for as long as the watch lives.
+    pub async fn watch(self: &Arc<Self>, interest: Interest) -> Result<Watch, Fault> {
+        self.touch();
+        let mut accepted = interest.clone();
+        accepted.uris.clear();
+        for uri in &interest.uris {
+            // A server that refuses one subscription still serves the others.
+            if self.subscribe(uri).await.is_ok() {
+                accepted.uris.push(uri.clone());
+            }
+        }
+        let events = self.hub.subscribe(interest);
+        self.link.clone().listen(self.hub.clone()).await;
+        let guard = Subscribed { session: self.clone(), uris: accepted.uris.clone() };
+        Ok(Watch { accepted, events, guard: Box::new(guard) })
+    }
+
+    async fn subscribe(&self, uri: &str) -> Result<(), Fault> {
+        let first = {
+            let mut subscribed = self.subscribed();
+            let count = subscribed.entry(uri.to_owned()).or_default();
+            *count += 1;
+            *count == 1
+        };
+        if !first {
+            return Ok(());
+        }
+        let params = format!(r#"{{"uri":{}}}"#, quote(uri));
+        let outcome = self.ask("resources/subscribe", &params).await;
+        match outcome {
+            Ok(message) if message.kind() == Kind::Result => Ok(()),
+            Ok(_) => {
+                self.subscribed().remove(uri);
+                Err(Fault::new(Reason::NoResource, "the server refused the subscription"))
+            }
+            Err(fault) => {
+                self.subscribed().remove(uri);
+                Err(fault)
+            }
+        }
+    }
+
+    fn release(self: &Arc<Self>, uri: &str) {
+        let mut subscribed = self.subscribed();
+        let Some(count) = subscribed.get_mut(uri) else { return };
+        *count -= 1;
+        if *count > 0 {
+            return;
+        }
+        subscribed.remove(uri);
+        drop(subscribed);
+        let (session, params) = (self.clone(), format!(r#"{{"uri":{}}}"#, quote(uri)));
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move { session.ask("resources/unsubscribe", &params).await });
+        }
+    }
+
+    /// Has the server log as verbosely as this request wants. The level is the session's, so it
+    /// only ever grows more verbose; what a client did not ask for is dropped on its way.
+    async fn follow_level(&self, request: &Request) {
+        let Some(wanted) = request.client.log_level else { return };
+        {
+            let mut level = self.level.lock().unwrap_or_else(PoisonError::into_inner);
+            if level.is_some_and(|current| current <= wanted) || !self.has_logging() {
+                return;
+            }
+            *level = Some(wanted);
+        }
+        let params = format!(r#"{{"level":"{}"}}"#, wanted.as_str());
+        if let Err(fault) = self.ask("logging/setLevel", &params).await {
+            tracing::debug!(%fault, "the server did not take the log level");
+        }
+    }
+
+    fn has_logging(&self) -> bool {
+        toolgate_protocol::json::Document::parse(
+            self.description.capabilities.clone(),
+            &Default::default(),
+        )
+        .is_ok_and(|capabilities| {
+            capabilities.value().object().is_some_and(|all| all.get("logging").is_some())
+        })
+    }
+
+    fn next_id(&self) -> u64 {
+        self.ids.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn touch(&self) {
+        *self.used.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    /// When it was last used, unless somebody still listens.
+    pub fn idle_since(&self) -> Option<Instant> {
+        self.hub
+            .is_idle()
+            .then(|| *self.used.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn subscribed(&self) -> std::sync::MutexGuard<'_, HashMap<String, usize>> {
+        self.subscribed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends it.
+    pub async fn close(&self) {
+        self.hub.close();
+        self.link.close().await;
+    }
+}
+
+/// Gives up the resource subscriptions of a watch.
+struct Subscribed {
+    session: Arc<Session>,
+    uris: Vec<String>,
+}
+
+impl Drop for Subscribed {
+    fn drop(&mut self) {
+        for uri in &self.uris {
+            self.session.release(uri);
+        }
+    }
+}

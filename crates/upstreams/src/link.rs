@@ -1,0 +1,192 @@
+//! What carries JSON-RPC messages to one server and back, and what all such carriers share.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use tokio::sync::{mpsc, oneshot};
+use toolgate_gateway::call::{Answer, Ask, Boxed, Reply};
+use toolgate_gateway::fault::{Fault, Reason};
+use toolgate_gateway::upstream::Interest;
+use toolgate_protocol::jsonrpc::{self, Message, codes};
+use toolgate_protocol::splice::Edits;
+
+/// A request ready to be sent.
+pub(crate) struct Outbound {
+    /// Our own id, also used as the progress token.
+    pub id: u64,
+    /// The body, with that id in it.
+    pub body: Bytes,
+    /// The client's progress token as raw JSON; `None` when it asked for no progress.
+    pub token: Option<Box<str>>,
+    /// Whose request it is: questions of the server go only to somebody who can be told apart.
+    pub owner: Option<Arc<str>>,
+    /// Whether the server may ask something back while it runs.
+    pub may_ask: bool,
+}
+
+/// A carrier of messages to one legacy server, or to a server of either era on stdio.
+pub(crate) trait Link: Send + Sync + 'static {
+    /// Sends a request; its frames come back in the reply. Dropping the reply before its end
+    /// tells the server that the request is cancelled.
+    fn request(self: Arc<Self>, outbound: Outbound) -> Boxed<'static, Result<Reply, Fault>>;
+
+    /// Sends a notification or a response.
+    fn send(&self, body: Bytes) -> Boxed<'_, Result<(), Fault>>;
+
+    /// Makes sure that what the server says outside of requests arrives at the hub.
+    fn listen(self: Arc<Self>, hub: Arc<Hub>) -> Boxed<'static, ()>;
+
+    /// Whether it is still of use.
+    fn is_alive(&self) -> bool;
+
+    /// Ends it in an orderly way.
+    fn close(&self) -> Boxed<'_, ()>;
+}
+
+/// Who wants to hear what a server says outside of requests.
+#[derive(Default)]
+pub(crate) struct Hub {
+    listeners: Mutex<Vec<(Interest, mpsc::Sender<Message>)>>,
+}
+
+/// How many announcements wait for a listener that does not read. They are hints to look
+/// again: a listener that has this many unread has what it needs.
+const BACKLOG: usize = 256;
+
+impl Hub {
+    /// Adds a listener.
+    pub fn subscribe(&self, interest: Interest) -> mpsc::Receiver<Message> {
+        let (sender, receiver) = mpsc::channel(BACKLOG);
+        self.lock().push((interest, sender));
+        receiver
+    }
+
+    /// Tells everybody who wants to hear it.
+    pub fn publish(&self, message: &Message) {
+        self.lock().retain(|(interest, sender)| {
+            if !wanted(interest, message) {
+                return !sender.is_closed();
+            }
+            // A full backlog loses the newest hint, a closed one the listener.
+            !matches!(
+                sender.try_send(message.clone()),
+                Err(mpsc::error::TrySendError::Closed(_))
+            )
+        });
+    }
+
+    /// Whether anybody listens.
+    pub fn is_idle(&self) -> bool {
+        let mut listeners = self.lock();
+        listeners.retain(|(_, sender)| !sender.is_closed());
+        listeners.is_empty()
+    }
+
+    /// Ends every subscription: the server is gone.
+    pub fn close(&self) {
+        self.lock().clear();
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(Interest, mpsc::Sender<Message>)>> {
+        self.listeners.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn wanted(interest: &Interest, message: &Message) -> bool {
+    let named = |member: &str, among: &[String]| {
+        message
+            .params()
+            .and_then(|params| params.get(member))
+            .and_then(|value| value.string())
+            .is_some_and(|name| among.iter().any(|wanted| *wanted == name))
+    };
+    match message.method() {
+        Some("notifications/tools/list_changed") => interest.tools,
+        Some("notifications/prompts/list_changed") => interest.prompts,
+        Some("notifications/resources/list_changed") => interest.resources,
+        Some("notifications/resources/updated") => named("uri", &interest.uris),
+        Some("notifications/tasks" | "notifications/tasks/status") => {
+            named("taskId", &interest.tasks)
+        }
+        // Session-wide log messages belong to no request; what else a server invents is passed
+        // to whoever listens at all.
+        Some("notifications/message") => false,
+        _ => !interest.is_empty(),
+    }
+}
+
+/// The progress token that a notification carries, if it is one of ours.
+pub(crate) fn progress_id(message: &Message) -> Option<u64> {
+    if message.method() != Some("notifications/progress") {
+        return None;
+    }
+    message.params()?.get("progressToken")?.as_u64()
+}
+
+/// The same notification with the client's own token.
+pub(crate) fn with_token(message: &Message, token: &str) -> Option<Message> {
+    let params = message.params()?;
+    let mut edits = Edits::default();
+    edits.replace(params.get("progressToken")?.span(), token.to_owned());
+    Message::scan_reply(edits.apply(message.bytes()), &Default::default()).ok()
+}
+
+/// A question of the server as a frame, and where its answer will come out.
+pub(crate) fn ask_of(message: &Message) -> (Ask, oneshot::Receiver<Answer>) {
+    let (answer, answered) = oneshot::channel();
+    let ask = Ask {
+        method: message.method().unwrap_or_default().into(),
+        params: message.params().map(|params| message.slice(params.span())),
+        answer,
+    };
+    (ask, answered)
+}
+
+/// The response to a server's question.
+pub(crate) fn response_to(id: &str, answer: Result<Answer, oneshot::error::RecvError>) -> Bytes {
+    match answer {
+        Ok(Answer::Result(result)) => {
+            jsonrpc::result(id, std::str::from_utf8(&result).unwrap_or("{}"))
+        }
+        Ok(Answer::Error(error)) => {
+            let error = std::str::from_utf8(&error).unwrap_or("{}");
+            Bytes::from(format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{error}}}"#))
+        }
+        Err(_) => jsonrpc::error(
+            Some(id),
+            codes::INTERNAL_ERROR,
+            "the client gave no answer",
+            None,
+        ),
+    }
+}
+
+/// What to say to a server that asks outside of any call, where nobody can be asked.
+pub(crate) fn unsolicited(message: &Message) -> Bytes {
+    let id = message.id().unwrap_or("null");
+    match message.method() {
+        Some("ping") => jsonrpc::result(id, "{}"),
+        Some("roots/list" | "sampling/createMessage" | "elicitation/create") => jsonrpc::error(
+            Some(id),
+            codes::INTERNAL_ERROR,
+            "no call is running that this question could belong to",
+            None,
+        ),
+        _ => jsonrpc::error(Some(id), codes::METHOD_NOT_FOUND, "no such method", None),
+    }
+}
+
+/// What tells a server that nobody waits for a request any more.
+pub(crate) fn cancelled(id: u64) -> Bytes {
+    jsonrpc::notification(
+        "notifications/cancelled",
+        &format!(r#"{{"requestId":{id},"reason":"the client cancelled the call"}}"#),
+    )
+}
+
+/// A server that has gone.
+pub(crate) fn gone(name: &Arc<str>, why: impl Into<String>) -> Fault {
+    Fault::new(Reason::Broken, format!("server \"{name}\" ended while the call was running"))
+        .because(why.into())
+        .at(name)
+}

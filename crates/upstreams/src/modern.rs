@@ -1,0 +1,196 @@
+//! A server of the modern era over HTTP: every request stands alone, so there is no session.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, StatusCode};
+use toolgate_gateway::call::{Boxed, End, Frame, Frames, Reply, Request};
+use toolgate_gateway::fault::{Fault, Reason};
+use toolgate_protocol::headers;
+use toolgate_protocol::jsonrpc::{Kind, Message};
+use toolgate_protocol::method::Method;
+use toolgate_protocol::modern;
+use toolgate_protocol::sse;
+use toolgate_protocol::version::{Era, Version};
+
+use crate::endpoint::{self, Endpoint, Shape};
+use crate::http::Body;
+
+/// A modern HTTP server.
+pub(crate) struct Modern {
+    pub endpoint: Arc<Endpoint>,
+    ids: AtomicU64,
+}
+
+impl Modern {
+    pub fn new(endpoint: Arc<Endpoint>) -> Modern {
+        Modern { endpoint, ids: AtomicU64::new(1) }
+    }
+
+    /// An id for a request of our own.
+    pub fn next_id(&self) -> String {
+        self.ids.fetch_add(1, Ordering::Relaxed).to_string()
+    }
+
+    /// Sends a request. The client's own id serves: the answer comes on this exchange alone.
+    pub async fn call(&self, request: &Request) -> Result<Reply, Fault> {
+        let mut edits = request.edits.clone();
+        modern::dress(&request.message, &request.client, &mut edits);
+        let body = edits.apply(request.message.bytes());
+        let id = request.message.id().unwrap_or("null");
+        let mut post = self.endpoint.post(body, Some(&request.trace));
+        let headers = post.headers_mut();
+        headers.insert(endpoint::PROTOCOL_VERSION, VERSION);
+        headers.insert(endpoint::MCP_METHOD, method_value(&request.method));
+        if request.method.named_by().is_some()
+            && let Some(name) = request.named()
+            && let Ok(value) = HeaderValue::from_bytes(headers::encode(&name).as_bytes())
+        {
+            headers.insert(endpoint::MCP_NAME, value);
+        }
+        for (name, value) in &request.params_headers {
+            if let (Ok(name), Ok(value)) = (
+                HeaderName::from_bytes(name.as_bytes()),
+                HeaderValue::from_maybe_shared(value.clone()),
+            ) {
+                headers.insert(name, value);
+            }
+        }
+        let mut response = self.endpoint.send(post).await?;
+        let status = response.status();
+        match endpoint::shape(&response) {
+            Shape::Events if status.is_success() => Ok(Reply::Stream(Box::new(Stream {
+                endpoint: self.endpoint.clone(),
+                body: Some(response.into_body()),
+                decoder: self.endpoint.decoder(),
+                id: id.into(),
+                ended: false,
+            }))),
+            Shape::Json => {
+                let body = self.endpoint.collect(&mut response).await?;
+                let message = self.endpoint.message(status, body)?;
+                Ok(Reply::Whole(end_of(&self.endpoint, message, id, status)?))
+            }
+            _ => {
+                let body = self.endpoint.collect(&mut response).await?;
+                Err(self.endpoint.not_mcp(status, &body))
+            }
+        }
+    }
+}
+
+const VERSION: HeaderValue = HeaderValue::from_static("2026-07-28");
+const _: () = assert!(matches!(Version::NEWEST, Version::V2026_07_28));
+
+/// `Mcp-Method`, without an allocation for the methods that are called all day.
+fn method_value(method: &Method) -> HeaderValue {
+    match method {
+        Method::ToolsCall => HeaderValue::from_static("tools/call"),
+        Method::ResourcesRead => HeaderValue::from_static("resources/read"),
+        other => HeaderValue::from_str(other.as_str())
+            .unwrap_or_else(|_| HeaderValue::from_static("unknown")),
+    }
+}
+
+/// Checks that an answer belongs to the request.
+fn end_of(
+    endpoint: &Endpoint,
+    message: Message,
+    id: &str,
+    status: StatusCode,
+) -> Result<End, Fault> {
+    match message.kind() {
+        // An error about a request that could not be read carries no id.
+        Kind::Error if message.id().is_none_or(|id| id == "null") => {}
+        Kind::Result | Kind::Error if message.id() == Some(id) => {}
+        _ => return Err(endpoint.garbage(format!("an answer with id {:?}", message.id()))),
+    }
+    let status = (!status.is_success()).then_some(status.as_u16());
+    Ok(End { message, era: Era::Modern, status })
+}
+
+/// The frames of one streamed answer.
+struct Stream {
+    endpoint: Arc<Endpoint>,
+    body: Option<Body>,
+    decoder: sse::Decoder,
+    id: Box<str>,
+    ended: bool,
+}
+
+impl Stream {
+    async fn step(&mut self) -> Result<Frame, Fault> {
+        loop {
+            while let Some(event) = self
+                .decoder
+                .next_event()
+                .map_err(|error| self.endpoint.garbage(error.to_string()))?
+            {
+                if let Some(frame) = self.frame(event.data)? {
+                    return Ok(frame);
+                }
+            }
+            let Some(body) = &mut self.body else {
+                return Err(self.endpoint.garbage("read past the end"));
+            };
+            match body.chunk().await.map_err(|error| self.endpoint.fault(error))? {
+                Some(chunk) => self.decoder.feed(chunk),
+                None => {
+                    return Err(Fault::new(
+                        Reason::Broken,
+                        format!("server \"{}\" ended without an answer", self.endpoint.name),
+                    )
+                    .at(&self.endpoint.name));
+                }
+            }
+        }
+    }
+
+    fn frame(&mut self, data: Bytes) -> Result<Option<Frame>, Fault> {
+        if data.is_empty() {
+            return Ok(None);
+        }
+        let message = self.endpoint.message(StatusCode::OK, data)?;
+        match message.kind() {
+            Kind::Notification => Ok(Some(Frame::Notification(message))),
+            Kind::Request => {
+                // Modern servers never send requests (2026-07-28, base protocol).
+                tracing::warn!(server = %self.endpoint.name, "a request from a modern server");
+                Ok(None)
+            }
+            Kind::Result | Kind::Error if message.id() == Some(&self.id) => {
+                self.ended = true;
+                if let Some(body) = self.body.take() {
+                    body.finish_later();
+                }
+                Ok(Some(Frame::End(End { message, era: Era::Modern, status: None })))
+            }
+            Kind::Result | Kind::Error => {
+                tracing::warn!(
+                    server = %self.endpoint.name,
+                    id = ?message.id(),
+                    "an answer to somebody else's request"
+                );
+                Ok(None)
+            }
+        }
+    }
+}
+
+impl Frames for Stream {
+    fn next(&mut self) -> Boxed<'_, Option<Frame>> {
+        Box::pin(async {
+            if self.ended {
+                return None;
+            }
+            match self.step().await {
+                Ok(frame) => Some(frame),
+                Err(fault) => {
+                    self.ended = true;
+                    Some(Frame::Fail(fault))
+                }
+            }
+        })
+    }
+}

@@ -1,0 +1,214 @@
+//! The sessions and processes kept with one server: who shares which, and when they end.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use toolgate_gateway::call::{Reply, Request, Who};
+use toolgate_gateway::config::Sessions;
+use toolgate_gateway::fault::{Fault, Reason};
+use toolgate_gateway::upstream::{Description, Interest, Watch};
+use toolgate_protocol::client::Abilities;
+
+use crate::legacy::Session;
+use crate::modern_channel::ModernChannel;
+use crate::single::Single;
+
+/// One conversation with a server: a legacy session, or a modern process.
+#[derive(Clone)]
+pub(crate) enum Peer {
+    Legacy(Arc<Session>),
+    Modern(Arc<ModernChannel>),
+}
+
+impl Peer {
+    pub async fn call(&self, request: &Request) -> Result<Reply, Fault> {
+        match self {
+            Peer::Legacy(session) => session.call(request).await,
+            Peer::Modern(channel) => channel.call(request).await,
+        }
+    }
+
+    pub fn description(&self) -> Arc<Description> {
+        match self {
+            Peer::Legacy(session) => session.description.clone(),
+            Peer::Modern(channel) => channel.description.clone(),
+        }
+    }
+
+    pub async fn watch(&self, interest: Interest) -> Result<Watch, Fault> {
+        match self {
+            Peer::Legacy(session) => session.watch(interest).await,
+            Peer::Modern(channel) => channel.watch(interest).await,
+        }
+    }
+
+    pub fn is_alive(&self) -> bool {
+        match self {
+            Peer::Legacy(session) => session.link.is_alive(),
+            Peer::Modern(channel) => channel.is_alive(),
+        }
+    }
+
+    fn idle_since(&self) -> Option<Instant> {
+        match self {
+            Peer::Legacy(session) => session.idle_since(),
+            Peer::Modern(channel) => channel.idle_since(),
+        }
+    }
+
+    async fn close(&self) {
+        match self {
+            Peer::Legacy(session) => session.close().await,
+            Peer::Modern(channel) => channel.close().await,
+        }
+    }
+}
+
+/// Under what a conversation is shared.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Key {
+    scope: Arc<str>,
+    abilities: Abilities,
+}
+
+/// All conversations with one server.
+pub(crate) struct Peers {
+    name: Arc<str>,
+    mode: Sessions,
+    idle: Option<Duration>,
+    most: usize,
+    peers: Mutex<HashMap<Key, Arc<Single<Peer>>>>,
+}
+
+/// How often idle conversations are looked for.
+const SWEEP: Duration = Duration::from_secs(5);
+
+impl Peers {
+    /// No conversation yet. What is `idle` that long is ended; at most `most` are kept.
+    pub fn new(name: Arc<str>, mode: Sessions, idle: Option<Duration>, most: usize) -> Arc<Peers> {
+        let peers = Arc::new(Peers { name, mode, idle, most, peers: Mutex::default() });
+        if idle.is_some() {
+            tokio::spawn(sweep(Arc::downgrade(&peers)));
+        }
+        peers
+    }
+
+    /// The key of a request under this server's isolation mode.
+    pub fn key(&self, who: &Who, abilities: Abilities) -> Key {
+        let scope: Arc<str> = match self.mode {
+            Sessions::Shared => "".into(),
+            Sessions::PerCaller => who.caller.principal.clone(),
+            // The protocol gives a modern client no conversation to be told apart by
+            // (2026-07-28, SEP-2567): its caller is the closest there is.
+            Sessions::PerSession => {
+                who.session.clone().unwrap_or_else(|| who.caller.principal.clone())
+            }
+        };
+        Key { scope, abilities }
+    }
+
+    /// The conversation of this key, started if need be.
+    ///
+    /// # Errors
+    /// When it cannot be started, or too many exist.
+    pub async fn get<F>(&self, key: &Key, start: impl FnOnce() -> F) -> Result<Arc<Peer>, Fault>
+    where
+        F: Future<Output = Result<Peer, Fault>> + Send + 'static,
+    {
+        let single = {
+            let mut peers = self.lock();
+            if peers.len() >= self.most && !peers.contains_key(key) {
+                return Err(Fault::new(
+                    Reason::Overloaded,
+                    format!("too many sessions with server \"{}\"", self.name),
+                )
+                .at(&self.name)
+                .unsent());
+            }
+            peers.entry(key.clone()).or_default().clone()
+        };
+        if let Some(peer) = single.peek()
+            && !peer.is_alive()
+        {
+            let fault = Fault::new(
+                Reason::Unreachable,
+                format!("server \"{}\" keeps ending; it is started again shortly", self.name),
+            );
+            single.reset(&peer, Some(fault.at(&self.name)));
+        }
+        single.get(start).await
+    }
+
+    /// Forgets a conversation that has ended.
+    pub fn forget(&self, key: &Key, peer: &Arc<Peer>) {
+        let single = self.lock().get(key).cloned();
+        if let Some(single) = single {
+            single.reset(peer, None);
+        }
+    }
+
+    /// A live conversation, if there is one.
+    pub fn any(&self) -> Option<Arc<Peer>> {
+        self.lock().values().find_map(|single| single.peek().filter(|peer| peer.is_alive()))
+    }
+
+    /// How the last start failed, if nothing is alive.
+    pub fn failure(&self) -> Option<Fault> {
+        self.lock().values().find_map(|single| single.failure())
+    }
+
+    /// How many are alive.
+    pub fn count(&self) -> usize {
+        self.lock().values().filter(|single| single.peek().is_some_and(|p| p.is_alive())).count()
+    }
+
+    /// Ends all, at once.
+    pub async fn close(&self) {
+        let all: Vec<_> = self.lock().drain().filter_map(|(_, single)| single.peek()).collect();
+        let closing: Vec<_> =
+            all.into_iter().map(|peer| tokio::spawn(async move { peer.close().await })).collect();
+        for closing in closing {
+            let _ = closing.await;
+        }
+    }
+
+    /// Ends what has been idle for too long.
+    async fn evict(&self) {
+        let Some(idle) = self.idle else { return };
+        let old: Vec<_> = {
+            let mut peers = self.lock();
+            let keys: Vec<_> = peers
+                .iter()
+                .filter(|(_, single)| {
+                    single.peek().is_some_and(|peer| {
+                        !peer.is_alive()
+                            || peer.idle_since().is_some_and(|since| since.elapsed() > idle)
+                    })
+                })
+                .map(|(key, _)| key.clone())
+                .collect();
+            keys.iter().filter_map(|key| peers.remove(key)).collect()
+        };
+        for single in old {
+            if let Some(peer) = single.peek() {
+                tracing::info!(server = %self.name, "an idle session is ended");
+                peer.close().await;
+            }
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Key, Arc<Single<Peer>>>> {
+        self.peers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn sweep(peers: Weak<Peers>) {
+    let mut ticks = tokio::time::interval(SWEEP);
+    loop {
+        ticks.tick().await;
+        let Some(peers) = peers.upgrade() else { return };
+        peers.evict().await;
+    }
+}

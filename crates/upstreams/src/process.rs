@@ -1,0 +1,285 @@
+//! A server that runs as our child, of either era: started when first needed.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
+
+use toolgate_gateway::call::{Boxed, Reply, Request, Who};
+use toolgate_gateway::config::{EraChoice, Sessions};
+use toolgate_gateway::fault::{Fault, Reason, SideEffect};
+use toolgate_gateway::upstream::{Description, Interest, Upstream, Vitals, Watch};
+use toolgate_protocol::client::Abilities;
+use toolgate_protocol::json::Limits;
+use toolgate_protocol::jsonrpc::Message;
+use toolgate_protocol::modern;
+use toolgate_protocol::splice::Edits;
+use toolgate_protocol::version::Era;
+
+use crate::channel::Channel;
+use crate::child::{Slots, Spec};
+use crate::legacy::{self, Session};
+use crate::link::{Link, Outbound};
+use crate::listen::{self, Probe};
+use crate::modern_channel::ModernChannel;
+use crate::peers::{Key, Peer, Peers};
+use crate::stdio;
+
+/// How long a process may take to start and finish its handshake. Programs that are fetched
+/// when first run take their time.
+const START: Duration = Duration::from_secs(60);
+/// Silence after which a server is taken for a legacy one that ignores the probe.
+const PROBE: Duration = Duration::from_secs(10);
+/// Our ids while the era is found out; requests count on after them.
+const PROBE_ID: u64 = 0;
+const FIRST_FREE_ID: u64 = 2;
+
+/// What to run.
+pub struct ProcessSpec {
+    /// The process.
+    pub child: Spec,
+    /// Which era it speaks, if that is known.
+    pub era: EraChoice,
+    /// Who shares a process.
+    pub sessions: Sessions,
+    /// Ended when unused for so long; `None` for never.
+    pub idle: Option<Duration>,
+    /// Bounds on its messages.
+    pub limits: Limits,
+}
+
+/// A server that runs as our child.
+pub struct Process {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    spec: ProcessSpec,
+    slots: Slots,
+    peers: Arc<Peers>,
+    era: Found,
+}
+
+/// The era, once found out. Every later process of the same program speaks it too.
+#[derive(Default)]
+struct Found(AtomicU8);
+
+impl Found {
+    fn get(&self) -> Option<Era> {
+        match self.0.load(Ordering::Relaxed) {
+            1 => Some(Era::Legacy),
+            2 => Some(Era::Modern),
+            _ => None,
+        }
+    }
+
+    fn set(&self, era: Era) {
+        self.0.store(if era == Era::Legacy { 1 } else { 2 }, Ordering::Relaxed);
+    }
+}
+
+impl Process {
+    /// A connector that has started nothing yet.
+    pub fn new(spec: ProcessSpec, slots: Slots, most: usize) -> Process {
+        let era = Found::default();
+        match spec.era {
+            EraChoice::Auto => {}
+            EraChoice::Legacy => era.set(Era::Legacy),
+            EraChoice::Modern => era.set(Era::Modern),
+        }
+        let peers = Peers::new(spec.child.name.clone(), spec.sessions, spec.idle, most);
+        Process { inner: Arc::new(Inner { spec, slots, peers, era }) }
+    }
+}
+
+impl Inner {
+    fn key(&self, who: &Who, abilities: Abilities) -> Key {
+        // A modern server learns the capabilities with every request: one process serves all.
+        let abilities =
+            if self.era.get() == Some(Era::Modern) { Abilities::default() } else { abilities };
+        self.peers.key(who, abilities)
+    }
+
+    async fn peer(self: &Arc<Self>, key: &Key, abilities: Abilities) -> Result<Arc<Peer>, Fault> {
+        let inner = self.clone();
+        self.peers
+            .get(key, || async move {
+                match tokio::time::timeout(START, inner.start(abilities)).await {
+                    Ok(outcome) => outcome,
+                    Err(_) => Err(inner.silent()),
+                }
+            })
+            .await
+    }
+
+    async fn start(&self, abilities: Abilities) -> Result<Peer, Fault> {
+        let known = self.era.get();
+        if known != Some(Era::Legacy) {
+            let (channel, _) = self.spawn(Era::Modern)?;
+            match self.probe(&channel).await {
+                Ok(Probe::Modern(description)) => {
+                    self.era.set(Era::Modern);
+                    let description = Arc::new(description);
+                    return Ok(Peer::Modern(ModernChannel::new(
+                        channel,
+                        description,
+                        FIRST_FREE_ID,
+                    )));
+                }
+                Ok(Probe::Legacy) if known == Some(Era::Modern) => {
+                    return Err(self.fault(Reason::Garbage, "does not answer as a modern server"));
+                }
+                Ok(Probe::Legacy) => {
+                    self.era.set(Era::Legacy);
+                    channel.set_era(Era::Legacy);
+                    return self.shake_hands(channel, abilities).await;
+                }
+                // Some old servers die of what comes before the handshake: once more, without.
+                Err(_) if !channel.is_alive() => self.era.set(Era::Legacy),
+                Err(fault) => return Err(fault),
+            }
+        }
+        let (channel, _) = self.spawn(Era::Legacy)?;
+        let outcome = self.shake_hands(channel, abilities).await;
+        if outcome.is_err() && known.is_none() {
+            // Nothing was learnt of a server that does not start at all.
+            self.era.0.store(0, Ordering::Relaxed);
+        }
+        outcome
+    }
+
+    fn spawn(&self, era: Era) -> Result<(Arc<Channel>, Arc<crate::child::Child>), Fault> {
+        stdio::start(self.spec.child.clone(), &self.slots, era, self.spec.limits)
+    }
+
+    /// Which era does it speak? An answer that is no sign of the modern era, or silence, means
+    /// legacy (2026-07-28, versioning: client behaviour on stdio).
+    async fn probe(&self, channel: &Arc<Channel>) -> Result<Probe, Fault> {
+        let request = listen::discover(&PROBE_ID.to_string())?;
+        let mut edits = Edits::default();
+        modern::dress(&request.message, &request.client, &mut edits);
+        let outbound = Outbound {
+            id: PROBE_ID,
+            body: edits.apply(request.message.bytes()),
+            token: None,
+            owner: None,
+            may_ask: false,
+        };
+        let reply = channel.clone().request(outbound).await?;
+        match tokio::time::timeout(PROBE, reply.end()).await {
+            Ok(Ok(end)) => listen::read_probe(&self.spec.child.name, &end.message),
+            Ok(Err(fault)) => Err(fault),
+            Err(_) => Ok(Probe::Legacy),
+        }
+    }
+
+    async fn shake_hands(
+        &self,
+        channel: Arc<Channel>,
+        abilities: Abilities,
+    ) -> Result<Peer, Fault> {
+        let outbound = Outbound {
+            id: legacy::FIRST_ID,
+            body: legacy::initialize(abilities, listen::CLIENT_INFO),
+            token: None,
+            owner: None,
+            may_ask: false,
+        };
+        let outcome = async {
+            let end = channel.clone().request(outbound).await?.end().await?;
+            let welcome = legacy::welcome(&self.spec.child.name, &end.message)?;
+            channel.send(legacy::initialized()).await?;
+            Ok(welcome)
+        }
+        .await;
+        match outcome {
+            Ok(welcome) => {
+                let name = self.spec.child.name.clone();
+                Ok(Peer::Legacy(Session::new(name, channel, welcome)))
+            }
+            Err(fault) => {
+                channel.close().await;
+                Err(fault)
+            }
+        }
+    }
+
+    fn fault(&self, reason: Reason, what: &str) -> Fault {
+        let name = &self.spec.child.name;
+        Fault::new(reason, format!("server \"{name}\" {what}")).at(name)
+    }
+
+    fn silent(&self) -> Fault {
+        self.fault(Reason::Timeout, "did not finish its handshake within 60s").unsent()
+    }
+
+    async fn call(self: &Arc<Self>, request: &Request) -> Result<Reply, Fault> {
+        let abilities = request.client.abilities();
+        let key = self.key(&request.who, abilities);
+        let peer = self.peer(&key, abilities).await?;
+        match peer.call(request).await {
+            // It ended before it took the request: the next process may have it.
+            Err(fault) if !peer.is_alive() && fault.side_effect == SideEffect::None => {
+                self.peers.forget(&key, &peer);
+                self.peer(&key, abilities).await?.call(request).await
+            }
+            outcome => outcome,
+        }
+    }
+}
+
+impl Upstream for Process {
+    fn call<'a>(&'a self, request: &'a Request) -> Boxed<'a, Result<Reply, Fault>> {
+        Box::pin(self.inner.call(request))
+    }
+
+    fn describe<'a>(
+        &'a self,
+        who: &'a Who,
+        abilities: Abilities,
+    ) -> Boxed<'a, Result<Arc<Description>, Fault>> {
+        Box::pin(async move {
+            let key = self.inner.key(who, abilities);
+            Ok(self.inner.peer(&key, abilities).await?.description())
+        })
+    }
+
+    fn notify<'a>(&'a self, who: &'a Who, message: &'a Message) -> Boxed<'a, Result<(), Fault>> {
+        Box::pin(async move {
+            let key = self.inner.key(who, Abilities::default());
+            match &*self.inner.peer(&key, Abilities::default()).await? {
+                Peer::Legacy(session) => session.link.send(message.line()).await,
+                Peer::Modern(_) => Ok(()),
+            }
+        })
+    }
+
+    fn watch<'a>(
+        &'a self,
+        who: &'a Who,
+        abilities: Abilities,
+        interest: Interest,
+    ) -> Boxed<'a, Result<Watch, Fault>> {
+        Box::pin(async move {
+            let key = self.inner.key(who, abilities);
+            self.inner.peer(&key, abilities).await?.watch(interest).await
+        })
+    }
+
+    fn probe(&self) -> Boxed<'_, Result<(), Fault>> {
+        // Dormant is well: only a process that failed to start is not.
+        let outcome = match (self.inner.peers.any(), self.inner.peers.failure()) {
+            (None, Some(fault)) => Err(fault),
+            _ => Ok(()),
+        };
+        Box::pin(std::future::ready(outcome))
+    }
+
+    fn close(&self) -> Boxed<'_, ()> {
+        Box::pin(self.inner.peers.close())
+    }
+
+    fn vitals(&self) -> Vitals {
+        let alive = self.inner.peers.count();
+        Vitals { processes: alive, sessions: alive, connections: 0 }
+    }
+}

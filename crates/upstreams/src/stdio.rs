@@ -1,0 +1,69 @@
+//! A server in a child process: its lines are the shared channel.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use toolgate_gateway::call::Boxed;
+use toolgate_gateway::fault::{Fault, Reason};
+use toolgate_protocol::json::Limits;
+use toolgate_protocol::version::Era;
+
+use crate::channel::{self, Channel, Writer};
+use crate::child::{Child, Slots, Spec};
+use crate::link;
+
+/// Starts the process and the reading of its lines.
+///
+/// # Errors
+/// When the program cannot be started, or too many run already.
+pub(crate) fn start(
+    spec: Spec,
+    slots: &Slots,
+    era: Era,
+    limits: Limits,
+) -> Result<(Arc<Channel>, Arc<Child>), Fault> {
+    let name = spec.name.clone();
+    let slot = slots.take().map_err(|full| {
+        Fault::new(Reason::Overloaded, full.to_string()).at(&name).unsent()
+    })?;
+    let (child, mut lines) = Child::spawn(spec, slot).map_err(|error| {
+        Fault::new(Reason::Unreachable, format!("server \"{name}\" cannot be started: {error}"))
+            .at(&name)
+    })?;
+    let child = Arc::new(child);
+    let pipe = Pipe { name: name.clone(), child: child.clone() };
+    let channel = Channel::new(name.clone(), era, Box::new(pipe), limits);
+    let (reader, process) = (channel.clone(), child.clone());
+    tokio::spawn(async move {
+        while let Some(line) = lines.next().await {
+            reader.receive(line);
+        }
+        let exit = process.wait().await;
+        tracing::info!(server = %name, %exit, "the server process ended");
+        reader.fail(&link::gone(&name, exit.to_string()));
+    });
+    Ok((channel, child))
+}
+
+/// The writing end of a child.
+struct Pipe {
+    name: Arc<str>,
+    child: Arc<Child>,
+}
+
+impl Writer for Pipe {
+    fn write(&self, body: Bytes) -> Boxed<'_, Result<(), Fault>> {
+        Box::pin(async {
+            self.child
+                .send(body)
+                .await
+                .map_err(|gone| channel::unsent(&self.name, gone.to_string()))
+        })
+    }
+
+    fn close(&self) -> Boxed<'_, ()> {
+        Box::pin(async {
+            self.child.shutdown().await;
+        })
+    }
+}
