@@ -111,6 +111,25 @@ pub enum Kind {
     },
 }
 
+/// Our own environment variables that a child process gets unless `inherit_env` says otherwise:
+/// what programs need to find themselves, their user and their certificates, and no secrets.
+pub(super) const INHERITED: [&str; 14] = [
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "LC_CTYPE",
+    "LOGNAME",
+    "NODE_EXTRA_CA_CERTS",
+    "PATH",
+    "SHELL",
+    "SSL_CERT_DIR",
+    "SSL_CERT_FILE",
+    "TERM",
+    "TMPDIR",
+    "TZ",
+    "USER",
+];
+
 /// Which tools of a server are offered, and how. All keys are the server's own names.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tools {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use super::secret::Secret;
@@ -21,7 +21,8 @@ pub(super) struct Entry {
     pub(super) upstream: Option<Url>,
     /// The program of a stdio server with its arguments. One string is split into words the way a
     /// shell does it, but no shell runs.
-    pub(super) command: Option<Command>,
+    #[schemars(schema_with = "command_schema")]
+    pub(super) command: Option<Vec<String>>,
     /// Serve a directory with the built-in files server.
     pub(super) files: Option<Files>,
     /// Headers sent with every request (`upstream` only).
@@ -95,13 +96,15 @@ impl Entry {
     }
 }
 
-/// A command line, as one string or as words.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(untagged)]
-#[schemars(inline)]
-pub(super) enum Command {
-    Line(String),
-    Words(Vec<String>),
+/// The words of a command, or one string, which is split before the tree is read.
+fn command_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "anyOf": [
+            { "type": "array", "items": { "type": "string" }, "minItems": 1 },
+            { "type": "string", "minLength": 1 },
+        ],
+        "examples": [["npx", "-y", "@modelcontextprotocol/server-everything"], "uvx mcp-server-time"],
+    })
 }
 
 /// A directory for the built-in files server.
