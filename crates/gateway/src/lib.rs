@@ -1,1 +1,3 @@
 //! The decisions of the gateway.
+
+pub mod config;

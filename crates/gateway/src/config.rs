@@ -1,0 +1,110 @@
+//! What did the operator ask for, and can it be done?
+//!
+//! A file passes through here in one direction: text, nodes with their lines, the shape of the
+//! schema, the typed tree, and at last [`Checked`], which is all that a gateway is built from.
+//! Every problem on the way is collected, so that one run shows them all.
+
+mod check;
+mod checked;
+mod command;
+mod entry;
+mod import;
+mod interpolate;
+mod jsonc;
+mod node;
+mod problem;
+mod schema;
+mod secret;
+mod shape;
+mod sources;
+mod tree;
+mod values;
+mod yaml;
+
+use std::path::Path;
+use std::sync::Arc;
+
+pub use checked::{Checked, Kind, Server, Tools};
+pub use entry::{CacheScope, EraChoice, Sessions, Transport};
+pub use problem::{Problem, Problems, Warning};
+pub use schema::schema;
+pub use secret::Secret;
+pub use sources::{Fixed, Machine, Sources};
+pub use tree::{
+    Config, Level, Limits, Log, LogFormat, Parking, Processes, Replica, SessionLimits, Tls,
+};
+pub use values::{Listen, Misfit, Name, Size, Span, Url};
+
+use node::Places;
+use problem::{Place, Report};
+use serde::Deserialize as _;
+
+/// Reads the configuration in `path`: our own YAML (or JSON), or the `mcp.json` of another client.
+///
+/// # Errors
+/// Everything that is wrong with it, each with its line and a way out.
+pub fn load(path: &Path) -> Result<(Checked, Vec<Warning>), Problems> {
+    match Machine.read(path) {
+        Ok(text) => parse(&text, path, &Machine),
+        Err(error) => {
+            let mut report = Report::default();
+            report
+                .problem(&Place::whole(&Arc::from(path)), format!("cannot read the file: {error}"));
+            report.end(None)
+        }
+    }
+}
+
+/// Reads `text` as if it stood in the file `origin`, to which paths in it are relative.
+///
+/// # Errors
+/// Everything that is wrong with it, each with its line and a way out.
+pub fn parse(
+    text: &str,
+    origin: &Path,
+    sources: &dyn Sources,
+) -> Result<(Checked, Vec<Warning>), Problems> {
+    let mut report = Report::default();
+    let checked = read(text, &Arc::from(origin), sources, &mut report);
+    report.end(checked)
+}
+
+/// The way of a file, in order.
+fn read(
+    text: &str,
+    file: &Arc<Path>,
+    sources: &dyn Sources,
+    report: &mut Report,
+) -> Option<Checked> {
+    if text.len() as u64 > sources::LARGEST {
+        report.problem(&Place::whole(file), "larger than 1 MiB (a configuration is far smaller)");
+        return None;
+    }
+    let mut root = if jsonc::recognises(text) {
+        jsonc::read(text, file, report)
+    } else {
+        yaml::read(text, file, report)
+    }?;
+    if import::recognises(&root) {
+        root = import::whole(root, sources, report);
+    } else {
+        command::split(&mut root, report);
+        interpolate::apply(&mut root, sources, report);
+        import::join(&mut root, sources, report);
+    }
+    if !shape::fit(&mut root, schema::tree(), report) {
+        return None;
+    }
+    let places = Places::of(&root);
+    match Config::deserialize(root.to_json()) {
+        Ok(config) => check::run(config, &places, sources, report),
+        Err(_) => {
+            // The shape said it fits. Serde's own words may quote a secret, so they stay here.
+            report.problem(
+                &root.place,
+                "the file has the right shape but cannot be read (please report this)",
+            );
+            None
+        }
+    }
+}

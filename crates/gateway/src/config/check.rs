@@ -1,0 +1,117 @@
+//! What a schema cannot say: rules between keys, and between the file and the machine.
+
+mod keys;
+mod network;
+mod server;
+mod tools;
+
+use std::path::{Path, PathBuf};
+
+use super::checked::{Checked, Server};
+use super::entry::Entry;
+use super::node::Places;
+use super::problem::Report;
+use super::sources::Sources;
+use super::tree::Config;
+use super::values::{Size, Span};
+
+/// Checks every rule and resolves the defaults that depend on other keys. What comes back counts
+/// only if nothing was reported.
+pub(super) fn run(
+    mut config: Config,
+    places: &Places,
+    sources: &dyn Sources,
+    report: &mut Report,
+) -> Option<Checked> {
+    let mut checks = Checks { places, sources, report };
+    network::check(&mut checks, &mut config);
+    keys::check(&mut checks, &config);
+    bounds(&mut checks, &config);
+    let servers = servers(&mut checks, std::mem::take(&mut config.entries));
+    Some(Checked { config, servers })
+}
+
+/// What every rule needs: where keys stand, what the machine has, and where to report.
+struct Checks<'a> {
+    places: &'a Places,
+    sources: &'a dyn Sources,
+    report: &'a mut Report,
+}
+
+impl Checks<'_> {
+    fn problem(&mut self, path: &str, message: impl Into<String>) {
+        self.report.consequence(self.places.at(path), message);
+    }
+
+    fn warning(&mut self, path: &str, message: impl Into<String>) {
+        self.report.warning(self.places.at(path), message);
+    }
+
+    /// A path in the file at `key`, relative to the file it stands in, from the root.
+    fn resolve(&self, key: &str, path: &Path) -> PathBuf {
+        let folder = self.places.at(key).file.parent().unwrap_or_else(|| Path::new(""));
+        self.sources.absolute(&folder.join(path))
+    }
+}
+
+/// Bounds of zero would stop everything, and bounds that contradict each other have no effect.
+fn bounds(checks: &mut Checks<'_>, config: &Config) {
+    let (limits, sessions) = (&config.limits, &config.sessions);
+    let spans: [(&str, Span); 5] = [
+        ("limits.header_time", limits.header_time),
+        ("limits.body_time", limits.body_time),
+        ("sessions.idle", sessions.idle),
+        ("sessions.lifetime", sessions.lifetime),
+        ("parking.ttl", config.parking.ttl),
+    ];
+    for (path, _) in spans.iter().filter(|(_, span)| span.is_zero()) {
+        checks.problem(path, "nothing would ever be in time (write 1s or more)");
+    }
+    let sizes = [
+        ("limits.body", limits.body),
+        ("limits.headers", limits.headers),
+        ("limits.line", limits.line),
+        ("limits.event", limits.event),
+        ("limits.reply", limits.reply),
+    ];
+    for (path, _) in sizes.iter().filter(|(_, size)| *size < Size::kib(1)) {
+        checks.problem(path, "too small for any message (write 1KiB or more)");
+    }
+    if limits.in_flight_per_client > limits.in_flight {
+        let (one, all) = (limits.in_flight_per_client, limits.in_flight);
+        let path = if checks.places.has("limits.in_flight_per_client") {
+            "limits.in_flight_per_client"
+        } else {
+            "limits.in_flight"
+        };
+        checks.problem(path, format!("one client may have {one} requests and all together {all} (write at most {all} for one)"));
+    }
+    if sessions.idle > sessions.lifetime {
+        let path =
+            if checks.places.has("sessions.idle") { "sessions.idle" } else { "sessions.lifetime" };
+        checks.problem(
+            path,
+            format!(
+                "idle {} is longer than lifetime {} (shorten idle)",
+                sessions.idle, sessions.lifetime
+            ),
+        );
+    }
+}
+
+fn servers(checks: &mut Checks<'_>, entries: Vec<Entry>) -> Vec<Server> {
+    if entries.is_empty() && !checks.report.has_under("import") {
+        let message =
+            "no servers (add servers: [{name: NAME, upstream: URL}], or import an mcp.json)";
+        checks.problem("servers", message);
+    }
+    let several = entries.len() > 1;
+    let servers: Vec<(usize, Server)> = entries
+        .into_iter()
+        .enumerate()
+        .filter_map(|(index, entry)| Some((index, server::resolve(checks, index, entry, several)?)))
+        .collect();
+    server::names(checks, &servers);
+    tools::collisions(checks, &servers);
+    servers.into_iter().map(|(_, server)| server).collect()
+}

@@ -1,0 +1,102 @@
+//! Who can reach the gateway, and how it is reached by others of its kind.
+
+use http::Uri;
+use http::uri::Authority;
+
+use super::Checks;
+use crate::config::problem::quote;
+use crate::config::tree::{Config, Tls};
+
+pub(super) fn check(checks: &mut Checks<'_>, config: &mut Config) {
+    if !config.listen.is_loopback() && !config.insecure_public {
+        let message = format!(
+            "{} is open to other machines while nothing authenticates callers (write 127.0.0.1:{}, or set insecure_public: true)",
+            config.listen,
+            config.listen.address().port()
+        );
+        checks.problem("listen", message);
+    }
+    for (index, host) in config.allowed_hosts.iter().enumerate() {
+        if let Some(message) = wrong_host(host) {
+            checks.problem(&format!("allowed_hosts[{index}]"), message);
+        }
+    }
+    for (index, origin) in config.allowed_origins.iter().enumerate() {
+        if let Some(message) = wrong_origin(origin) {
+            checks.problem(&format!("allowed_origins[{index}]"), message);
+        }
+    }
+    if let Some(tls) = &mut config.tls {
+        certificate(checks, tls);
+    }
+    replica(checks, config);
+}
+
+fn wrong_host(host: &str) -> Option<String> {
+    if host.contains('*') {
+        return Some(
+            "a pattern would let any name rebind to this gateway (list each host)".to_owned(),
+        );
+    }
+    let authority = host.parse::<Authority>();
+    let sound = authority
+        .is_ok_and(|authority| !authority.as_str().contains('@') && !authority.host().is_empty());
+    (!sound).then(|| {
+        let bare = host.split_once("://").map_or(host, |(_, rest)| rest).trim_end_matches('/');
+        let way_out = if bare != host && bare.parse::<Authority>().is_ok() {
+            bare
+        } else {
+            "HOST or HOST:PORT"
+        };
+        format!("expected a host, found {} (write {way_out})", quote(host))
+    })
+}
+
+fn wrong_origin(origin: &str) -> Option<String> {
+    if origin.contains('*') || origin == "null" {
+        return Some("that would let any web page call this gateway (list each origin)".to_owned());
+    }
+    if let Some(bare) = origin.strip_suffix('/').filter(|bare| is_origin(bare)) {
+        return Some(format!("an origin ends without a slash (write {bare})"));
+    }
+    (!is_origin(origin)).then(|| {
+        format!(
+            "expected an origin, found {} (write https://HOST or https://HOST:PORT)",
+            quote(origin)
+        )
+    })
+}
+
+/// RFC 6454 section 6.2: scheme, host and perhaps a port, and nothing after them.
+fn is_origin(text: &str) -> bool {
+    let Some((_, rest)) = text.split_once("://") else { return false };
+    !rest.contains(['/', '?', '#', '@'])
+        && text.parse::<Uri>().is_ok_and(|uri| uri.host().is_some_and(|host| !host.is_empty()))
+}
+
+fn certificate(checks: &mut Checks<'_>, tls: &mut Tls) {
+    for (path, file) in [("tls.certificate", &mut tls.certificate), ("tls.key", &mut tls.key)] {
+        let resolved = checks.resolve(path, file);
+        if !checks.sources.is_file(&resolved) {
+            checks.problem(
+                path,
+                format!(
+                    "{} is not a file (paths are relative to this file)",
+                    quote(&file.display().to_string())
+                ),
+            );
+        }
+        *file = resolved;
+    }
+}
+
+fn replica(checks: &mut Checks<'_>, config: &Config) {
+    let Some(replica) = &config.replica else { return };
+    if config.keys.is_empty() {
+        checks.problem("replica.url", "replicas need the same keys to open each other's sessions (add keys: [\"${env:TOOLGATE_KEY}\"])");
+    }
+    if replica.url.uri().path() != "/" || replica.url.uri().query().is_some() {
+        checks
+            .problem("replica.url", "expected only scheme, host and port (write http://HOST:PORT)");
+    }
+}

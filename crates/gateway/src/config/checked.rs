@@ -1,0 +1,158 @@
+//! A configuration that passed every check, resolved into what the gateway builds from.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Deref;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::entry::{CacheScope, EraChoice, Sessions, Transport};
+use super::secret::Secret;
+use super::tree::Config;
+use super::values::{Name, Url};
+
+/// A configuration without problems. Only [`load`](super::load) and [`parse`](super::parse) make
+/// one, so whoever holds it need not check again.
+///
+/// Dereferences to the [`Config`] for everything but the servers.
+#[derive(Debug, Clone)]
+pub struct Checked {
+    pub(super) config: Config,
+    pub(super) servers: Vec<Server>,
+}
+
+impl Checked {
+    /// The servers, in the order of the file; imported ones follow.
+    pub fn servers(&self) -> &[Server] {
+        &self.servers
+    }
+
+    /// Whether names need a prefix to stay apart.
+    pub fn several(&self) -> bool {
+        self.servers.len() > 1
+    }
+}
+
+impl Deref for Checked {
+    type Target = Config;
+
+    fn deref(&self) -> &Config {
+        &self.config
+    }
+}
+
+/// One MCP server behind the gateway.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Server {
+    /// What operators, logs and metrics call it.
+    pub name: Name,
+    /// What it is and how to reach it.
+    pub kind: Kind,
+    /// Who shares a session or process of it.
+    pub sessions: Sessions,
+    /// Which tools are offered, and how.
+    pub tools: Tools,
+    /// How long one call may stay silent.
+    pub timeout: Duration,
+    /// How long one call may take.
+    pub timeout_total: Duration,
+    /// Whether the gateway is ready without it.
+    pub required: bool,
+    /// Who may be given a kept answer of it.
+    pub cache_scope: CacheScope,
+    /// How long its lists and resources may be kept; zero for not at all.
+    pub cache_ttl: Duration,
+    pub(super) prefix: String,
+}
+
+impl Server {
+    /// What comes before each published name; may be empty.
+    pub fn published_prefix(&self) -> &str {
+        &self.prefix
+    }
+}
+
+/// What a server is and how to reach it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kind {
+    /// A remote server.
+    Http {
+        /// Its endpoint.
+        url: Url,
+        /// Sent with every request.
+        headers: BTreeMap<String, Secret>,
+        /// The generation of MCP it speaks.
+        era: EraChoice,
+        /// The HTTP transport it speaks.
+        transport: Transport,
+    },
+    /// A child process.
+    Stdio {
+        /// The program; found in PATH unless it has a separator.
+        program: String,
+        /// Its arguments.
+        arguments: Vec<String>,
+        /// Environment variables set for it.
+        env: BTreeMap<String, Secret>,
+        /// Names of our own variables it also gets; `env` wins.
+        inherit_env: Vec<String>,
+        /// Where it starts; our own directory if unset.
+        cwd: Option<PathBuf>,
+        /// Stopped after this long without use; `None` for never.
+        idle: Option<Duration>,
+        /// The generation of MCP it speaks.
+        era: EraChoice,
+    },
+    /// The built-in files server.
+    Files {
+        /// The directory served.
+        root: PathBuf,
+        /// Whether files may be changed.
+        write: bool,
+    },
+}
+
+/// Our own environment variables that a child process gets unless `inherit_env` says otherwise:
+/// what programs need to find themselves, their user and their certificates, and no secrets.
+pub(super) const INHERITED: [&str; 14] = [
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "LC_CTYPE",
+    "LOGNAME",
+    "NODE_EXTRA_CA_CERTS",
+    "PATH",
+    "SHELL",
+    "SSL_CERT_DIR",
+    "SSL_CERT_FILE",
+    "TERM",
+    "TMPDIR",
+    "TZ",
+    "USER",
+];
+
+/// Which tools of a server are offered, and how. All keys are the server's own names.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tools {
+    pub(super) allow: Option<BTreeSet<String>>,
+    pub(super) hide: BTreeSet<String>,
+    pub(super) rename: BTreeMap<String, String>,
+    pub(super) describe: BTreeMap<String, String>,
+}
+
+impl Tools {
+    /// Whether the tool is offered at all.
+    pub fn offers(&self, original: &str) -> bool {
+        self.allow.as_ref().is_none_or(|allow| allow.contains(original))
+            && !self.hide.contains(original)
+    }
+
+    /// The name to publish after the prefix.
+    pub fn published<'a>(&'a self, original: &'a str) -> &'a str {
+        self.rename.get(original).map_or(original, String::as_str)
+    }
+
+    /// The description that replaces the server's own.
+    pub fn description(&self, original: &str) -> Option<&str> {
+        self.describe.get(original).map(String::as_str)
+    }
+}

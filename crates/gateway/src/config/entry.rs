@@ -1,0 +1,172 @@
+//! One entry of `servers`, as it is written.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+
+use super::secret::Secret;
+use super::values::{Name, Span, Url};
+
+/// One MCP server behind the gateway: exactly one of `upstream`, `command` and `files`.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Server")]
+pub(super) struct Entry {
+    /// What operators, logs and metrics call this server. Unique, whatever the case, and `_` counts
+    /// as `-`.
+    pub(super) name: Name,
+    /// The URL of a remote server.
+    pub(super) upstream: Option<Url>,
+    /// The program of a stdio server with its arguments. One string is split into words the way a
+    /// shell does it, but no shell runs.
+    #[schemars(schema_with = "command_schema")]
+    pub(super) command: Option<Vec<String>>,
+    /// Serve a directory with the built-in files server.
+    pub(super) files: Option<Files>,
+    /// Headers sent with every request (`upstream` only).
+    #[serde(default)]
+    pub(super) headers: BTreeMap<String, Secret>,
+    /// Environment variables of the process (`command` only).
+    #[serde(default)]
+    pub(super) env: BTreeMap<String, Secret>,
+    /// Names of our own environment variables that the process also gets (`command` only). Without
+    /// it: what programs need to run at all, such as PATH and HOME, and no secrets.
+    pub(super) inherit_env: Option<Vec<String>>,
+    /// The directory the process starts in, relative to this file (`command` only). Without it: our
+    /// own.
+    pub(super) cwd: Option<PathBuf>,
+    /// Which generation of MCP the server speaks (`upstream` and `command`).
+    #[serde(default)]
+    pub(super) era: EraChoice,
+    /// Which HTTP transport the server speaks (`upstream` only).
+    #[serde(default)]
+    pub(super) transport: Transport,
+    /// Who shares a session or process of the server. Without it: shared when nothing authenticates
+    /// callers, per_caller otherwise.
+    pub(super) sessions: Option<Sessions>,
+    /// The only tools to offer, by the server's own names. Without it: all.
+    pub(super) tools: Option<Vec<String>>,
+    /// Tools not to offer, by the server's own names.
+    #[serde(default)]
+    pub(super) hide: Vec<String>,
+    /// New names of tools, by the server's own names. The prefix still comes before them.
+    #[serde(default)]
+    pub(super) rename: BTreeMap<String, String>,
+    /// New descriptions of tools, by the server's own names.
+    #[serde(default)]
+    pub(super) describe: BTreeMap<String, String>,
+    /// What comes before each published name. Without it: the name and `_` when there are several
+    /// servers, nothing when there is one.
+    pub(super) prefix: Option<String>,
+    /// How long one call may stay silent.
+    #[serde(default = "Entry::default_timeout")]
+    pub(super) timeout: Span,
+    /// How long one call may take, progress or not.
+    #[serde(default = "Entry::default_timeout_total")]
+    pub(super) timeout_total: Span,
+    /// The gateway is not ready while this server cannot be reached.
+    #[serde(default)]
+    pub(super) required: bool,
+    /// Stop a process nobody has used for this long; 0s for never (`command` only).
+    pub(super) idle: Option<Span>,
+    /// Whether answers may be kept for all callers or for the one who asked.
+    #[serde(default)]
+    pub(super) cache_scope: CacheScope,
+    /// How long clients may keep lists and resources of this server; 0s for not at all.
+    #[serde(default = "Entry::default_cache_ttl")]
+    pub(super) cache_ttl: Span,
+}
+
+impl Entry {
+    /// How long an unused process lives unless `idle` says otherwise.
+    pub(super) const IDLE: Span = Span::seconds(600);
+
+    const fn default_timeout() -> Span {
+        Span::seconds(10)
+    }
+
+    const fn default_timeout_total() -> Span {
+        Span::seconds(300)
+    }
+
+    const fn default_cache_ttl() -> Span {
+        Span::seconds(0)
+    }
+}
+
+/// The words of a command, or one string, which is split before the tree is read.
+fn command_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "anyOf": [
+            { "type": "array", "items": { "type": "string" }, "minItems": 1 },
+            { "type": "string", "minLength": 1 },
+        ],
+        "examples": [["npx", "-y", "@modelcontextprotocol/server-everything"], "uvx mcp-server-time"],
+    })
+}
+
+/// A directory for the built-in files server.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Files {
+    /// The directory, relative to this file. Nothing outside it is ever served.
+    pub(super) root: PathBuf,
+    /// Offer the tools that change files.
+    #[serde(default)]
+    pub(super) write: bool,
+}
+
+/// Which generation of MCP to speak with a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum EraChoice {
+    /// Find out.
+    #[default]
+    Auto,
+    /// Revisions up to 2025-11-25, with a handshake.
+    Legacy,
+    /// Revision 2026-07-28 and later, without one.
+    Modern,
+}
+
+/// Which HTTP transport to speak with a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum Transport {
+    /// Find out: streamable first, then sse.
+    #[default]
+    Auto,
+    /// Streamable HTTP, since 2025-03-26.
+    Streamable,
+    /// HTTP+SSE of 2024-11-05.
+    Sse,
+}
+
+/// Who shares an upstream session or process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub enum Sessions {
+    /// Everyone.
+    Shared,
+    /// One for each authenticated caller.
+    PerCaller,
+    /// One for each session of a client.
+    PerSession,
+}
+
+/// Who may be given a kept answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum CacheScope {
+    /// The caller who asked.
+    #[default]
+    Private,
+    /// Everyone.
+    Public,
+}

@@ -1,0 +1,96 @@
+//! What a configuration may look at besides its own text.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+/// The largest file that is read, in bytes. Configurations and secrets are far smaller.
+pub(super) const LARGEST: u64 = 1 << 20;
+
+/// The environment and the files a configuration refers to.
+pub trait Sources {
+    /// The value of an environment variable.
+    fn env(&self, name: &str) -> Option<String>;
+
+    /// The text of a file.
+    ///
+    /// # Errors
+    /// When it cannot be read, is larger than 1 MiB or is not UTF-8.
+    fn read(&self, path: &Path) -> io::Result<String>;
+
+    /// Whether `path` is a file.
+    fn is_file(&self, path: &Path) -> bool;
+
+    /// Whether `path` is a directory.
+    fn is_directory(&self, path: &Path) -> bool;
+
+    /// `path` from the root, so that it survives a change of directory.
+    fn absolute(&self, path: &Path) -> PathBuf;
+}
+
+/// The environment and file system of this process.
+#[derive(Debug, Clone, Copy)]
+pub struct Machine;
+
+impl Sources for Machine {
+    fn env(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok()
+    }
+
+    fn read(&self, path: &Path) -> io::Result<String> {
+        let mut bytes = Vec::new();
+        std::fs::File::open(path)?.take(LARGEST + 1).read_to_end(&mut bytes)?;
+        if bytes.len() as u64 > LARGEST {
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, "larger than 1 MiB"));
+        }
+        String::from_utf8(bytes)
+            .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "not UTF-8 text"))
+    }
+
+    fn is_file(&self, path: &Path) -> bool {
+        path.is_file()
+    }
+
+    fn is_directory(&self, path: &Path) -> bool {
+        path.is_dir()
+    }
+
+    fn absolute(&self, path: &Path) -> PathBuf {
+        std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf())
+    }
+}
+
+/// Values given by hand, for configurations that must not depend on the machine.
+#[derive(Debug, Clone, Default)]
+pub struct Fixed {
+    /// Environment variables.
+    pub env: BTreeMap<String, String>,
+    /// Files with their text, by absolute path. Their parents are the directories.
+    pub files: BTreeMap<PathBuf, String>,
+}
+
+impl Sources for Fixed {
+    fn env(&self, name: &str) -> Option<String> {
+        self.env.get(name).cloned()
+    }
+
+    fn read(&self, path: &Path) -> io::Result<String> {
+        self.files
+            .get(&self.absolute(path))
+            .cloned()
+            .ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
+    }
+
+    fn is_file(&self, path: &Path) -> bool {
+        self.files.contains_key(&self.absolute(path))
+    }
+
+    fn is_directory(&self, path: &Path) -> bool {
+        let path = self.absolute(path);
+        self.files.keys().any(|file| file.ancestors().skip(1).any(|parent| parent == path))
+    }
+
+    fn absolute(&self, path: &Path) -> PathBuf {
+        Path::new("/").join(path)
+    }
+}
