@@ -4,3 +4,5 @@
 
 pub mod json;
 pub mod jsonrpc;
+pub mod splice;
+pub mod sse;

@@ -96,10 +96,7 @@ impl<'a> Value<'a> {
     /// holds a lone surrogate.
     #[must_use]
     pub fn string(&self) -> Option<Cow<'a, str>> {
-        match self.raw().as_bytes() {
-            [b'"', .., b'"'] => decode(&self.raw()[1..self.raw().len() - 1]),
-            _ => None,
-        }
+        decode(self.raw().strip_prefix('"')?.strip_suffix('"')?)
     }
 
     /// A number written as an integer, `None` when it is not one or does not fit.
@@ -225,15 +222,14 @@ impl<'a> Object<'a> {
     /// The value of the member called `key`.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<Value<'a>> {
-        let member = self.members().iter().find(|member| {
-            if member.escaped {
-                *member.name(self.buffer) == *key.as_bytes()
-            } else {
-                // The comparison of lengths that this starts with settles nearly every case.
-                member.name(self.buffer).as_ref() == key.as_bytes()
-            }
-        })?;
+        let member = self.members().get(self.position(key)?)?;
         Some(Value::new(self.buffer, member.value))
+    }
+
+    /// Which of the members is called `key`.
+    #[must_use]
+    pub fn position(&self, key: &str) -> Option<usize> {
+        self.members().iter().position(|member| *member.name(self.buffer) == *key.as_bytes())
     }
 
     /// What the keys say, and their values, in order. A lone surrogate shows as U+FFFD.
