@@ -123,3 +123,142 @@ impl Edits {
         &mut self.objects[index]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json::{Document, Limits, Mode};
+
+    fn document(text: &str) -> Document {
+        Document::parse(text.to_owned().into(), &Limits::default(), Mode::Strict).unwrap()
+    }
+
+    /// Applies `change` to the root object of `text`.
+    fn edited(text: &str, change: impl FnOnce(&mut Edits, &Object<'_>)) -> String {
+        let document = document(text);
+        let mut edits = Edits::default();
+        change(&mut edits, &document.root().object().unwrap());
+        let edited = String::from_utf8(edits.apply(document.bytes()).to_vec()).unwrap();
+        self::document(&edited);
+        edited
+    }
+
+    #[test]
+    fn without_edits_the_buffer_is_the_same() {
+        let document = document(r#"{"a":1}"#);
+        let mut edits = Edits::default();
+        edits.remove(&document.root().object().unwrap(), "absent");
+
+        assert!(edits.is_empty());
+        assert_eq!(edits.apply(document.bytes()).as_ptr(), document.bytes().as_ptr());
+    }
+
+    #[test]
+    fn removal_takes_the_right_comma() {
+        let text = r#"{ "a" : 1 , "b" : 2 , "c" : 3 }"#;
+        for (keys, left) in [
+            (&["a"][..], r#"{ "b" : 2 , "c" : 3 }"#),
+            (&["b"], r#"{ "a" : 1 , "c" : 3 }"#),
+            (&["c"], r#"{ "a" : 1 , "b" : 2 }"#),
+            (&["a", "b"], r#"{ "c" : 3 }"#),
+            (&["c", "a"], r#"{ "b" : 2 }"#),
+            (&["c", "b"], r#"{ "a" : 1 }"#),
+            (&["b", "a", "c"], r#"{  }"#),
+        ] {
+            let found = edited(text, |edits, root| {
+                for key in keys {
+                    edits.remove(root, key);
+                }
+            });
+            assert_eq!(found, left, "without {keys:?}");
+        }
+    }
+
+    #[test]
+    fn setting_replaces_or_adds() {
+        assert_eq!(edited("{}", |e, o| e.set(o, "k", "1")), r#"{"k":1}"#);
+        assert_eq!(edited("{ }", |e, o| e.set(o, "k", "1")), r#"{"k":1 }"#);
+        assert_eq!(edited(r#"{"a": 0}"#, |e, o| e.set(o, "a", "1")), r#"{"a": 1}"#);
+        assert_eq!(edited(r#"{"\u0061":0}"#, |e, o| e.set(o, "a", "1")), r#"{"\u0061":1}"#);
+        assert_eq!(edited(r#"{"a":0 }"#, |e, o| e.set(o, "\"", "1")), r#"{"a":0,"\"":1 }"#);
+    }
+
+    #[test]
+    fn changes_to_one_object_compose_and_the_last_word_counts() {
+        let text = r#"{"a":1,"b":2}"#;
+        assert_eq!(
+            edited(text, |e, o| {
+                e.remove(o, "a");
+                e.set(o, "c", "3");
+                e.remove(o, "b");
+                e.set(o, "d", "4");
+            }),
+            r#"{"c":3,"d":4}"#
+        );
+        assert_eq!(
+            edited(text, |e, o| {
+                e.set(o, "c", "3");
+                e.set(o, "c", "4");
+                e.set(o, "b", "5");
+                e.remove(o, "b");
+                e.remove(o, "a");
+                e.set(o, "a", "6");
+            }),
+            r#"{"a":6,"c":4}"#
+        );
+        assert_eq!(
+            edited(text, |e, o| {
+                e.set(o, "c", "3");
+                e.remove(o, "c");
+            }),
+            text
+        );
+    }
+
+    #[test]
+    fn changes_to_nested_objects_and_bare_spans_go_together() {
+        let text = r#"{"id":1,"params":{"name":"x","_meta":{}},"z":[1]}"#;
+
+        let found = edited(text, |edits, root| {
+            let params = root.get("params").unwrap().object().unwrap();
+            edits.set(&params.get("_meta").unwrap().object().unwrap(), "k", "true");
+            edits.set(&params, "name", r#""long""#);
+            edits.remove(root, "z");
+            edits.replace(root.get("id").unwrap().span(), "99");
+            edits.insert(0, "  ");
+        });
+
+        assert_eq!(found, r#"  {"id":99,"params":{"name":"long","_meta":{"k":true}}}"#);
+    }
+
+    #[test]
+    fn insertions_at_one_place_keep_their_order() {
+        let mut edits = Edits::default();
+        edits.replace(Span { start: 1, end: 2 }, "X");
+        edits.insert(1, "1");
+        edits.insert(1, "2");
+
+        assert_eq!(edits.apply(&"abc".into()), "a12Xc");
+    }
+
+    #[test]
+    fn of_overlapping_edits_the_first_and_longest_wins() {
+        for (spans, kept) in [
+            (&[(2, 4), (0, 3)][..], &[(0, 3)][..]),
+            (&[(1, 2), (1, 5)], &[(1, 5)]),
+            (&[(0, 4), (2, 2), (4, 4), (4, 6)], &[(0, 4), (4, 4), (4, 6)]),
+            (&[(5, 99), (0, 1)], &[(0, 1)]),
+            (&[(3, 2)], &[]),
+        ] {
+            let mut edits = Edits::default();
+            for (start, end) in spans {
+                edits.replace(Span { start: *start, end: *end }, "");
+            }
+
+            let (resolved, clean) = edits.resolve(6);
+
+            let found: Vec<_> = resolved.iter().map(|e| (e.span.start, e.span.end)).collect();
+            assert_eq!((&found[..], clean), (kept, false), "{spans:?}");
+        }
+    }
+}

@@ -193,7 +193,9 @@ impl Mirror {
             },
             Some(b't' | b'f') => Ok(Some(Cow::Borrowed(value.raw()))),
             Some(b'-' | b'0'..=b'9') => match integer(value.raw()) {
-                Some(integer) if integer.unsigned_abs() <= SAFE as u64 => Ok(Some(integer.to_string().into())),
+                Some(integer) if integer.unsigned_abs() <= SAFE as u64 => {
+                    Ok(Some(integer.to_string().into()))
+                }
                 None if !self.integer => Ok(Some(Cow::Borrowed(value.raw()))),
                 _ => self.unmirrorable("is not an integer within 2^53 - 1"),
             },
@@ -230,4 +232,158 @@ fn integer(text: &str) -> Option<i64> {
     let number: f64 = text.parse().ok()?;
     let exact = number.fract() == 0.0 && number.abs() <= SAFE as f64;
     exact.then_some(number as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json::{Document, Limits, Mode};
+
+    fn document(text: &str) -> Document {
+        Document::parse(text.to_owned().into(), &Limits::default(), Mode::Trusted).unwrap()
+    }
+
+    fn of(schema: &str) -> Result<Vec<Mirror>, String> {
+        let document = document(schema);
+        let schema = document.root().object().unwrap();
+        mirrors(&schema).map_err(|invalid| invalid.to_string())
+    }
+
+    fn properties(properties: &str) -> Result<Vec<Mirror>, String> {
+        of(&format!(r#"{{"type":"object","properties":{{{properties}}}}}"#))
+    }
+
+    #[test]
+    fn annotations_are_found_along_properties() {
+        let found = properties(
+            r#""region":{"type":"string","x-mcp-header":"Region"},
+               "q":{"type":"object","properties":{"n":{"type":"integer","x-mcp-h\u0065ader":"N"}}},
+               "x-mcp-header":{"type":"number"}"#,
+        )
+        .unwrap();
+
+        let found: Vec<_> = found.iter().map(|it| (&*it.header, it.path.join("/"))).collect();
+        assert_eq!(
+            found,
+            [("Mcp-Param-Region", "region".to_owned()), ("Mcp-Param-N", "q/n".to_owned())]
+        );
+    }
+
+    #[test]
+    fn a_tool_without_annotations_mirrors_nothing() {
+        let data =
+            r#""a":{"type":"string","default":{"x-mcp-header":"A"},"enum":[{"x-mcp-header":1}]}"#;
+
+        assert_eq!(properties(data), Ok(vec![]));
+        assert_eq!(properties(r#""a":{"type":"string","pattern":"\u0041"}"#), Ok(vec![]));
+        assert_eq!(of(r#"{"properties":7}"#), Ok(vec![]));
+    }
+
+    #[test]
+    fn an_annotation_that_breaks_a_rule_spoils_the_tool() {
+        let on = |kind: &str, name: &str| {
+            properties(&format!(r#""a":{{"type":{kind},"x-mcp-header":{name}}}"#)).unwrap_err()
+        };
+        for name in [
+            r#""""#,
+            r#""My Region""#,
+            r#""Region:Primary""#,
+            r#""Région""#,
+            r#""Region\t1""#,
+            r#""A\r\nB""#,
+        ] {
+            let problem = on(r#""string""#, name);
+            assert_eq!(problem, "x-mcp-header is not a header name at properties.a.x-mcp-header");
+        }
+        for name in ["1", "null", r#"{"a":1}"#, r#""\ud800""#] {
+            assert!(on(r#""string""#, name).starts_with("x-mcp-header is not a string"), "{name}");
+        }
+        for kind in
+            [r#""number""#, r#""array""#, r#""object""#, r#""null""#, r#"["string","null"]"#]
+        {
+            let problem = on(kind, r#""A""#);
+            assert!(problem.contains("not on an integer, a string or a boolean"), "{kind}");
+        }
+        for name in ["Authorization", "cookie"] {
+            let problem = on(r#""string""#, &format!("\"{name}\""));
+            assert!(problem.contains("credentials"), "{name}");
+        }
+        let twice = r#""a":{"type":"string","x-mcp-header":"Region"},
+            "b":{"type":"string","x-mcp-header":"REGION"}"#;
+        assert_eq!(
+            properties(twice).unwrap_err(),
+            "x-mcp-header repeats a header name at properties.b.x-mcp-header"
+        );
+    }
+
+    #[test]
+    fn an_annotation_in_the_wrong_place_spoils_the_tool() {
+        let schema = r#"{"type":"string","x-mcp-header":"A"}"#;
+        for place in [
+            r#""x-mcp-header":"A","type":"string""#.to_owned(),
+            format!(r#""anyOf":[{schema}]"#),
+            format!(r#""not":{{"properties":{{"a":{schema}}}}}"#),
+            format!(r#""properties":{{"a":{{"items":{schema}}}}}"#),
+            format!(r#""properties":{{"a":{{"prefixItems":[{schema}]}}}}"#),
+            format!(r#""$defs":{{"default":{schema}}}"#),
+            format!(r#""patternProperties":{{"a":{schema}}}"#),
+            format!(r#""unknown":[[{schema}]]"#),
+            r#""if":{"\u0078-mcp-header":"A"}"#.to_owned(),
+        ] {
+            let problem = of(&format!("{{{place}}}")).unwrap_err();
+            assert!(
+                problem.contains("is not on a property") || problem.contains("is not reached"),
+                "{place}: {problem}"
+            );
+        }
+    }
+
+    #[test]
+    fn arguments_become_header_values() {
+        let mirrors = properties(
+            r#""s":{"type":"string","x-mcp-header":"S"},"i":{"type":"integer","x-mcp-header":"I"},
+               "b":{"type":"boolean","x-mcp-header":"B"},
+               "o":{"type":"object","properties":{"s":{"type":"string","x-mcp-header":"O"}}}"#,
+        )
+        .unwrap();
+        let values = |arguments: &str| -> Vec<Option<String>> {
+            let document = document(arguments);
+            let object = document.root().object().unwrap();
+            mirrors.iter().map(|mirror| mirror.value(Some(&object)).unwrap()).collect()
+        };
+        let some = |text: &str| Some(text.to_owned());
+
+        assert_eq!(
+            values(r#"{"s":"a\u0062","i":-7,"b":false,"o":{"s":" "}}"#),
+            [some("ab"), some("-7"), some("false"), some("=?base64?IA==?=")]
+        );
+        assert_eq!(
+            values(r#"{"s":"","i":42.0,"b":null,"o":7}"#),
+            [some(""), some("42"), None, None]
+        );
+        assert_eq!(
+            values(r#"{"i":9007199254740991,"s":[1]}"#)[..2],
+            [None, some("9007199254740991")]
+        );
+        assert_eq!(values("{}"), [None, None, None, None]);
+        assert_eq!(mirrors[0].value(None), Ok(None));
+    }
+
+    #[test]
+    fn an_argument_that_no_header_can_carry_is_an_error() {
+        let mirrors = properties(r#""a":{"type":"integer","x-mcp-header":"A"}"#).unwrap();
+        for value in [
+            "9007199254740992",
+            "-9007199254740992",
+            "-9223372036854775808",
+            "1e300",
+            "1e999",
+            "0.5",
+            r#""\ud800""#,
+        ] {
+            let document = document(&format!(r#"{{"a":{value}}}"#));
+            let arguments = document.root().object().unwrap();
+            assert!(mirrors[0].value(Some(&arguments)).is_err(), "{value}");
+        }
+    }
 }

@@ -132,3 +132,146 @@ fn same(header: &str, received: Option<&str>, body: Option<&str>) -> Result<(), 
 fn mismatch(header: &str, problem: &'static str) -> Mismatch {
     Mismatch { header: header.into(), problem }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::headers::mirrors;
+    use crate::json::{Document, Limits, Mode};
+
+    fn received<'a>(headers: &[(&'a str, &'a str)]) -> Received<'a> {
+        headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect()
+    }
+
+    fn call(method: &str, params: &str) -> Message {
+        let text = format!(
+            r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{{{params},
+                "_meta":{{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}}}}}}"#
+        );
+        Message::scan(text.into(), &Limits::default()).unwrap()
+    }
+
+    const CALL: [(&str, &str); 3] = [
+        ("mcp-protocol-version", "2026-07-28"),
+        ("MCP-METHOD", "tools/call"),
+        ("Mcp-Name", " foo "),
+    ];
+
+    #[test]
+    fn headers_that_say_what_the_body_says_pass() {
+        assert_eq!(received(&CALL).check(&call("tools/call", r#""name":"foo""#)), Ok(()));
+
+        let encoded = [CALL[0], ("mcp-method", "resources/read"), ("mcp-name", "=?base64?w6k=?=")];
+        assert_eq!(received(&encoded).check(&call("resources/read", r#""uri":"é""#)), Ok(()));
+
+        let task = [CALL[0], ("mcp-method", "tasks/get"), ("mcp-name", "t")];
+        assert_eq!(received(&task).check(&call("tasks/get", r#""taskId":"t""#)), Ok(()));
+
+        let list = [CALL[0], ("mcp-method", "tools/list"), ("Mcp-Param-Unknown", "\u{1}")];
+        assert_eq!(received(&list).check(&call("tools/list", r#""cursor":"""#)), Ok(()));
+    }
+
+    #[test]
+    fn what_we_send_passes_our_own_check() {
+        let message = call("tools/call", r#""name":" é""#);
+
+        let sent = crate::headers::standard(&message);
+
+        let sent: Vec<_> = sent.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        assert_eq!(received(&sent).check(&message), Ok(()));
+        assert_eq!(sent.len(), 3);
+    }
+
+    #[test]
+    fn headers_that_disagree_with_the_body_are_refused() {
+        let body = call("tools/call", r#""name":"foo""#);
+        let [version, method, name] = CALL;
+        for (headers, problem) in [
+            (vec![version, ("mcp-method", "tools/list"), name], "Mcp-Method differs from the body"),
+            (vec![version, ("mcp-method", "TOOLS/CALL"), name], "Mcp-Method differs from the body"),
+            (vec![version, method, ("mcp-name", "bar")], "Mcp-Name differs from the body"),
+            (vec![version, method, ("mcp-name", "Foo")], "Mcp-Name differs from the body"),
+            (
+                vec![version, method, ("mcp-name", "=?base64?SGVsbG8?=")],
+                "Mcp-Name cannot be decoded",
+            ),
+            (vec![version, name], "Mcp-Method is missing"),
+            (vec![version, method], "Mcp-Name is missing"),
+            (vec![method, name], "MCP-Protocol-Version is missing"),
+            (
+                vec![("mcp-protocol-version", "2025-11-25"), method, name],
+                "MCP-Protocol-Version differs from the body",
+            ),
+            (vec![version, method, method, name], "Mcp-Method came twice"),
+            (vec![version, method, name, ("mcp-name", "foo")], "Mcp-Name came twice"),
+            (
+                vec![version, ("mcp-method", "tools/call\u{e9}"), name],
+                "Mcp-Method holds what a header cannot",
+            ),
+        ] {
+            let mismatch = received(&headers).check(&body).unwrap_err();
+            assert_eq!(mismatch.to_string(), format!("header {problem}"));
+        }
+        let nameless = call("tools/call", r#""x":1"#);
+        let unexpected = received(&CALL).check(&nameless).unwrap_err();
+        assert_eq!(unexpected.to_string(), "header Mcp-Name is not expected");
+        assert_eq!(Mismatch::CODE, -32020);
+    }
+
+    #[test]
+    fn notifications_have_no_header_rules() {
+        let text = r#"{"jsonrpc":"2.0","method":"notifications/cancelled"}"#;
+        let message = Message::scan(text.into(), &Limits::default()).unwrap();
+
+        assert_eq!(received(&[("mcp-method", "x")]).check(&message), Ok(()));
+    }
+
+    #[test]
+    fn mirrored_arguments_are_compared_with_the_body() {
+        let schema = r#"{"properties":{"region":{"type":"string","x-mcp-header":"Region"},
+            "count":{"type":"integer","x-mcp-header":"Count"}}}"#;
+        let schema = Document::parse(schema.into(), &Limits::default(), Mode::Strict).unwrap();
+        let mirrors = mirrors(&schema.root().object().unwrap()).unwrap();
+        let check = |headers: &[(&str, &str)], arguments: &str| {
+            let text = arguments.to_owned().into();
+            let document = Document::parse(text, &Limits::default(), Mode::Strict).unwrap();
+            let arguments = document.root().object().unwrap();
+            received(headers)
+                .check_arguments(&mirrors, Some(&arguments))
+                .map_err(|mismatch| mismatch.to_string())
+        };
+        let region = ("mcp-param-REGION", "eu");
+        let count = ("Mcp-Param-Count", "42");
+        let refused = |problem: &str| Err(format!("header {problem}"));
+
+        assert_eq!(check(&[region, count], r#"{"region":"eu","count":42}"#), Ok(()));
+        assert_eq!(check(&[count], r#"{"region":null,"count":42.0}"#), Ok(()));
+        assert_eq!(check(&[("mcp-param-count", "42.0")], r#"{"count":42}"#), Ok(()));
+        assert_eq!(check(&[("mcp-param-other", "x")], "{}"), Ok(()));
+        assert_eq!(check(&[], r#"{"region":"eu"}"#), refused("Mcp-Param-Region is missing"));
+        assert_eq!(check(&[region], "{}"), refused("Mcp-Param-Region is not expected"));
+        assert_eq!(
+            check(&[region], r#"{"region":null}"#),
+            refused("Mcp-Param-Region is not expected")
+        );
+        assert_eq!(
+            check(&[region], r#"{"region":"EU"}"#),
+            refused("Mcp-Param-Region differs from the body")
+        );
+        assert_eq!(
+            check(&[region, region], r#"{"region":"eu"}"#),
+            refused("Mcp-Param-Region came twice")
+        );
+        for other in ["43", "0x2a", "+42", "inf", "", "42 0", "42.5"] {
+            assert_eq!(
+                check(&[("mcp-param-count", other)], r#"{"count":42}"#),
+                refused("Mcp-Param-Count differs from the body"),
+                "{other}"
+            );
+        }
+        assert_eq!(
+            check(&[("mcp-param-count", "9007199254740993")], r#"{"count":9007199254740993}"#),
+            refused("Mcp-Param-Count mirrors an argument that no header can carry")
+        );
+    }
+}

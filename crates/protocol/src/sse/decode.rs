@@ -211,3 +211,119 @@ impl Open {
 fn text(value: &[u8]) -> String {
     String::from_utf8_lossy(value).into_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decode(chunks: &[&str]) -> Vec<Event> {
+        let mut decoder = Decoder::default();
+        let mut events = Vec::new();
+        for chunk in chunks {
+            decoder.feed(chunk.to_string());
+            while let Some(event) = decoder.next_event().unwrap() {
+                events.push(event);
+            }
+        }
+        events
+    }
+
+    fn data(data: &'static str) -> Event {
+        Event { data: data.into(), ..Event::default() }
+    }
+
+    #[test]
+    fn every_line_ending_ends_a_line_wherever_the_chunks_are_cut() {
+        for end in ["\n", "\r", "\r\n"] {
+            let text = "\u{feff}data: a\nid: 1\n\n:c\ndata: b\ndata\n\n".replace('\n', end);
+            let expected = [Event { id: Some("1".into()), ..data("a") }, data("b\n")];
+
+            assert_eq!(decode(&[&text]), expected, "{end:?}");
+            for cut in (0..text.len()).filter(|cut| text.is_char_boundary(*cut)) {
+                let (head, tail) = text.split_at(cut);
+                assert_eq!(decode(&[head, "", tail]), expected, "{end:?} cut at {cut}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_carriage_return_ends_the_event_without_waiting_for_more() {
+        assert_eq!(decode(&["data: a\r\n\r"]), [data("a")]);
+    }
+
+    #[test]
+    fn only_one_space_after_the_colon_is_dropped() {
+        assert_eq!(decode(&["data:  a\ndata:b\ndata : c\n\n"]), [data(" a\nb")]);
+    }
+
+    #[test]
+    fn an_event_is_surfaced_when_it_says_something() {
+        let id = |id: &str| Event { id: Some(id.into()), ..Event::default() };
+
+        assert_eq!(decode(&["id: 1\ndata:\n\n"]), [id("1")], "a priming event");
+        assert_eq!(decode(&["id: 1\n\n"]), [id("1")]);
+        assert_eq!(decode(&["data\n\n"]), [data("")]);
+        assert_eq!(decode(&["retry: 10\n\n"]), [Event { retry: Some(10), ..data("") }]);
+        assert_eq!(decode(&["event: x\n\n: comment\n\nfuture: 1\n\n\n\n"]), []);
+    }
+
+    #[test]
+    fn the_name_of_an_event_does_not_leak_into_the_next() {
+        let named = Event { event: Some("x".into()), ..data("a") };
+
+        assert_eq!(decode(&["event: x\ndata: a\n\ndata: b\n\n"]), [named, data("b")]);
+        assert_eq!(decode(&["event: x\n\ndata: b\n\n"]), [data("b")]);
+    }
+
+    #[test]
+    fn fields_that_break_the_rules_are_ignored() {
+        assert_eq!(decode(&["id: a\0b\nretry: 1x\nretry:\nDATA: x\ndata: a\n\n"]), [data("a")]);
+        assert_eq!(decode(&["retry: 99999999999999999999\ndata: a\n\n"]), [data("a")]);
+    }
+
+    #[test]
+    fn an_event_cut_off_by_the_end_is_not_given() {
+        let mut decoder = Decoder::default();
+        decoder.feed("data: a\n\ndata: b\n");
+
+        assert_eq!(decoder.next_event().unwrap(), Some(data("a")));
+        assert_eq!(decoder.next_event().unwrap(), None);
+        assert!(decoder.is_mid_event());
+    }
+
+    #[test]
+    fn data_in_one_chunk_is_not_copied() {
+        let chunk = Bytes::from("data: {\"a\":1}\n\n");
+        let mut decoder = Decoder::default();
+        decoder.feed(chunk.clone());
+
+        let event = decoder.next_event().unwrap().unwrap();
+
+        assert_eq!(event.data.as_ptr(), chunk[6..].as_ptr());
+    }
+
+    #[test]
+    fn lines_and_events_are_bounded() {
+        let limits = Limits { line: 10, event: 12 };
+        let run = |chunks: &[&'static str]| {
+            let mut decoder = Decoder::new(limits);
+            chunks.iter().try_for_each(|chunk| {
+                decoder.feed(*chunk);
+                while decoder.next_event()?.is_some() {}
+                Ok(())
+            })
+        };
+
+        assert_eq!(run(&["data:67890\n\n"]), Ok(()));
+        assert_eq!(run(&["data:678901\n\n"]), Err(Error::Line { limit: 10 }));
+        assert_eq!(run(&["data:", "678", "901"]), Err(Error::Line { limit: 10 }));
+        assert_eq!(run(&["data:12345\n", "data:12345\n"]), Ok(()));
+        assert_eq!(run(&["data:12345\n", "data:123456\n"]), Err(Error::Line { limit: 10 }));
+        assert_eq!(run(&["data:12345\n", "id:12345\n", "\n"]), Ok(()));
+        assert_eq!(
+            run(&["data:12345\n", "data:1234\n", "data\n", "id\n"]),
+            Err(Error::Event { limit: 12 })
+        );
+        assert_eq!(run(&["data\n\n"; 20]), Ok(()), "each event counts for itself");
+    }
+}

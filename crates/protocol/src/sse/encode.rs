@@ -55,3 +55,59 @@ fn field(out: &mut impl BufMut, name: &str, value: &str) {
     }
     out.put_slice(b"\n");
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(event: &Event) -> String {
+        let mut out = Vec::new();
+        write(&mut out, event);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn an_event_is_written_field_by_field() {
+        let event = Event {
+            id: Some("7".into()),
+            event: Some("message".into()),
+            data: "{}".into(),
+            retry: Some(3000),
+        };
+
+        assert_eq!(written(&event), "event: message\nid: 7\nretry: 3000\ndata: {}\n\n");
+    }
+
+    #[test]
+    fn a_priming_event_has_empty_data_and_a_lone_retry_has_none() {
+        let priming = Event { id: Some("1".into()), ..Event::default() };
+        let retry = Event { retry: Some(5), ..Event::default() };
+
+        assert_eq!(written(&priming), "id: 1\ndata: \n\n");
+        assert_eq!(written(&retry), "retry: 5\n\n");
+    }
+
+    #[test]
+    fn nothing_inside_an_event_can_start_another() {
+        let event = Event {
+            id: Some("1\n\ndata: forged".into()),
+            event: Some("a\rb\0c".into()),
+            data: "x\n\ndata:{}\r\revent: forged\r\nid: 9".into(),
+            retry: None,
+        };
+
+        assert_eq!(
+            written(&event),
+            "event: abc\nid: 1data: forged\ndata: x\ndata: \ndata: data:{}\ndata: \n\
+             data: event: forged\ndata: id: 9\n\n"
+        );
+    }
+
+    #[test]
+    fn a_comment_is_one_line() {
+        let mut out = Vec::new();
+        comment(&mut out, "still\nhere");
+
+        assert_eq!(out, b": stillhere\n\n");
+    }
+}
