@@ -156,3 +156,216 @@ impl Message {
         Some(payload.members.as_ref()?.within(&self.bytes))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scan(text: &str) -> Message {
+        Message::scan(text.to_owned().into(), &Limits::default()).unwrap()
+    }
+
+    #[test]
+    fn a_request_is_known_by_its_parts() {
+        let text = r#" {"jsonrpc":"2.0","id":7,"method":"tools/call","future":[1],"params":{"name":
+            "geo","arguments":{"city":"Bern"},"_meta":{"progressToken":"p","x/y":{"a":1}}}} "#;
+
+        let message = scan(text);
+
+        assert_eq!(message.kind(), Kind::Request);
+        assert_eq!(message.id(), Some("7"));
+        assert_eq!(message.method(), Some("tools/call"));
+        let params = message.params().unwrap();
+        assert_eq!(params.get("name").unwrap().string().unwrap(), "geo");
+        assert_eq!(params.get("arguments").unwrap().raw(), r#"{"city":"Bern"}"#);
+        let meta = message.meta().unwrap();
+        assert_eq!(meta.get("progressToken").unwrap().string().unwrap(), "p");
+        assert_eq!(meta.get("x/y").unwrap().object().unwrap().get("a").unwrap().as_u64(), Some(1));
+        assert_eq!(message.envelope().get("future").unwrap().raw(), "[1]");
+        assert_eq!(&message.slice(message.id_span().unwrap())[..], b"7");
+        assert_eq!(&message.slice(message.method_span().unwrap())[..], br#""tools/call""#);
+        assert_eq!(message.bytes(), text.as_bytes());
+        assert!(message.result().is_none() && message.error().is_none());
+    }
+
+    #[test]
+    fn an_id_is_echoed_exactly() {
+        for id in [
+            "0",
+            "-1",
+            "9007199254740993",
+            "123456789012345678901234567890",
+            r#""""#,
+            r#""a\u0062\"c""#,
+            r#""\ud800""#,
+        ] {
+            let message = scan(&format!(r#"{{"jsonrpc":"2.0","method":"ping","id": {id} }}"#));
+            assert_eq!(message.id(), Some(id));
+        }
+    }
+
+    #[test]
+    fn the_other_kinds_are_told_apart() {
+        let notification = scan(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#);
+        assert_eq!(notification.kind(), Kind::Notification);
+        assert!(notification.id().is_none() && notification.params().is_none());
+
+        let result = scan(r#"{"jsonrpc":"2.0","id":"a","result":{"_meta":{"k":1},"tools":[]}}"#);
+        assert_eq!(result.kind(), Kind::Result);
+        assert_eq!(result.result_object().unwrap().get("tools").unwrap().raw(), "[]");
+        assert_eq!(result.meta().unwrap().get("k").unwrap().as_u64(), Some(1));
+
+        let bare = scan(r#"{"jsonrpc":"2.0","id":"a","result":null}"#);
+        assert!(bare.result().unwrap().is_null());
+        assert!(bare.result_object().is_none() && bare.meta().is_none());
+
+        for id in ["", r#","id":null"#] {
+            let text =
+                format!(r#"{{"jsonrpc":"2.0"{id},"error":{{"code":-32700,"message":"m"}}}}"#);
+            let error = scan(&text);
+            assert_eq!(error.kind(), Kind::Error);
+            assert_eq!(error.id(), None);
+            assert_eq!(error.error().unwrap().get("code").unwrap().as_i64(), Some(-32700));
+        }
+    }
+
+    #[test]
+    fn names_written_with_escapes_are_still_the_names() {
+        let message = scan(
+            r#"{"json\u0072pc":"2.\u0030","\u0069d":1,"method":"pi\u006eg",
+            "para\u006ds":{"\u005fmeta":{"\u0061":true}}}"#,
+        );
+
+        assert_eq!(message.id(), Some("1"));
+        assert_eq!(message.method(), Some("ping"));
+        assert_eq!(message.meta().unwrap().get("a").unwrap().as_bool(), Some(true));
+    }
+
+    #[test]
+    fn names_in_another_case_are_other_names() {
+        let refused = Message::scan(
+            r#"{"jsonrpc":"2.0","id":1,"Method":"ping","paramſ":{}}"#.into(),
+            &Limits::default(),
+        );
+
+        assert_eq!(refused.unwrap_err().to_string(), "none of method, result and error");
+    }
+
+    #[test]
+    fn what_is_no_message_says_why_and_to_whom() {
+        let call = |rest| format!(r#"{{"jsonrpc":"2.0","id":1,{rest}}}"#);
+        for (text, code, problem, id) in [
+            ("{".into(), -32700, "expected a key at byte 1", None),
+            (call(r#""method":}"#), -32700, "expected a value at byte 33", Some("1")),
+            ("3".into(), -32600, "expected an object", None),
+            ("[]".into(), -32600, "expected one message, found a batch", None),
+            (r#"{"id":1,"method":"m"}"#.into(), -32600, "missing jsonrpc", Some("1")),
+            (
+                r#"{"jsonrpc":2.0,"id":1,"method":"m"}"#.into(),
+                -32600,
+                r#"jsonrpc must be "2.0""#,
+                Some("1"),
+            ),
+            (r#"{"jsonrpc":"1.0","id":1}"#.into(), -32600, r#"jsonrpc must be "2.0""#, Some("1")),
+            (call(r#""method":3"#), -32600, "method must be a string", Some("1")),
+            (call(r#""method":"\ud800""#), -32600, "method must be a string", Some("1")),
+            (call(r#""x":3"#), -32600, "none of method, result and error", Some("1")),
+            (
+                call(r#""method":"m","result":{}"#),
+                -32600,
+                "more than one of method, result and error",
+                Some("1"),
+            ),
+            (
+                call(r#""result":{},"error":{}"#),
+                -32600,
+                "more than one of method, result and error",
+                Some("1"),
+            ),
+            (call(r#""error":"no""#), -32600, "error must be an object", Some("1")),
+            (call(r#""method":"m","params":[1]"#), -32602, "params must be an object", Some("1")),
+            (call(r#""method":"m","params":null"#), -32602, "params must be an object", Some("1")),
+            (call(r#""method":"m","method":"n""#), -32600, r#"duplicate key "method""#, Some("1")),
+            (
+                call(r#""method":"m","params":{"a":{"b":1,"b":2}}"#),
+                -32600,
+                r#"duplicate key "b""#,
+                Some("1"),
+            ),
+            (
+                call(r#""method":"m","params":{"id":1,"id":2}"#),
+                -32600,
+                r#"duplicate key "id""#,
+                Some("1"),
+            ),
+            (call(r#""method":"m","id":2"#), -32600, r#"duplicate key "id""#, None),
+            (
+                r#"{"method":"m","method":"m","id":"late"}"#.into(),
+                -32600,
+                r#"duplicate key "method""#,
+                Some(r#""late""#),
+            ),
+            (
+                call(&format!(r#""method":"m","params":{}"#, "[".repeat(500))),
+                -32600,
+                "nesting deeper than 128",
+                Some("1"),
+            ),
+        ] {
+            let malformed = Message::scan(text.clone().into(), &Limits::default()).unwrap_err();
+            let found = (malformed.code(), malformed.to_string(), malformed.id());
+            assert_eq!(found, (code, problem.to_owned(), id), "{text}");
+
+            let reply = Message::scan(malformed.reply(), &Limits::default()).unwrap();
+            assert_eq!((reply.kind(), reply.id()), (Kind::Error, id), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_id_is_a_string_or_an_integer() {
+        for id in ["null", "1.0", "1e3", "1.5", "true", "[1]", "{}", "-1E0"] {
+            for rest in [r#""method":"m""#, r#""result":{}"#] {
+                let text = format!(r#"{{"jsonrpc":"2.0","id":{id},{rest}}}"#);
+                let malformed = Message::scan(text.into(), &Limits::default()).unwrap_err();
+                assert!(malformed.to_string().contains("must be a string or an integer"));
+                assert_eq!((malformed.code(), malformed.id()), (codes::INVALID_REQUEST, None));
+            }
+        }
+    }
+
+    #[test]
+    fn an_upstream_may_repeat_keys_only_where_we_do_not_look() {
+        let limits = Limits::default();
+        let reply = |result: &str| {
+            let text = format!(r#"{{"jsonrpc":"2.0","id":1,"result":{result}}}"#);
+            Message::scan_reply(text.into(), &limits)
+        };
+
+        assert!(reply(r#"{"content":[{"type":"text","type":"text"}]}"#).is_ok());
+        for ambiguous in [
+            r#"{"isError":true,"isError":false}"#,
+            r#"{"_meta":{"a":1,"a":2}}"#,
+            r#"{},"result":{}"#,
+        ] {
+            assert_eq!(reply(ambiguous).unwrap_err().code(), codes::INVALID_REQUEST, "{ambiguous}");
+        }
+    }
+
+    #[test]
+    fn an_upstream_may_say_that_it_has_no_params() {
+        let text = r#"{"jsonrpc":"2.0","method":"notifications/x","params":null}"#;
+
+        let message = Message::scan_reply(text.into(), &Limits::default()).unwrap();
+
+        assert!(message.params().is_none() && message.meta().is_none());
+    }
+
+    #[test]
+    fn a_message_on_one_line_says_the_same() {
+        let pretty = scan("{\r\n \"jsonrpc\":\"2.0\",\n\"method\":\"a\\nb\"}");
+        let flat = scan(r#"{"jsonrpc":"2.0","method":"a\nb"}"#);
+
+        assert_eq!(&pretty.line()[..], br#"{   "jsonrpc":"2.0", "method":"a\nb"}"#);
+        assert_eq!(flat.line().as_ptr(), flat.bytes().as_ptr(), "copied without need");
+    }
+}

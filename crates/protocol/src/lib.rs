@@ -2,5 +2,8 @@
 //!
 //! A message is scanned once and then borrowed: what nobody edits leaves byte for byte as it came.
 
+pub mod headers;
 pub mod json;
 pub mod jsonrpc;
+pub mod splice;
+pub mod sse;

@@ -115,3 +115,81 @@ fn shown(text: &[u8]) -> Box<str> {
     let head: String = text.chars().take(LINE).collect();
     format!("{}...", quote(&head)).into()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write;
+
+    use crate::json::{Document, Error, Limits, Mode};
+
+    fn repeated(text: &str) -> Option<String> {
+        match Document::parse(text.to_owned().into(), &Limits::default(), Mode::Strict) {
+            Ok(_) => None,
+            Err(Error::DuplicateKey { key }) => Some(key.into()),
+            Err(error) => panic!("{text}: {error}"),
+        }
+    }
+
+    #[test]
+    fn a_repeated_key_is_named_at_any_depth() {
+        for (text, key) in [
+            (r#"{"a":1,"a":1}"#, r#""a""#),
+            (r#"{"":1,"b":2,"":3}"#, r#""""#),
+            (r#"[{"b":{"c":[{"d":1,"e":2,"d":3}]}}]"#, r#""d""#),
+            (r#"{"a":{"x":1},"b":{"x":1},"a":0}"#, r#""a""#),
+        ] {
+            assert_eq!(repeated(text).as_deref(), Some(key), "{text}");
+        }
+    }
+
+    #[test]
+    fn keys_are_compared_by_what_they_say() {
+        for (text, key) in [
+            (r#"{"method":1,"meth\u006fd":2}"#, r#""method""#),
+            (r#"{"\u0061":1,"\u0061":2}"#, r#""a""#),
+            (r#"{"\/":1,"/":2}"#, r#""/""#),
+            (r#"{"\ud83d\ude00":1,"😀":2}"#, r#""😀""#),
+            (r#"{"\ud800":1,"\uD800":2}"#, r#""���""#),
+        ] {
+            assert_eq!(repeated(text).as_deref(), Some(key), "{text}");
+        }
+    }
+
+    #[test]
+    fn keys_that_only_look_alike_are_different() {
+        for text in [
+            r#"{"a":{"a":{"a":1}},"b":[{"a":1},{"a":1}]}"#,
+            r#"{"method":1,"Method":2,"methoſd":3,"method ":4}"#,
+            r#"{"\\u0061":1,"a":2,"\u0000":3,"":4}"#,
+            r#"{"12345678":1,"1234567812345678":2,"12345678x12345678":3,"12345678y12345678":4}"#,
+            r#"{"\ud800":1,"\ud801":2}"#,
+        ] {
+            assert_eq!(repeated(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_repeated_key_is_found_in_small_and_large_objects_alike() {
+        for size in [2, 15, 16, 17, 18, 100, 5000] {
+            let mut text = String::from("{");
+            for index in 0..size {
+                // Alike at both ends and in length, so that a glance cannot tell them apart.
+                write!(text, r#""prefix__{index:08}__suffix":0,"#).unwrap();
+            }
+            let unique = format!(r#"{text}"last":0}}"#);
+            let twice = format!(r#"{text}"prefix__{:08}__suffi\u0078":0}}"#, size / 2);
+
+            assert_eq!(repeated(&unique), None, "{size} keys");
+            assert!(repeated(&twice).is_some(), "{size} keys");
+        }
+    }
+
+    #[test]
+    fn a_long_key_is_named_in_one_line() {
+        let key = "k".repeat(10_000);
+
+        let shown = repeated(&format!(r#"{{"{key}":1,"{key}":2}}"#)).unwrap();
+
+        assert_eq!(shown, format!("\"{}\"...", "k".repeat(64)));
+    }
+}

@@ -266,3 +266,83 @@ impl<'a> Scanner<'a> {
         Error::Syntax { what, at: self.at as u32 }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::json::{Document, Error, Limits, Mode};
+
+    fn parse(bytes: impl AsRef<[u8]>) -> Result<Document, Error> {
+        let bytes = bytes.as_ref().to_vec();
+        Document::parse(bytes.into(), &Limits::default(), Mode::Strict)
+    }
+
+    #[test]
+    fn what_the_grammar_refuses_is_refused_where_it_breaks() {
+        for (text, problem) in [
+            ("", "unexpected end at byte 0"),
+            (" \n", "unexpected end at byte 2"),
+            ("nul", "expected a value at byte 0"),
+            ("[1,]", "expected a value at byte 3"),
+            ("[1 2]", "expected a comma or a closing bracket at byte 3"),
+            ("[", "unexpected end at byte 1"),
+            ("{,}", "expected a key at byte 1"),
+            (r#"{"a":1,}"#, "expected a key at byte 7"),
+            (r#"{"a" 1}"#, "expected a colon at byte 5"),
+            (r#"{"a":1 "b":2}"#, "expected a comma or a closing brace at byte 7"),
+            ("01", "expected the end of the text at byte 1"),
+            ("1.", "expected a digit at byte 2"),
+            ("1e+", "expected a digit at byte 3"),
+            ("-", "expected a digit at byte 1"),
+            (".5", "expected a value at byte 0"),
+            ("1 2", "expected the end of the text at byte 2"),
+            (r#""abc"#, "unexpected end at byte 4"),
+            (r#""\x""#, "invalid escape at byte 1"),
+            (r#""\u12g4""#, "invalid escape at byte 1"),
+            ("\"a\nb\"", "control character in a string at byte 2"),
+            ("\u{feff}{}", "expected a value at byte 0"),
+            ("\u{a0}1", "expected a value at byte 0"),
+        ] {
+            assert_eq!(parse(text).unwrap_err().to_string(), problem, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_utf_8_is_refused() {
+        let error = parse(b"{\"abcdefghijklm\":\xff\"\"}").unwrap_err();
+
+        assert_eq!(error.to_string(), "invalid utf-8 at byte 17");
+        assert!(error.is_syntax());
+    }
+
+    #[test]
+    fn nesting_is_bounded_by_the_limit_and_never_by_the_stack() {
+        let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
+
+        assert!(parse(nested(128)).is_ok());
+        assert_eq!(parse(nested(129)).unwrap_err().to_string(), "nesting deeper than 128");
+        assert_eq!(parse("[".repeat(100_000)).unwrap_err(), Error::Depth { limit: 128 });
+        assert_eq!(parse(r#"{"a":"#.repeat(100_000)).unwrap_err(), Error::Depth { limit: 128 });
+
+        let limits = Limits { depth: u16::MAX, ..Limits::default() };
+        let deepest = Document::parse(nested(512).into(), &limits, Mode::Strict);
+        assert!(deepest.is_ok());
+        let beyond = Document::parse(nested(100_000).into(), &limits, Mode::Strict);
+        assert_eq!(beyond.unwrap_err(), Error::Depth { limit: Limits::DEPTH });
+    }
+
+    #[test]
+    fn wide_is_not_deep() {
+        assert!(parse(format!("[{}[]]", "[[]],{},".repeat(10_000))).is_ok());
+    }
+
+    #[test]
+    fn a_trusted_text_may_repeat_keys_where_nobody_looks() {
+        let text = r#"{"a":{"b":1,"b":2}}"#;
+        let document = Document::parse(text.into(), &Limits::default(), Mode::Trusted).unwrap();
+
+        let outer = document.root().object().unwrap();
+
+        assert_eq!(outer.get("a").unwrap().raw(), r#"{"b":1,"b":2}"#);
+        assert!(outer.get("a").unwrap().object().is_none(), "read in two ways, so not at all");
+    }
+}

@@ -146,3 +146,57 @@ fn escape(out: &mut Vec<u8>, byte: u8) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plain_run_ends_at_the_first_special_byte_wherever_it_stands() {
+        for special in [b'"', b'\\', 0x00, 0x1f, b'\n'] {
+            for length in 0..40 {
+                let mut text = vec![b'a'; 40];
+                text[length] = special;
+                assert_eq!(plain(&text), length, "{special:#x} at {length}");
+            }
+        }
+        for plain_byte in [0x20, 0x21, 0x23, 0x5b, 0x5d, 0x7f, 0x80, 0xff] {
+            assert_eq!(plain(&[plain_byte; 21]), 21, "{plain_byte:#x}");
+        }
+    }
+
+    #[test]
+    fn escapes_decode_to_what_they_stand_for() {
+        for (inside, text) in [
+            ("", ""),
+            ("plain", "plain"),
+            (r#"\"\\\/\b\f\n\r\t"#, "\"\\/\u{8}\u{c}\n\r\t"),
+            (r"\u0041\u00e9\u4E16", "Aé世"),
+            (r"\ud83d\ude00!", "😀!"),
+        ] {
+            assert_eq!(decode(inside).as_deref(), Some(text), "{inside}");
+        }
+    }
+
+    #[test]
+    fn a_lone_surrogate_is_no_text() {
+        for inside in [r"\ud800", r"\ud800x", r"\ud800\u0041", r"\udc00\ud800", r"a\udfff"] {
+            assert_eq!(decode(inside), None, "{inside}");
+        }
+    }
+
+    #[test]
+    fn a_text_without_escapes_is_not_copied() {
+        assert!(matches!(decode("as it is"), Some(Cow::Borrowed("as it is"))));
+    }
+
+    #[test]
+    fn quoting_is_what_serde_json_does() {
+        let all: String = (0..0x300).filter_map(char::from_u32).chain(['\u{2028}', '😀']).collect();
+
+        let ours: String = serde_json::from_str(&quote(&all)).unwrap();
+
+        assert_eq!(ours, all);
+        assert_eq!(quote("a\"\\\n\u{1}"), r#""a\"\\\n\u0001""#);
+    }
+}

@@ -96,10 +96,7 @@ impl<'a> Value<'a> {
     /// holds a lone surrogate.
     #[must_use]
     pub fn string(&self) -> Option<Cow<'a, str>> {
-        match self.raw().as_bytes() {
-            [b'"', .., b'"'] => decode(&self.raw()[1..self.raw().len() - 1]),
-            _ => None,
-        }
+        decode(self.raw().strip_prefix('"')?.strip_suffix('"')?)
     }
 
     /// A number written as an integer, `None` when it is not one or does not fit.
@@ -225,15 +222,14 @@ impl<'a> Object<'a> {
     /// The value of the member called `key`.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<Value<'a>> {
-        let member = self.members().iter().find(|member| {
-            if member.escaped {
-                *member.name(self.buffer) == *key.as_bytes()
-            } else {
-                // The comparison of lengths that this starts with settles nearly every case.
-                member.name(self.buffer).as_ref() == key.as_bytes()
-            }
-        })?;
+        let member = self.members().get(self.position(key)?)?;
         Some(Value::new(self.buffer, member.value))
+    }
+
+    /// Which of the members is called `key`.
+    #[must_use]
+    pub fn position(&self, key: &str) -> Option<usize> {
+        self.members().iter().position(|member| *member.name(self.buffer) == *key.as_bytes())
     }
 
     /// What the keys say, and their values, in order. A lone surrogate shows as U+FFFD.
@@ -331,5 +327,72 @@ pub(crate) fn slice(bytes: &Bytes, span: Span) -> Bytes {
     match bytes.get(span.range()) {
         Some(_) => bytes.slice(span.range()),
         None => Bytes::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Document {
+        Document::parse(text.to_owned().into(), &Limits::default(), Mode::Strict).unwrap()
+    }
+
+    #[test]
+    fn values_are_read_by_their_type_only() {
+        let document = parse(r#" ["te\u0078t", 18446744073709551615, -7, true, null, 1.0, {}] "#);
+        let items: Vec<_> = document.root().items().unwrap().collect();
+
+        assert_eq!(items[0].string().unwrap(), "text");
+        assert_eq!(items[1].as_u64(), Some(u64::MAX));
+        assert_eq!(items[1].as_i64(), None);
+        assert_eq!(items[2].as_i64(), Some(-7));
+        assert_eq!(items[3].as_bool(), Some(true));
+        assert!(items[4].is_null());
+        assert_eq!(items[5].as_u64(), None);
+        assert!(items[6].is_object() && items[6].object().unwrap().is_empty());
+        for other in &items[1..] {
+            assert_eq!(other.string(), None, "{other:?}");
+        }
+        assert_eq!(items[0].as_u64(), None);
+    }
+
+    #[test]
+    fn the_exact_text_of_a_value_comes_without_the_space_around_it() {
+        let document = parse("{ \"a\" :\t[ 1 , 1e999999 ]\n, \"\\u0062\" : \"x\" }");
+        let object = document.root().object().unwrap();
+
+        assert_eq!(object.get("a").unwrap().raw(), "[ 1 , 1e999999 ]");
+        assert_eq!(object.get("b").unwrap().raw(), "\"x\"");
+        assert!(object.get("\\u0062").is_none());
+        let names: Vec<_> = object.iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["a", "b"]);
+    }
+
+    #[test]
+    fn a_slice_shares_the_buffer() {
+        let document = parse(r#"["abc"]"#);
+        let item = document.root().items().unwrap().next().unwrap();
+
+        let slice = document.slice(item.span());
+
+        assert_eq!(slice.as_ptr(), item.bytes().as_ptr());
+        assert!(document.slice(Span { start: 3, end: 99 }).is_empty());
+    }
+
+    #[test]
+    fn members_in_a_foreign_buffer_read_as_nothing_and_do_not_panic() {
+        let document = parse(r#"{"key":"value","\u0061":[{}]}"#);
+        let mut members = Members::default();
+        for member in document.root().object().unwrap().members() {
+            members.push(*member);
+        }
+
+        let object = members.within("é".as_bytes());
+
+        assert!(object.get("key").is_none());
+        for (_, value) in object.iter() {
+            assert!(value.string().is_none() && value.object().is_none());
+        }
     }
 }

@@ -65,3 +65,47 @@ fn put_method(out: &mut Vec<u8>, method: &str, params: &str) {
     out.extend_from_slice(params.as_bytes());
     out.push(b'}');
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::json::Limits;
+    use crate::jsonrpc::{Kind, Message};
+
+    use super::*;
+
+    fn scan(bytes: Bytes) -> Message {
+        Message::scan(bytes, &Limits::default()).unwrap()
+    }
+
+    #[test]
+    fn what_we_write_is_what_we_read() {
+        let request = scan(request(r#""a""#, "tools/\"call\"", r#"{"x":1}"#));
+        assert_eq!((request.kind(), request.id()), (Kind::Request, Some(r#""a""#)));
+        assert_eq!(request.method(), Some("tools/\"call\""));
+        assert_eq!(request.params().unwrap().raw(), r#"{"x":1}"#);
+
+        let notification = scan(notification("notifications/progress", "{}"));
+        assert_eq!(notification.kind(), Kind::Notification);
+
+        let result = scan(result("7", r#"{"ok":true}"#));
+        assert_eq!((result.kind(), result.id()), (Kind::Result, Some("7")));
+        assert_eq!(result.result().unwrap().raw(), r#"{"ok":true}"#);
+    }
+
+    #[test]
+    fn an_error_carries_its_message_whatever_it_says() {
+        let error = scan(error(Some("7"), -32602, "no \"tool\"\n", Some(r#"{"uri":"x"}"#)));
+
+        let object = error.error().unwrap();
+        assert_eq!(object.get("code").unwrap().as_i64(), Some(-32602));
+        assert_eq!(object.get("message").unwrap().string().unwrap(), "no \"tool\"\n");
+        assert_eq!(object.get("data").unwrap().raw(), r#"{"uri":"x"}"#);
+    }
+
+    #[test]
+    fn an_error_to_nobody_says_null() {
+        let text = error(None, -32700, "m", None);
+
+        assert_eq!(text, r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"m"}}"#);
+    }
+}

@@ -34,22 +34,28 @@ pub(super) struct Payload {
 impl Envelope {
     /// Scans the whole text once.
     pub(super) fn scan(buffer: &[u8], limits: &Limits, mode: Mode) -> Result<Self, Malformed> {
+        if buffer.trim_ascii_start().starts_with(b"[") {
+            return Err(Malformed::Batch);
+        }
         let mut envelope = Self::default();
         match envelope.fill(buffer, limits, mode) {
+            Ok(()) if envelope.members.span().is_empty() => {
+                Err(Malformed::invalid("expected an object"))
+            }
             Ok(()) => Ok(envelope),
-            Err(None) => Err(Malformed::Batch),
-            Err(Some(error)) => Err(Malformed::from_json(&error, envelope.readable_id(buffer))),
+            Err(error) => Err(Malformed::from_json(&error, envelope.readable_id(buffer))),
         }
     }
 
-    /// Fails with nothing when the text is an array.
-    fn fill(&mut self, buffer: &[u8], limits: &Limits, mode: Mode) -> Result<(), Option<Error>> {
+    /// Leaves all empty when the text is JSON, but no object.
+    fn fill(&mut self, buffer: &[u8], limits: &Limits, mode: Mode) -> Result<(), Error> {
         let mut scanner = Scanner::new(buffer, limits, mode)?;
-        if scanner.peek() == Some(b'[') {
-            return Err(None);
+        if scanner.peek() == Some(b'{') {
+            self.members = scanner.capture(|scanner, name| self.member(scanner, buffer, name))?;
+        } else {
+            scanner.value()?;
         }
-        self.members = scanner.capture(|scanner, name| self.member(scanner, buffer, name))?;
-        Ok(scanner.finish()?)
+        scanner.finish()
     }
 
     fn member(

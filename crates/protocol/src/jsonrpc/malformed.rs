@@ -49,6 +49,11 @@ impl Malformed {
         Self::Refused { code, message: error.to_string().into(), id: id.map(Into::into) }
     }
 
+    /// A breach of our own rules that names no request.
+    pub(super) fn invalid(message: &str) -> Self {
+        Self::Refused { code: codes::INVALID_REQUEST, message: message.into(), id: None }
+    }
+
     /// The error response that tells the sender.
     #[must_use]
     pub fn reply(&self) -> Bytes {
