@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::json::Document;
+use crate::json::{Document, Limits, Mode};
 use crate::version::{Era, Version};
 
 /// The `_meta` keys of the modern era (2026-07-28, general fields).
@@ -79,10 +79,9 @@ impl Abilities {
         if capabilities.len() <= 2 {
             return Abilities::default();
         }
-        let Ok(document) = Document::parse(capabilities.clone(), &Default::default()) else {
-            return Abilities::default();
-        };
-        let Some(all) = document.value().object() else { return Abilities::default() };
+        let parsed = Document::parse(capabilities.clone(), &Limits::default(), Mode::Trusted);
+        let Ok(document) = parsed else { return Abilities::default() };
+        let Some(all) = document.root().object() else { return Abilities::default() };
         let mut found = Abilities::default();
         if let Some(sampling) = all.get("sampling").and_then(|value| value.object()) {
             found = found.and(Abilities::SAMPLING);

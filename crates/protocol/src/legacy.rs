@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use crate::client::{Abilities, Client, key};
-use crate::json::quote;
+use crate::json::{Object, quote};
 use crate::jsonrpc::{Message, codes};
 use crate::method::Method;
 use crate::splice::Edits;
@@ -92,6 +92,10 @@ pub fn read_welcome(message: &Message) -> Result<Welcome, String> {
 
 /// Takes from a request what only a modern server understands.
 pub fn undress(message: &Message, edits: &mut Edits) {
+    if let Some(params) = message.params() {
+        edits.remove(&params, "inputResponses");
+        edits.remove(&params, "requestState");
+    }
     let Some(meta) = message.meta() else { return };
     for name in [key::VERSION, key::CAPABILITIES, key::CLIENT, key::LOG_LEVEL] {
         edits.remove(&meta, name);
@@ -134,17 +138,15 @@ pub fn error_as_tool_result(text: &str) -> String {
     format!(r#"{{"content":[{{"type":"text","text":{}}}],"isError":true}}"#, quote(text))
 }
 
-/// Whether a server request may be sent to a client in the middle of a call, and what the
-/// client must have declared for it.
-pub fn needed_for(method: &str, params: Option<&Message>) -> Option<Abilities> {
+/// What a client must have declared to be asked this in the middle of a call; `None` for what
+/// no client can be asked.
+pub fn needed_for(method: &str, params: Option<&Object<'_>>) -> Option<Abilities> {
     match method {
         "roots/list" => Some(Abilities::ROOTS),
         "sampling/createMessage" => Some(Abilities::SAMPLING),
         "elicitation/create" => {
-            let mode = params.and_then(Message::params).and_then(|params| {
-                params.get("mode").and_then(|mode| mode.string().map(|mode| mode == "url"))
-            });
-            Some(if mode == Some(true) { Abilities::URL } else { Abilities::FORM })
+            let mode = params.and_then(|params| params.get("mode")?.string());
+            Some(if mode.as_deref() == Some("url") { Abilities::URL } else { Abilities::FORM })
         }
         _ => None,
     }

@@ -3,26 +3,12 @@
 use std::borrow::Cow;
 
 use crate::client::{Client, Level, key};
-use crate::headers;
+use crate::headers::{Mismatch, Received};
 use crate::json::{Object, quote};
 use crate::jsonrpc::{Message, codes};
 use crate::method::Method;
 use crate::splice::Edits;
 use crate::version::{Era, Version, names_modern};
-
-/// The headers of a POST that repeat what the body says (2026-07-28, transports: standard
-/// request headers), as received.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Mirrored<'a> {
-    /// `MCP-Protocol-Version`.
-    pub version: Option<&'a str>,
-    /// `Mcp-Method`.
-    pub method: Option<&'a str>,
-    /// `Mcp-Name`.
-    pub name: Option<&'a str>,
-    /// Whether one of them stood there more than once.
-    pub repeated: bool,
-}
 
 /// A request refused before anything ran, with the HTTP status that belongs to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,37 +52,32 @@ pub fn framing(message: &Message, version_header: Option<&str>) -> Era {
 pub fn read_client(
     message: &Message,
     method: &Method,
-    mirrored: Option<&Mirrored<'_>>,
+    received: Option<&Received<'_>>,
 ) -> Result<Client, Refusal> {
-    let meta = message.meta();
-    let stated = meta.as_ref().and_then(|meta| meta.get(key::VERSION));
-    let stated = match stated {
-        Some(value) => value
-            .string()
-            .ok_or_else(|| Refusal::invalid("_meta: protocolVersion is not a string"))?,
-        None => return Err(Refusal::invalid(format!("_meta lacks \"{}\"", key::VERSION))),
-    };
-    if let Some(mirrored) = mirrored {
-        check_version_header(mirrored, &stated)?;
+    let lacks = |what: &str| Refusal::invalid(format!("params._meta lacks \"{what}\""));
+    let meta = message.meta().ok_or_else(|| lacks(key::VERSION))?;
+    let stated = meta
+        .get(key::VERSION)
+        .and_then(|value| value.string())
+        .ok_or_else(|| lacks(key::VERSION))?;
+    if let Some(received) = received {
+        check_version(received, &stated)?;
     }
     let version = Version::parse(&stated)
         .filter(|version| version.era() == Era::Modern)
         .ok_or_else(|| unsupported(&stated))?;
-    let meta = meta.ok_or_else(|| Refusal::invalid("params lack _meta"))?;
     let capabilities = meta
         .get(key::CAPABILITIES)
         .filter(|value| value.is_object())
-        .ok_or_else(|| Refusal::invalid(format!("_meta lacks \"{}\"", key::CAPABILITIES)))?;
+        .ok_or_else(|| lacks(key::CAPABILITIES))?;
     let log_level = read_level(&meta)?;
-    if let Some(mirrored) = mirrored {
-        check_mirrored(message, method, mirrored)?;
+    if let Some(received) = received {
+        received.check(message)?;
     }
     if method.is_legacy_only() {
-        return Err(Refusal::new(
-            404,
-            codes::METHOD_NOT_FOUND,
-            format!("no method \"{}\" in {version}", method.as_str()),
-        ));
+        let name = method.as_str();
+        let text = format!("no method \"{name}\" in {version}");
+        return Err(Refusal::new(404, codes::METHOD_NOT_FOUND, text));
     }
     Ok(Client {
         version,
@@ -106,50 +87,20 @@ pub fn read_client(
     })
 }
 
-fn check_version_header(mirrored: &Mirrored<'_>, stated: &str) -> Result<(), Refusal> {
-    if mirrored.repeated {
-        return Err(Refusal::mismatch("a mirrored header stands there twice"));
-    }
-    match mirrored.version {
+fn check_version(received: &Received<'_>, stated: &str) -> Result<(), Refusal> {
+    match received.version()? {
+        Some(header) if header == stated => Ok(()),
+        Some(_) => {
+            Err(Refusal::mismatch("the header MCP-Protocol-Version differs from the body"))
+        }
         None => Err(Refusal::mismatch("the header MCP-Protocol-Version is missing")),
-        Some(header) if header != stated => Err(Refusal::mismatch(format!(
-            "the header MCP-Protocol-Version says \"{header}\", the body \"{stated}\""
-        ))),
-        Some(_) => Ok(()),
     }
 }
 
-fn check_mirrored(
-    message: &Message,
-    method: &Method,
-    mirrored: &Mirrored<'_>,
-) -> Result<(), Refusal> {
-    match mirrored.method {
-        None => return Err(Refusal::mismatch("the header Mcp-Method is missing")),
-        Some(header) if header != method.as_str() => {
-            return Err(Refusal::mismatch(format!(
-                "the header Mcp-Method says \"{header}\", the body \"{}\"",
-                method.as_str()
-            )));
-        }
-        Some(_) => {}
+impl From<Mismatch> for Refusal {
+    fn from(mismatch: Mismatch) -> Refusal {
+        Refusal::mismatch(mismatch.to_string())
     }
-    let Some(member) = method.named_by() else { return Ok(()) };
-    let stated = message.params().and_then(|params| params.get(member));
-    let Some(stated) = stated.as_ref().and_then(|value| value.string()) else {
-        return Err(Refusal::invalid(format!("params lack \"{member}\"")));
-    };
-    let header = mirrored
-        .name
-        .ok_or_else(|| Refusal::mismatch("the header Mcp-Name is missing"))?;
-    let header = headers::decode(header)
-        .ok_or_else(|| Refusal::mismatch("the header Mcp-Name is not well encoded"))?;
-    if header == stated {
-        return Ok(());
-    }
-    Err(Refusal::mismatch(format!(
-        "the header Mcp-Name says \"{header}\", the body \"{stated}\""
-    )))
 }
 
 fn read_level(meta: &Object<'_>) -> Result<Option<Level>, Refusal> {
