@@ -151,13 +151,17 @@ pub struct End {
 }
 
 impl Reply {
+    /// A reply that has ended.
+    pub fn nothing() -> Reply {
+        Reply::Stream(Box::new(Ended))
+    }
+
     /// The next frame; `None` after the end.
     pub async fn next(&mut self) -> Option<Frame> {
         match self {
             Reply::Stream(frames) => frames.next().await,
             Reply::Whole(_) => {
-                let ended = Reply::Stream(Box::new(Ended));
-                match std::mem::replace(self, ended) {
+                match std::mem::replace(self, Reply::nothing()) {
                     Reply::Whole(end) => Some(Frame::End(end)),
                     Reply::Stream(_) => None,
                 }

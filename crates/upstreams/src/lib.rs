@@ -1,1 +1,3 @@
 //! Connectors to what stands behind the gateway.
+
+pub mod child;

@@ -151,6 +151,15 @@ impl Tools {
         self.rename.get(original).map_or(original, String::as_str)
     }
 
+    /// What the server calls the tool that is published under `named`; `None` for the old name
+    /// of a renamed tool.
+    pub fn original<'a>(&'a self, named: &'a str) -> Option<&'a str> {
+        match self.rename.iter().find(|(_, new)| *new == named) {
+            Some((original, _)) => Some(original),
+            None => (!self.rename.contains_key(named)).then_some(named),
+        }
+    }
+
     /// The description that replaces the server's own.
     pub fn description(&self, original: &str) -> Option<&str> {
         self.describe.get(original).map(String::as_str)
