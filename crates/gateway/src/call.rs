@@ -80,6 +80,20 @@ pub struct Request {
 }
 
 impl Request {
+    /// The same request for what outlives its sending: nothing of it is copied.
+    pub(crate) fn for_record(&self) -> Request {
+        Request {
+            message: self.message.clone(),
+            method: self.method.clone(),
+            client: self.client.clone(),
+            who: self.who.clone(),
+            edits: Edits::default(),
+            params_headers: Vec::new(),
+            trace: self.trace.clone(),
+            target: self.target.clone(),
+        }
+    }
+
     /// What the request names: the renamed target, or what the message says.
     pub fn named(&self) -> Option<std::borrow::Cow<'_, str>> {
         if let Some(target) = &self.target {

@@ -1,11 +1,13 @@
 //! How long may an upstream take? Silence is bounded, and so is the whole call.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout_at};
+use tokio::sync::{Notify, oneshot};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
-use crate::call::{Boxed, Frame, Frames, Reply};
+use crate::call::{Ask, Boxed, Frame, Frames, Reply};
 use crate::fault::{Fault, Reason};
 
 /// The bounds on one call.
@@ -37,7 +39,8 @@ pub async fn bounded(
             bounds,
             last: start,
             end: start + bounds.total,
-            waiting: None,
+            questions: Arc::default(),
+            asked: None,
             over: false,
         }))),
         Ok(Err(fault)) => Err(fault),
@@ -68,45 +71,136 @@ struct Bounded {
     bounds: Bounds,
     last: Instant,
     end: Instant,
-    /// Since when a question is out: while the client has the word, no time runs.
-    waiting: Option<Instant>,
+    /// Questions to the client that are out: while it has the word, no time runs.
+    questions: Arc<Questions>,
+    asked: Option<Instant>,
     over: bool,
+}
+
+#[derive(Default)]
+struct Questions {
+    open: AtomicUsize,
+    answered: Notify,
+}
+
+impl Bounded {
+    fn is_asking(&self) -> bool {
+        self.questions.open.load(Ordering::Acquire) > 0
+    }
+
+    /// The clock goes on where it stood when the first question went out.
+    fn resume_clock(&mut self) {
+        if let Some(asked) = self.asked.take() {
+            self.last = Instant::now();
+            self.end += asked.elapsed();
+        }
+    }
+
+    async fn step(&mut self) -> Option<Frame> {
+        loop {
+            let asking = self.is_asking();
+            if !asking {
+                self.resume_clock();
+            }
+            let deadline = (self.last + self.bounds.silence).min(self.end);
+            tokio::select! {
+                biased;
+                frame = self.reply.next() => return self.pass(frame),
+                () = self.questions.answered.notified(), if asking => {}
+                () = sleep_until(deadline), if !asking => {
+                    self.over = true;
+                    // Dropping the call tells the server.
+                    self.reply = Reply::nothing();
+                    let whole = deadline == self.end;
+                    let after = if whole { self.bounds.total } else { self.bounds.silence };
+                    return Some(Frame::Fail(late(&self.upstream, after)));
+                }
+            }
+        }
+    }
+
+    fn pass(&mut self, frame: Option<Frame>) -> Option<Frame> {
+        self.last = Instant::now();
+        match frame {
+            Some(Frame::Ask(ask)) => Some(Frame::Ask(self.count(ask))),
+            Some(Frame::Pause(pause)) => {
+                // The server said how long it will be away.
+                self.last += pause.unwrap_or_default().min(self.bounds.total);
+                Some(Frame::Pause(pause))
+            }
+            other => other,
+        }
+    }
+
+    fn count(&mut self, ask: Ask) -> Ask {
+        self.asked.get_or_insert_with(Instant::now);
+        self.questions.open.fetch_add(1, Ordering::AcqRel);
+        let (answer, answered) = oneshot::channel();
+        let questions = self.questions.clone();
+        tokio::spawn(async move {
+            let outcome = answered.await;
+            questions.open.fetch_sub(1, Ordering::AcqRel);
+            questions.answered.notify_one();
+            if let Ok(outcome) = outcome {
+                let _ = ask.answer.send(outcome);
+            }
+        });
+        Ask { method: ask.method, params: ask.params, answer }
+    }
 }
 
 impl Frames for Bounded {
     fn next(&mut self) -> Boxed<'_, Option<Frame>> {
-        Box::pin(async {
-            if self.over {
-                return None;
-            }
-            if let Some(since) = self.waiting.take() {
-                let waited = since.elapsed();
-                self.last += waited;
-                self.end += waited;
-            }
-            let deadline = (self.last + self.bounds.silence).min(self.end);
-            match timeout_at(deadline, self.reply.next()).await {
-                Ok(frame) => {
-                    self.last = Instant::now();
-                    match &frame {
-                        Some(Frame::Ask(_)) => self.waiting = Some(self.last),
-                        // The server said how long it will be away.
-                        Some(Frame::Pause(pause)) => {
-                            self.last += pause.unwrap_or_default().min(self.bounds.total);
-                        }
-                        _ => {}
-                    }
-                    frame
-                }
-                Err(_) => {
-                    self.over = true;
-                    // Dropping the call tells the server.
-                    self.reply = Reply::nothing();
-                    let after =
-                        if deadline == self.end { self.bounds.total } else { self.bounds.silence };
-                    Some(Frame::Fail(late(&self.upstream, after)))
-                }
-            }
-        })
+        Box::pin(async { if self.over { None } else { self.step().await } })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::call::Answer;
+
+    fn bounds() -> Bounds {
+        Bounds { silence: Duration::from_secs(10), total: Duration::from_secs(300) }
+    }
+
+    struct Scripted(tokio::sync::mpsc::Receiver<Frame>);
+
+    impl Frames for Scripted {
+        fn next(&mut self) -> Boxed<'_, Option<Frame>> {
+            Box::pin(self.0.recv())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_never_begins_is_given_up_after_its_silence() {
+        let never = std::future::pending();
+
+        let fault = bounded(&"crm".into(), bounds(), never).await.err().unwrap();
+
+        assert_eq!(fault.reason, Reason::Timeout);
+        assert_eq!(fault.message, "server \"crm\" did not answer within 10s");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_time_runs_while_the_client_has_the_word() {
+        let (send, frames) = tokio::sync::mpsc::channel(4);
+        let (answer, answered) = oneshot::channel();
+        let ask = Ask { method: "roots/list".into(), params: None, answer };
+        send.send(Frame::Ask(ask)).await.unwrap();
+        let reply = async { Ok(Reply::Stream(Box::new(Scripted(frames)))) };
+        let mut reply = bounded(&"crm".into(), bounds(), reply).await.unwrap();
+
+        let Some(Frame::Ask(ask)) = reply.next().await else { panic!("no question") };
+        let thinking = tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_secs(120)).await;
+            ask.answer.send(Answer::Result("{}".into())).unwrap();
+            drop(answered);
+            tokio::time::sleep(Duration::from_secs(5)).await;
+            send.send(Frame::Pause(None)).await.unwrap();
+        });
+
+        assert!(matches!(reply.next().await, Some(Frame::Pause(None))));
+        thinking.await.unwrap();
     }
 }

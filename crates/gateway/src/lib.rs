@@ -1,9 +1,21 @@
-//! The decisions of the gateway.
+//! The decisions of the gateway. It meets the world only through its traits.
 
 pub mod call;
 pub mod clock;
 pub mod config;
+pub mod deadline;
+mod discover;
+mod entries;
+mod fanout;
 pub mod fault;
+pub mod gateway;
+pub mod metrics;
+pub mod names;
+pub mod parking;
+pub mod pipeline;
+mod rewrite;
 pub mod seal;
 pub mod session;
+mod state;
+pub mod subscription;
 pub mod upstream;

@@ -41,6 +41,16 @@ impl Names {
         }
     }
 
+    /// The same URIs, for a reply that outlives the borrow of its route.
+    pub(crate) fn for_uris(&self) -> Names {
+        Names {
+            prefix: self.prefix.clone(),
+            scheme: self.scheme.clone(),
+            tools: Tools::default(),
+            long: Mutex::default(),
+        }
+    }
+
     /// Whether lists of tools reach the client as they are.
     pub fn leaves_tools_alone(&self) -> bool {
         self.prefix.is_empty() && self.tools == Tools::default()

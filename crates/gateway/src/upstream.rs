@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::sync::mpsc;
 use toolgate_protocol::client::Abilities;
+use toolgate_protocol::json::{Document, Limits, Mode};
 use toolgate_protocol::jsonrpc::Message;
 use toolgate_protocol::version::{Era, Version};
 
@@ -71,6 +72,23 @@ pub struct Description {
     pub instructions: Option<String>,
     /// How long this may be kept, in milliseconds, as a modern server says.
     pub ttl_ms: u64,
+}
+
+impl Description {
+    /// Whether the capabilities have a member at this path that is not `false`.
+    pub fn offers(&self, path: &[&str]) -> bool {
+        let parsed =
+            Document::parse(self.capabilities.clone(), &Limits::default(), Mode::Trusted);
+        let Ok(document) = parsed else { return false };
+        let mut value = document.root();
+        for name in path {
+            match value.object().and_then(|object| object.get(name)) {
+                Some(member) => value = member,
+                None => return false,
+            }
+        }
+        value.as_bool() != Some(false)
+    }
 }
 
 /// What somebody wants to hear of.

@@ -173,6 +173,12 @@ impl Hint {
     /// Not to be kept: what is said of a result that nothing is known of.
     pub const NONE: Hint = Hint { ttl_ms: 0, public: false };
 
+    /// What holds for both together: the shorter time, the narrower scope.
+    #[must_use]
+    pub fn with(self, other: Hint) -> Hint {
+        Hint { ttl_ms: self.ttl_ms.min(other.ttl_ms), public: self.public && other.public }
+    }
+
     /// The scope on the wire.
     pub fn scope(self) -> &'static str {
         if self.public { "public" } else { "private" }

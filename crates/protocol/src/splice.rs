@@ -74,16 +74,28 @@ impl Edits {
         if edits.is_empty() {
             return buffer.clone();
         }
+        Self::copy(buffer, Span { start: 0, end: buffer.len() as u32 }, &edits)
+    }
+
+    /// Like [`Edits::apply`], but gives only the part of the copy that stands for `part`. All edits
+    /// must lie within it.
+    #[must_use]
+    pub fn apply_within(&self, buffer: &Bytes, part: Span) -> Bytes {
+        let (edits, clean) = self.resolve(buffer.len());
+        debug_assert!(clean, "edits overlap or reach beyond the buffer");
+        Self::copy(buffer, part, &edits)
+    }
+
+    fn copy(buffer: &Bytes, part: Span, edits: &[Edit]) -> Bytes {
         let inserted: usize = edits.iter().map(|edit| edit.with.len()).sum();
-        let removed: usize = edits.iter().map(|edit| edit.span.len()).sum();
-        let mut out = Vec::with_capacity(buffer.len() + inserted - removed);
-        let mut done = 0;
-        for Edit { span, with } in &edits {
+        let mut out = Vec::with_capacity(part.len() + inserted);
+        let mut done = part.start as usize;
+        for Edit { span, with } in edits {
             out.extend_from_slice(buffer.get(done..span.start as usize).unwrap_or_default());
             out.extend_from_slice(with);
             done = span.end as usize;
         }
-        out.extend_from_slice(buffer.get(done..).unwrap_or_default());
+        out.extend_from_slice(buffer.get(done..part.end as usize).unwrap_or_default());
         out.into()
     }
 

@@ -32,7 +32,8 @@ pub(crate) trait Writer: Send + Sync + 'static {
 /// The shared channel.
 pub(crate) struct Channel {
     name: Arc<str>,
-    era: Era,
+    /// Found out only after the channel is open.
+    is_modern: AtomicBool,
     writer: Box<dyn Writer>,
     pending: Mutex<HashMap<u64, Pending>>,
     hub: Mutex<Option<Arc<Hub>>>,
@@ -52,13 +53,22 @@ impl Channel {
     pub fn new(name: Arc<str>, era: Era, writer: Box<dyn Writer>, limits: Limits) -> Arc<Channel> {
         Arc::new(Channel {
             name,
-            era,
+            is_modern: AtomicBool::new(era == Era::Modern),
             writer,
             pending: Mutex::default(),
             hub: Mutex::default(),
             alive: AtomicBool::new(true),
             limits,
         })
+    }
+
+    /// The server turned out to speak this.
+    pub fn set_era(&self, era: Era) {
+        self.is_modern.store(era == Era::Modern, Ordering::Relaxed);
+    }
+
+    fn era(&self) -> Era {
+        if self.is_modern.load(Ordering::Relaxed) { Era::Modern } else { Era::Legacy }
     }
 
     /// How many requests wait for an answer.
@@ -107,7 +117,7 @@ impl Channel {
             tracing::debug!(server = %self.name, id = ?message.id(), "an answer nobody waits for");
             return;
         };
-        let end = End { message, era: self.era, status: None };
+        let end = End { message, era: self.era(), status: None };
         let _ = pending.frames.send(Frame::End(end));
     }
 

@@ -124,9 +124,16 @@ impl Session {
     /// Delivers what the server announces, for as long as the watch lives.
     pub async fn watch(self: &Arc<Self>, interest: Interest) -> Result<Watch, Fault> {
         self.touch();
-        let mut accepted = interest.clone();
-        accepted.uris.clear();
-        for uri in &interest.uris {
+        let offers = |path: &[&str]| self.description.offers(path);
+        let mut accepted = Interest {
+            tools: interest.tools && offers(&["tools", "listChanged"]),
+            prompts: interest.prompts && offers(&["prompts", "listChanged"]),
+            resources: interest.resources && offers(&["resources", "listChanged"]),
+            uris: Vec::new(),
+            tasks: interest.tasks.clone(),
+        };
+        let subscribable = offers(&["resources", "subscribe"]);
+        for uri in interest.uris.iter().filter(|_| subscribable) {
             // A server that refuses one subscription still serves the others.
             if self.subscribe(uri).await.is_ok() {
                 accepted.uris.push(uri.clone());
@@ -184,7 +191,7 @@ impl Session {
         let Some(wanted) = request.client.log_level else { return };
         {
             let mut level = self.level.lock().unwrap_or_else(PoisonError::into_inner);
-            if level.is_some_and(|current| current <= wanted) || !self.has_logging() {
+            if level.is_some_and(|current| current <= wanted) || !self.description.offers(&["logging"]) {
                 return;
             }
             *level = Some(wanted);
@@ -193,16 +200,6 @@ impl Session {
         if let Err(fault) = self.ask("logging/setLevel", &params).await {
             tracing::debug!(%fault, "the server did not take the log level");
         }
-    }
-
-    fn has_logging(&self) -> bool {
-        toolgate_protocol::json::Document::parse(
-            self.description.capabilities.clone(),
-            &Default::default(),
-        )
-        .is_ok_and(|capabilities| {
-            capabilities.value().object().is_some_and(|all| all.get("logging").is_some())
-        })
     }
 
     fn next_id(&self) -> u64 {

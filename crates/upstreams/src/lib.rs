@@ -1,3 +1,128 @@
-//! Connectors to what stands behind the gateway.
+//! Connectors to what stands behind the gateway: remote servers of either era, child processes,
+//! built-in servers.
 
+mod channel;
 pub mod child;
+pub mod egress;
+mod endpoint;
+pub mod http;
+mod legacy;
+mod link;
+mod listen;
+mod modern;
+mod modern_channel;
+mod peers;
+mod process;
+mod remote;
+mod single;
+mod sse;
+mod stdio;
+mod streamable;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::http::{HeaderName, HeaderValue};
+use toolgate_gateway::config::{Checked, Kind, Limits, Server};
+use toolgate_gateway::upstream::Upstream;
+use toolgate_protocol::json;
+
+use child::{Slots, Spec};
+pub use endpoint::Bounds;
+use http::Proxies;
+pub use process::{Process, ProcessSpec};
+pub use remote::{Remote, RemoteSpec};
+
+/// Sessions with remote servers end after so long without use.
+const SESSION_IDLE: Duration = Duration::from_secs(30 * 60);
+
+/// What all connectors share.
+pub struct Shared {
+    /// The cap on child processes.
+    pub slots: Slots,
+    /// The proxies of the environment.
+    pub proxies: Proxies,
+}
+
+impl Shared {
+    /// For a configuration, in this process's environment.
+    pub fn new(config: &Checked) -> Shared {
+        Shared {
+            slots: Slots::new(config.processes.max),
+            proxies: Proxies::from(|name| std::env::var(name).ok()),
+        }
+    }
+}
+
+/// The connector of a configured server.
+///
+/// # Errors
+/// One sentence, when it cannot even be tried.
+pub fn connect(
+    server: &Server,
+    limits: &Limits,
+    shared: &Shared,
+) -> Result<Arc<dyn Upstream>, String> {
+    match &server.kind {
+        Kind::Http { url, headers, era, transport } => {
+            let headers = headers
+                .iter()
+                .map(|(name, value)| header(name, value.reveal()))
+                .collect::<Result<_, _>>()?;
+            let spec = RemoteSpec {
+                name: server.name.as_str().into(),
+                url: url.uri().clone(),
+                headers,
+                era: *era,
+                transport: *transport,
+                sessions: server.sessions,
+                idle: SESSION_IDLE,
+                bounds: bounds(limits),
+            };
+            Ok(Arc::new(Remote::new(spec, &shared.proxies)?))
+        }
+        Kind::Stdio { program, arguments, env, inherit_env, cwd, idle, era } => {
+            let mut child = Spec::new(server.name.as_str(), program);
+            child.args = arguments.iter().map(Into::into).collect();
+            child.env = env
+                .iter()
+                .map(|(name, value)| (name.into(), value.reveal().to_owned().into()))
+                .collect();
+            child.inherit_env.clone_from(inherit_env);
+            child.cwd.clone_from(cwd);
+            child.line_limit = limits.line.bytes();
+            let spec = ProcessSpec {
+                child,
+                era: *era,
+                sessions: server.sessions,
+                idle: *idle,
+                limits: json_limits(limits),
+            };
+            Ok(Arc::new(Process::new(spec, shared.slots.clone())))
+        }
+        Kind::Files { .. } => Err("files".into()),
+    }
+}
+
+fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), String> {
+    let bad = |_| format!("header {name}: not a header name and value");
+    let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad(()))?;
+    let mut value = HeaderValue::from_str(value).map_err(|_| bad(()))?;
+    value.set_sensitive(true);
+    Ok((name, value))
+}
+
+fn json_limits(limits: &Limits) -> json::Limits {
+    json::Limits {
+        depth: u16::try_from(limits.nesting).unwrap_or(json::Limits::DEPTH),
+        ..json::Limits::default()
+    }
+}
+
+fn bounds(limits: &Limits) -> Bounds {
+    Bounds {
+        reply: limits.reply.bytes(),
+        event: limits.event.bytes(),
+        json: json_limits(limits),
+    }
+}

@@ -79,14 +79,15 @@ impl Found {
 
 impl Process {
     /// A connector that has started nothing yet.
-    pub fn new(spec: ProcessSpec, slots: Slots, most: usize) -> Process {
+    pub fn new(spec: ProcessSpec, slots: Slots) -> Process {
         let era = Found::default();
         match spec.era {
             EraChoice::Auto => {}
             EraChoice::Legacy => era.set(Era::Legacy),
             EraChoice::Modern => era.set(Era::Modern),
         }
-        let peers = Peers::new(spec.child.name.clone(), spec.sessions, spec.idle, most);
+        // How many processes there may be is for the slots to say.
+        let peers = Peers::new(spec.child.name.clone(), spec.sessions, spec.idle, usize::MAX);
         Process { inner: Arc::new(Inner { spec, slots, peers, era }) }
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use toolgate_gateway::fault::Fault;
 
-use crate::child::backoff::Backoff;
+use crate::child::Backoff;
 
 type Outcome<T> = Option<Result<Arc<T>, Fault>>;
 

@@ -1,0 +1,263 @@
+//! What does this gateway offer? The capabilities of everything behind it, told as one.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use toolgate_protocol::client::{Abilities, key};
+use toolgate_protocol::json::{Document, Limits, Mode, Object, quote};
+use toolgate_protocol::modern::SUPPORTED;
+use toolgate_protocol::splice::Edits;
+use toolgate_protocol::version::{Era, Version};
+
+use crate::call::{Reply, Request, Who};
+use crate::deadline::late;
+use crate::fault::{Fault, Reason};
+use crate::gateway::{Gateway, Route};
+use crate::upstream::Description;
+
+/// The instructions of all servers together are cut at this length, in bytes: they end up in
+/// the context of a model.
+const LONGEST_INSTRUCTIONS: usize = 16 * 1024;
+/// Extensions that can be routed among several servers.
+const ROUTED_EXTENSIONS: [&str; 2] = ["io.modelcontextprotocol/ui", key::TASKS];
+
+/// What the servers behind the gateway offer together.
+struct Offer {
+    capabilities: String,
+    instructions: Option<String>,
+    ttl_ms: u64,
+}
+
+impl Gateway {
+    /// Answers `server/discover`.
+    pub(crate) async fn discover(&self, request: &Request) -> Result<Reply, Fault> {
+        let offer = self.offer(&request.who, request.client.abilities(), Era::Modern).await?;
+        let instructions = offer
+            .instructions
+            .map(|text| format!(r#""instructions":{},"#, quote(&text)))
+            .unwrap_or_default();
+        let result = format!(
+            r#"{{"resultType":"complete","supportedVersions":{SUPPORTED},"capabilities":{},{instructions}"ttlMs":{},"cacheScope":"private",{}}}"#,
+            offer.capabilities,
+            offer.ttl_ms,
+            self.signature(),
+        );
+        self.own_result(request, &result)
+    }
+
+    /// The result of `initialize` for a client that has been answered with `version`.
+    ///
+    /// # Errors
+    /// When no server can be reached.
+    pub async fn welcome(
+        &self,
+        who: &Who,
+        abilities: Abilities,
+        version: Version,
+    ) -> Result<String, Fault> {
+        let offer = self.offer(who, abilities, Era::Legacy).await?;
+        let instructions = offer
+            .instructions
+            .map(|text| format!(r#","instructions":{}"#, quote(&text)))
+            .unwrap_or_default();
+        Ok(format!(
+            r#"{{"protocolVersion":"{version}","capabilities":{},"serverInfo":{}{instructions}}}"#,
+            offer.capabilities,
+            self.server_info(),
+        ))
+    }
+
+    async fn offer(&self, who: &Who, abilities: Abilities, era: Era) -> Result<Offer, Fault> {
+        let described = self.describe_all(who, abilities).await?;
+        let instructions = self.config.instructions.clone().or_else(|| instructions(&described));
+        let offer = match &described[..] {
+            [(_, only)] if self.only().is_some() => Offer {
+                capabilities: own_capabilities(only, era),
+                instructions,
+                ttl_ms: only.ttl_ms,
+            },
+            several => {
+                let all = several.iter().map(|(_, description)| &**description);
+                Offer { capabilities: merged(all, era), instructions, ttl_ms: 0 }
+            }
+        };
+        Ok(offer)
+    }
+
+    /// What every server that answers in time says of itself.
+    async fn describe_all(
+        &self,
+        who: &Who,
+        abilities: Abilities,
+    ) -> Result<Vec<(Arc<str>, Arc<Description>)>, Fault> {
+        if let Some(route) = self.only() {
+            let description = describe(route, who, abilities).await?;
+            return Ok(vec![(route.name.clone(), description)]);
+        }
+        let asked: Vec<_> = self
+            .routes
+            .iter()
+            .map(|route| {
+                let (who, upstream) = (who.clone(), route.upstream.clone());
+                let silence = route.bounds.silence;
+                let task = tokio::spawn(async move {
+                    tokio::time::timeout(silence, upstream.describe(&who, abilities)).await
+                });
+                (route.name.clone(), task)
+            })
+            .collect();
+        let (mut all, mut failure) = (Vec::new(), None);
+        for (name, task) in asked {
+            match task.await {
+                Ok(Ok(Ok(description))) => all.push((name, description)),
+                Ok(Ok(Err(fault))) => {
+                    tracing::warn!(server = %name, %fault, "left out");
+                    failure.get_or_insert(fault);
+                }
+                Ok(Err(_)) => tracing::warn!(server = %name, "left out: it did not answer"),
+                Err(error) => tracing::error!(server = %name, %error, "asking it failed"),
+            }
+        }
+        match (all.is_empty() && !self.routes.is_empty(), failure) {
+            (true, Some(fault)) => Err(fault),
+            (true, None) => Err(Fault::new(Reason::Unreachable, "no server answers")),
+            _ => Ok(all),
+        }
+    }
+}
+
+async fn describe(
+    route: &Route,
+    who: &Who,
+    abilities: Abilities,
+) -> Result<Arc<Description>, Fault> {
+    let described = route.upstream.describe(who, abilities);
+    match tokio::time::timeout(route.bounds.silence, described).await {
+        Ok(outcome) => outcome,
+        Err(_) => Err(late(&route.name, route.bounds.silence)),
+    }
+}
+
+fn parsed(capabilities: &Bytes) -> Option<Document> {
+    Document::parse(capabilities.clone(), &Limits::default(), Mode::Trusted).ok()
+}
+
+/// The capabilities of the only server, as they are, but for what cannot cross between eras.
+fn own_capabilities(description: &Description, era: Era) -> String {
+    let as_they_are = || String::from_utf8_lossy(&description.capabilities).into_owned();
+    let Some(document) = parsed(&description.capabilities) else { return "{}".to_owned() };
+    let Some(all) = document.root().object() else { return "{}".to_owned() };
+    let mut edits = Edits::default();
+    match (description.era, era) {
+        (Era::Legacy, Era::Modern) => edits.remove(&all, "tasks"),
+        (Era::Modern, Era::Legacy) => {
+            if let Some(extensions) = all.get("extensions").and_then(|value| value.object()) {
+                edits.remove(&extensions, key::TASKS);
+            }
+        }
+        _ => return as_they_are(),
+    }
+    String::from_utf8_lossy(&edits.apply(document.bytes())).into_owned()
+}
+
+/// What any of several servers has, the gateway has.
+fn merged<'a>(all: impl Iterator<Item = &'a Description>, era: Era) -> String {
+    let mut found = Merged::default();
+    for description in all {
+        let Some(document) = parsed(&description.capabilities) else { continue };
+        let Some(capabilities) = document.root().object() else { continue };
+        found.add(&capabilities);
+    }
+    found.to_json(era)
+}
+
+#[derive(Default)]
+struct Merged {
+    tools: Option<bool>,
+    prompts: Option<bool>,
+    resources: Option<(bool, bool)>,
+    completions: bool,
+    logging: bool,
+    extensions: Vec<(&'static str, String)>,
+}
+
+impl Merged {
+    fn add(&mut self, all: &Object<'_>) {
+        let flag = |of: &Object<'_>, name| of.get(name).and_then(|v| v.as_bool()) == Some(true);
+        let object = |name| all.get(name).and_then(|value| value.object());
+        if let Some(tools) = object("tools") {
+            self.tools = Some(self.tools == Some(true) || flag(&tools, "listChanged"));
+        }
+        if let Some(prompts) = object("prompts") {
+            self.prompts = Some(self.prompts == Some(true) || flag(&prompts, "listChanged"));
+        }
+        if let Some(resources) = object("resources") {
+            let (changed, subscribe) = self.resources.unwrap_or_default();
+            self.resources = Some((
+                changed || flag(&resources, "listChanged"),
+                subscribe || flag(&resources, "subscribe"),
+            ));
+        }
+        self.completions |= all.get("completions").is_some();
+        self.logging |= all.get("logging").is_some();
+        let extensions = object("extensions");
+        for name in ROUTED_EXTENSIONS {
+            let settings = extensions.as_ref().and_then(|extensions| extensions.get(name));
+            if let Some(settings) = settings
+                && !self.extensions.iter().any(|(known, _)| *known == name)
+            {
+                self.extensions.push((name, settings.raw().to_owned()));
+            }
+        }
+    }
+
+    fn to_json(&self, era: Era) -> String {
+        let mut parts = Vec::new();
+        let changed = |changed: bool| if changed { r#""listChanged":true"# } else { "" };
+        if let Some(listed) = self.tools {
+            parts.push(format!(r#""tools":{{{}}}"#, changed(listed)));
+        }
+        if let Some(listed) = self.prompts {
+            parts.push(format!(r#""prompts":{{{}}}"#, changed(listed)));
+        }
+        if let Some((listed, subscribe)) = self.resources {
+            let comma = if listed && subscribe { "," } else { "" };
+            let subscribe = if subscribe { r#""subscribe":true"# } else { "" };
+            parts.push(format!(r#""resources":{{{}{comma}{subscribe}}}"#, changed(listed)));
+        }
+        if self.completions {
+            parts.push(r#""completions":{}"#.to_owned());
+        }
+        if self.logging {
+            parts.push(r#""logging":{}"#.to_owned());
+        }
+        let extensions: Vec<_> = self
+            .extensions
+            .iter()
+            .filter(|(name, _)| era == Era::Modern || *name != key::TASKS)
+            .map(|(name, settings)| format!(r#""{name}":{settings}"#))
+            .collect();
+        if !extensions.is_empty() {
+            parts.push(format!(r#""extensions":{{{}}}"#, extensions.join(",")));
+        }
+        format!("{{{}}}", parts.join(","))
+    }
+}
+
+/// The instructions of all servers, each under its name.
+fn instructions(described: &[(Arc<str>, Arc<Description>)]) -> Option<String> {
+    if let [(_, only)] = described {
+        return only.instructions.clone();
+    }
+    let mut text = String::new();
+    for (name, description) in described {
+        let Some(instructions) = &description.instructions else { continue };
+        let part = format!("# {name}\n\n{}\n\n", instructions.trim());
+        if text.len() + part.len() > LONGEST_INSTRUCTIONS {
+            tracing::warn!(server = %name, "its instructions are left out: together too long");
+            continue;
+        }
+        text.push_str(&part);
+    }
+    (!text.is_empty()).then(|| text.trim_end().to_owned())
+}

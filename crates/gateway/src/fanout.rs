@@ -1,0 +1,307 @@
+//! One list request, many servers, one merged reply with a cursor that leads on.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures_util::future::join_all;
+use serde::{Deserialize, Serialize};
+use toolgate_protocol::client::Abilities;
+use toolgate_protocol::json::quote;
+use toolgate_protocol::jsonrpc::{self, Kind, Message};
+use toolgate_protocol::method::Method;
+use toolgate_protocol::modern::Hint;
+use toolgate_protocol::splice::Edits;
+use toolgate_protocol::version::Era;
+
+use crate::call::{Reply, Request};
+use crate::entries;
+use crate::fault::{Fault, Reason};
+use crate::gateway::{Gateway, Route};
+use crate::seal::Purpose;
+
+/// Pages read from one server for one page of ours: a server whose cursors never end is cut off.
+const MOST_PAGES: usize = 1000;
+/// Entries of one list of one server; more is a flood.
+const MOST_ENTRIES: usize = 100_000;
+
+/// A position in a merged list, sealed into `nextCursor`.
+#[derive(Serialize, Deserialize)]
+struct Position {
+    method: String,
+    server: String,
+    cursor: Option<String>,
+    principal: String,
+}
+
+/// What one server contributed.
+#[derive(Clone)]
+struct Part {
+    entries: Vec<entries::Entry>,
+    next: Option<String>,
+    hint: Hint,
+}
+
+/// The last good first pages, for when a server does not answer.
+#[derive(Default)]
+pub(crate) struct Kept(Mutex<HashMap<(Arc<str>, &'static str, Abilities), Part>>);
+
+impl Gateway {
+    /// Answers one of the four lists.
+    pub(crate) async fn list(&self, request: Request) -> Result<Reply, Fault> {
+        if let Some(route) = self.only() {
+            let plain = request.method != Method::ToolsList || route.names.leaves_tools_alone();
+            if plain && self.is_plain(route) {
+                return self.send(route, &request).await;
+            }
+        }
+        let Some(member) = request.method.list_member() else {
+            return Err(Fault::new(Reason::Internal, "not a list"));
+        };
+        let (start, cursor) = self.position(&request)?;
+        let parts = self.parts(&request, member, start, cursor).await?;
+        let body = self.merge(&request, member, start, parts);
+        self.own_result(&request, &body)
+    }
+
+    fn position(&self, request: &Request) -> Result<(usize, Option<String>), Fault> {
+        let cursor = request.message.params().and_then(|params| params.get("cursor"));
+        let Some(cursor) = cursor else { return Ok((0, None)) };
+        let forged = || Fault::new(Reason::Forged, "the cursor is not valid");
+        let text = cursor.string().ok_or_else(forged)?;
+        let position: Position = self.keys().open(Purpose::Cursor, &text).ok_or_else(forged)?;
+        if position.method != request.method.as_str()
+            || *position.principal != *request.who.caller.principal
+        {
+            return Err(forged());
+        }
+        // A server that has left the configuration since ends the list there and then.
+        let at = self.routes.iter().position(|route| *route.name == *position.server);
+        Ok((at.ok_or_else(forged)?, position.cursor))
+    }
+
+    /// Asks every server from `start` on, all at once: a slow one delays nobody beyond its own
+    /// deadline, a dead one is left out or stood in for by what it said last.
+    async fn parts(
+        &self,
+        request: &Request,
+        member: &'static str,
+        start: usize,
+        cursor: Option<String>,
+    ) -> Result<Vec<Option<Part>>, Fault> {
+        let first = cursor.is_none();
+        let asking = self.routes[start..].iter().enumerate().map(|(at, route)| {
+            let cursor = if at == 0 { cursor.clone() } else { None };
+            self.part(route, request, member, cursor)
+        });
+        let answers = join_all(asking).await;
+        let mut failure = None;
+        let parts: Vec<_> = answers
+            .into_iter()
+            .zip(&self.routes[start..])
+            .map(|(answer, route)| {
+                let key = (route.name.clone(), member, request.client.abilities());
+                match answer {
+                    Ok(part) => {
+                        if first {
+                            self.kept.put(key, &part);
+                        }
+                        Some(part)
+                    }
+                    Err(fault) if fault.reason == Reason::NoMethod => Some(Part::empty()),
+                    Err(fault) => {
+                        tracing::warn!(server = %route.name, %fault, "its list is not fresh");
+                        failure.get_or_insert(fault);
+                        self.kept.get(&key)
+                    }
+                }
+            })
+            .collect();
+        match failure {
+            Some(fault) if parts.iter().all(Option::is_none) => Err(fault),
+            _ => Ok(parts),
+        }
+    }
+
+    /// One server's entries, page by page, until ours is full or its list ends.
+    async fn part(
+        &self,
+        route: &Route,
+        request: &Request,
+        member: &'static str,
+        mut cursor: Option<String>,
+    ) -> Result<Part, Fault> {
+        let mut part = Part::empty();
+        for _ in 0..MOST_PAGES {
+            let page = own_list(request, cursor.take())?;
+            let end = self.send(route, &page).await?.end().await?;
+            if end.message.kind() == Kind::Error {
+                return Err(refused(route, &end.message));
+            }
+            let hint = read_hint(&end.message, end.era, route.hint);
+            part.hint = part.hint.with(hint);
+            entries::read(&route.names, &request.method, member, &end.message, &mut part.entries);
+            let next = end.message.result_object().and_then(|result| result.get("nextCursor"));
+            part.next = next.and_then(|next| next.string()).map(|next| next.into_owned());
+            if part.entries.len() > MOST_ENTRIES {
+                part.entries.truncate(MOST_ENTRIES);
+                part.next = None;
+                tracing::warn!(server = %route.name, member, "its list is cut: too long");
+            }
+            match &part.next {
+                Some(next) if part.entries.len() < self.config.limits.page => {
+                    cursor = Some(next.clone());
+                }
+                _ => break,
+            }
+        }
+        Ok(part)
+    }
+
+    fn merge(
+        &self,
+        request: &Request,
+        member: &str,
+        start: usize,
+        parts: Vec<Option<Part>>,
+    ) -> String {
+        let page = self.config.limits.page;
+        let mut out = format!(r#"{{"resultType":"complete","{member}":["#);
+        let (mut count, mut seen, mut next) = (0, HashSet::new(), None);
+        let mut hint: Option<Hint> = None;
+        for (at, part) in parts.into_iter().enumerate() {
+            let route = &self.routes[start + at];
+            if count >= page {
+                next = Some((route, None));
+                break;
+            }
+            let Some(part) = part else {
+                hint = Some(Hint::NONE);
+                continue;
+            };
+            hint = Some(hint.map_or(part.hint, |hint| hint.with(part.hint)));
+            for entry in part.entries {
+                if !seen.insert(entry.key.clone()) {
+                    tracing::warn!(server = %route.name, name = %entry.key, "shadowed: left out");
+                    continue;
+                }
+                if count > 0 {
+                    out.push(',');
+                }
+                out.push_str(&entry.json);
+                count += 1;
+            }
+            if let Some(cursor) = part.next {
+                next = Some((route, Some(cursor)));
+                break;
+            }
+        }
+        out.push(']');
+        if let Some((route, cursor)) = next {
+            let position = Position {
+                method: request.method.as_str().to_owned(),
+                server: route.name.to_string(),
+                cursor,
+                principal: request.who.caller.principal.to_string(),
+            };
+            let token = self.keys().seal(Purpose::Cursor, &position);
+            out.push_str(&format!(r#","nextCursor":{}"#, quote(&token)));
+        }
+        let hint = hint.filter(|hint| hint.ttl_ms != u64::MAX).unwrap_or(Hint::NONE);
+        out.push_str(&format!(
+            r#","ttlMs":{},"cacheScope":"{}",{}}}"#,
+            hint.ttl_ms,
+            hint.scope(),
+            self.signature()
+        ));
+        out
+    }
+
+    /// Reads the lists of some servers again, for what reading leaves behind in their names.
+    pub(crate) async fn relist(&self, routes: &[&Route], request: &Request) {
+        for route in routes {
+            let _ = self.tools_of(route, request).await;
+        }
+    }
+
+    /// Which of several possible owners lists the tool.
+    pub(crate) async fn owner_of_tool<'a>(
+        &self,
+        candidates: Vec<(&'a Route, Arc<str>)>,
+        request: &Request,
+    ) -> Option<(&'a Route, Arc<str>)> {
+        for (route, original) in candidates {
+            let Ok(part) = self.tools_of(route, request).await else { continue };
+            let published = route.names.publish_tool(&original);
+            if part.entries.iter().any(|entry| Some(&*entry.key) == published.as_deref()) {
+                return Some((route, original));
+            }
+        }
+        None
+    }
+
+    async fn tools_of(&self, route: &Route, request: &Request) -> Result<Part, Fault> {
+        let mut list = request.for_record();
+        list.method = Method::ToolsList;
+        self.part(route, &list, "tools", None).await
+    }
+}
+
+impl Part {
+    fn empty() -> Part {
+        Part { entries: Vec::new(), next: None, hint: Hint { ttl_ms: u64::MAX, public: true } }
+    }
+}
+
+impl Kept {
+    fn put(&self, key: (Arc<str>, &'static str, Abilities), part: &Part) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key, part.clone());
+    }
+
+    fn get(&self, key: &(Arc<str>, &'static str, Abilities)) -> Option<Part> {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()?;
+        // Nobody should keep what is no longer fresh.
+        Some(Part { hint: Hint::NONE, ..kept })
+    }
+}
+
+/// The list request as we send it: the client's context, our own message.
+fn own_list(request: &Request, cursor: Option<String>) -> Result<Request, Fault> {
+    let params = cursor.map_or_else(|| "{}".to_owned(), |c| format!(r#"{{"cursor":{}}}"#, quote(&c)));
+    let body = jsonrpc::request("\"list\"", request.method.as_str(), &params);
+    let message = Message::scan(body, &Default::default()).map_err(|error| {
+        Fault::new(Reason::Internal, "a request of our own is malformed").because(error)
+    })?;
+    let mut own = request.for_record();
+    own.message = message;
+    own.edits = Edits::default();
+    own.target = None;
+    Ok(own)
+}
+
+fn refused(route: &Route, message: &Message) -> Fault {
+    let error = message.error();
+    let code = error.as_ref().and_then(|error| error.get("code")?.as_i64());
+    let reason = match code {
+        Some(toolgate_protocol::jsonrpc::codes::METHOD_NOT_FOUND) => Reason::NoMethod,
+        Some(toolgate_protocol::jsonrpc::codes::INVALID_PARAMS) => Reason::Forged,
+        _ => Reason::Garbage,
+    };
+    let text = error.and_then(|error| Some(error.get("message")?.string()?.into_owned()));
+    Fault::new(reason, format!("server \"{}\" refused the list", route.name))
+        .because(text.unwrap_or_default())
+        .at(&route.name)
+}
+
+fn read_hint(message: &Message, era: Era, configured: Hint) -> Hint {
+    if era == Era::Legacy {
+        return configured;
+    }
+    let Some(result) = message.result_object() else { return configured };
+    match result.get("ttlMs").and_then(|ttl| ttl.as_u64()) {
+        Some(ttl_ms) => Hint {
+            ttl_ms,
+            public: result.get("cacheScope").is_some_and(|scope| scope.raw() == "\"public\""),
+        },
+        None => configured,
+    }
+}

@@ -1,0 +1,158 @@
+//! One built gateway: immutable, swapped whole on reload.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::call::Who;
+use crate::clock::Timestamp;
+use crate::config::{CacheScope, Checked, Server};
+use crate::deadline::Bounds;
+use crate::fanout::Kept;
+use crate::metrics::Metrics;
+use crate::names::Names;
+use crate::parking::Parking;
+use crate::seal::Keyring;
+use crate::upstream::Upstream;
+use toolgate_protocol::modern::Hint;
+
+/// One server behind the gateway, with all that is decided about it.
+pub struct Route {
+    /// Its name in the configuration.
+    pub name: Arc<str>,
+    /// The connector.
+    pub upstream: Arc<dyn Upstream>,
+    /// Its names, both ways.
+    pub names: Names,
+    /// How long it may take.
+    pub bounds: Bounds,
+    /// Whether the gateway is ready without it.
+    pub required: bool,
+    /// What clients are told about keeping its results, where it does not say itself.
+    pub hint: Hint,
+}
+
+impl Route {
+    /// The route of a configured server through `upstream`.
+    pub fn new(server: &Server, several: bool, upstream: Arc<dyn Upstream>) -> Route {
+        Route {
+            name: server.name.as_str().into(),
+            upstream,
+            names: Names::of(server, several),
+            bounds: Bounds { silence: server.timeout, total: server.timeout_total },
+            required: server.required,
+            hint: Hint {
+                ttl_ms: server.cache_ttl.as_millis() as u64,
+                public: server.cache_scope == CacheScope::Public,
+            },
+        }
+    }
+}
+
+/// What outlives a reload: keys, parked calls and counts.
+#[derive(Clone)]
+pub struct Lasting {
+    /// The sealing keys.
+    pub keys: Arc<Keyring>,
+    /// Calls that wait for their client's answer.
+    pub parking: Arc<Parking>,
+    /// Counts.
+    pub metrics: Arc<Metrics>,
+}
+
+/// The gateway.
+pub struct Gateway {
+    /// What it was built from.
+    pub config: Arc<Checked>,
+    /// The servers behind it, in the order of the configuration.
+    pub routes: Vec<Route>,
+    /// What outlives it.
+    pub lasting: Lasting,
+    /// How other replicas reach this one.
+    pub replica: Option<Arc<str>>,
+    pub(crate) kept: Kept,
+}
+
+impl Gateway {
+    /// A gateway in front of `routes`.
+    pub fn new(config: Arc<Checked>, routes: Vec<Route>, lasting: Lasting) -> Gateway {
+        let replica = config.replica.as_ref().map(|replica| replica.url.to_string().trim_end_matches('/').into());
+        Gateway { config, routes, lasting, replica, kept: Kept::default() }
+    }
+
+    /// The one server there is; `None` when there are several.
+    pub fn only(&self) -> Option<&Route> {
+        match &self.routes[..] {
+            [only] => Some(only),
+            _ => None,
+        }
+    }
+
+    /// The sealing keys.
+    pub fn keys(&self) -> &Keyring {
+        &self.lasting.keys
+    }
+
+    /// Now.
+    pub fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+
+    /// Probes every required server, all at once.
+    ///
+    /// Returns the names of those that cannot be reached.
+    pub async fn unready(&self, within: Duration) -> Vec<Arc<str>> {
+        let probes: Vec<_> = self
+            .routes
+            .iter()
+            .filter(|route| route.required)
+            .map(|route| {
+                let (name, upstream) = (route.name.clone(), route.upstream.clone());
+                tokio::spawn(async move {
+                    let probed = tokio::time::timeout(within, upstream.probe()).await;
+                    match probed {
+                        Ok(Ok(())) => None,
+                        Ok(Err(fault)) => {
+                            tracing::warn!(%fault, server = %name, "not ready");
+                            Some(name)
+                        }
+                        Err(_) => {
+                            tracing::warn!(server = %name, "not ready: no answer to the probe");
+                            Some(name)
+                        }
+                    }
+                })
+            })
+            .collect();
+        let mut unready = Vec::new();
+        for probe in probes {
+            if let Ok(Some(name)) = probe.await {
+                unready.push(name);
+            }
+        }
+        unready
+    }
+
+    /// Passes a notification of a client on to every server that it may concern.
+    pub async fn notify(&self, who: &Who, message: &toolgate_protocol::jsonrpc::Message) {
+        if let Some(route) = self.only()
+            && let Err(fault) = route.upstream.notify(who, message).await
+        {
+            tracing::debug!(%fault, "a notification did not reach the server");
+        }
+    }
+
+    /// Ends all connections and processes.
+    pub async fn close(&self) {
+        let closing: Vec<_> = self
+            .routes
+            .iter()
+            .map(|route| {
+                let upstream = route.upstream.clone();
+                tokio::spawn(async move { upstream.close().await })
+            })
+            .collect();
+        for closing in closing {
+            let _ = closing.await;
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! How many calls, how long, how large, how they ended: per server and tool, for Prometheus.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+use toolgate_protocol::jsonrpc::Kind;
+use toolgate_protocol::method::Method;
+
+use crate::call::{Boxed, End, Frame, Frames, Reply, Request};
+use crate::fault::{Fault, Reason};
+use crate::gateway::{Gateway, Route};
+
+/// Tools told apart at most; the rest share one label, so that no server can fill the memory
+/// of whoever reads the metrics.
+const MOST_TOOLS: usize = 5_000;
+/// The label of the tools beyond.
+const OTHER: &str = "other";
+
+/// Seconds: from what a loopback call takes to what a person waits.
+const SECONDS: [f64; 14] =
+    [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0];
+/// Bytes.
+const BYTES: [f64; 8] =
+    [256.0, 1024.0, 4096.0, 16384.0, 65536.0, 262_144.0, 1_048_576.0, 16_777_216.0];
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct CallLabels {
+    server: Arc<str>,
+    method: Arc<str>,
+    tool: Arc<str>,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ErrorLabels {
+    server: Arc<str>,
+    method: Arc<str>,
+    tool: Arc<str>,
+    category: Arc<str>,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ServerLabels {
+    server: Arc<str>,
+}
+
+/// All counts of the process.
+pub struct Metrics {
+    registry: Registry,
+    calls: Family<CallLabels, Counter>,
+    errors: Family<ErrorLabels, Counter>,
+    seconds: Family<CallLabels, Histogram>,
+    sizes: Family<CallLabels, Histogram>,
+    in_flight: Family<ServerLabels, Gauge>,
+    processes: Family<ServerLabels, Gauge>,
+    upstream_sessions: Family<ServerLabels, Gauge>,
+    idle_connections: Family<ServerLabels, Gauge>,
+    sessions: Gauge,
+    parked: Gauge,
+    tools: Mutex<HashSet<(Arc<str>, Arc<str>)>>,
+}
+
+impl Default for Metrics {
+    fn default() -> Metrics {
+        let mut registry = Registry::with_prefix("toolgate");
+        let metrics = Metrics {
+            calls: Family::default(),
+            errors: Family::default(),
+            seconds: Family::new_with_constructor(|| Histogram::new(SECONDS)),
+            sizes: Family::new_with_constructor(|| Histogram::new(BYTES)),
+            in_flight: Family::default(),
+            processes: Family::default(),
+            upstream_sessions: Family::default(),
+            idle_connections: Family::default(),
+            sessions: Gauge::default(),
+            parked: Gauge::default(),
+            tools: Mutex::default(),
+            registry: Registry::default(),
+        };
+        registry.register("calls", "Requests sent to servers", metrics.calls.clone());
+        registry.register("errors", "Requests that failed", metrics.errors.clone());
+        registry.register_with_unit(
+            "call_duration",
+            "Time until the end of the answer",
+            Unit::Seconds,
+            metrics.seconds.clone(),
+        );
+        registry.register_with_unit(
+            "reply_size",
+            "Size of the last message of the answer",
+            Unit::Bytes,
+            metrics.sizes.clone(),
+        );
+        registry.register("in_flight", "Requests at work", metrics.in_flight.clone());
+        registry.register("processes", "Child processes", metrics.processes.clone());
+        registry.register(
+            "upstream_sessions",
+            "Sessions with servers",
+            metrics.upstream_sessions.clone(),
+        );
+        registry.register(
+            "idle_connections",
+            "Idle connections to servers",
+            metrics.idle_connections.clone(),
+        );
+        registry.register("sessions", "Sessions of clients held here", metrics.sessions.clone());
+        registry.register("parked_calls", "Calls that wait for a client", metrics.parked.clone());
+        Metrics { registry, ..metrics }
+    }
+}
+
+impl Metrics {
+    /// A call begins.
+    pub(crate) fn begin(&self, route: &Route, request: &Request) -> Counting {
+        let tool = match request.method {
+            Method::ToolsCall => request.named().map(|name| self.tool_label(&route.name, &name)),
+            _ => None,
+        };
+        let labels = CallLabels {
+            server: route.name.clone(),
+            method: request.method.label().into(),
+            tool: tool.unwrap_or_else(|| "".into()),
+        };
+        let server = ServerLabels { server: route.name.clone() };
+        let in_flight = self.in_flight.get_or_create_owned(&server);
+        in_flight.inc();
+        Counting {
+            calls: self.calls.clone(),
+            errors: self.errors.clone(),
+            seconds: self.seconds.clone(),
+            sizes: self.sizes.clone(),
+            in_flight,
+            labels,
+            trace: request.trace.id().to_owned(),
+            over: false,
+        }
+    }
+
+    fn tool_label(&self, server: &Arc<str>, tool: &str) -> Arc<str> {
+        let mut tools = self.tools.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = (server.clone(), Arc::from(tool));
+        if tools.contains(&known) {
+            return known.1;
+        }
+        if tools.len() >= MOST_TOOLS {
+            return OTHER.into();
+        }
+        tools.insert(known.clone());
+        known.1
+    }
+
+    /// The text that Prometheus reads, with what is alive in `gateway` right now.
+    pub fn render(&self, gateway: &Gateway, sessions: usize) -> String {
+        for route in &gateway.routes {
+            let vitals = route.upstream.vitals();
+            let labels = ServerLabels { server: route.name.clone() };
+            for (family, count) in [
+                (&self.processes, vitals.processes),
+                (&self.upstream_sessions, vitals.sessions),
+                (&self.idle_connections, vitals.connections),
+            ] {
+                family.get_or_create(&labels).set(count as i64);
+            }
+        }
+        self.sessions.set(sessions as i64);
+        self.parked.set(gateway.lasting.parking.count() as i64);
+        let mut text = String::new();
+        // Writing into a String does not fail.
+        let _ = prometheus_client::encoding::text::encode(&mut text, &self.registry);
+        text
+    }
+}
+
+/// The counts of one running call.
+pub(crate) struct Counting {
+    calls: Family<CallLabels, Counter>,
+    errors: Family<ErrorLabels, Counter>,
+    seconds: Family<CallLabels, Histogram>,
+    sizes: Family<CallLabels, Histogram>,
+    in_flight: Gauge,
+    labels: CallLabels,
+    trace: String,
+    over: bool,
+}
+
+impl Counting {
+    /// It was answered.
+    pub(crate) fn finish(mut self, end: &End, took: Duration) {
+        self.sizes.get_or_create(&self.labels).observe(end.message.bytes().len() as f64);
+        if end.message.kind() == Kind::Error {
+            self.count_error("upstream");
+        }
+        self.close(took);
+    }
+
+    /// It failed.
+    pub(crate) fn fail(mut self, fault: &Fault, took: Duration) {
+        tracing::warn!(
+            server = %self.labels.server,
+            method = %self.labels.method,
+            tool = %self.labels.tool,
+            trace = self.trace,
+            took_ms = took.as_millis() as u64,
+            %fault,
+            "a call failed"
+        );
+        self.count_error(fault.reason.label());
+        self.close(took);
+    }
+
+    fn count_error(&self, category: &str) {
+        let CallLabels { server, method, tool } = self.labels.clone();
+        self.errors
+            .get_or_create(&ErrorLabels { server, method, tool, category: category.into() })
+            .inc();
+    }
+
+    fn close(&mut self, took: Duration) {
+        self.over = true;
+        self.calls.get_or_create(&self.labels).inc();
+        self.seconds.get_or_create(&self.labels).observe(took.as_secs_f64());
+        tracing::debug!(
+            server = %self.labels.server,
+            method = %self.labels.method,
+            tool = %self.labels.tool,
+            trace = self.trace,
+            took_us = took.as_micros() as u64,
+            "a call ended"
+        );
+    }
+}
+
+impl Drop for Counting {
+    fn drop(&mut self) {
+        self.in_flight.dec();
+        if !self.over {
+            self.calls.get_or_create(&self.labels).inc();
+            self.count_error(Reason::Cancelled.label());
+        }
+    }
+}
+
+/// A reply in frames, counted when it ends.
+pub(crate) struct Measured {
+    inner: Reply,
+    counting: Option<Counting>,
+    start: Instant,
+}
+
+impl Measured {
+    pub(crate) fn new(inner: Reply, counting: Counting, start: Instant) -> Measured {
+        Measured { inner, counting: Some(counting), start }
+    }
+}
+
+impl Frames for Measured {
+    fn next(&mut self) -> Boxed<'_, Option<Frame>> {
+        Box::pin(async {
+            let frame = self.inner.next().await;
+            let took = self.start.elapsed();
+            match (&frame, &mut self.counting) {
+                (Some(Frame::End(end)), counting) => {
+                    if let Some(counting) = counting.take() {
+                        counting.finish(end, took);
+                    }
+                }
+                (Some(Frame::Fail(fault)), counting) => {
+                    if let Some(counting) = counting.take() {
+                        counting.fail(fault, took);
+                    }
+                }
+                _ => {}
+            }
+            frame
+        })
+    }
+}

@@ -1,0 +1,407 @@
+//! Calls of modern clients to legacy servers that ask back: the upstream call waits here, while
+//! its client gathers the answers and comes again (2026-07-28, MRTR).
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::{Instant, timeout};
+use toolgate_protocol::client::Abilities;
+use toolgate_protocol::json::{Document, Limits, Mode, quote};
+use toolgate_protocol::jsonrpc::{self, Kind, Message, codes};
+use toolgate_protocol::legacy::needed_for;
+use toolgate_protocol::splice::Edits;
+use toolgate_protocol::version::{Era, Version};
+
+use crate::call::{Answer, Ask, Boxed, End, Frame, Frames, Reply, Request};
+use crate::fault::{Fault, Reason};
+use crate::gateway::Gateway;
+use crate::state::State;
+
+/// How long further questions are waited for, once there is one: servers ask several in a row.
+const GATHER: Duration = Duration::from_millis(25);
+/// Questions of one round at most.
+const MOST_QUESTIONS: usize = 64;
+
+/// The calls that wait.
+pub struct Parking {
+    calls: Mutex<HashMap<u64, Parked>>,
+    ttl: Duration,
+    max: usize,
+}
+
+struct Parked {
+    reply: Reply,
+    questions: Vec<(String, Ask)>,
+    until: Instant,
+}
+
+impl Parking {
+    /// Room for `max` calls, each waiting no longer than `ttl`.
+    pub fn new(ttl: Duration, max: usize) -> Arc<Parking> {
+        let parking = Arc::new(Parking { calls: Mutex::default(), ttl, max });
+        tokio::spawn(sweep(Arc::downgrade(&parking)));
+        parking
+    }
+
+    /// How many wait.
+    pub fn count(&self) -> usize {
+        self.lock().len()
+    }
+
+    fn put(&self, parked: Parked) -> Result<u64, Fault> {
+        let mut id = [0; 8];
+        getrandom::fill(&mut id).map_err(|error| {
+            Fault::new(Reason::Internal, "no randomness").because(error.to_string())
+        })?;
+        let id = u64::from_be_bytes(id);
+        let mut calls = self.lock();
+        if calls.len() >= self.max {
+            return Err(Fault::new(
+                Reason::Overloaded,
+                "too many calls wait for their clients' answers",
+            ));
+        }
+        calls.insert(id, parked);
+        Ok(id)
+    }
+
+    fn take(&self, id: u64) -> Option<Parked> {
+        self.lock().remove(&id)
+    }
+
+    /// Ends every waiting call: their servers are told that no answer will come.
+    pub fn clear(&self) {
+        self.lock().clear();
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<u64, Parked>> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn sweep(parking: Weak<Parking>) {
+    let mut ticks = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        ticks.tick().await;
+        let Some(parking) = parking.upgrade() else { return };
+        let now = Instant::now();
+        // Dropped outside of the lock: their end talks to servers.
+        let late: Vec<_> = {
+            let mut calls = parking.lock();
+            let ids: Vec<_> =
+                calls.iter().filter(|(_, call)| call.until <= now).map(|(id, _)| *id).collect();
+            ids.into_iter().filter_map(|id| calls.remove(&id)).collect()
+        };
+        drop(late);
+    }
+}
+
+impl Gateway {
+    /// Answers a modern client's request. What a legacy server asks meanwhile reaches the client
+    /// as `input_required`, and its retry goes on where the call stands.
+    ///
+    /// # Errors
+    /// As [`Gateway::call`], and when the retry is not valid for this request.
+    pub async fn call_modern(self: &Arc<Self>, mut request: Request) -> Result<Reply, Fault> {
+        if !request.method.may_ask_back() {
+            return self.call(request).await;
+        }
+        let Some(state) = self.state_of(&request)? else {
+            let seen = request.for_record();
+            let reply = self.call(request).await?;
+            return self.attend(reply, seen);
+        };
+        if let Some(id) = state.parked {
+            return self.resume(id, request);
+        }
+        let params = request.message.params();
+        if let Some(params) = params {
+            match &state.inner {
+                Some(inner) => request.edits.set(&params, "requestState", quote(inner)),
+                None => request.edits.remove(&params, "requestState"),
+            }
+        }
+        let seen = request.for_record();
+        let reply = self.call(request).await?;
+        self.attend(reply, seen)
+    }
+
+    /// The state in a retry; `None` for a first request.
+    fn state_of(&self, request: &Request) -> Result<Option<State>, Fault> {
+        let token = request.message.params().and_then(|params| params.get("requestState"));
+        let Some(token) = token else { return Ok(None) };
+        let token = token
+            .string()
+            .ok_or_else(|| Fault::new(Reason::Invalid, "requestState is not a string"))?;
+        State::open(&token, request, self.keys(), self.now()).map(Some)
+    }
+
+    /// The replica that a retry has to be sent on to, when its call waits elsewhere.
+    pub fn elsewhere(&self, request: &Request) -> Option<String> {
+        let state = self.state_of(request).ok()??;
+        let replica = state.replica.filter(|_| state.parked.is_some())?;
+        (self.replica.as_deref() != Some(&*replica)).then_some(replica)
+    }
+
+    fn resume(self: &Arc<Self>, id: u64, request: Request) -> Result<Reply, Fault> {
+        let Some(mut parked) = self.lasting.parking.take(id) else {
+            // Never executed again without being asked to: what it did so far is not known.
+            return Err(Fault::new(
+                Reason::Expired,
+                "the call that waited for this answer is gone",
+            ));
+        };
+        let answers = request.message.params().and_then(|params| {
+            params.get("inputResponses").and_then(|answers| answers.object())
+        });
+        let mut open = Vec::new();
+        for (key, ask) in parked.questions.drain(..) {
+            match answers.as_ref().and_then(|answers| answers.get(&key)) {
+                Some(answer) => {
+                    let _ = ask.answer.send(Answer::Result(request.message.slice(answer.span())));
+                }
+                None => open.push((key, ask)),
+            }
+        }
+        let seen = request.for_record();
+        let attended = Attended {
+            inner: parked.reply,
+            gateway: self.clone(),
+            seen,
+            questions: open,
+            over: false,
+        };
+        Ok(Reply::Stream(Box::new(attended)))
+    }
+
+    fn attend(self: &Arc<Self>, reply: Reply, seen: Request) -> Result<Reply, Fault> {
+        match reply {
+            Reply::Whole(end) => Ok(Reply::Whole(self.relay_state(end, &seen)?)),
+            reply => Ok(Reply::Stream(Box::new(Attended {
+                inner: reply,
+                gateway: self.clone(),
+                seen,
+                questions: Vec::new(),
+                over: false,
+            }))),
+        }
+    }
+
+    /// Seals the state that a modern server hands to its client.
+    fn relay_state(&self, end: End, seen: &Request) -> Result<End, Fault> {
+        if end.era == Era::Legacy {
+            return consent(end, seen);
+        }
+        let Some(result) = end.message.result_object() else { return Ok(end) };
+        // Two looks decide for nearly every result that there is nothing to do.
+        let asks = result.get("resultType").is_some_and(|kind| kind.raw() == "\"input_required\"");
+        if !asks {
+            return Ok(end);
+        }
+        let Some(inner) = result.get("requestState") else { return Ok(end) };
+        let Some(text) = inner.string() else { return Ok(end) };
+        let token = State::relayed(&seen, text.into_owned(), self.now()).seal(self.keys());
+        let mut edits = Edits::default();
+        edits.replace(inner.span(), quote(&token));
+        rescanned(end, &edits)
+    }
+}
+
+/// An older server's way to ask for consent at a URL, in the modern form. The retry sends the
+/// call again, so there is no state to keep.
+fn consent(end: End, seen: &Request) -> Result<End, Fault> {
+    let Some(error) = end.message.error() else { return Ok(end) };
+    let code = error.get("code").and_then(|code| code.as_i64());
+    if code != Some(codes::URL_ELICITATION_REQUIRED) {
+        return Ok(end);
+    }
+    if !seen.client.abilities().has(Abilities::URL) {
+        return Err(missing(Abilities::URL));
+    }
+    let wanted = error.get("data").and_then(|data| data.object()?.get("elicitations")?.items());
+    let requests: Vec<_> = wanted
+        .into_iter()
+        .flatten()
+        .filter_map(|item| item.object())
+        .enumerate()
+        .map(|(at, item)| {
+            let members: Vec<_> = item
+                .iter()
+                .filter(|(key, _)| key != "elicitationId")
+                .map(|(key, value)| format!("{}:{}", quote(&key), value.raw()))
+                .collect();
+            let params = members.join(",");
+            format!(r#""url-{at}":{{"method":"elicitation/create","params":{{{params}}}}}"#)
+        })
+        .collect();
+    input_required(&end, &format!(r#""inputRequests":{{{}}}"#, requests.join(",")))
+}
+
+fn input_required(end: &End, members: &str) -> Result<End, Fault> {
+    let body = format!(r#"{{"resultType":"input_required",{members}}}"#);
+    own_end(jsonrpc::result(end.message.id().unwrap_or("null"), &body))
+}
+
+fn own_end(bytes: Bytes) -> Result<End, Fault> {
+    let message = Message::scan_reply(bytes, &Default::default()).map_err(|error| {
+        Fault::new(Reason::Internal, "a result of our own is malformed").because(error)
+    })?;
+    Ok(End { message, era: Era::Modern, status: None })
+}
+
+fn rescanned(end: End, edits: &Edits) -> Result<End, Fault> {
+    let message = Message::scan_reply(edits.apply(end.message.bytes()), &Default::default())
+        .map_err(|error| {
+            Fault::new(Reason::Internal, "an edited result is malformed").because(error)
+        })?;
+    Ok(End { message, ..end })
+}
+
+/// The refusal when a server needs what the client did not declare (2026-07-28, errors).
+pub(crate) fn missing(ability: Abilities) -> Fault {
+    let needed = ability.declare(Version::NEWEST);
+    Fault::new(Reason::MissingCapability, "the call needs a client capability not declared")
+        .with_data(format!(r#"{{"requiredCapabilities":{needed}}}"#))
+}
+
+/// A reply whose questions are turned into `input_required`.
+struct Attended {
+    inner: Reply,
+    gateway: Arc<Gateway>,
+    seen: Request,
+    questions: Vec<(String, Ask)>,
+    over: bool,
+}
+
+impl Attended {
+    async fn step(&mut self) -> Result<Option<Frame>, Fault> {
+        // Questions that a retry left open are asked again, as they are.
+        if !self.questions.is_empty() {
+            return self.park().map(Some);
+        }
+        match self.inner.next().await {
+            Some(Frame::Ask(ask)) => {
+                self.take_question(ask)?;
+                self.gather().await?;
+                self.park().map(Some)
+            }
+            Some(Frame::End(end)) => {
+                self.over = true;
+                self.gateway.relay_state(end, &self.seen).map(|end| Some(Frame::End(end)))
+            }
+            other => Ok(other),
+        }
+    }
+
+    async fn gather(&mut self) -> Result<(), Fault> {
+        let deadline = Instant::now() + GATHER;
+        while self.questions.len() < MOST_QUESTIONS {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match timeout(left, self.inner.next()).await {
+                Ok(Some(Frame::Ask(ask))) => self.take_question(ask)?,
+                // The call ended without waiting for its answers: there is nothing to ask.
+                Ok(Some(Frame::End(end))) => {
+                    self.inner = Reply::Whole(end);
+                    self.questions.clear();
+                    return Ok(());
+                }
+                Ok(Some(Frame::Fail(fault))) => return Err(fault),
+                Ok(Some(Frame::Notification(_) | Frame::Pause(_))) => {}
+                Ok(None) | Err(_) => return Ok(()),
+            }
+        }
+        Ok(())
+    }
+
+    fn take_question(&mut self, ask: Ask) -> Result<(), Fault> {
+        let params = ask.params.clone().and_then(|params| {
+            Document::parse(params, &Limits::default(), Mode::Trusted).ok()
+        });
+        let object = params.as_ref().and_then(|params| params.root().object());
+        let Some(needed) = needed_for(&ask.method, object.as_ref()) else {
+            // Dropping the question tells the server that nobody answers.
+            return Ok(());
+        };
+        if !self.seen.client.abilities().has(needed) {
+            return Err(missing(needed));
+        }
+        let key = format!("q{}", self.questions.len() + 1);
+        self.questions.push((key, ask));
+        Ok(())
+    }
+
+    /// Ends this exchange with the questions, while the call waits.
+    fn park(&mut self) -> Result<Frame, Fault> {
+        if self.questions.is_empty() {
+            if let Reply::Whole(_) = &self.inner
+                && let Reply::Whole(end) = std::mem::replace(&mut self.inner, Reply::nothing())
+            {
+                self.over = true;
+                return Ok(Frame::End(self.gateway.relay_state(end, &self.seen)?));
+            }
+            return Err(Fault::new(Reason::Garbage, "the server asks what no client can answer"));
+        }
+        self.over = true;
+        let asked: Vec<_> = self
+            .questions
+            .iter()
+            .map(|(key, ask)| {
+                let params = ask.params.as_deref().map_or("{}".into(), String::from_utf8_lossy);
+                format!(
+                    r#"{}:{{"method":{},"params":{params}}}"#,
+                    quote(key),
+                    quote(&ask.method)
+                )
+            })
+            .collect();
+        let gateway = &self.gateway;
+        let ttl = gateway.lasting.parking.ttl;
+        let id = gateway.lasting.parking.put(Parked {
+            reply: std::mem::replace(&mut self.inner, Reply::nothing()),
+            questions: std::mem::take(&mut self.questions),
+            until: Instant::now() + ttl,
+        })?;
+        let state = State::parked(
+            &self.seen,
+            id,
+            gateway.replica.as_ref(),
+            gateway.now(),
+            ttl,
+        );
+        let body = format!(
+            r#"{{"resultType":"input_required","inputRequests":{{{}}},"requestState":{}}}"#,
+            asked.join(","),
+            quote(&state.seal(gateway.keys()))
+        );
+        let id = self.seen.message.id().unwrap_or("null");
+        own_end(jsonrpc::result(id, &body)).map(Frame::End)
+    }
+}
+
+impl Frames for Attended {
+    fn next(&mut self) -> Boxed<'_, Option<Frame>> {
+        Box::pin(async {
+            if self.over {
+                return None;
+            }
+            match self.step().await {
+                Ok(frame) => frame,
+                Err(fault) => {
+                    self.over = true;
+                    self.inner = Reply::nothing();
+                    Some(Frame::Fail(fault))
+                }
+            }
+        })
+    }
+}
+
+/// Whether an end asks the client for input.
+pub fn is_input_required(end: &End) -> bool {
+    end.message.kind() == Kind::Result
+        && end.message.result_object().is_some_and(|result| {
+            result.get("resultType").is_some_and(|kind| kind.raw() == "\"input_required\"")
+        })
+}

@@ -1,0 +1,144 @@
+//! What a call that waits for its client hands to that client: `requestState`, sealed, and bound
+//! to the caller and to the very request (2026-07-28, MRTR: security).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use toolgate_protocol::jsonrpc::Message;
+
+use crate::call::Request;
+use crate::clock::Timestamp;
+use crate::fault::{Fault, Reason};
+use crate::seal::{Keyring, Purpose};
+
+/// What stands in a sealed `requestState`.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct State {
+    /// The upstream's own state, to be returned byte for byte.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inner: Option<String>,
+    /// The parked call that waits for the answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parked: Option<u64>,
+    /// The replica that holds it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replica: Option<String>,
+    principal: String,
+    digest: String,
+    expires: u64,
+}
+
+/// How long a client may take to come back with upstream state, where no call waits for it.
+const LIFETIME: Duration = Duration::from_secs(3600);
+
+impl State {
+    /// The state of an upstream that keeps it with the client.
+    pub(crate) fn relayed(request: &Request, inner: String, now: Timestamp) -> State {
+        State::bound(request, now, LIFETIME, Some(inner), None, None)
+    }
+
+    /// The state of a call that waits here.
+    pub(crate) fn parked(
+        request: &Request,
+        parked: u64,
+        replica: Option<&Arc<str>>,
+        now: Timestamp,
+        ttl: Duration,
+    ) -> State {
+        State::bound(request, now, ttl, None, Some(parked), replica.map(|url| url.to_string()))
+    }
+
+    fn bound(
+        request: &Request,
+        now: Timestamp,
+        ttl: Duration,
+        inner: Option<String>,
+        parked: Option<u64>,
+        replica: Option<String>,
+    ) -> State {
+        State {
+            inner,
+            parked,
+            replica,
+            principal: request.who.caller.principal.to_string(),
+            digest: digest(&request.message),
+            expires: now.seconds() + ttl.as_secs(),
+        }
+    }
+
+    /// Seals it for the client.
+    pub(crate) fn seal(&self, keys: &Keyring) -> String {
+        keys.seal(Purpose::RequestState, self)
+    }
+
+    /// Opens what a client sent along with `request`.
+    ///
+    /// # Errors
+    /// When it was not sealed by us for this caller and this request, or is too old.
+    pub(crate) fn open(
+        token: &str,
+        request: &Request,
+        keys: &Keyring,
+        now: Timestamp,
+    ) -> Result<State, Fault> {
+        let forged = || Fault::new(Reason::Forged, "requestState is not valid for this request");
+        let state: State = keys.open(Purpose::RequestState, token).ok_or_else(forged)?;
+        if *state.principal != *request.who.caller.principal
+            || state.digest != digest(&request.message)
+        {
+            return Err(forged());
+        }
+        if now.seconds() > state.expires {
+            return Err(Fault::new(Reason::Forged, "requestState has expired"));
+        }
+        Ok(state)
+    }
+}
+
+/// What makes a retry the same request: method and parameters, without the metadata and the
+/// answers, whatever the order of keys and the white space.
+fn digest(message: &Message) -> String {
+    let mut hash = Sha256::new();
+    hash.update(message.method().unwrap_or_default());
+    hash.update([0]);
+    if let Some(params) = message.params()
+        && let Ok(serde_json::Value::Object(mut params)) = serde_json::from_str(params.value().raw())
+    {
+        for name in ["_meta", "inputResponses", "requestState"] {
+            params.remove(name);
+        }
+        update(&mut hash, &serde_json::Value::Object(params));
+    }
+    let bytes = hash.finalize();
+    bytes.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn update(hash: &mut Sha256, value: &serde_json::Value) {
+    match value {
+        serde_json::Value::Object(members) => {
+            let mut sorted: Vec<_> = members.iter().collect();
+            sorted.sort_by_key(|(key, _)| key.as_str());
+            hash.update(b"{");
+            for (key, value) in sorted {
+                hash.update((key.len() as u64).to_be_bytes());
+                hash.update(key);
+                update(hash, value);
+            }
+            hash.update(b"}");
+        }
+        serde_json::Value::Array(items) => {
+            hash.update(b"[");
+            for item in items {
+                update(hash, item);
+            }
+            hash.update(b"]");
+        }
+        other => {
+            let text = other.to_string();
+            hash.update((text.len() as u64).to_be_bytes());
+            hash.update(text);
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! What changed, told by many servers to one listener under published names.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use toolgate_protocol::client::{Abilities, key};
+use toolgate_protocol::json::quote;
+use toolgate_protocol::jsonrpc::{self, Message};
+use toolgate_protocol::splice::Edits;
+
+use crate::call::{Request, Who};
+use crate::fault::{Fault, Reason};
+use crate::gateway::Gateway;
+use crate::rewrite::seal_task;
+use crate::upstream::{Interest, Watch};
+
+/// How long servers may take to accept a subscription before the listener is told without them.
+const ACCEPT: Duration = Duration::from_secs(5);
+/// Pauses between attempts to listen again to a server that went away.
+const AGAIN: Duration = Duration::from_secs(1);
+const AGAIN_AT_MOST: Duration = Duration::from_secs(60);
+/// Changes that wait for a listener that does not read.
+const BACKLOG: usize = 1024;
+
+/// A running subscription, under published names. Dropping it ends it.
+pub struct Subscription {
+    /// What of the interest is honoured.
+    pub accepted: Interest,
+    /// The notifications.
+    pub events: mpsc::Receiver<Message>,
+}
+
+impl Gateway {
+    /// Subscribes to changes of everything behind the gateway. Names in `interest` are published
+    /// ones; those that lead nowhere are not accepted.
+    pub async fn subscribe(
+        self: &Arc<Self>,
+        who: &Who,
+        abilities: Abilities,
+        interest: &Interest,
+    ) -> Subscription {
+        let (sender, events) = mpsc::channel(BACKLOG);
+        let mut accepting = Vec::new();
+        for at in 0..self.routes.len() {
+            let wanted = self.interest_of(at, interest);
+            if wanted.is_empty() {
+                continue;
+            }
+            let follower = Follower {
+                gateway: self.clone(),
+                at,
+                who: who.clone(),
+                abilities,
+                interest: wanted,
+                sender: sender.clone(),
+            };
+            let (accepted, answer) = tokio::sync::oneshot::channel();
+            tokio::spawn(follower.follow(accepted));
+            accepting.push((at, answer));
+        }
+        let deadline = tokio::time::Instant::now() + ACCEPT;
+        let mut accepted = Interest::default();
+        for (at, answer) in accepting {
+            if let Ok(Ok(granted)) = tokio::time::timeout_at(deadline, answer).await {
+                self.merge_accepted(at, interest, granted, &mut accepted);
+            }
+        }
+        Subscription { accepted, events }
+    }
+
+    /// The part of an interest that concerns one server, under its own names.
+    fn interest_of(&self, at: usize, interest: &Interest) -> Interest {
+        let route = &self.routes[at];
+        let uris = interest.uris.iter().filter_map(|uri| {
+            route.names.original_uri(uri).map(|original| original.into_owned())
+        });
+        let tasks = interest.tasks.iter().filter_map(|id| {
+            if self.only().is_some() {
+                return Some(id.clone());
+            }
+            let (owner, original) = self.owner_of_task(id)?;
+            (owner.name == route.name).then(|| original.to_string())
+        });
+        Interest { uris: uris.collect(), tasks: tasks.collect(), ..*interest_flags(interest) }
+    }
+
+    fn merge_accepted(
+        &self,
+        at: usize,
+        wanted: &Interest,
+        granted: Interest,
+        accepted: &mut Interest,
+    ) {
+        let names = &self.routes[at].names;
+        accepted.tools |= granted.tools;
+        accepted.prompts |= granted.prompts;
+        accepted.resources |= granted.resources;
+        accepted.uris.extend(
+            granted.uris.iter().map(|uri| names.publish_uri(uri).into_owned()),
+        );
+        // Sealed ids differ each time they are sealed: the listener gets its own back.
+        accepted.tasks.extend(
+            wanted
+                .tasks
+                .iter()
+                .filter(|id| match self.owner_of_task(id) {
+                    Some((_, original)) => granted.tasks.iter().any(|task| **task == *original),
+                    None => granted.tasks.contains(id),
+                })
+                .cloned(),
+        );
+    }
+}
+
+fn interest_flags(interest: &Interest) -> Box<Interest> {
+    Box::new(Interest { uris: Vec::new(), tasks: Vec::new(), ..interest.clone() })
+}
+
+/// Keeps listening to one server, also after it was away.
+struct Follower {
+    gateway: Arc<Gateway>,
+    at: usize,
+    who: Who,
+    abilities: Abilities,
+    interest: Interest,
+    sender: mpsc::Sender<Message>,
+}
+
+impl Follower {
+    async fn follow(self, accepted: tokio::sync::oneshot::Sender<Interest>) {
+        let mut accepted = Some(accepted);
+        let mut pause = AGAIN;
+        let mut was_away = false;
+        loop {
+            let upstream = self.gateway.routes[self.at].upstream.clone();
+            let watching = upstream.watch(&self.who, self.abilities, self.interest.clone());
+            let outcome = tokio::select! {
+                outcome = watching => outcome,
+                () = self.sender.closed() => return,
+            };
+            match outcome {
+                Ok(watch) => {
+                    pause = AGAIN;
+                    if let Some(accepted) = accepted.take() {
+                        let _ = accepted.send(watch.accepted.clone());
+                    }
+                    if was_away {
+                        self.announce_all(&watch.accepted);
+                    }
+                    if self.pass_on(watch).await {
+                        return;
+                    }
+                    was_away = true;
+                }
+                Err(fault) if fault.reason == Reason::NoMethod => return,
+                Err(fault) => {
+                    tracing::debug!(server = %self.gateway.routes[self.at].name, %fault, "deaf");
+                }
+            }
+            tokio::select! {
+                () = tokio::time::sleep(pause) => pause = (pause * 2).min(AGAIN_AT_MOST),
+                () = self.sender.closed() => return,
+            }
+        }
+    }
+
+    /// Passes events on; true when the listener is gone.
+    async fn pass_on(&self, mut watch: Watch) -> bool {
+        loop {
+            let event = tokio::select! {
+                event = watch.events.recv() => event,
+                () = self.sender.closed() => return true,
+            };
+            let Some(event) = event else { return false };
+            if let Some(event) = self.published(event)
+                && matches!(
+                    self.sender.try_send(event),
+                    Err(mpsc::error::TrySendError::Closed(_))
+                )
+            {
+                return true;
+            }
+        }
+    }
+
+    /// While we did not listen anything may have changed (the protocol replays nothing).
+    fn announce_all(&self, accepted: &Interest) {
+        for (wanted, method) in [
+            (accepted.tools, "notifications/tools/list_changed"),
+            (accepted.prompts, "notifications/prompts/list_changed"),
+            (accepted.resources, "notifications/resources/list_changed"),
+        ] {
+            if wanted && let Some(message) = own(jsonrpc::notification(method, "{}")) {
+                let _ = self.sender.try_send(message);
+            }
+        }
+        for uri in &accepted.uris {
+            let params = format!(r#"{{"uri":{}}}"#, quote(uri));
+            let bytes = jsonrpc::notification("notifications/resources/updated", &params);
+            if let Some(message) = own(bytes).and_then(|message| self.published(message)) {
+                let _ = self.sender.try_send(message);
+            }
+        }
+    }
+
+    fn published(&self, event: Message) -> Option<Message> {
+        let route = &self.gateway.routes[self.at];
+        if self.gateway.only().is_some() {
+            return Some(event);
+        }
+        let mut edits = Edits::default();
+        let params = event.params()?;
+        if let Some(uri) = params.get("uri")
+            && let Some(text) = uri.string()
+        {
+            edits.replace(uri.span(), quote(&route.names.publish_uri(&text)));
+        }
+        if let Some(id) = params.get("taskId")
+            && let Some(text) = id.string()
+        {
+            let sealed = seal_task(self.gateway.keys(), &route.name, &text);
+            edits.replace(id.span(), quote(&sealed));
+        }
+        if edits.is_empty() {
+            return Some(event);
+        }
+        own(edits.apply(event.bytes()))
+    }
+}
+
+fn own(bytes: bytes::Bytes) -> Option<Message> {
+    Message::scan_reply(bytes, &Default::default()).ok()
+}
+
+/// Reads the filter of a `subscriptions/listen` request.
+///
+/// # Errors
+/// When it has none.
+pub fn read_interest(request: &Request) -> Result<Interest, Fault> {
+    let params = request.message.params();
+    let filter = params
+        .and_then(|params| params.get("notifications")?.object())
+        .ok_or_else(|| Fault::new(Reason::Invalid, "params lack \"notifications\""))?;
+    let flag = |name| filter.get(name).and_then(|value| value.as_bool()) == Some(true);
+    let list = |name| -> Vec<String> {
+        let items = filter.get(name).and_then(|value| value.items());
+        items.into_iter().flatten().filter_map(|item| item.string().map(|s| s.into_owned())).collect()
+    };
+    Ok(Interest {
+        tools: flag("toolsListChanged"),
+        prompts: flag("promptsListChanged"),
+        resources: flag("resourcesListChanged"),
+        uris: list("resourceSubscriptions"),
+        tasks: list("taskIds"),
+    })
+}
+
+/// The acknowledgement that opens a listen stream.
+pub fn acknowledgement(accepted: &Interest, subscription: &str) -> bytes::Bytes {
+    let mut parts = Vec::new();
+    for (on, name) in [
+        (accepted.tools, "toolsListChanged"),
+        (accepted.prompts, "promptsListChanged"),
+        (accepted.resources, "resourcesListChanged"),
+    ] {
+        if on {
+            parts.push(format!(r#""{name}":true"#));
+        }
+    }
+    for (items, name) in [(&accepted.uris, "resourceSubscriptions"), (&accepted.tasks, "taskIds")]
+    {
+        if !items.is_empty() {
+            let quoted: Vec<_> = items.iter().map(|item| quote(item)).collect();
+            parts.push(format!(r#""{name}":[{}]"#, quoted.join(",")));
+        }
+    }
+    let params = format!(
+        r#"{{"notifications":{{{}}},"_meta":{{"{}":{subscription}}}}}"#,
+        parts.join(","),
+        key::SUBSCRIPTION
+    );
+    jsonrpc::notification("notifications/subscriptions/acknowledged", &params)
+}
+
+/// A notification as it travels on the listen stream with this id.
+pub fn stamped(event: &Message, subscription: &str) -> bytes::Bytes {
+    let mut edits = Edits::default();
+    let stamp = || format!(r#"{{"{}":{subscription}}}"#, key::SUBSCRIPTION);
+    match (event.params(), event.meta()) {
+        (_, Some(meta)) => edits.set(&meta, key::SUBSCRIPTION, subscription.to_owned()),
+        (Some(params), None) => edits.set(&params, "_meta", stamp()),
+        (None, None) => {
+            edits.set(&event.envelope(), "params", format!(r#"{{"_meta":{}}}"#, stamp()));
+        }
+    }
+    edits.apply(event.bytes())
+}
