@@ -1,0 +1,145 @@
+//! What one process holds: the gateway that serves now, and what outlives it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::sync::{Notify, watch};
+use toolgate_gateway::call::Caller;
+use toolgate_gateway::gateway::{Gateway, Lasting};
+use toolgate_gateway::seal::Purpose;
+
+use crate::front::{Forwarder, Guard, Sessions};
+
+/// One running process.
+pub struct App {
+    current: ArcSwap<Serving>,
+    /// What outlives a reload.
+    pub lasting: Lasting,
+    /// Sessions of older clients.
+    pub sessions: Sessions,
+    /// Towards other replicas.
+    pub forwarder: Forwarder,
+    /// What precedes ids that lead back to this replica; empty where there is only one.
+    pub prefix: Arc<str>,
+    /// Since when it runs.
+    pub started: std::time::Instant,
+    in_flight: AtomicUsize,
+    idle: Notify,
+    draining: AtomicBool,
+    stop: watch::Sender<bool>,
+}
+
+/// A gateway and whom it answers to.
+pub struct Serving {
+    /// The gateway.
+    pub gateway: Arc<Gateway>,
+    /// Hosts and origins.
+    pub guard: Guard,
+}
+
+impl App {
+    /// A process that serves `gateway`.
+    pub fn new(gateway: Gateway) -> Arc<App> {
+        let lasting = gateway.lasting.clone();
+        let prefix = match &gateway.replica {
+            Some(url) => format!("{}~", lasting.keys.seal(Purpose::Question, &**url)).into(),
+            None => "".into(),
+        };
+        let sessions = Sessions::new(gateway.config.sessions.clone());
+        let forwarder = Forwarder::new(gateway.replica.clone(), lasting.keys.clone());
+        let guard = Guard::of(&gateway.config);
+        Arc::new(App {
+            current: ArcSwap::from_pointee(Serving { gateway: Arc::new(gateway), guard }),
+            lasting,
+            sessions,
+            forwarder,
+            prefix,
+            started: std::time::Instant::now(),
+            in_flight: AtomicUsize::new(0),
+            idle: Notify::new(),
+            draining: AtomicBool::new(false),
+            stop: watch::channel(false).0,
+        })
+    }
+
+    /// What serves now.
+    pub fn serving(&self) -> arc_swap::Guard<Arc<Serving>> {
+        self.current.load()
+    }
+
+    /// The gateway that serves now.
+    pub fn gateway(&self) -> Arc<Gateway> {
+        self.current.load().gateway.clone()
+    }
+
+    /// Swaps the gateway whole. The old one ends when its last call has ended.
+    pub fn replace(&self, gateway: Gateway) -> Arc<Gateway> {
+        let guard = Guard::of(&gateway.config);
+        let next = Serving { gateway: Arc::new(gateway), guard };
+        self.current.swap(Arc::new(next)).gateway.clone()
+    }
+
+    /// The caller of a request. Without authentication everybody is the same.
+    pub fn caller(&self) -> Caller {
+        Caller::anonymous()
+    }
+
+    /// Counts a request in; `None` when too many are at work.
+    pub fn admit(self: &Arc<Self>, most: usize) -> Option<Admitted> {
+        if self.in_flight.fetch_add(1, Ordering::AcqRel) >= most {
+            self.in_flight.fetch_sub(1, Ordering::AcqRel);
+            return None;
+        }
+        Some(Admitted(self.clone()))
+    }
+
+    /// How many requests are at work.
+    pub fn at_work(&self) -> usize {
+        self.in_flight.load(Ordering::Acquire)
+    }
+
+    /// Whether the process is about to end.
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Acquire)
+    }
+
+    /// Tells everybody that the process is about to end.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Release);
+        self.stop.send_replace(true);
+    }
+
+    /// Resolves when draining begins.
+    pub async fn draining(&self) {
+        let mut stop = self.stop.subscribe();
+        // The sender lives as long as this does.
+        let _ = stop.wait_for(|stop| *stop).await;
+    }
+
+    /// Waits until no request is at work, at most `limit`. Whether it came to that.
+    pub async fn idle(&self, limit: Duration) -> bool {
+        let waiting = async {
+            loop {
+                let idle = self.idle.notified();
+                if self.at_work() == 0 {
+                    return;
+                }
+                idle.await;
+            }
+        };
+        tokio::time::timeout(limit, waiting).await.is_ok()
+    }
+}
+
+/// A request at work; dropping it counts it out.
+pub struct Admitted(Arc<App>);
+
+impl Drop for Admitted {
+    fn drop(&mut self) {
+        if self.0.in_flight.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.0.idle.notify_waiters();
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! Where clients come in: bytes to requests, replies to bytes, for every transport and era.
+
+mod answer;
+mod body;
+mod exchange;
+mod forward;
+mod guard;
+pub mod http;
+mod legacy;
+mod live;
+mod modern;
+mod outlet;
+mod sse;
+pub mod stdio;

@@ -1,0 +1,80 @@
+//! How a call's end, or its failure, looks to the client that asked.
+
+use bytes::Bytes;
+use toolgate_gateway::call::End;
+use toolgate_gateway::fault::{Fault, Reason};
+use toolgate_protocol::jsonrpc::{self, Kind, codes};
+use toolgate_protocol::method::Method;
+use toolgate_protocol::modern::{self, Hint};
+use toolgate_protocol::splice::Edits;
+use toolgate_protocol::version::Era;
+use toolgate_protocol::{legacy, modern as protocol};
+
+/// The end of a call as a modern client reads it, and the HTTP status that belongs to it.
+pub fn to_modern(end: &End, id: &str, method: &Method, hint: Hint) -> (u16, Bytes) {
+    let mut edits = with_id(end, id);
+    let mut code = None;
+    match end.message.kind() {
+        Kind::Error => {
+            if end.era == Era::Legacy {
+                protocol::adopt_error(&end.message, &mut edits);
+            }
+            code = end.message.error().and_then(|error| error.get("code")?.as_i64());
+        }
+        _ if end.era == Era::Legacy => {
+            protocol::adopt_result(&end.message, method, hint, &mut edits);
+        }
+        _ => {}
+    }
+    let status = end.status.unwrap_or_else(|| code.map_or(200, modern::status_of));
+    (status, edits.apply(end.message.bytes()))
+}
+
+/// The end of a call as a legacy client reads it.
+pub fn to_legacy(end: &End, id: &str, method: &Method) -> Bytes {
+    let mut edits = with_id(end, id);
+    if end.era == Era::Modern {
+        match end.message.kind() {
+            Kind::Error => legacy::adopt_error(&end.message, method, &mut edits),
+            _ => legacy::adopt_result(&end.message, &mut edits),
+        }
+    }
+    edits.apply(end.message.bytes())
+}
+
+fn with_id(end: &End, id: &str) -> Edits {
+    let mut edits = Edits::default();
+    if end.message.id() != Some(id)
+        && let Some(span) = end.message.id_span()
+    {
+        edits.replace(span, id.to_owned());
+    }
+    edits
+}
+
+/// A failure as a client of this era reads it, with the HTTP status of the modern era. What the
+/// model can act on is a result that it gets to see.
+pub fn failure(fault: &Fault, id: &str, method: &Method, era: Era, trace: &str) -> (u16, Bytes) {
+    if *method == Method::ToolsCall && fault.reason.speaks_to_model() {
+        let mut result = fault.tool_result(trace);
+        if era == Era::Modern {
+            result.insert_str(1, r#""resultType":"complete","#);
+        }
+        return (200, jsonrpc::result(id, &result));
+    }
+    let mut code = fault.reason.code();
+    if era == Era::Legacy {
+        code = match fault.reason {
+            Reason::NoResource => codes::RESOURCE_NOT_FOUND,
+            Reason::MissingCapability => codes::INTERNAL_ERROR,
+            _ => code,
+        };
+    }
+    let data = fault.data.clone().unwrap_or_else(|| fault.structured(trace));
+    let status = match fault.reason {
+        Reason::Overloaded => 429,
+        Reason::Draining => 503,
+        _ => modern::status_of(code),
+    };
+    (status, jsonrpc::error(Some(id), code, &fault.message, Some(&data)))
+}

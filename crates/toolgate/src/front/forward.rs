@@ -1,0 +1,163 @@
+//! From one replica to another: what belongs to a call or stream that lives there.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
+use http_body_util::Full;
+use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc;
+use toolgate_gateway::call::Caller;
+use toolgate_gateway::clock::Timestamp;
+use toolgate_gateway::seal::{Keyring, Purpose};
+use toolgate_protocol::jsonrpc::{self, Message, codes};
+use toolgate_upstreams::http::{Origin, Pool, Proxies, Target};
+
+use super::body::{Answer, Body, json};
+
+/// Carries the proof that a request comes from another replica, and for whom.
+pub const FORWARDED: HeaderName = HeaderName::from_static("toolgate-forwarded");
+/// A proof is good for this long: enough for clocks that differ a little.
+const FRESH: Duration = Duration::from_secs(30);
+/// Replicas talked to at most.
+const MOST_REPLICAS: usize = 256;
+
+#[derive(Serialize, Deserialize)]
+struct Proof {
+    principal: String,
+    at: u64,
+}
+
+/// Towards the other replicas.
+pub struct Forwarder {
+    own: Option<Arc<str>>,
+    keys: Arc<Keyring>,
+    pools: Mutex<HashMap<String, Arc<Pool>>>,
+}
+
+impl Forwarder {
+    /// A forwarder of the replica at `own`.
+    pub fn new(own: Option<Arc<str>>, keys: Arc<Keyring>) -> Forwarder {
+        Forwarder { own, keys, pools: Mutex::default() }
+    }
+
+    /// Whether an id's prefix names another replica, and which.
+    pub fn elsewhere(&self, id: &str) -> Option<String> {
+        let (token, _) = id.rsplit_once('~')?;
+        let url: String = self.keys.open(Purpose::Question, token)?;
+        (self.own.as_deref() != Some(&*url)).then_some(url)
+    }
+
+    /// Whether a session began elsewhere, and where.
+    pub fn foreign_home<'a>(&self, home: Option<&'a Arc<str>>) -> Option<&'a str> {
+        let home = home?;
+        (self.own.as_ref() != Some(home)).then_some(&**home)
+    }
+
+    /// Whether a request comes from another replica. It is then not sent on again.
+    pub fn is_forwarded(&self, headers: &HeaderMap, caller: &Caller) -> bool {
+        let proof = headers.get(FORWARDED).and_then(|value| value.to_str().ok());
+        let proof: Option<Proof> =
+            proof.and_then(|token| self.keys.open(Purpose::Forward, token));
+        proof.is_some_and(|proof| {
+            let age = Timestamp::now().seconds().abs_diff(proof.at);
+            *proof.principal == *caller.principal && age <= FRESH.as_secs()
+        })
+    }
+
+    /// Sends a POST on and passes the answer back as it comes.
+    pub async fn forward_post(
+        &self,
+        replica: &str,
+        headers: &HeaderMap,
+        message: &Message,
+        caller: &Caller,
+    ) -> Answer {
+        let id = message.id();
+        match self.send(replica, Method::POST, headers, message.bytes().clone(), caller).await {
+            Some(answer) => answer,
+            None => {
+                let text = "the replica that holds this call cannot be reached";
+                json(503, jsonrpc::error(id, codes::INTERNAL_ERROR, text, None))
+            }
+        }
+    }
+
+    /// Sends a request on; `None` when the replica cannot be reached.
+    pub async fn send(
+        &self,
+        replica: &str,
+        method: Method,
+        headers: &HeaderMap,
+        body: Bytes,
+        caller: &Caller,
+    ) -> Option<Answer> {
+        let pool = self.pool(replica)?;
+        let mut request = Request::new(Full::new(body));
+        *request.method_mut() = method;
+        *request.uri_mut() = Uri::from_static("/mcp");
+        let sent = request.headers_mut();
+        for (name, value) in headers {
+            let hop = matches!(
+                name.as_str(),
+                "host" | "connection" | "content-length" | "transfer-encoding" | "toolgate-forwarded"
+            );
+            if !hop {
+                sent.append(name.clone(), value.clone());
+            }
+        }
+        sent.insert(http::header::HOST, HeaderValue::from_str(&pool.target().authority()).ok()?);
+        let proof = Proof {
+            principal: caller.principal.to_string(),
+            at: Timestamp::now().seconds(),
+        };
+        let proof = self.keys.seal(Purpose::Forward, &proof);
+        sent.insert(FORWARDED, HeaderValue::from_str(&proof).ok()?);
+        match pool.send(request).await {
+            Ok(response) => Some(relayed(response)),
+            Err(error) => {
+                tracing::warn!(replica, %error, "a replica cannot be reached");
+                None
+            }
+        }
+    }
+
+    fn pool(&self, replica: &str) -> Option<Arc<Pool>> {
+        let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(pool) = pools.get(replica) {
+            return Some(pool.clone());
+        }
+        if pools.len() >= MOST_REPLICAS {
+            pools.clear();
+        }
+        let uri: Uri = replica.parse().ok()?;
+        // The address is the operator's: it was sealed with our key.
+        let target = Target::of(&uri, Origin::Configured, &Proxies::default()).ok()?;
+        let pool = Pool::new(target);
+        pools.insert(replica.to_owned(), pool.clone());
+        Some(pool)
+    }
+}
+
+/// The answer of another replica, passed on piece by piece.
+fn relayed(response: http::Response<toolgate_upstreams::http::Body>) -> Answer {
+    let (mut head, mut body) = response.into_parts();
+    for name in ["connection", "transfer-encoding", "content-length"] {
+        head.headers.remove(name);
+    }
+    let (sender, receiver) = mpsc::channel(16);
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                chunk = body.chunk() => match chunk {
+                    Ok(Some(chunk)) => if sender.send(chunk).await.is_err() { return },
+                    _ => return,
+                },
+                () = sender.closed() => return,
+            }
+        }
+    });
+    Answer::from_parts(head, Body::Events(receiver))
+}

@@ -1,0 +1,294 @@
+//! Clients of the modern era over HTTP: each request is complete in itself.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::HeaderMap;
+use tokio::sync::mpsc;
+use toolgate_gateway::call::{Frame, Reply, Request, Trace, Who};
+use toolgate_gateway::fault::{Fault, Reason};
+use toolgate_gateway::gateway::Gateway;
+use toolgate_gateway::subscription::{self, Subscription};
+use toolgate_protocol::client::{Client, key};
+use toolgate_protocol::headers::Received;
+use toolgate_protocol::jsonrpc::{self, Kind, Message, codes};
+use toolgate_protocol::method::Method;
+use toolgate_protocol::modern::{self, Hint};
+use toolgate_protocol::splice::Edits;
+use toolgate_protocol::sse::Event;
+use toolgate_protocol::version::Era;
+
+use super::answer;
+use super::body::{Answer, empty, events, json};
+use super::outlet::written;
+use crate::app::{Admitted, App};
+
+/// Frames that wait for a client that does not read.
+const BACKLOG: usize = 64;
+/// How often an idle stream shows a sign of life.
+const KEEP_ALIVE: std::time::Duration = std::time::Duration::from_secs(15);
+
+/// Serves one POST in modern framing.
+pub async fn serve(
+    app: &Arc<App>,
+    gateway: Arc<Gateway>,
+    headers: &HeaderMap,
+    message: Message,
+    admitted: Admitted,
+) -> Answer {
+    match message.kind() {
+        Kind::Request => {}
+        Kind::Notification => return empty(202),
+        // Clients of this era never send responses (2026-07-28, base protocol).
+        Kind::Result | Kind::Error => {
+            let text = "a response is not accepted here";
+            return json(400, jsonrpc::error(None, codes::INVALID_REQUEST, text, None));
+        }
+    }
+    let id = message.id().unwrap_or("null").to_owned();
+    let method = Method::parse(message.method().unwrap_or_default());
+    let received: Received<'_> =
+        headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+    let client = match modern::read_client(&message, &method, Some(&received)) {
+        Ok(client) => client,
+        Err(refusal) => {
+            let error = jsonrpc::error(
+                Some(&id),
+                refusal.code,
+                &refusal.message,
+                refusal.data.as_deref(),
+            );
+            return json(refusal.status, error);
+        }
+    };
+    drop(received);
+    let params_headers = params_headers(headers);
+    let request = request_of(app, message, method, client, params_headers, trace_of(headers));
+    if request.method == Method::Listen {
+        return listen(app, &gateway, &request, id, admitted).await;
+    }
+    if let Some(replica) = gateway.elsewhere(&request) {
+        return app.forwarder.forward_post(&replica, headers, &request.message, &app.caller()).await;
+    }
+    let method = request.method.clone();
+    let trace = request.trace.clone();
+    let hint = gateway.only().map_or(Hint::NONE, |route| route.hint);
+    match gateway.call_modern(request).await {
+        Ok(Reply::Whole(end)) => {
+            let (status, body) = answer::to_modern(&end, &id, &method, hint);
+            json(status, body)
+        }
+        Ok(reply) => {
+            Streaming { app: app.clone(), reply, id, method, hint, trace, admitted }.begin().await
+        }
+        Err(fault) => failed(&fault, &id, &method, trace.id()),
+    }
+}
+
+/// The request in the internal dialect.
+pub fn request_of(
+    app: &App,
+    message: Message,
+    method: Method,
+    client: Client,
+    params_headers: Vec<(String, Bytes)>,
+    trace: Trace,
+) -> Request {
+    let trace = if trace.parent.is_some() { trace } else { trace_in(&message) };
+    Request {
+        message,
+        method,
+        client,
+        who: Who { caller: app.caller(), session: None },
+        edits: Edits::default(),
+        params_headers,
+        trace,
+        target: None,
+    }
+}
+
+fn params_headers(headers: &HeaderMap) -> Vec<(String, Bytes)> {
+    headers
+        .iter()
+        .filter(|(name, _)| name.as_str().starts_with("mcp-param-"))
+        .map(|(name, value)| (name.as_str().to_owned(), Bytes::copy_from_slice(value.as_bytes())))
+        .collect()
+}
+
+/// Trace context in the headers (W3C Trace Context).
+pub fn trace_of(headers: &HeaderMap) -> Trace {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).map(Arc::from);
+    match text("traceparent") {
+        Some(parent) => Trace { parent: Some(parent), state: text("tracestate") },
+        None => Trace::default(),
+    }
+}
+
+/// Trace context in `_meta` (2026-07-28, general fields).
+fn trace_in(message: &Message) -> Trace {
+    let Some(meta) = message.meta() else { return Trace::default() };
+    let text = |name| meta.get(name).and_then(|value| value.string()).map(|s| Arc::from(&*s));
+    Trace { parent: text("traceparent"), state: text("tracestate") }
+}
+
+fn failed(fault: &Fault, id: &str, method: &Method, trace: &str) -> Answer {
+    let (status, body) = answer::failure(fault, id, method, Era::Modern, trace);
+    let mut answer = json(status, body);
+    if let Some(wait) = fault.retry_after.filter(|_| status != 200) {
+        let seconds = wait.as_secs().max(1);
+        answer.headers_mut().insert(http::header::RETRY_AFTER, seconds.into());
+    }
+    answer
+}
+
+/// A call whose answer may come in pieces.
+struct Streaming {
+    app: Arc<App>,
+    reply: Reply,
+    id: String,
+    method: Method,
+    hint: Hint,
+    trace: Trace,
+    admitted: Admitted,
+}
+
+impl Streaming {
+    /// The first frame decides: an end is answered plainly, anything else opens a stream. The
+    /// status is so not committed before the upstream's is known.
+    async fn begin(mut self) -> Answer {
+        loop {
+            match self.reply.next().await {
+                Some(Frame::End(end)) => {
+                    let (status, body) =
+                        answer::to_modern(&end, &self.id, &self.method, self.hint);
+                    return json(status, body);
+                }
+                Some(Frame::Notification(message)) => {
+                    let (sender, receiver) = mpsc::channel(BACKLOG);
+                    let first = event(message.line());
+                    tokio::spawn(self.go_on(first, sender));
+                    return events(receiver);
+                }
+                Some(Frame::Ask(_) | Frame::Pause(_)) => {}
+                Some(Frame::Fail(fault)) => {
+                    return failed(&fault, &self.id, &self.method, self.trace.id());
+                }
+                None => {
+                    let fault = Fault::new(Reason::Broken, "the server ended without an answer");
+                    return failed(&fault, &self.id, &self.method, self.trace.id());
+                }
+            }
+        }
+    }
+
+    async fn go_on(mut self, first: Bytes, client: mpsc::Sender<Bytes>) {
+        let mut next = first;
+        loop {
+            // A client that leaves cancels its call (2026-07-28, transports: cancellation).
+            if client.send(next).await.is_err() {
+                return;
+            }
+            let frame = loop {
+                let waiting = tokio::time::timeout(KEEP_ALIVE, self.reply.next());
+                tokio::select! {
+                    frame = waiting => match frame {
+                        Ok(frame) => break frame,
+                        Err(_) => if client.send(Bytes::from_static(b":\n\n")).await.is_err() {
+                            return;
+                        },
+                    },
+                    () = client.closed() => return,
+                }
+            };
+            next = match frame {
+                Some(Frame::Notification(message)) => event(message.line()),
+                Some(Frame::Ask(_) | Frame::Pause(_)) => Bytes::from_static(b":\n\n"),
+                Some(Frame::End(end)) => {
+                    let (_, body) = answer::to_modern(&end, &self.id, &self.method, self.hint);
+                    let _ = client.send(event(one_line(body))).await;
+                    break;
+                }
+                Some(Frame::Fail(fault)) => {
+                    let (_, body) = answer::failure(
+                        &fault,
+                        &self.id,
+                        &self.method,
+                        Era::Modern,
+                        self.trace.id(),
+                    );
+                    let _ = client.send(event(body)).await;
+                    break;
+                }
+                None => break,
+            };
+        }
+        drop((self.admitted, self.app));
+    }
+}
+
+/// Serves `subscriptions/listen`.
+async fn listen(
+    app: &Arc<App>,
+    gateway: &Arc<Gateway>,
+    request: &Request,
+    id: String,
+    admitted: Admitted,
+) -> Answer {
+    let interest = match subscription::read_interest(request) {
+        Ok(interest) => interest,
+        Err(fault) => return failed(&fault, &id, &request.method, request.trace.id()),
+    };
+    let abilities = request.client.abilities();
+    let tasks = toolgate_protocol::client::Abilities::TASKS;
+    if !interest.tasks.is_empty() && !abilities.has(tasks) {
+        let needed = tasks.declare(request.client.version);
+        let data = format!(r#"{{"requiredCapabilities":{needed}}}"#);
+        let fault = Fault::new(Reason::MissingCapability, "taskIds need the tasks extension")
+            .with_data(data);
+        return failed(&fault, &id, &request.method, request.trace.id());
+    }
+    let subscribed = gateway.subscribe(&request.who, abilities, &interest).await;
+    let (client, receiver) = mpsc::channel(BACKLOG);
+    tokio::spawn(announce(app.clone(), subscribed, id, client, admitted));
+    events(receiver)
+}
+
+async fn announce(
+    app: Arc<App>,
+    mut subscribed: Subscription,
+    id: String,
+    client: mpsc::Sender<Bytes>,
+    admitted: Admitted,
+) {
+    // A listener is no call at work: shutting down does not wait for it.
+    drop(admitted);
+    let mut next = event(subscription::acknowledgement(&subscribed.accepted, &id));
+    loop {
+        if client.send(next).await.is_err() {
+            return;
+        }
+        next = tokio::select! {
+            announced = subscribed.events.recv() => match announced {
+                Some(message) => event(one_line(subscription::stamped(&message, &id))),
+                None => break,
+            },
+            () = tokio::time::sleep(KEEP_ALIVE) => Bytes::from_static(b":\n\n"),
+            () = client.closed() => return,
+            () = app.draining() => break,
+        };
+    }
+    let result = format!(r#"{{"resultType":"complete","_meta":{{"{}":{id}}}}}"#, key::SUBSCRIPTION);
+    let _ = client.send(event(jsonrpc::result(&id, &result))).await;
+}
+
+fn event(data: Bytes) -> Bytes {
+    written(&Event { data, ..Event::default() })
+}
+
+/// Raw line breaks between tokens, as pretty-printed messages have, would split an event.
+fn one_line(body: Bytes) -> Bytes {
+    if memchr::memchr2(b'\n', b'\r', &body).is_none() {
+        return body;
+    }
+    body.iter().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { *byte }).collect()
+}

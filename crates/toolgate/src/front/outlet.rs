@@ -1,0 +1,282 @@
+//! A stream of events to a legacy client, that can be picked up again where it broke
+//! (2025-11-25, transports: resumability and redelivery).
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tokio::sync::{Notify, mpsc};
+use toolgate_protocol::sse::{self, Event};
+
+/// Events that wait for a client that does not read; beyond it the connection is given up, and
+/// the client may resume.
+const BACKLOG: usize = 256;
+
+/// How events of a stream are named.
+#[derive(Clone, Debug)]
+pub struct Naming {
+    /// The stream, unique within its session.
+    pub stream: u64,
+    /// What precedes every id; names the replica where there are several.
+    pub prefix: Arc<str>,
+}
+
+impl Naming {
+    /// The id of one event.
+    pub fn id(&self, sequence: u64) -> String {
+        format!("{}{:x}-{sequence:x}", self.prefix, self.stream)
+    }
+
+    /// Reads an id back: stream and sequence.
+    pub fn parse(id: &str) -> Option<(u64, u64)> {
+        let (_, last) = id.rsplit_once('~').unwrap_or(("", id));
+        let (stream, sequence) = last.split_once('-')?;
+        Some((u64::from_str_radix(stream, 16).ok()?, u64::from_str_radix(sequence, 16).ok()?))
+    }
+}
+
+/// One stream. Events are kept for a while, within a byte budget.
+pub struct Outlet {
+    naming: Naming,
+    /// Whether events carry ids, so that the stream can be resumed.
+    resumable: bool,
+    budget: usize,
+    state: Mutex<State>,
+    wanted: Notify,
+}
+
+struct State {
+    client: Option<mpsc::Sender<Bytes>>,
+    kept: VecDeque<(u64, Bytes)>,
+    bytes: usize,
+    next: u64,
+    opened: bool,
+    ended: Option<Instant>,
+}
+
+/// The pause that we ask for before a client reconnects.
+const RETRY: Duration = Duration::from_millis(500);
+
+impl Outlet {
+    /// A stream without a client yet.
+    pub fn new(naming: Naming, resumable: bool, budget: usize) -> Arc<Outlet> {
+        Arc::new(Outlet {
+            naming,
+            resumable,
+            budget,
+            state: Mutex::new(State {
+                client: None,
+                kept: VecDeque::new(),
+                bytes: 0,
+                next: 0,
+                opened: false,
+                ended: None,
+            }),
+            wanted: Notify::new(),
+        })
+    }
+
+    /// Its number within the session.
+    pub fn stream(&self) -> u64 {
+        self.naming.stream
+    }
+
+    /// Resolves when there is something to stream, or it is wanted for another reason.
+    pub async fn wanted(&self) {
+        self.wanted.notified().await;
+    }
+
+    /// Makes a stream of the answer even though nothing is to be sent yet.
+    pub fn want(&self) {
+        self.wanted.notify_one();
+    }
+
+    /// Whether the answer has become a stream.
+    pub fn is_open(&self) -> bool {
+        self.state().opened
+    }
+
+    /// Connects the client. `prime` sends an event that carries nothing but an id, so that the
+    /// stream can be resumed from its beginning (2025-11-25, transports: sending messages).
+    pub fn open(&self, prime: bool) -> mpsc::Receiver<Bytes> {
+        let (client, events) = mpsc::channel(BACKLOG);
+        let mut state = self.state();
+        state.opened = true;
+        if prime && self.resumable {
+            let event = Event {
+                id: Some(self.naming.id(state.next)),
+                retry: Some(RETRY.as_millis() as u64),
+                ..Event::default()
+            };
+            state.next += 1;
+            let _ = client.try_send(written(&event));
+        }
+        for (_, event) in &state.kept {
+            let _ = client.try_send(event.clone());
+        }
+        if state.ended.is_none() {
+            state.client = Some(client);
+        }
+        events
+    }
+
+    /// Sends one message, or keeps it for the client to come.
+    pub fn send(&self, message: Bytes) {
+        let mut state = self.state();
+        let sequence = state.next;
+        state.next += 1;
+        let event = Event {
+            id: self.resumable.then(|| self.naming.id(sequence)),
+            event: (!self.resumable).then(|| "message".to_owned()),
+            data: message,
+            ..Event::default()
+        };
+        let event = written(&event);
+        let keeps = self.resumable || !state.opened;
+        if keeps {
+            state.bytes += event.len();
+            state.kept.push_back((sequence, event.clone()));
+            while state.bytes > self.budget && state.kept.len() > 1 {
+                let dropped = state.kept.pop_front();
+                state.bytes -= dropped.map_or(0, |(_, event)| event.len());
+            }
+        }
+        if let Some(client) = &state.client
+            && client.try_send(event).is_err()
+        {
+            // Gone, or too slow: it may come back for the rest.
+            state.client = None;
+        }
+        drop(state);
+        self.wanted.notify_one();
+    }
+
+    /// A sign of life that is no event.
+    pub fn keep_alive(&self) {
+        let mut line = bytes::BytesMut::new();
+        sse::comment(&mut line, "");
+        let mut state = self.state();
+        if let Some(client) = &state.client
+            && client.try_send(line.freeze()).is_err()
+        {
+            state.client = None;
+        }
+    }
+
+    /// Closes the connection while the call goes on; the client comes back for the rest.
+    pub fn pause(&self) {
+        let mut state = self.state();
+        if self.resumable {
+            state.client = None;
+        }
+    }
+
+    /// Nothing more will come.
+    pub fn end(&self) {
+        let mut state = self.state();
+        state.client = None;
+        state.ended = Some(Instant::now());
+    }
+
+    /// Whether a client is connected now.
+    pub fn is_connected(&self) -> bool {
+        self.state().client.as_ref().is_some_and(|client| !client.is_closed())
+    }
+
+    /// Since when it has ended.
+    pub fn ended(&self) -> Option<Instant> {
+        self.state().ended
+    }
+
+    /// Connects a client that has seen everything up to `after`.
+    pub fn resume(&self, after: u64) -> mpsc::Receiver<Bytes> {
+        let mut state = self.state();
+        let missed: Vec<_> = state
+            .kept
+            .iter()
+            .filter(|(sequence, _)| *sequence > after)
+            .map(|(_, event)| event.clone())
+            .collect();
+        let (client, events) = mpsc::channel(BACKLOG + missed.len());
+        for event in missed {
+            let _ = client.try_send(event);
+        }
+        if state.ended.is_none() {
+            state.client = Some(client);
+        }
+        events
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One event as it travels.
+pub fn written(event: &Event) -> Bytes {
+    let mut out = bytes::BytesMut::with_capacity(event.data.len() + 64);
+    sse::write(&mut out, event);
+    out.freeze()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outlet() -> Arc<Outlet> {
+        Outlet::new(Naming { stream: 7, prefix: "".into() }, true, 1 << 20)
+    }
+
+    fn drain(events: &mut mpsc::Receiver<Bytes>) -> Vec<String> {
+        let mut all = Vec::new();
+        while let Ok(event) = events.try_recv() {
+            all.push(String::from_utf8(event.to_vec()).unwrap());
+        }
+        all
+    }
+
+    #[test]
+    fn a_client_that_comes_back_gets_exactly_what_it_missed() {
+        let outlet = outlet();
+        let mut first = outlet.open(true);
+        outlet.send("1".into());
+        drop(drain(&mut first));
+        drop(first);
+        outlet.send("2".into());
+        outlet.send("3".into());
+
+        let mut again = outlet.resume(1);
+
+        let missed = drain(&mut again);
+        assert_eq!(missed.len(), 2);
+        assert!(missed[0].contains("data: 2") && missed[1].contains("data: 3"));
+    }
+
+    #[test]
+    fn the_priming_event_comes_first_and_carries_no_data() {
+        let outlet = outlet();
+        let mut events = outlet.open(true);
+
+        let first = &drain(&mut events)[0];
+        assert!(first.contains("id: 7-0") && first.contains("retry: 500"), "{first}");
+    }
+
+    #[test]
+    fn ids_read_back_with_and_without_a_replica() {
+        for prefix in ["", "token~"] {
+            let naming = Naming { stream: 0xabc, prefix: prefix.into() };
+            assert_eq!(Naming::parse(&naming.id(31)), Some((0xabc, 31)));
+        }
+        assert_eq!(Naming::parse("nonsense"), None);
+    }
+
+    #[test]
+    fn what_is_kept_stays_within_the_budget() {
+        let outlet = Outlet::new(Naming { stream: 1, prefix: "".into() }, true, 100);
+        for _ in 0..50 {
+            outlet.send("x".repeat(20).into());
+        }
+        assert!(outlet.state().bytes <= 100);
+    }
+}
