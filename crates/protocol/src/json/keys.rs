@@ -14,7 +14,7 @@ const FEW: usize = 16;
 /// The keys of all objects that are open, innermost last.
 #[derive(Default)]
 pub(super) struct Keys {
-    open: SmallVec<[Key; 32]>,
+    open: SmallVec<[Key; 16]>,
     /// What escaped keys say, so that they compare like plain ones.
     decoded: Vec<u8>,
 }

@@ -10,3 +10,5 @@ mod oracle;
 mod splice;
 #[cfg(test)]
 mod sse;
+#[cfg(test)]
+mod standard;

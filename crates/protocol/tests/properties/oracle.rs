@@ -50,7 +50,15 @@ fn compare_message(text: &[u8]) {
             let id = raw("id").filter(|id| *id != "null");
             assert_eq!(message.id(), id);
             assert_eq!(message.method().map(String::from), raw("method").map(text_of));
-            assert_eq!(message.params().map(|params| params.raw()), raw("params"));
+            let answer = matches!(message.kind(), Kind::Result | Kind::Error);
+            let params = raw("params").filter(|_| !answer);
+            assert_eq!(message.params().map(|params| params.raw()), params);
+            let payload = [params, raw("result"), raw("error")].into_iter().flatten().next();
+            if let Some(Ok(Members(members))) = payload.map(serde_json::from_str) {
+                let meta = members.iter().find(|(name, _)| name == "_meta");
+                let meta = meta.map(|(_, meta)| meta.get()).filter(|meta| meta.starts_with('{'));
+                assert_eq!(message.meta().map(|meta| meta.raw()), meta);
+            }
             assert_eq!(message.result().map(|result| result.raw()), raw("result"));
             assert_eq!(message.error().map(|error| error.raw()), raw("error"));
             assert_eq!(message.bytes(), text);

@@ -5,6 +5,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use toolgate_protocol::sse::{Decoder, Event, write};
 
+use crate::standard;
+
 fn field() -> impl Strategy<Value = Option<String>> {
     prop::option::of("[^\r\n\0]{0,12}")
 }
@@ -38,54 +40,6 @@ fn decode(bytes: &Bytes, cuts: &[prop::sample::Index]) -> Vec<Event> {
     events
 }
 
-/// The standard's algorithm over the whole stream, written as it is told there.
-fn by_the_book(stream: &[u8]) -> Vec<Event> {
-    let stream = stream.strip_prefix("\u{feff}".as_bytes()).unwrap_or(stream);
-    let mut lines = vec![Vec::new()];
-    let mut rest = stream.iter().peekable();
-    while let Some(byte) = rest.next() {
-        match byte {
-            b'\r' => {
-                rest.next_if_eq(&&b'\n');
-                lines.push(Vec::new());
-            }
-            b'\n' => lines.push(Vec::new()),
-            other => lines.last_mut().unwrap().push(*other),
-        }
-    }
-    lines.pop();
-    let (mut events, mut event, mut data) = (Vec::new(), Event::default(), None::<Vec<u8>>);
-    for line in lines {
-        if line.is_empty() {
-            if data.is_some() || event.id.is_some() || event.retry.is_some() {
-                event.data = data.take().unwrap_or_default().into();
-                events.push(event);
-            }
-            event = Event::default();
-            continue;
-        }
-        let (name, value) = match line.iter().position(|byte| *byte == b':') {
-            Some(colon) => (&line[..colon], &line[colon + 1..]),
-            None => (&line[..], &[][..]),
-        };
-        let value = value.strip_prefix(b" ").unwrap_or(value);
-        let text = String::from_utf8_lossy(value).into_owned();
-        match name {
-            b"data" => match &mut data {
-                Some(data) => data.extend([b"\n", value].concat()),
-                None => data = Some(value.to_vec()),
-            },
-            b"event" => event.event = Some(text),
-            b"id" if !value.contains(&0) => event.id = Some(text),
-            b"retry" if text.bytes().all(|byte| byte.is_ascii_digit()) => {
-                event.retry = text.parse().ok().or(event.retry);
-            }
-            _ => {}
-        }
-    }
-    events
-}
-
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1024) })]
 
@@ -109,14 +63,17 @@ proptest! {
         ],
         cuts in vec(any::<prop::sample::Index>(), 0..9),
     ) {
-        prop_assert_eq!(decode(&stream.clone().into(), &cuts), by_the_book(&stream));
+        prop_assert_eq!(decode(&stream.clone().into(), &cuts), standard::decode(&stream));
     }
 
     #[test]
     fn no_field_of_an_event_can_make_a_second_one(
         id in any::<Option<String>>(),
         event in any::<Option<String>>(),
-        data in vec(any::<u8>(), 1..40),
+        data in prop_oneof![
+            vec(any::<u8>(), 1..40),
+            "(\r|\n|data:|x){1,9}".prop_map(String::into_bytes),
+        ],
     ) {
         let mut stream = Vec::new();
         write(&mut stream, &Event { id, event, data: data.into(), retry: None });
