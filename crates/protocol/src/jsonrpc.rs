@@ -103,7 +103,7 @@ impl Message {
         self.envelope.method(&self.bytes)
     }
 
-    /// The method as a value, to be replaced.
+    /// Where the method stands, quotes included.
     #[must_use]
     pub fn method_span(&self) -> Option<Span> {
         self.envelope.method
