@@ -1,16 +1,20 @@
 //! JSON as text that is checked once and then pointed into (RFC 8259).
 
+mod document;
 mod keys;
+mod object;
 mod scan;
 mod text;
 mod value;
 
+pub use document::Document;
+pub use object::{Member, Members, Object};
 pub use text::{quote, quote_into};
-pub use value::{Document, Items, Member, Members, Object, Value};
+pub use value::{Items, Value};
 
+pub(crate) use document::slice;
 pub(crate) use scan::Scanner;
 pub(crate) use text::decode;
-pub(crate) use value::slice;
 
 /// What a JSON text may cost us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -13,7 +13,7 @@ pub use malformed::Malformed;
 use bytes::Bytes;
 
 use crate::json::{Limits, Mode, Object, Span, Value, slice};
-use envelope::{Envelope, Payload};
+use envelope::Envelope;
 
 /// What a message is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -103,7 +103,7 @@ impl Message {
         self.envelope.method(&self.bytes)
     }
 
-    /// The method as a value, to be replaced.
+    /// Where the method stands, quotes included.
     #[must_use]
     pub fn method_span(&self) -> Option<Span> {
         self.envelope.method
@@ -118,32 +118,31 @@ impl Message {
     /// The parameters of a request or a notification.
     #[must_use]
     pub fn params(&self) -> Option<Object<'_>> {
-        self.object(self.envelope.params.as_ref()?)
+        self.payload(matches!(self.kind, Kind::Request | Kind::Notification))
     }
 
     /// The result, whatever its type.
     #[must_use]
     pub fn result(&self) -> Option<Value<'_>> {
-        Some(Value::new(&self.bytes, self.envelope.result.as_ref()?.value))
+        Some(Value::new(&self.bytes, self.envelope.result?))
     }
 
     /// The result, if it is an object. In MCP it always should be.
     #[must_use]
     pub fn result_object(&self) -> Option<Object<'_>> {
-        self.object(self.envelope.result.as_ref()?)
+        self.payload(self.kind == Kind::Result)
     }
 
     /// The error: `code`, `message` and maybe `data`.
     #[must_use]
     pub fn error(&self) -> Option<Object<'_>> {
-        self.object(self.envelope.error.as_ref()?)
+        self.payload(self.kind == Kind::Error)
     }
 
-    /// The `_meta` object of `params` or `result`.
+    /// The `_meta` object of `params`, `result` or `error`.
     #[must_use]
     pub fn meta(&self) -> Option<Object<'_>> {
-        let payload = self.envelope.params.as_ref().or(self.envelope.result.as_ref())?;
-        Some(payload.meta.as_ref()?.within(&self.bytes))
+        Some(self.envelope.meta.as_ref()?.within(&self.bytes))
     }
 
     /// A part of the message, without copying it. Empty when the span is of another message.
@@ -152,8 +151,9 @@ impl Message {
         slice(&self.bytes, span)
     }
 
-    fn object<'a>(&'a self, payload: &'a Payload) -> Option<Object<'a>> {
-        Some(payload.members.as_ref()?.within(&self.bytes))
+    fn payload(&self, wanted: bool) -> Option<Object<'_>> {
+        let members = self.envelope.payload.as_ref().filter(|_| wanted)?;
+        Some(members.within(&self.bytes))
     }
 }
 
@@ -226,6 +226,18 @@ mod tests {
             assert_eq!(error.kind(), Kind::Error);
             assert_eq!(error.id(), None);
             assert_eq!(error.error().unwrap().get("code").unwrap().as_i64(), Some(-32700));
+        }
+    }
+
+    #[test]
+    fn the_parameters_of_an_answer_mean_nothing() {
+        for text in [
+            r#"{"jsonrpc":"2.0","id":1,"params":{"_meta":{"a":1}},"result":{"b":2}}"#,
+            r#"{"jsonrpc":"2.0","id":1,"result":{"b":2},"params":{"_meta":{"a":1}}}"#,
+        ] {
+            let message = scan(text);
+            assert!(message.params().is_none() && message.meta().is_none());
+            assert_eq!(message.result_object().unwrap().raw(), r#"{"b":2}"#);
         }
     }
 

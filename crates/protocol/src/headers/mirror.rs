@@ -1,6 +1,7 @@
 //! Which arguments of a tool are mirrored: the `x-mcp-header` annotations of its input schema.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use crate::headers::{PARAM_PREFIX, encode};
 use crate::json::{Object, Value};
@@ -65,6 +66,8 @@ enum Chain {
 #[derive(Default)]
 struct Walk {
     found: Vec<Mirror>,
+    /// The names found, in lower case: headers do not tell cases apart.
+    names: HashSet<String>,
     /// All keys from the root.
     place: Vec<Box<str>>,
     /// The names of the properties alone.
@@ -137,7 +140,7 @@ impl Walk {
             return self.invalid("names a header for credentials");
         }
         let header: Box<str> = format!("{PARAM_PREFIX}{name}").into();
-        if self.found.iter().any(|mirror| mirror.header.eq_ignore_ascii_case(&header)) {
+        if !self.names.insert(name.to_ascii_lowercase()) {
             return self.invalid("repeats a header name");
         }
         let kind = schema.get("type");

@@ -16,18 +16,12 @@ pub(super) struct Envelope {
     pub(super) method: Option<Span>,
     /// The method when it is written with escapes.
     decoded: Option<Box<str>>,
-    pub(super) params: Option<Payload>,
-    pub(super) result: Option<Payload>,
-    pub(super) error: Option<Payload>,
-}
-
-/// `params`, `result` or `error`.
-#[derive(Debug, Clone)]
-pub(super) struct Payload {
-    pub(super) value: Span,
-    /// Its members if it is an object.
-    pub(super) members: Option<Members>,
-    /// The members of its `_meta` if that is an object.
+    params: Option<Span>,
+    pub(super) result: Option<Span>,
+    error: Option<Span>,
+    /// The members of `result` or `error`, else of `params`, if that is an object.
+    pub(super) payload: Option<Members>,
+    /// The members of the `_meta` in it, if that is an object.
     pub(super) meta: Option<Members>,
 }
 
@@ -64,25 +58,42 @@ impl Envelope {
         buffer: &[u8],
         name: &[u8],
     ) -> Result<Span, Error> {
+        let value = match name {
+            // The parameters of an answer mean nothing.
+            b"params" if self.result.or(self.error).is_some() => scanner.value()?,
+            b"params" | b"result" | b"error" => self.payload(scanner)?,
+            _ => scanner.value()?,
+        };
         match name {
-            b"params" => payload(scanner, &mut self.params),
-            b"result" => payload(scanner, &mut self.result),
-            b"error" => payload(scanner, &mut self.error),
-            _ => {
-                let value = scanner.value()?;
-                match name {
-                    b"jsonrpc" => self.jsonrpc = Some(value),
-                    b"method" => self.method = Some(value),
-                    b"id" => {
-                        // Of two ids neither can be echoed.
-                        let only = self.id_given.replace(value).is_none();
-                        self.id = Some(value).filter(|id| only && is_id(id.of(buffer)));
-                    }
-                    _ => {}
-                }
-                Ok(value)
+            b"jsonrpc" => self.jsonrpc = Some(value),
+            b"method" => self.method = Some(value),
+            b"params" => self.params = Some(value),
+            b"result" => self.result = Some(value),
+            b"error" => self.error = Some(value),
+            b"id" => {
+                // Of two ids neither can be echoed.
+                let only = self.id_given.replace(value).is_none();
+                self.id = Some(value).filter(|id| only && is_id(id.of(buffer)));
             }
+            _ => {}
         }
+        Ok(value)
+    }
+
+    /// Passes over `params`, `result` or `error`, and looks into it.
+    fn payload(&mut self, scanner: &mut Scanner<'_>) -> Result<Span, Error> {
+        (self.payload, self.meta) = (None, None);
+        if scanner.peek() != Some(b'{') {
+            return scanner.value();
+        }
+        let members = scanner.capture(|scanner, name| {
+            if name != b"_meta" || scanner.peek() != Some(b'{') {
+                return scanner.value();
+            }
+            let members = scanner.capture(|scanner, _| scanner.value())?;
+            Ok(self.meta.insert(members).span())
+        })?;
+        Ok(self.payload.insert(members).span())
     }
 
     /// Decides what the message is, if it is one.
@@ -101,14 +112,12 @@ impl Envelope {
             Some(_) => return invalid("jsonrpc must be \"2.0\""),
             None => return invalid("missing jsonrpc"),
         }
-        match (self.method, &self.result, &self.error) {
+        match (self.method, self.result, self.error) {
             (Some(method), None, None) => self.call(buffer, method, mode),
             (None, Some(_), None) if self.id.is_some() => Ok(Kind::Result),
             (None, Some(_), None) => invalid("the id of a result must be a string or an integer"),
-            (None, None, Some(error)) => {
-                if error.members.is_none() {
-                    return invalid("error must be an object");
-                }
+            (None, None, Some(_)) if self.payload.is_none() => invalid("error must be an object"),
+            (None, None, Some(_)) => {
                 // An error that answers what could not be read has no id to name.
                 match self.id_given.map(|id| id.of(buffer)) {
                     None | Some(b"null") => Ok(Kind::Error),
@@ -138,11 +147,11 @@ impl Envelope {
             Some(Cow::Owned(method)) => self.decoded = Some(method.into()),
             None => return invalid("method must be a string"),
         }
-        match &self.params {
-            Some(Payload { members: None, value, .. }) => match (mode, value.of(buffer)) {
-                (Mode::Trusted, b"null") => Ok(kind),
-                _ => Err((codes::INVALID_PARAMS, "params must be an object")),
-            },
+        match self.params.map(|params| params.of(buffer)) {
+            Some(b"null") if mode == Mode::Trusted => Ok(kind),
+            Some(_) if self.payload.is_none() => {
+                Err((codes::INVALID_PARAMS, "params must be an object"))
+            }
             _ => Ok(kind),
         }
     }
@@ -157,28 +166,6 @@ impl Envelope {
     fn readable_id<'a>(&self, buffer: &'a [u8]) -> Option<&'a str> {
         Some(Value::new(buffer, self.id?).raw())
     }
-}
-
-/// Passes over `params`, `result` or `error`.
-fn payload(scanner: &mut Scanner<'_>, out: &mut Option<Payload>) -> Result<Span, Error> {
-    let mut meta = None;
-    let members = if scanner.peek() == Some(b'{') {
-        Some(scanner.capture(|scanner, name| {
-            if name != b"_meta" || scanner.peek() != Some(b'{') {
-                return scanner.value();
-            }
-            let members = scanner.capture(|scanner, _| scanner.value())?;
-            Ok(meta.insert(members).span())
-        })?)
-    } else {
-        None
-    };
-    let value = match &members {
-        Some(members) => members.span(),
-        None => scanner.value()?,
-    };
-    *out = Some(Payload { value, members, meta });
-    Ok(value)
 }
 
 /// Whether a JSON value can be an id: a string, or an integer without fraction and exponent.
