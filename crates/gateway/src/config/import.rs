@@ -9,17 +9,17 @@ use super::interpolate;
 use super::jsonc;
 use super::node::{Member, Node, Value};
 use super::problem::{Place, Report, quote};
+use super::schema;
 use super::sources::Sources;
 use super::values::Name;
 
-/// Whether the file is one of another client.
+/// Whether a JSON file is one of another client. `servers` alone does not tell: one of our own keys
+/// next to it would be lost if the file were taken for theirs.
 pub(super) fn recognises(root: &Node) -> bool {
-    servers(root).is_some()
-}
-
-fn servers(root: &Node) -> Option<&Node> {
-    let is_map = |node: &&Node| matches!(node.value, Value::Map(_));
-    root.member("mcpServers").or_else(|| root.member("servers")).filter(is_map)
+    let is_map = |key| root.member(key).is_some_and(|node| matches!(node.value, Value::Map(_)));
+    let ours = &schema::tree()["properties"];
+    let is_ours = |member: &Member| member.key != "servers" && ours.get(&member.key).is_some();
+    is_map("mcpServers") || (is_map("servers") && !root.members().iter().any(is_ours))
 }
 
 /// A configuration of nothing but the servers of such a file.
@@ -35,10 +35,7 @@ pub(super) fn join(root: &mut Node, sources: &dyn Sources, report: &mut Report) 
     let place = root.place.clone();
     let mut found = Vec::new();
     for item in root.member_mut("import").map(Node::items_mut).unwrap_or_default() {
-        if let Some(path) = item.text() {
-            let path = folder(&item.place).join(path);
-            found.extend(open(&path, &item.place, sources, report).unwrap_or_default());
-        }
+        found.extend(open(item, sources, report).unwrap_or_default());
     }
     if found.is_empty() {
         return;
@@ -54,31 +51,23 @@ pub(super) fn join(root: &mut Node, sources: &dyn Sources, report: &mut Report) 
     }
 }
 
-fn open(
-    path: &Path,
-    place: &Place,
-    sources: &dyn Sources,
-    report: &mut Report,
-) -> Option<Vec<Node>> {
-    let shown = quote(&path.display().to_string());
-    let text = match sources.read(path) {
+fn open(item: &Node, sources: &dyn Sources, report: &mut Report) -> Option<Vec<Node>> {
+    let path = folder(&item.place.file).join(item.text()?);
+    let text = match sources.read(&path) {
         Ok(text) => text,
         Err(error) => {
-            report.problem(
-                place,
-                format!("cannot read {shown}: {error} (paths are relative to this file)"),
-            );
+            let shown = item.describe();
+            let message = format!("cannot read {shown}: {error} (paths are relative to this file)");
+            report.problem(&item.place, message);
             return None;
         }
     };
     let root = jsonc::read(&text, &Arc::from(path), report)?;
     if !recognises(&root) {
-        report.problem(
-            place,
-            format!(
-                "{shown} has neither mcpServers nor servers with names (import only such files)"
-            ),
-        );
+        let shown = item.describe();
+        let message =
+            format!("{shown} has no servers by name (import only files of other clients)");
+        report.problem(&item.place, message);
         return None;
     }
     Some(translate(root, sources, report))
@@ -108,15 +97,15 @@ fn translate(root: Node, sources: &dyn Sources, report: &mut Report) -> Vec<Node
 
 /// What `${workspaceFolder}` means: the folder of the file, or the one that holds `.vscode`.
 fn workspace(file: &Path, sources: &dyn Sources) -> PathBuf {
-    let folder = sources.absolute(file.parent().unwrap_or_else(|| Path::new("")));
+    let folder = sources.absolute(folder(file));
     match (folder.file_name().and_then(|name| name.to_str()), folder.parent()) {
         (Some(".vscode" | ".cursor"), Some(parent)) => parent.to_path_buf(),
         _ => folder,
     }
 }
 
-fn folder(place: &Place) -> &Path {
-    place.file.parent().unwrap_or_else(|| Path::new(""))
+fn folder(file: &Path) -> &Path {
+    file.parent().unwrap_or_else(|| Path::new(""))
 }
 
 struct Translator<'a> {

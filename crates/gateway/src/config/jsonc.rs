@@ -44,7 +44,13 @@ pub(super) fn read(text: &str, file: &Arc<Path>, report: &mut Report) -> Option<
     match parse_to_ast(text, &CollectOptions::default(), &options) {
         Ok(parsed) => {
             let mut reader = Reader { lines: Lines::of(text), report };
-            let value = parsed.value?;
+            let Some(value) = parsed.value else {
+                reader.report.problem(
+                    &Place::whole(file),
+                    "the file is empty (expected mcpServers or servers)",
+                );
+                return None;
+            };
             let line = reader.lines.of_byte(value.start());
             Some(reader.node(value, Place { line, ..Place::whole(file) }, 0))
         }

@@ -170,7 +170,7 @@ fn misfit_message(node: &Node, schema: &Json, name: &str, expected: &'static str
     {
         return sentence(node, &misfit, secret);
     }
-    let found = if secret { "another kind of value".to_owned() } else { node.describe() };
+    let found = if secret { node.kind().to_owned() } else { node.describe() };
     format!("expected {expected}, found {found} ({})", retype(node, expected, secret))
 }
 
@@ -193,6 +193,7 @@ fn retype(node: &Node, expected: &str, secret: bool) -> String {
                 None => "write digits alone, such as 100".to_owned(),
             }
         }
+        ("a list", Value::Map(_)) => "begin each entry with - instead of its name".to_owned(),
         ("a list" | "text or a list", Value::Text(_)) if text.is_some() => {
             format!("write [{}]", node.describe())
         }
@@ -235,7 +236,7 @@ fn scalar_message(node: &Node, schema: &Json, name: &str) -> Option<String> {
 }
 
 fn sentence(node: &Node, misfit: &Misfit, secret: bool) -> String {
-    let found = if secret { "another value".to_owned() } else { node.describe() };
+    let found = if secret { node.kind().to_owned() } else { node.describe() };
     // A suggestion is made from the value, which must not leave the environment it came from.
     let suggestion = misfit.suggestion.as_ref().filter(|_| !secret && node.written.is_none());
     match suggestion {
@@ -246,7 +247,8 @@ fn sentence(node: &Node, misfit: &Misfit, secret: bool) -> String {
     }
 }
 
-fn is_word(name: &str) -> bool {
+/// Whether values of the definition `name` are read by a parser of their own.
+pub(super) fn is_word(name: &str) -> bool {
     matches!(name, "Span" | "Size" | "Listen" | "Url" | "Name")
 }
 
@@ -302,7 +304,12 @@ fn example(schema: &Json) -> String {
 }
 
 /// Keys of other tools that have another name or shape here.
-const ELSEWHERE: [(&str, &str, &str); 4] = [
+const ELSEWHERE: [(&str, &str, &str); 5] = [
+    (
+        "mcpServers",
+        "servers",
+        "write import: [FILE] for a file with such servers, or a list under servers",
+    ),
     ("url", "upstream", "write upstream"),
     ("args", "command", "write command: [PROGRAM, ARGUMENT, ...]"),
     ("port", "listen", "write listen: 127.0.0.1:PORT"),
@@ -328,11 +335,16 @@ fn way_out_of_unknown<'a>(
     }
 }
 
+/// The known word that was probably meant: one begins with the other, or few letters differ.
 fn nearest<'a>(text: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let text = text.to_ascii_lowercase().replace('-', "_");
-    let distances = known.map(|known| (strsim::damerau_levenshtein(&text, known), known));
-    distances
-        .filter(|(distance, known)| *distance <= 1 + known.len() / 5)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, known)| known)
+    let distance = |known: &str| match text.len().min(known.len()) > 2
+        && (text.starts_with(known) || known.starts_with(&text))
+    {
+        true => 0,
+        false => strsim::damerau_levenshtein(&text, known),
+    };
+    let near = known.map(|known| (distance(known), known));
+    let near = near.filter(|(distance, known)| *distance <= known.len().max(text.len()) / 3);
+    near.min_by_key(|(distance, _)| *distance).map(|(_, known)| known)
 }

@@ -325,7 +325,7 @@ mod tests {
             ("a: !secret x\n", "c.yaml:1: a: the tag \"!secret\" means nothing here"),
             ("a: &a [*a]\n", "c.yaml:1: an alias cannot stand here"),
             ("a: *b\n", "c.yaml:1: not valid YAML"),
-            ("a: 'x\n", "c.yaml:2: not valid YAML"),
+            ("a: 'x\n", "c.yaml:1: not valid YAML"),
             (bomb.as_str(), "c.yaml:6: more than 100000 values"),
             (deep.as_str(), "c.yaml:1: nested deeper than 32 levels"),
         ];

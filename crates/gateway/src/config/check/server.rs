@@ -1,6 +1,7 @@
 //! One server: what it is, how it is reached, and whether its keys fit that.
 
 use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 
 use http::{HeaderName, HeaderValue};
 
@@ -17,7 +18,7 @@ pub(super) fn resolve(
     several: bool,
 ) -> Option<Server> {
     let path = format!("servers[{index}]");
-    timeouts(checks, &path, &entry);
+    timeouts(checks, &path, &mut entry);
     let tools = tools::resolve(checks, &path, &mut entry);
     let default_prefix = if several { format!("{}_", entry.name) } else { String::new() };
     let prefix = entry.prefix.take().unwrap_or(default_prefix);
@@ -60,7 +61,7 @@ pub(super) fn names(checks: &mut Checks<'_>, servers: &[(usize, Server)]) {
     }
 }
 
-fn timeouts(checks: &mut Checks<'_>, path: &str, entry: &Entry) {
+fn timeouts(checks: &mut Checks<'_>, path: &str, entry: &mut Entry) {
     for (key, span) in [("timeout", entry.timeout), ("timeout_total", entry.timeout_total)] {
         if span.is_zero() {
             checks.problem(
@@ -70,13 +71,14 @@ fn timeouts(checks: &mut Checks<'_>, path: &str, entry: &Entry) {
         }
     }
     if entry.timeout > entry.timeout_total {
-        let key =
-            if checks.places.has(&format!("{path}.timeout")) { "timeout" } else { "timeout_total" };
-        let message = format!(
-            "timeout {} is longer than timeout_total {} (raise timeout_total)",
-            entry.timeout, entry.timeout_total
-        );
-        checks.problem(&format!("{path}.{key}"), message);
+        if checks.places.has(&format!("{path}.timeout")) {
+            let message = format!(
+                "timeout {} is longer than timeout_total {} (raise timeout_total)",
+                entry.timeout, entry.timeout_total
+            );
+            checks.problem(&format!("{path}.timeout"), message);
+        }
+        entry.timeout = entry.timeout_total;
     }
 }
 
@@ -106,7 +108,7 @@ fn kind(checks: &mut Checks<'_>, path: &str, entry: Entry) -> Option<Kind> {
         kinds.into_iter().filter(|kind| checks.places.has(&format!("{path}.{kind}"))).collect();
     match written.as_slice() {
         [] => {
-            checks.problem(path, "the server is nowhere (add upstream: URL, command: [PROGRAM, ...] or files: {root: DIR})");
+            checks.problem(path, "nothing says how to reach the server (add upstream: URL, command: [PROGRAM, ...] or files: {root: DIR})");
             return None;
         }
         [kind] => misplaced(checks, path, kind),
@@ -248,16 +250,12 @@ fn files(checks: &mut Checks<'_>, path: &str, entry: Entry) -> Option<Kind> {
     Some(Kind::Files { root, write: files.write })
 }
 
-fn directory(checks: &mut Checks<'_>, key: &str, path: &std::path::Path) -> std::path::PathBuf {
+fn directory(checks: &mut Checks<'_>, key: &str, path: &Path) -> PathBuf {
     let resolved = checks.resolve(key, path);
     if !checks.sources.is_directory(&resolved) {
-        checks.problem(
-            key,
-            format!(
-                "{} is not a directory (paths are relative to this file)",
-                quote(&path.display().to_string())
-            ),
-        );
+        let shown = checks.shown(key, &path.to_string_lossy());
+        checks
+            .problem(key, format!("{shown} is not a directory (paths are relative to this file)"));
     }
     resolved
 }

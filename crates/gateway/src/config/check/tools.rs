@@ -134,8 +134,16 @@ pub(super) fn collisions(checks: &mut Checks<'_>, servers: &[(usize, Server)]) {
             let key = format!("servers[{index}].prefix");
             let other = quote(first.name.as_str());
             match prefix {
-                "" => checks.warning(&key, format!("no prefix, as with {other}: of two tools of one name only the first is offered")),
-                _ => checks.problem(&key, format!("{} is also the prefix of {other} (choose another)", quote(prefix))),
+                "" => checks.warning(
+                    &key,
+                    format!(
+                        "no prefix, as with {other}, so their names may collide (write a prefix)"
+                    ),
+                ),
+                _ => checks.problem(
+                    &key,
+                    format!("{} is also the prefix of {other} (choose another)", quote(prefix)),
+                ),
             }
         }
         for original in offered(&server.tools) {
