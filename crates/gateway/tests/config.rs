@@ -131,6 +131,17 @@ fn a_minimal_file_has_the_documented_defaults() {
 }
 
 #[test]
+fn a_bound_that_is_left_out_gives_way_to_a_smaller_one_around_it() {
+    let text = "limits: {in_flight: 10}\nsessions: {lifetime: 5m}\nservers: [{name: a, command: run, timeout_total: 2s}]";
+
+    let (checked, _) = sound(text);
+
+    assert_eq!(checked.limits.in_flight_per_client, 10);
+    assert_eq!(checked.sessions.idle.duration(), Duration::from_secs(300));
+    assert_eq!(checked.servers()[0].timeout, Duration::from_secs(2));
+}
+
+#[test]
 fn references_are_replaced_once_and_paths_are_relative_to_the_file() {
     let text = r#"
         limits: { connections: "${env:PORT}" }

@@ -1,6 +1,7 @@
 //! What a schema cannot say: rules between keys, and between the file and the machine.
 
 mod keys;
+mod kind;
 mod network;
 mod server;
 mod tools;
@@ -25,7 +26,7 @@ pub(super) fn run(
 ) -> Option<Checked> {
     let mut checks = Checks { places, sources, report };
     network::check(&mut checks, &mut config);
-    keys::check(&mut checks, &config);
+    keys::check(&mut checks, &mut config);
     bounds(&mut checks, &mut config);
     let servers = servers(&mut checks, std::mem::take(&mut config.entries));
     Some(Checked { config, servers })
