@@ -150,7 +150,9 @@ fn mismatch(schema: &Json, node: &Node) -> Option<&'static str> {
         Value::Map(_) => name == "object",
         Value::Null | Value::Broken => false,
     };
-    let Some(name) = schema["type"].as_str() else {
+    // The words of an enumeration stand under `oneOf`, each with its own type and description.
+    let words = schema["oneOf"].is_array().then_some("string");
+    let Some(name) = schema["type"].as_str().or(words) else {
         return schema["anyOf"].is_array().then_some("text or a list");
     };
     let expected = match name {

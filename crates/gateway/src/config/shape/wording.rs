@@ -14,6 +14,10 @@ pub(super) fn misfit_message(
     expected: &'static str,
 ) -> String {
     let secret = holds_secrets(schema);
+    let choices = choices(schema);
+    if !choices.is_empty() {
+        return wrong_choice(node, "", &choices);
+    }
     if let (Value::Number(number), false, true) = (&node.value, secret, is_word(name))
         && let Some(misfit) = word(name, &number.to_string())
     {
