@@ -80,12 +80,10 @@ fn read(
         report.problem(&Place::whole(file), "larger than 1 MiB (a configuration is far smaller)");
         return None;
     }
-    let mut root = if jsonc::recognises(text) {
-        jsonc::read(text, file, report)
-    } else {
-        yaml::read(text, file, report)
-    }?;
-    if import::recognises(&root) {
+    let json = jsonc::recognises(text);
+    let mut root =
+        if json { jsonc::read(text, file, report) } else { yaml::read(text, file, report) }?;
+    if json && import::recognises(&root) {
         root = import::whole(root, sources, report);
     } else {
         command::split(&mut root, report);

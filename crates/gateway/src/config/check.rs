@@ -1,6 +1,7 @@
 //! What a schema cannot say: rules between keys, and between the file and the machine.
 
 mod keys;
+mod kind;
 mod network;
 mod server;
 mod tools;
@@ -10,7 +11,7 @@ use std::path::{Path, PathBuf};
 use super::checked::{Checked, Server};
 use super::entry::Entry;
 use super::node::Places;
-use super::problem::Report;
+use super::problem::{Report, quote};
 use super::sources::Sources;
 use super::tree::Config;
 use super::values::{Size, Span};
@@ -25,8 +26,8 @@ pub(super) fn run(
 ) -> Option<Checked> {
     let mut checks = Checks { places, sources, report };
     network::check(&mut checks, &mut config);
-    keys::check(&mut checks, &config);
-    bounds(&mut checks, &config);
+    keys::check(&mut checks, &mut config);
+    bounds(&mut checks, &mut config);
     let servers = servers(&mut checks, std::mem::take(&mut config.entries));
     Some(Checked { config, servers })
 }
@@ -47,6 +48,12 @@ impl Checks<'_> {
         self.report.warning(self.places.at(path), message);
     }
 
+    /// The value at `path` as a message may quote it: what it refers to, rather than what came of
+    /// that. Names and prefixes need no such care, as every client sees them.
+    fn shown(&self, path: &str, value: &str) -> String {
+        quote(self.places.written(path).unwrap_or(value))
+    }
+
     /// A path in the file at `key`, relative to the file it stands in, from the root.
     fn resolve(&self, key: &str, path: &Path) -> PathBuf {
         let folder = self.places.at(key).file.parent().unwrap_or_else(|| Path::new(""));
@@ -55,7 +62,7 @@ impl Checks<'_> {
 }
 
 /// Bounds of zero would stop everything, and bounds that contradict each other have no effect.
-fn bounds(checks: &mut Checks<'_>, config: &Config) {
+fn bounds(checks: &mut Checks<'_>, config: &mut Config) {
     let (limits, sessions) = (&config.limits, &config.sessions);
     let spans: [(&str, Span); 5] = [
         ("limits.header_time", limits.header_time),
@@ -77,25 +84,31 @@ fn bounds(checks: &mut Checks<'_>, config: &Config) {
     for (path, _) in sizes.iter().filter(|(_, size)| *size < Size::kib(1)) {
         checks.problem(path, "too small for any message (write 1KiB or more)");
     }
+    ordered(checks, config);
+}
+
+/// Where a bound that was left out meets a smaller one around it, the smaller one holds.
+fn ordered(checks: &mut Checks<'_>, config: &mut Config) {
+    let (limits, sessions) = (&mut config.limits, &mut config.sessions);
     if limits.in_flight_per_client > limits.in_flight {
-        let (one, all) = (limits.in_flight_per_client, limits.in_flight);
-        let path = if checks.places.has("limits.in_flight_per_client") {
-            "limits.in_flight_per_client"
-        } else {
-            "limits.in_flight"
-        };
-        checks.problem(path, format!("one client may have {one} requests and all together {all} (write at most {all} for one)"));
+        if checks.places.has("limits.in_flight_per_client") {
+            let (one, all) = (limits.in_flight_per_client, limits.in_flight);
+            let message = format!(
+                "one client may have {one} requests and all together {all} (write at most {all})"
+            );
+            checks.problem("limits.in_flight_per_client", message);
+        }
+        limits.in_flight_per_client = limits.in_flight;
     }
     if sessions.idle > sessions.lifetime {
-        let path =
-            if checks.places.has("sessions.idle") { "sessions.idle" } else { "sessions.lifetime" };
-        checks.problem(
-            path,
-            format!(
+        if checks.places.has("sessions.idle") {
+            let message = format!(
                 "idle {} is longer than lifetime {} (shorten idle)",
                 sessions.idle, sessions.lifetime
-            ),
-        );
+            );
+            checks.problem("sessions.idle", message);
+        }
+        sessions.idle = sessions.lifetime;
     }
 }
 

@@ -9,21 +9,26 @@ pub(super) fn split(root: &mut Node, report: &mut Report) {
     let Some(servers) = root.member_mut("servers") else { return };
     for command in servers.items_mut().iter_mut().filter_map(|server| server.member_mut("command"))
     {
-        let Some(line) = command.text().filter(|line| !line.trim().is_empty()) else { continue };
-        command.value = match shlex::split(line) {
-            Some(words) => Value::List(
-                words
-                    .into_iter()
-                    .map(|word| Node::new(command.place.clone(), Value::Text(word)))
-                    .collect(),
-            ),
-            None => {
-                report.problem(
-                    &command.place,
-                    "a quote in the command is not closed (close it, or write a list of words)",
-                );
-                Value::Broken
+        let Some(line) = command.text() else { continue };
+        match words(line) {
+            Ok(words) => {
+                let place = &command.place;
+                let nodes =
+                    words.into_iter().map(|word| Node::new(place.clone(), Value::Text(word)));
+                command.value = Value::List(nodes.collect());
             }
-        };
+            Err(message) => {
+                report.problem(&command.place, message);
+                command.value = Value::Broken;
+            }
+        }
+    }
+}
+
+fn words(line: &str) -> Result<Vec<String>, &'static str> {
+    match shlex::split(line) {
+        None => Err("a quote in the command is not closed (close it, or write a list of words)"),
+        Some(words) if words.is_empty() => Err("the command is empty (write PROGRAM ARGUMENT ...)"),
+        Some(words) => Ok(words),
     }
 }

@@ -21,6 +21,7 @@ pub(super) struct Entry {
     pub(super) upstream: Option<Url>,
     /// The program of a stdio server with its arguments. One string is split into words the way a
     /// shell does it, but no shell runs.
+    #[serde(default)]
     #[schemars(schema_with = "command_schema")]
     pub(super) command: Option<Vec<String>>,
     /// Serve a directory with the built-in files server.
@@ -112,6 +113,7 @@ fn command_schema(_: &mut SchemaGenerator) -> Schema {
 #[serde(deny_unknown_fields)]
 pub(super) struct Files {
     /// The directory, relative to this file. Nothing outside it is ever served.
+    #[schemars(example = &"notes")]
     pub(super) root: PathBuf,
     /// Offer the tools that change files.
     #[serde(default)]

@@ -1,5 +1,6 @@
 //! JSON with comments and trailing commas to nodes: what editors keep their MCP servers in.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -44,7 +45,13 @@ pub(super) fn read(text: &str, file: &Arc<Path>, report: &mut Report) -> Option<
     match parse_to_ast(text, &CollectOptions::default(), &options) {
         Ok(parsed) => {
             let mut reader = Reader { lines: Lines::of(text), report };
-            let value = parsed.value?;
+            let Some(value) = parsed.value else {
+                reader.report.problem(
+                    &Place::whole(file),
+                    "the file is empty (expected mcpServers or servers)",
+                );
+                return None;
+            };
             let line = reader.lines.of_byte(value.start());
             Some(reader.node(value, Place { line, ..Place::whole(file) }, 0))
         }
@@ -113,21 +120,18 @@ impl Reader<'_> {
     }
 
     fn map(&mut self, object: ast::Object<'_>, place: &Place, depth: usize) -> Value {
-        let mut members: Vec<Member> = Vec::with_capacity(object.properties.len());
+        let mut members = Vec::with_capacity(object.properties.len());
+        let mut lines = HashMap::new();
         for property in object.properties {
             let line = self.lines.of_byte(property.range.start);
             let key = property.name.into_string();
             let place = place.key(&key, line);
-            match members.iter().find(|member| member.key == key) {
-                Some(first) => {
-                    let first = first.node.place.line;
-                    self.report
-                        .problem(&place, format!("the key is already on line {first} (keep one)"));
-                }
-                None => {
-                    members.push(Member { node: self.node(property.value, place, depth + 1), key });
-                }
+            if let Some(first) = lines.insert(key.clone(), line) {
+                let message = format!("the key is already on line {first} (keep one)");
+                self.report.problem(&place, message);
+                continue;
             }
+            members.push(Member { node: self.node(property.value, place, depth + 1), key });
         }
         Value::Map(members)
     }

@@ -119,6 +119,18 @@ impl Node {
         }
     }
 
+    /// What a message calls a value that may be secret.
+    pub(super) const fn kind(&self) -> &'static str {
+        match &self.value {
+            Value::Text(_) => "another text",
+            Value::Number(_) => "a number",
+            Value::Bool(_) => "a truth value",
+            Value::List(_) => "a list",
+            Value::Map(_) => "a map",
+            Value::Null | Value::Broken => "nothing",
+        }
+    }
+
     /// The value alone, for serde. What is broken is left out.
     pub(super) fn to_json(&self) -> Json {
         match &self.value {
@@ -140,7 +152,12 @@ impl Node {
 /// From the path of a value in the checked tree to the place it was written.
 ///
 /// The two differ when the value was imported or when a broken neighbour was left out.
-pub(super) struct Places(BTreeMap<String, (Place, bool)>);
+pub(super) struct Places(BTreeMap<String, Origin>);
+
+struct Origin {
+    place: Place,
+    written: Option<String>,
+}
 
 impl Places {
     pub(super) fn of(root: &Node) -> Self {
@@ -155,7 +172,7 @@ impl Places {
         let mut path = path;
         loop {
             match (self.0.get(path), path.rfind(['.', '['])) {
-                (Some((place, _)), _) => return place,
+                (Some(origin), _) => return &origin.place,
                 (None, Some(end)) => path = &path[..end],
                 (None, None) => path = "",
             }
@@ -169,11 +186,16 @@ impl Places {
 
     /// Whether the value stands in the file itself rather than in the environment or another file.
     pub(super) fn is_literal(&self, path: &str) -> bool {
-        self.0.get(path).is_some_and(|(_, literal)| *literal)
+        self.0.get(path).is_some_and(|origin| origin.written.is_none())
+    }
+
+    /// The text as written, if it refers to the environment or another file.
+    pub(super) fn written(&self, path: &str) -> Option<&str> {
+        self.0.get(path)?.written.as_deref()
     }
 }
 
-fn collect(node: &Node, at: Place, places: &mut BTreeMap<String, (Place, bool)>) {
+fn collect(node: &Node, at: Place, places: &mut BTreeMap<String, Origin>) {
     match &node.value {
         Value::List(items) => {
             items
@@ -186,5 +208,5 @@ fn collect(node: &Node, at: Place, places: &mut BTreeMap<String, (Place, bool)>)
         }
         _ => {}
     }
-    places.insert(at.path, (node.place.clone(), node.written.is_none()));
+    places.insert(at.path, Origin { place: node.place.clone(), written: node.written.clone() });
 }

@@ -86,9 +86,10 @@ impl Place {
     }
 }
 
-/// The path of `key` under the path `parent`. A key that is no plain word stands in brackets.
+/// The path of `key` under the path `parent`. A key that is no plain word stands in
+/// brackets, shortened, so that paths stay short whatever a file holds.
 pub(super) fn key_path(parent: &str, key: &str) -> String {
-    let plain = !key.is_empty()
+    let plain = (1..=64).contains(&key.len())
         && key.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '$'));
     match (plain, parent.is_empty()) {
         (true, true) => key.to_owned(),

@@ -19,7 +19,7 @@ pub fn schema() -> String {
 pub(super) fn tree() -> &'static Json {
     static TREE: OnceLock<Json> = OnceLock::new();
     TREE.get_or_init(|| {
-        let settings = SchemaSettings::draft2020_12().with_transform(NoNulls);
+        let settings = SchemaSettings::draft2020_12().with_transform(NoNulls).with_transform(Prose);
         let mut schema = settings.into_generator().into_root_schema_for::<Config>();
         schema.insert("title".to_owned(), json!("Toolgate configuration"));
         schema.insert("examples".to_owned(), examples());
@@ -69,5 +69,81 @@ impl Transform for NoNulls {
                 }
             }
         }
+    }
+}
+
+/// Descriptions are sentences, not lines of source, and how we hold a number is nobody's business.
+#[derive(Clone)]
+struct Prose;
+
+impl Transform for Prose {
+    fn transform(&mut self, schema: &mut Schema) {
+        transform_subschemas(self, schema);
+        let Some(keys) = schema.as_object_mut() else { return };
+        keys.remove("format");
+        if let Some(Json::String(description)) = keys.get_mut("description") {
+            *description = description.replace('\n', " ");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every keyword of the schema and of what is in it.
+    fn keywords(schema: &Json, found: &mut Vec<String>) {
+        let Json::Object(keys) = schema else { return };
+        for (key, value) in keys {
+            match key.as_str() {
+                "properties" | "$defs" => {
+                    value.as_object().unwrap().values().for_each(|value| keywords(value, found));
+                }
+                "anyOf" | "oneOf" => {
+                    value.as_array().unwrap().iter().for_each(|value| keywords(value, found));
+                }
+                "items" | "additionalProperties" => keywords(value, found),
+                _ => {}
+            }
+            found.push(key.clone());
+        }
+    }
+
+    #[test]
+    fn the_walker_understands_every_keyword_of_the_schema() {
+        let mut found = Vec::new();
+        keywords(tree(), &mut found);
+        found.sort();
+        found.dedup();
+
+        let annotations = ["$schema", "default", "description", "examples", "title", "writeOnly"];
+        let understood = [
+            "$defs",
+            "$ref",
+            "additionalProperties",
+            "anyOf",
+            "const",
+            "enum",
+            "items",
+            "maxLength",
+            "maximum",
+            "minItems",
+            "minLength",
+            "minimum",
+            "oneOf",
+            "pattern",
+            "properties",
+            "required",
+            "type",
+        ];
+        found.retain(|key| {
+            !annotations.contains(&key.as_str()) && !understood.contains(&key.as_str())
+        });
+        assert_eq!(found, [""; 0]);
+    }
+
+    #[test]
+    fn no_key_may_be_null() {
+        assert!(!schema().contains("null"));
     }
 }

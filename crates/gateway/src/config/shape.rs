@@ -3,11 +3,13 @@
 //! Our schema uses a dozen keywords, so this is shorter than a general validator, and its sentences
 //! can say what to write. A test holds the schema to the keywords that are understood here.
 
+mod unknown;
+mod wording;
+
 use serde_json::{Map, Value as Json};
 
 use super::node::{Member, Node, Value};
 use super::problem::Report;
-use super::values::{Listen, Misfit, Name, Size, Span, Url};
 
 /// Reports everything under `root` that does not fit `schema` and takes it out, so that the rest
 /// can still be checked. Whether anything is left.
@@ -35,14 +37,14 @@ impl<'a> Walker<'a> {
             _ => {}
         }
         if let Some(expected) = mismatch(schema, node) {
-            let message = misfit_message(node, schema, name, expected);
+            let message = wording::misfit_message(node, schema, name, expected);
             self.report.problem(&node.place, message);
             return false;
         }
         match &node.value {
             Value::Map(_) => self.map(node, schema),
             Value::List(_) => self.list(node, schema),
-            _ => match scalar_message(node, schema, name) {
+            _ => match wording::scalar_message(node, schema, name) {
                 Some(message) => {
                     self.report.problem(&node.place, message);
                     false
@@ -73,7 +75,7 @@ impl<'a> Walker<'a> {
             if !written.iter().any(|written| written == key) {
                 let message = format!(
                     "{key} is missing (add {key}: {})",
-                    example(self.resolve(&schema["properties"][key]).0)
+                    unknown::example(self.resolve(&schema["properties"][key]).0)
                 );
                 self.report.problem(&place, message);
             }
@@ -95,7 +97,7 @@ impl<'a> Walker<'a> {
             return self.fit(&mut member.node, &schema["additionalProperties"]);
         }
         let known = known.into_iter().flat_map(Map::keys).map(String::as_str);
-        let message = format!("unknown key ({})", way_out_of_unknown(&member.key, known, written));
+        let message = format!("unknown key ({})", unknown::way_out(&member.key, known, written));
         self.report.problem(&member.node.place, message);
         false
     }
@@ -148,7 +150,9 @@ fn mismatch(schema: &Json, node: &Node) -> Option<&'static str> {
         Value::Map(_) => name == "object",
         Value::Null | Value::Broken => false,
     };
-    let Some(name) = schema["type"].as_str() else {
+    // The words of an enumeration stand under `oneOf`, each with its own type and description.
+    let words = schema["oneOf"].is_array().then_some("string");
+    let Some(name) = schema["type"].as_str().or(words) else {
         return schema["anyOf"].is_array().then_some("text or a list");
     };
     let expected = match name {
@@ -160,179 +164,4 @@ fn mismatch(schema: &Json, node: &Node) -> Option<&'static str> {
         _ => "text",
     };
     (!fits(name)).then_some(expected)
-}
-
-/// A value of the wrong type.
-fn misfit_message(node: &Node, schema: &Json, name: &str, expected: &'static str) -> String {
-    let secret = holds_secrets(schema);
-    if let (Value::Number(number), false, true) = (&node.value, secret, is_word(name))
-        && let Some(misfit) = word(name, &number.to_string())
-    {
-        return sentence(node, &misfit, secret);
-    }
-    let found = if secret { "another kind of value".to_owned() } else { node.describe() };
-    format!("expected {expected}, found {found} ({})", retype(node, expected, secret))
-}
-
-/// How to write the value so that it has the type that was expected.
-fn retype(node: &Node, expected: &str, secret: bool) -> String {
-    let text = node.text().filter(|_| !secret && node.written.is_none());
-    match (expected, &node.value) {
-        ("text", Value::Number(number)) if !secret => format!("put it in quotes: \"{number}\""),
-        ("text", Value::Bool(value)) if !secret => format!("put it in quotes: \"{value}\""),
-        ("text", Value::Number(_) | Value::Bool(_)) => "put it in quotes".to_owned(),
-        ("text", _) => "write one value".to_owned(),
-        ("true or false", _) => match text.map(str::to_ascii_lowercase).as_deref() {
-            Some("yes" | "on" | "true" | "y") => "write true".to_owned(),
-            Some("no" | "off" | "false" | "n") => "write false".to_owned(),
-            _ => "write true or false".to_owned(),
-        },
-        ("a whole number", _) => {
-            match text.map(str::trim).filter(|text| text.parse::<u64>().is_ok()) {
-                Some(digits) => format!("write {digits} without quotes"),
-                None => "write digits alone, such as 100".to_owned(),
-            }
-        }
-        ("a list" | "text or a list", Value::Text(_)) if text.is_some() => {
-            format!("write [{}]", node.describe())
-        }
-        ("a list" | "text or a list", _) => {
-            "write [a, b], or one line beginning with - for each entry".to_owned()
-        }
-        (_, Value::List(_)) => "write KEY: VALUE lines without the dashes".to_owned(),
-        _ => "write KEY: VALUE lines below it, indented".to_owned(),
-    }
-}
-
-/// A value of the right type that is still not right.
-fn scalar_message(node: &Node, schema: &Json, name: &str) -> Option<String> {
-    let secret = holds_secrets(schema);
-    match &node.value {
-        Value::Text(text) => {
-            if let Some(misfit) = word(name, text) {
-                return Some(sentence(node, &misfit, secret));
-            }
-            let choices = choices(schema);
-            if !choices.is_empty() && !choices.contains(&text.as_str()) {
-                return Some(wrong_choice(node, text, &choices));
-            }
-            length(text, schema)
-        }
-        Value::Number(number) => {
-            let (least, most) = (schema["minimum"].as_i64(), schema["maximum"].as_i64());
-            let below = least.is_some_and(|least| number.as_i64().is_some_and(|n| n < least));
-            let above = most.is_some_and(|most| number.as_i64().is_none_or(|n| n > most));
-            let range = match (least, most) {
-                (Some(least), Some(most)) => format!("{least} to {most}"),
-                (Some(least), None) => format!("{least} or more"),
-                (None, Some(most)) => format!("at most {most}"),
-                (None, None) => return None,
-            };
-            (below || above).then(|| format!("{} is out of range (write {range})", node.describe()))
-        }
-        _ => None,
-    }
-}
-
-fn sentence(node: &Node, misfit: &Misfit, secret: bool) -> String {
-    let found = if secret { "another value".to_owned() } else { node.describe() };
-    // A suggestion is made from the value, which must not leave the environment it came from.
-    let suggestion = misfit.suggestion.as_ref().filter(|_| !secret && node.written.is_none());
-    match suggestion {
-        Some(suggestion) => {
-            format!("expected {}, found {found} (write {suggestion})", misfit.expected)
-        }
-        None => format!("expected {}, found {found} ({})", misfit.expected, misfit.advice),
-    }
-}
-
-fn is_word(name: &str) -> bool {
-    matches!(name, "Span" | "Size" | "Listen" | "Url" | "Name")
-}
-
-/// What is wrong with `text` as the word that the schema calls `name`.
-fn word(name: &str, text: &str) -> Option<Misfit> {
-    match name {
-        "Span" => text.parse::<Span>().err(),
-        "Size" => text.parse::<Size>().err(),
-        "Listen" => text.parse::<Listen>().err(),
-        "Url" => text.parse::<Url>().err(),
-        "Name" => text.parse::<Name>().err(),
-        _ => None,
-    }
-}
-
-fn length(text: &str, schema: &Json) -> Option<String> {
-    let count = text.chars().count() as u64;
-    if schema["minLength"].as_u64().is_some_and(|least| count < least) {
-        return Some("the text is empty (write something, or remove the key)".to_owned());
-    }
-    let most = schema["maxLength"].as_u64()?;
-    (count > most).then(|| format!("the text has {count} characters (write at most {most})"))
-}
-
-/// The words of an enumeration, however the schema lists them.
-fn choices(schema: &Json) -> Vec<&str> {
-    let listed = schema["enum"].as_array().into_iter().flatten();
-    let described = schema["oneOf"].as_array().into_iter().flatten();
-    let described = described
-        .flat_map(|one| one["enum"].as_array().into_iter().flatten().chain(one.get("const")));
-    listed.chain(described).filter_map(Json::as_str).collect()
-}
-
-fn wrong_choice(node: &Node, text: &str, choices: &[&str]) -> String {
-    let all = choices.join(", ");
-    let near = nearest(text, choices.iter().copied()).filter(|_| node.written.is_none());
-    let way_out =
-        near.map_or_else(|| "write one of them".to_owned(), |near| format!("write {near}"));
-    format!("expected one of {all}, found {} ({way_out})", node.describe())
-}
-
-/// Whether the schema, or what it holds, is never to be shown.
-fn holds_secrets(schema: &Json) -> bool {
-    let secret = |schema: &Json| schema["writeOnly"] == true || schema["$ref"] == "#/$defs/Secret";
-    secret(schema) || secret(&schema["items"]) || secret(&schema["additionalProperties"])
-}
-
-fn example(schema: &Json) -> String {
-    match &schema["examples"][0] {
-        Json::String(text) => text.clone(),
-        _ => "VALUE".to_owned(),
-    }
-}
-
-/// Keys of other tools that have another name or shape here.
-const ELSEWHERE: [(&str, &str, &str); 4] = [
-    ("url", "upstream", "write upstream"),
-    ("args", "command", "write command: [PROGRAM, ARGUMENT, ...]"),
-    ("port", "listen", "write listen: 127.0.0.1:PORT"),
-    ("host", "listen", "write listen: HOST:PORT"),
-];
-
-fn way_out_of_unknown<'a>(
-    key: &str,
-    known: impl Iterator<Item = &'a str> + Clone,
-    written: &[String],
-) -> String {
-    let elsewhere = ELSEWHERE
-        .iter()
-        .find(|(theirs, ours, _)| *theirs == key && known.clone().any(|known| known == *ours));
-    if let Some((_, _, advice)) = elsewhere {
-        return (*advice).to_owned();
-    }
-    // A key that is already there was not meant a second time.
-    let free = known.clone().filter(|known| !written.iter().any(|written| written == known));
-    match nearest(key, free) {
-        Some(near) => format!("did you mean {near}?"),
-        None => format!("the keys here are {}", known.collect::<Vec<_>>().join(", ")),
-    }
-}
-
-fn nearest<'a>(text: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let text = text.to_ascii_lowercase().replace('-', "_");
-    let distances = known.map(|known| (strsim::damerau_levenshtein(&text, known), known));
-    distances
-        .filter(|(distance, known)| *distance <= 1 + known.len() / 5)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, known)| known)
 }

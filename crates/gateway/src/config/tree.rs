@@ -30,7 +30,7 @@ pub struct Config {
     /// Further `Host` values to accept, as HOST or HOST:PORT. Loopback names and the address of
     /// `listen` are always accepted.
     pub allowed_hosts: Vec<String>,
-    /// Further `Origin` values to accept, as SCHEME://HOST\[:PORT\]. Loopback origins are always
+    /// Further `Origin` values to accept, as https://HOST or https://HOST:PORT. Loopback origins are always
     /// accepted.
     pub allowed_origins: Vec<String>,
     /// Serve HTTPS with this certificate.
@@ -93,8 +93,10 @@ impl Default for Config {
 #[serde(deny_unknown_fields)]
 pub struct Tls {
     /// The certificate chain, PEM. Relative to this file.
+    #[schemars(example = &"cert.pem")]
     pub certificate: PathBuf,
     /// Its private key, PEM. Relative to this file.
+    #[schemars(example = &"key.pem")]
     pub key: PathBuf,
 }
 

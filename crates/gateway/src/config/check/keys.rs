@@ -1,6 +1,7 @@
 //! Sealing keys: strong, few, and not in the file itself.
 
 use super::Checks;
+use crate::config::secret::Secret;
 use crate::config::tree::Config;
 
 /// 256 bits, the size of the sealing key itself; a shorter secret could be guessed offline from any
@@ -9,7 +10,10 @@ const SHORTEST: usize = 32;
 const MOST: usize = 4;
 const MAKE_ONE: &str = "make one with: openssl rand -base64 32";
 
-pub(super) fn check(checks: &mut Checks<'_>, config: &Config) {
+pub(super) fn check(checks: &mut Checks<'_>, config: &mut Config) {
+    for key in &mut config.keys {
+        *key = Secret::new(key.reveal().trim());
+    }
     if config.keys.len() > MOST {
         let message = format!(
             "{} keys (keep the newest {MOST} at most; two are enough for a rotation)",
@@ -19,13 +23,10 @@ pub(super) fn check(checks: &mut Checks<'_>, config: &Config) {
     }
     for (index, key) in config.keys.iter().enumerate() {
         let path = format!("keys[{index}]");
-        let text = key.reveal().trim();
-        if let Some(message) = weakness(text) {
+        if let Some(message) = weakness(key.reveal()) {
             checks.problem(&path, format!("{message} ({MAKE_ONE})"));
         }
-        if let Some(first) =
-            config.keys[..index].iter().position(|other| other.reveal().trim() == text)
-        {
+        if let Some(first) = config.keys[..index].iter().position(|other| other == key) {
             checks.problem(&path, format!("the same as keys[{first}] (remove one)"));
         }
         if checks.places.is_literal(&path) {

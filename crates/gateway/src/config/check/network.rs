@@ -4,7 +4,6 @@ use http::Uri;
 use http::uri::Authority;
 
 use super::Checks;
-use crate::config::problem::quote;
 use crate::config::tree::{Config, Tls};
 
 pub(super) fn check(checks: &mut Checks<'_>, config: &mut Config) {
@@ -17,13 +16,15 @@ pub(super) fn check(checks: &mut Checks<'_>, config: &mut Config) {
         checks.problem("listen", message);
     }
     for (index, host) in config.allowed_hosts.iter().enumerate() {
-        if let Some(message) = wrong_host(host) {
-            checks.problem(&format!("allowed_hosts[{index}]"), message);
+        let path = format!("allowed_hosts[{index}]");
+        if let Some(message) = wrong_host(host, &checks.shown(&path, host)) {
+            checks.problem(&path, message);
         }
     }
     for (index, origin) in config.allowed_origins.iter().enumerate() {
-        if let Some(message) = wrong_origin(origin) {
-            checks.problem(&format!("allowed_origins[{index}]"), message);
+        let path = format!("allowed_origins[{index}]");
+        if let Some(message) = wrong_origin(origin, &checks.shown(&path, origin)) {
+            checks.problem(&path, message);
         }
     }
     if let Some(tls) = &mut config.tls {
@@ -32,7 +33,7 @@ pub(super) fn check(checks: &mut Checks<'_>, config: &mut Config) {
     replica(checks, config);
 }
 
-fn wrong_host(host: &str) -> Option<String> {
+fn wrong_host(host: &str, shown: &str) -> Option<String> {
     if host.contains('*') {
         return Some(
             "a pattern would let any name rebind to this gateway (list each host)".to_owned(),
@@ -42,29 +43,20 @@ fn wrong_host(host: &str) -> Option<String> {
     let sound = authority
         .is_ok_and(|authority| !authority.as_str().contains('@') && !authority.host().is_empty());
     (!sound).then(|| {
-        let bare = host.split_once("://").map_or(host, |(_, rest)| rest).trim_end_matches('/');
-        let way_out = if bare != host && bare.parse::<Authority>().is_ok() {
-            bare
-        } else {
-            "HOST or HOST:PORT"
-        };
-        format!("expected a host, found {} (write {way_out})", quote(host))
+        format!("expected a host, found {shown} (write HOST or HOST:PORT, without https:// and /)")
     })
 }
 
-fn wrong_origin(origin: &str) -> Option<String> {
+fn wrong_origin(origin: &str, shown: &str) -> Option<String> {
     if origin.contains('*') || origin == "null" {
         return Some("that would let any web page call this gateway (list each origin)".to_owned());
     }
-    if let Some(bare) = origin.strip_suffix('/').filter(|bare| is_origin(bare)) {
-        return Some(format!("an origin ends without a slash (write {bare})"));
-    }
-    (!is_origin(origin)).then(|| {
-        format!(
-            "expected an origin, found {} (write https://HOST or https://HOST:PORT)",
-            quote(origin)
-        )
-    })
+    let way_out = if origin.strip_suffix('/').is_some_and(is_origin) {
+        "write it without the slash at the end"
+    } else {
+        "write https://HOST or https://HOST:PORT"
+    };
+    (!is_origin(origin)).then(|| format!("expected an origin, found {shown} ({way_out})"))
 }
 
 /// RFC 6454 section 6.2: scheme, host and perhaps a port, and nothing after them.
@@ -78,13 +70,9 @@ fn certificate(checks: &mut Checks<'_>, tls: &mut Tls) {
     for (path, file) in [("tls.certificate", &mut tls.certificate), ("tls.key", &mut tls.key)] {
         let resolved = checks.resolve(path, file);
         if !checks.sources.is_file(&resolved) {
-            checks.problem(
-                path,
-                format!(
-                    "{} is not a file (paths are relative to this file)",
-                    quote(&file.display().to_string())
-                ),
-            );
+            let shown = checks.shown(path, &file.to_string_lossy());
+            checks
+                .problem(path, format!("{shown} is not a file (paths are relative to this file)"));
         }
         *file = resolved;
     }

@@ -1,13 +1,11 @@
-//! One server: what it is, how it is reached, and whether its keys fit that.
+//! One server: its name, its times, its sessions.
 
 use std::collections::HashMap;
 
-use http::{HeaderName, HeaderValue};
-
-use super::{Checks, tools};
-use crate::config::checked::{INHERITED, Kind, Server};
-use crate::config::entry::{Entry, EraChoice, Sessions, Transport};
-use crate::config::problem::{key_path, quote};
+use super::{Checks, kind, tools};
+use crate::config::checked::Server;
+use crate::config::entry::{Entry, Sessions};
+use crate::config::problem::quote;
 
 /// The server that `entry` describes, or nothing if it describes none.
 pub(super) fn resolve(
@@ -17,7 +15,7 @@ pub(super) fn resolve(
     several: bool,
 ) -> Option<Server> {
     let path = format!("servers[{index}]");
-    timeouts(checks, &path, &entry);
+    timeouts(checks, &path, &mut entry);
     let tools = tools::resolve(checks, &path, &mut entry);
     let default_prefix = if several { format!("{}_", entry.name) } else { String::new() };
     let prefix = entry.prefix.take().unwrap_or(default_prefix);
@@ -27,7 +25,7 @@ pub(super) fn resolve(
     let (required, cache_scope, cache_ttl) =
         (entry.required, entry.cache_scope, entry.cache_ttl.duration());
     let name = entry.name.clone();
-    let kind = kind(checks, &path, entry)?;
+    let kind = kind::resolve(checks, &path, entry)?;
     Some(Server {
         name,
         kind,
@@ -60,7 +58,7 @@ pub(super) fn names(checks: &mut Checks<'_>, servers: &[(usize, Server)]) {
     }
 }
 
-fn timeouts(checks: &mut Checks<'_>, path: &str, entry: &Entry) {
+fn timeouts(checks: &mut Checks<'_>, path: &str, entry: &mut Entry) {
     for (key, span) in [("timeout", entry.timeout), ("timeout_total", entry.timeout_total)] {
         if span.is_zero() {
             checks.problem(
@@ -70,13 +68,14 @@ fn timeouts(checks: &mut Checks<'_>, path: &str, entry: &Entry) {
         }
     }
     if entry.timeout > entry.timeout_total {
-        let key =
-            if checks.places.has(&format!("{path}.timeout")) { "timeout" } else { "timeout_total" };
-        let message = format!(
-            "timeout {} is longer than timeout_total {} (raise timeout_total)",
-            entry.timeout, entry.timeout_total
-        );
-        checks.problem(&format!("{path}.{key}"), message);
+        if checks.places.has(&format!("{path}.timeout")) {
+            let message = format!(
+                "timeout {} is longer than timeout_total {} (raise timeout_total)",
+                entry.timeout, entry.timeout_total
+            );
+            checks.problem(&format!("{path}.timeout"), message);
+        }
+        entry.timeout = entry.timeout_total;
     }
 }
 
@@ -86,178 +85,4 @@ fn sessions(checks: &mut Checks<'_>, path: &str, entry: &Entry) -> Sessions {
         checks.warning(&format!("{path}.sessions"), message);
     }
     entry.sessions.unwrap_or(Sessions::Shared)
-}
-
-/// Keys that only some kinds of server have, with those kinds.
-const FITTING: [(&str, &[&str]); 8] = [
-    ("headers", &["upstream"]),
-    ("transport", &["upstream"]),
-    ("env", &["command"]),
-    ("inherit_env", &["command"]),
-    ("cwd", &["command"]),
-    ("idle", &["command"]),
-    ("era", &["upstream", "command"]),
-    ("sessions", &["upstream", "command"]),
-];
-
-fn kind(checks: &mut Checks<'_>, path: &str, entry: Entry) -> Option<Kind> {
-    let kinds = ["upstream", "command", "files"];
-    let written: Vec<&str> =
-        kinds.into_iter().filter(|kind| checks.places.has(&format!("{path}.{kind}"))).collect();
-    match written.as_slice() {
-        [] => {
-            checks.problem(path, "the server is nowhere (add upstream: URL, command: [PROGRAM, ...] or files: {root: DIR})");
-            return None;
-        }
-        [kind] => misplaced(checks, path, kind),
-        several => {
-            let message = format!("{} exclude each other (keep one)", several.join(" and "));
-            checks.problem(&format!("{path}.{}", several[several.len() - 1]), message);
-            return None;
-        }
-    }
-    match (&entry.upstream, &entry.command, &entry.files) {
-        (Some(_), ..) => http(checks, path, entry),
-        (_, Some(_), _) => stdio(checks, path, entry),
-        _ => files(checks, path, entry),
-    }
-}
-
-fn misplaced(checks: &mut Checks<'_>, path: &str, kind: &str) {
-    for (key, kinds) in FITTING {
-        let place = format!("{path}.{key}");
-        if checks.places.has(&place) && !kinds.contains(&kind) {
-            checks.problem(
-                &place,
-                format!(
-                    "only for servers with {}, and this one has {kind} (remove it)",
-                    kinds.join(" or ")
-                ),
-            );
-        }
-    }
-}
-
-/// Headers that belong to HTTP or to MCP itself: two of one would let two readers disagree.
-const RESERVED: [&str; 14] = [
-    "accept",
-    "accept-encoding",
-    "connection",
-    "content-encoding",
-    "content-length",
-    "content-type",
-    "expect",
-    "host",
-    "keep-alive",
-    "last-event-id",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
-
-fn http(checks: &mut Checks<'_>, path: &str, entry: Entry) -> Option<Kind> {
-    let url = entry.upstream?;
-    if !url.is_https() && !url.is_loopback() {
-        checks.warning(
-            &format!("{path}.upstream"),
-            "plain http to another machine can be read and changed on the way (write https)",
-        );
-    }
-    if entry.transport == Transport::Sse && entry.era == EraChoice::Modern {
-        checks.problem(
-            &format!("{path}.transport"),
-            "the modern era has no sse transport (write era: legacy, or transport: streamable)",
-        );
-    }
-    let headers = format!("{path}.headers");
-    for (name, value) in &entry.headers {
-        let place = key_path(&headers, name);
-        match HeaderName::from_bytes(name.as_bytes()) {
-            Err(_) => checks.problem(
-                &place,
-                format!(
-                    "{} cannot be the name of a header (use letters, digits and -)",
-                    quote(name)
-                ),
-            ),
-            Ok(name) if RESERVED.contains(&name.as_str()) || name.as_str().starts_with("mcp-") => {
-                checks.problem(&place, format!("the gateway itself sets {name} (remove it)"));
-            }
-            Ok(_) => {}
-        }
-        if HeaderValue::from_str(value.reveal()).is_err() {
-            checks.problem(&place, "the value has characters that no header may have (remove line breaks and control characters)");
-        }
-        if name.eq_ignore_ascii_case("authorization") && checks.places.is_literal(&place) {
-            checks.warning(
-                &place,
-                "the credential stands in the file itself (write ${env:NAME} or ${file:PATH})",
-            );
-        }
-    }
-    Some(Kind::Http { url, headers: entry.headers, era: entry.era, transport: entry.transport })
-}
-
-fn stdio(checks: &mut Checks<'_>, path: &str, entry: Entry) -> Option<Kind> {
-    let mut words = entry.command?.into_iter();
-    let program = words.next().unwrap_or_default();
-    let arguments: Vec<String> = words.collect();
-    if program.trim().is_empty() {
-        checks.problem(
-            &format!("{path}.command"),
-            "the command has no program (write command: [PROGRAM, ARGUMENT, ...])",
-        );
-    }
-    if program.contains('\0') || arguments.iter().any(|word| word.contains('\0')) {
-        checks.problem(
-            &format!("{path}.command"),
-            "no word of a command can have a NUL character (remove it)",
-        );
-    }
-    let inherit_env = entry.inherit_env.unwrap_or_else(|| INHERITED.map(str::to_owned).to_vec());
-    let env = format!("{path}.env");
-    let set = entry.env.keys().map(|name| (name, key_path(&env, name)));
-    let inherited = inherit_env
-        .iter()
-        .enumerate()
-        .map(|(index, name)| (name, format!("{path}.inherit_env[{index}]")));
-    for (name, place) in set.chain(inherited) {
-        if name.is_empty() || name.contains(['=', '\0']) {
-            checks.problem(
-                &place,
-                format!("{} cannot be the name of a variable (write NAME alone)", quote(name)),
-            );
-        }
-    }
-    for name in
-        entry.env.iter().filter(|(_, value)| value.reveal().contains('\0')).map(|(name, _)| name)
-    {
-        checks.problem(&key_path(&env, name), "no variable can have a NUL character (remove it)");
-    }
-    let cwd = entry.cwd.map(|cwd| directory(checks, &format!("{path}.cwd"), &cwd));
-    let idle = Some(entry.idle.unwrap_or(Entry::IDLE))
-        .filter(|idle| !idle.is_zero())
-        .map(super::super::values::Span::duration);
-    Some(Kind::Stdio { program, arguments, env: entry.env, inherit_env, cwd, idle, era: entry.era })
-}
-
-fn files(checks: &mut Checks<'_>, path: &str, entry: Entry) -> Option<Kind> {
-    let files = entry.files?;
-    let root = directory(checks, &format!("{path}.files.root"), &files.root);
-    Some(Kind::Files { root, write: files.write })
-}
-
-fn directory(checks: &mut Checks<'_>, key: &str, path: &std::path::Path) -> std::path::PathBuf {
-    let resolved = checks.resolve(key, path);
-    if !checks.sources.is_directory(&resolved) {
-        checks.problem(
-            key,
-            format!(
-                "{} is not a directory (paths are relative to this file)",
-                quote(&path.display().to_string())
-            ),
-        );
-    }
-    resolved
 }

@@ -34,12 +34,11 @@ pub(super) fn resolve(checks: &mut Checks<'_>, path: &str, entry: &mut Entry) ->
 }
 
 fn repeated(checks: &mut Checks<'_>, path: &str, names: &[String]) {
+    let mut seen = BTreeSet::new();
     for (index, name) in names.iter().enumerate() {
-        if names[..index].contains(name) {
-            checks.problem(
-                &format!("{path}[{index}]"),
-                format!("{} is listed twice (remove one)", quote(name)),
-            );
+        if !seen.insert(name) {
+            let message = format!("{} is listed twice (remove one)", quote(name));
+            checks.problem(&format!("{path}[{index}]"), message);
         }
     }
 }
@@ -80,38 +79,29 @@ pub(super) fn names(checks: &mut Checks<'_>, path: &str, tools: &Tools, prefix: 
     let mut taken: HashMap<&str, &str> = HashMap::new();
     for original in offered(tools) {
         let published = tools.published(original);
-        let key = if tools.rename.contains_key(original) {
-            key_path(&format!("{path}.rename"), original)
-        } else {
-            format!("{path}.tools")
+        let key = match tools.rename.contains_key(original) {
+            true => key_path(&format!("{path}.rename"), original),
+            false => format!("{path}.tools"),
         };
-        if published.is_empty() || (published != original && !published.chars().all(is_legal)) {
-            checks.problem(
-                &key,
-                format!(
-                    "{} cannot be a tool's name (use letters, digits, _, - and .)",
-                    quote(published)
-                ),
-            );
-        } else if prefix.len() + published.len() > LONGEST {
-            checks.problem(
-                &key,
-                format!(
-                    "{} with its prefix is longer than {LONGEST} characters (shorten it)",
-                    quote(published)
-                ),
-            );
+        if let Some(message) = wrong_name(original, published, prefix) {
+            checks.problem(&key, message);
         }
         if let Some(other) = taken.insert(published, original) {
-            let message = format!(
-                "{} and {} would both be called {} (choose another name)",
-                quote(other),
-                quote(original),
-                quote(published)
-            );
+            let (one, two, name) = (quote(other), quote(original), quote(published));
+            let message = format!("{one} and {two} would both be called {name} (choose another)");
             checks.problem(&key, message);
         }
     }
+}
+
+/// A server's own name may be odd; one that we choose may not.
+fn wrong_name(original: &str, published: &str, prefix: &str) -> Option<String> {
+    let shown = quote(published);
+    if published.is_empty() || (published != original && !published.chars().all(is_legal)) {
+        return Some(format!("{shown} cannot name a tool (use letters, digits, _, - and .)"));
+    }
+    let long = prefix.len() + published.len() > LONGEST;
+    long.then(|| format!("{shown} with its prefix exceeds {LONGEST} characters (shorten it)"))
 }
 
 fn is_legal(c: char) -> bool {
@@ -127,34 +117,33 @@ fn offered(tools: &Tools) -> impl Iterator<Item = &str> {
 /// Names that would meet once all servers stand side by side.
 pub(super) fn collisions(checks: &mut Checks<'_>, servers: &[(usize, Server)]) {
     let mut prefixes: HashMap<&str, &Server> = HashMap::new();
-    let mut names: HashMap<String, &Server> = HashMap::new();
     for (index, server) in servers {
         let prefix = server.published_prefix();
-        if let Some(first) = prefixes.insert(prefix, server) {
-            let key = format!("servers[{index}].prefix");
-            let other = quote(first.name.as_str());
-            match prefix {
-                "" => checks.warning(&key, format!("no prefix, as with {other}: of two tools of one name only the first is offered")),
-                _ => checks.problem(&key, format!("{} is also the prefix of {other} (choose another)", quote(prefix))),
-            }
+        let Some(first) = prefixes.insert(prefix, server) else { continue };
+        let (key, other) = (format!("servers[{index}].prefix"), quote(first.name.as_str()));
+        if prefix.is_empty() {
+            let message =
+                format!("no prefix, as with {other}, so their names may collide (write a prefix)");
+            checks.warning(&key, message);
+        } else {
+            let message =
+                format!("{} is also the prefix of {other} (choose another)", quote(prefix));
+            checks.problem(&key, message);
         }
+    }
+    let mut names: HashMap<String, &Server> = HashMap::new();
+    for (index, server) in servers {
         for original in offered(&server.tools) {
-            let published = format!("{prefix}{}", server.tools.published(original));
-            let message = names.get(&published).map(|first| {
-                format!(
-                    "{} would publish the tool {}, as {} does (rename one, or set a prefix)",
-                    quote(server.name.as_str()),
-                    quote(&published),
-                    quote(first.name.as_str())
-                )
-            });
-            match message.filter(|_| {
-                !names.get(&published).is_some_and(|first| std::ptr::eq(*first, server))
-            }) {
-                Some(message) => checks.problem(&format!("servers[{index}]"), message),
-                None => {
-                    names.insert(published, server);
-                }
+            let published =
+                format!("{}{}", server.published_prefix(), server.tools.published(original));
+            let shown = quote(&published);
+            // Two of one server have been reported already.
+            let other = names.insert(published, server).filter(|other| other.name != server.name);
+            if let Some(other) = other.map(|other| quote(other.name.as_str())) {
+                let message = format!(
+                    "the tool {shown} would also be offered by {other} (rename one, or write a prefix)"
+                );
+                checks.problem(&format!("servers[{index}]"), message);
             }
         }
     }

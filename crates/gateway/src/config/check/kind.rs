@@ -1,0 +1,185 @@
+//! How a server is reached, and whether its other keys fit that.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use http::{HeaderName, HeaderValue};
+
+use super::Checks;
+use crate::config::checked::{INHERITED, Kind};
+use crate::config::entry::{Entry, EraChoice, Transport};
+use crate::config::problem::{key_path, quote};
+use crate::config::secret::Secret;
+
+/// Keys that only some kinds of server have, with those kinds.
+const FITTING: [(&str, &[&str]); 8] = [
+    ("headers", &["upstream"]),
+    ("transport", &["upstream"]),
+    ("env", &["command"]),
+    ("inherit_env", &["command"]),
+    ("cwd", &["command"]),
+    ("idle", &["command"]),
+    ("era", &["upstream", "command"]),
+    ("sessions", &["upstream", "command"]),
+];
+
+/// What the server is, by the one key that says how to reach it.
+pub(super) fn resolve(checks: &mut Checks<'_>, path: &str, entry: Entry) -> Option<Kind> {
+    let kinds = ["upstream", "command", "files"];
+    let written: Vec<&str> =
+        kinds.into_iter().filter(|kind| checks.places.has(&format!("{path}.{kind}"))).collect();
+    match written.as_slice() {
+        [] => {
+            checks.problem(path, "nothing says how to reach the server (add upstream: URL, command: [PROGRAM, ...] or files: {root: DIR})");
+            return None;
+        }
+        [kind] => misplaced(checks, path, kind),
+        several => {
+            let message = format!("{} exclude each other (keep one)", several.join(" and "));
+            checks.problem(&format!("{path}.{}", several[several.len() - 1]), message);
+            return None;
+        }
+    }
+    match (&entry.upstream, &entry.command, &entry.files) {
+        (Some(_), ..) => http(checks, path, entry),
+        (_, Some(_), _) => stdio(checks, path, entry),
+        _ => files(checks, path, entry),
+    }
+}
+
+fn misplaced(checks: &mut Checks<'_>, path: &str, kind: &str) {
+    for (key, kinds) in FITTING {
+        let place = format!("{path}.{key}");
+        if checks.places.has(&place) && !kinds.contains(&kind) {
+            let fitting = kinds.join(" or ");
+            let message =
+                format!("only for servers with {fitting}, and this one has {kind} (remove it)");
+            checks.problem(&place, message);
+        }
+    }
+}
+
+/// Headers that belong to HTTP or to MCP itself: two of one would let two readers disagree.
+const RESERVED: [&str; 14] = [
+    "accept",
+    "accept-encoding",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "expect",
+    "host",
+    "keep-alive",
+    "last-event-id",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+fn http(checks: &mut Checks<'_>, path: &str, entry: Entry) -> Option<Kind> {
+    let url = entry.upstream?;
+    if !url.is_https() && !url.is_loopback() {
+        let message =
+            "plain http to another machine can be read and changed on the way (write https)";
+        checks.warning(&format!("{path}.upstream"), message);
+    }
+    if entry.transport == Transport::Sse && entry.era == EraChoice::Modern {
+        let message =
+            "the modern era has no sse transport (write era: legacy, or transport: streamable)";
+        checks.problem(&format!("{path}.transport"), message);
+    }
+    let mut seen = BTreeSet::new();
+    for (name, value) in &entry.headers {
+        let place = key_path(&format!("{path}.headers"), name);
+        if let Some(message) = wrong_header(name, value) {
+            checks.problem(&place, message);
+        }
+        if !seen.insert(name.to_ascii_lowercase()) {
+            checks.problem(
+                &place,
+                "the same header twice, as case does not tell them apart (keep one)",
+            );
+        }
+        if name.eq_ignore_ascii_case("authorization") && checks.places.is_literal(&place) {
+            let message =
+                "the credential stands in the file itself (write ${env:NAME} or ${file:PATH})";
+            checks.warning(&place, message);
+        }
+    }
+    Some(Kind::Http { url, headers: entry.headers, era: entry.era, transport: entry.transport })
+}
+
+fn wrong_header(name: &str, value: &Secret) -> Option<String> {
+    let Ok(header) = HeaderName::from_bytes(name.as_bytes()) else {
+        return Some(format!("{} cannot name a header (use letters, digits and -)", quote(name)));
+    };
+    if RESERVED.contains(&header.as_str()) || header.as_str().starts_with("mcp-") {
+        return Some(format!("the gateway itself sets {header} (remove it)"));
+    }
+    let sound = HeaderValue::from_str(value.reveal()).is_ok();
+    (!sound).then(|| {
+        "the value has characters that no header may have (remove line breaks and the like)"
+            .to_owned()
+    })
+}
+
+fn stdio(checks: &mut Checks<'_>, path: &str, entry: Entry) -> Option<Kind> {
+    let words = entry.command?;
+    let nul = words.iter().any(|word| word.contains('\0'));
+    let mut words = words.into_iter();
+    let program = words.next().filter(|program| !program.trim().is_empty()).unwrap_or_default();
+    if program.is_empty() {
+        let message = "the command has no program (write command: [PROGRAM, ARGUMENT, ...])";
+        checks.problem(&format!("{path}.command"), message);
+    }
+    if nul {
+        checks.problem(&format!("{path}.command"), "no word can have a NUL character (remove it)");
+    }
+    for (name, value) in &entry.env {
+        let place = key_path(&format!("{path}.env"), name);
+        variable(checks, &place, name);
+        if value.reveal().contains('\0') {
+            checks.problem(&place, "no variable can have a NUL character (remove it)");
+        }
+    }
+    let inherit_env = entry.inherit_env.unwrap_or_else(|| INHERITED.map(str::to_owned).to_vec());
+    for (index, name) in inherit_env.iter().enumerate() {
+        variable(checks, &format!("{path}.inherit_env[{index}]"), name);
+    }
+    let cwd = entry.cwd.map(|cwd| directory(checks, &format!("{path}.cwd"), &cwd));
+    let idle = Some(entry.idle.unwrap_or(Entry::IDLE))
+        .filter(|idle| !idle.is_zero())
+        .map(super::super::values::Span::duration);
+    Some(Kind::Stdio {
+        program,
+        arguments: words.collect(),
+        env: entry.env,
+        inherit_env,
+        cwd,
+        idle,
+        era: entry.era,
+    })
+}
+
+fn variable(checks: &mut Checks<'_>, place: &str, name: &str) {
+    if name.is_empty() || name.contains(['=', '\0']) {
+        checks.problem(place, "that cannot name a variable (write NAME alone, without =)");
+    }
+}
+
+fn files(checks: &mut Checks<'_>, path: &str, entry: Entry) -> Option<Kind> {
+    let files = entry.files?;
+    let root = directory(checks, &format!("{path}.files.root"), &files.root);
+    Some(Kind::Files { root, write: files.write })
+}
+
+fn directory(checks: &mut Checks<'_>, key: &str, path: &Path) -> PathBuf {
+    let resolved = checks.resolve(key, path);
+    if !checks.sources.is_directory(&resolved) {
+        let shown = checks.shown(key, &path.to_string_lossy());
+        checks
+            .problem(key, format!("{shown} is not a directory (paths are relative to this file)"));
+    }
+    resolved
+}
