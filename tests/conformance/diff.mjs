@@ -31,8 +31,8 @@ function summary(name, run) {
 
 function failures(run) {
   const checks = [...run].flatMap(([key, all]) => all.map((check) => ({ key, ...check })));
-  for (const { key, status, errorMessage = '' } of checks.filter(isTrouble)) {
-    console.log(`${status} ${key} ${errorMessage}`);
+  for (const { key, status, errorMessage } of checks.filter(isTrouble)) {
+    console.log(`${status} ${key} ${short(errorMessage)}`);
   }
   return checks.some(isFailure) ? 1 : 0;
 }
@@ -45,11 +45,16 @@ function difference(direct, through) {
     counts[verdict] += 1;
     if (verdict === 'same') continue;
     const told = [before, after].map((all) => all.map(({ status }) => status).join(',') || 'ABSENT');
-    const why = after.find(isTrouble)?.errorMessage ?? '';
+    const why = short(after.find(isTrouble)?.errorMessage);
     console.log(`${verdict}: ${key}: ${told.join(' -> ')} ${why}`.trimEnd());
   }
   console.log(`${counts.same} same, ${counts.better} better, ${counts.worse} worse`);
   return counts.worse > 0 ? 1 : 0;
+}
+
+/** The suite quotes whole messages; its results have them all. */
+function short(message = '') {
+  return message.length > 300 ? `${message.slice(0, 300)}...` : message;
 }
 
 /** The checks of a run by «scenario check-id»: one id may be checked more than once. */

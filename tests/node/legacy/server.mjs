@@ -48,11 +48,7 @@ function answer(session) {
   const on = (schema, handler) => session.server.setRequestHandler(schema, handler);
 
   on(ListToolsRequestSchema, () => ({
-    tools: Object.entries(tools).map(([name, { description, inputSchema }]) => ({
-      name,
-      description,
-      inputSchema,
-    })),
+    tools: Object.entries(tools).map(([name, { call, ...tool }]) => ({ name, ...tool })),
   }));
   on(CallToolRequestSchema, ({ params }, extra) =>
     find(tools, params.name, 'tool').call(params.arguments ?? {}, extra, session),
@@ -71,11 +67,7 @@ function answer(session) {
   });
 
   on(ListPromptsRequestSchema, () => ({
-    prompts: Object.entries(prompts).map(([name, { description, arguments: wanted }]) => ({
-      name,
-      description,
-      arguments: wanted,
-    })),
+    prompts: Object.entries(prompts).map(([name, { get, ...prompt }]) => ({ name, ...prompt })),
   }));
   on(GetPromptRequestSchema, ({ params }) => ({
     messages: find(prompts, params.name, 'prompt').get(params.arguments ?? {}),

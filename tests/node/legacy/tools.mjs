@@ -149,7 +149,18 @@ const signals = {
 
 /** Tools that the suite does not know, for Toolgate's own tests. */
 const own = {
-  echo: { description: 'Returns its arguments', inputSchema: { type: 'object' }, call: structured },
+  /** Has every member that a tool can have, to see which of them arrive. */
+  echo: {
+    title: 'Echo',
+    description: 'Returns its arguments',
+    inputSchema: { type: 'object' },
+    outputSchema: { type: 'object' },
+    annotations: { title: 'Echo', readOnlyHint: true, idempotentHint: true, openWorldHint: false },
+    execution: { taskSupport: 'forbidden' },
+    icons: [{ src: 'data:image/svg+xml;base64,PHN2Zy8+', mimeType: 'image/svg+xml' }],
+    _meta: { 'example.com/kept': { as: ['it', 'is', 1] } },
+    call: structured,
+  },
   sleep: taking(
     'ms',
     'integer',
