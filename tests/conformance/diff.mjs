@@ -44,7 +44,9 @@ function difference(direct, through) {
     const verdict = compare(before, after);
     counts[verdict] += 1;
     if (verdict === 'same') continue;
-    const told = [before, after].map((all) => all.map(({ status }) => status).join(',') || 'ABSENT');
+    const told = [before, after].map(
+      (all) => all.map(({ status }) => status).join(',') || 'ABSENT',
+    );
     const why = short(after.find(isTrouble)?.errorMessage);
     console.log(`${verdict}: ${key}: ${told.join(' -> ')} ${why}`.trimEnd());
   }
@@ -63,7 +65,9 @@ function load(directory) {
     (path) => basename(path) === 'checks.json',
   );
   const checks = files.flatMap((path) => {
-    const scenario = dirname(path).replace(/^server-/, '').replace(/-\d{4}-\d\d-\d\dT.*$/, '');
+    const scenario = dirname(path)
+      .replace(/^server-/, '')
+      .replace(/-\d{4}-\d\d-\d\dT.*$/, '');
     const all = JSON.parse(readFileSync(join(directory, path), 'utf8'));
     return all.filter(isCheck).map((check) => ({ key: `${scenario} ${check.id}`, ...check }));
   });

@@ -148,19 +148,23 @@ test('legacy: what the client can do reaches the server', async () => {
   assert.ok(seen.clientCapabilities.sampling, 'sampling is gone');
 });
 
-test('modern: a client hears what it listens to, and nothing else', { skip: options.legacy }, async () => {
-  const [listener, other] = [await modern(), await modern()];
-  await listener.listen({ resourceSubscriptions: [WATCHED] });
+test(
+  'modern: a client hears what it listens to, and nothing else',
+  { skip: options.legacy },
+  async () => {
+    const [listener, other] = [await modern(), await modern()];
+    await listener.listen({ resourceSubscriptions: [WATCHED] });
 
-  await other.call('test_trigger_tool_change');
-  await other.call('touch', { uri: UNWATCHED });
-  await other.call('touch', { uri: WATCHED });
-  await until(() => listener.heard.length > 0, 'no update arrived');
+    await other.call('test_trigger_tool_change');
+    await other.call('touch', { uri: UNWATCHED });
+    await other.call('touch', { uri: WATCHED });
+    await until(() => listener.heard.length > 0, 'no update arrived');
 
-  const told = listener.heard.map(({ method, params }) => [method, params.uri]);
-  assert.deepEqual(told, [['notifications/resources/updated', WATCHED]]);
-  assert.deepEqual(other.heard, []);
-});
+    const told = listener.heard.map(({ method, params }) => [method, params.uri]);
+    assert.deepEqual(told, [['notifications/resources/updated', WATCHED]]);
+    assert.deepEqual(other.heard, []);
+  },
+);
 
 test('modern: what the client can do reaches the server', { skip: options.legacy }, async () => {
   const client = await modern({ elicitation: { form: {} }, sampling: {} });
@@ -191,7 +195,10 @@ for (const [era, connect] of Object.entries(eras)) {
 
     const answers = await Promise.all(numbers.map((args) => client.call('echo', args)));
 
-    assert.deepEqual(answers.map((answer) => answer.structuredContent), numbers);
+    assert.deepEqual(
+      answers.map((answer) => answer.structuredContent),
+      numbers,
+    );
   });
 
   test(`${era}: a slow call does not hold up a quick one`, async () => {
@@ -239,7 +246,9 @@ for (const [era, connect] of Object.entries(eras)) {
       idempotentHint: true,
       openWorldHint: false,
     });
-    assert.deepEqual(echo.icons, [{ src: 'data:image/svg+xml;base64,PHN2Zy8+', mimeType: 'image/svg+xml' }]);
+    assert.deepEqual(echo.icons, [
+      { src: 'data:image/svg+xml;base64,PHN2Zy8+', mimeType: 'image/svg+xml' },
+    ]);
     assert.deepEqual(echo._meta['example.com/kept'], { as: ['it', 'is', 1] });
   });
 

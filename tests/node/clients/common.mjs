@@ -22,7 +22,8 @@ export async function run(name, packageName, connect) {
     const options = parse(process.argv.slice(2));
     const client = await connect(options);
     const counts = {};
-    for (const list of ['tools', 'resources', 'prompts']) counts[list] = (await client[list]()).length;
+    for (const list of ['tools', 'resources', 'prompts'])
+      counts[list] = (await client[list]()).length;
     for (const call of options.calls) await check(client, call);
     await client.close();
     const { negotiated } = client;

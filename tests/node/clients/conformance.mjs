@@ -23,7 +23,9 @@ client.setRequestHandler('elicitation/create', ({ params }) => ({
   // Nothing for a field with a default: the client is to fill that in.
   content: example(params.requestedSchema, (schema) => schema.default === undefined),
 }));
-client.setRequestHandler('roots/list', () => ({ roots: [{ uri: 'file:///tmp', name: 'tmp' }] }));
+client.setRequestHandler('roots/list', () => ({
+  roots: [{ uri: 'file:///example', name: 'example' }],
+}));
 client.setRequestHandler('sampling/createMessage', () => ({
   role: 'assistant',
   model: 'none',

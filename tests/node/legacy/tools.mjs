@@ -98,7 +98,11 @@ const content = {
 
 const signals = {
   test_tool_with_logging: plain('Logs while it runs', async (_, extra) => {
-    for (const data of ['Tool execution started', 'Tool processing data', 'Tool execution completed']) {
+    for (const data of [
+      'Tool execution started',
+      'Tool processing data',
+      'Tool execution completed',
+    ]) {
       await extra.sendNotification({
         method: 'notifications/message',
         params: { level: 'info', data },
@@ -129,8 +133,9 @@ const signals = {
   test_trigger_tool_change: plain('Tells everyone that the tools changed', (_, __, { shared }) =>
     tell(shared.sessions, ({ server }) => server.sendToolListChanged()),
   ),
-  test_trigger_prompt_change: plain('Tells everyone that the prompts changed', (_, __, { shared }) =>
-    tell(shared.sessions, ({ server }) => server.sendPromptListChanged()),
+  test_trigger_prompt_change: plain(
+    'Tells everyone that the prompts changed',
+    (_, __, { shared }) => tell(shared.sessions, ({ server }) => server.sendPromptListChanged()),
   ),
   test_trigger_resource_change: plain(
     'Tells everyone that the resources changed',

@@ -1,4 +1,4 @@
-"""Prints what is no message on stdout, as servers do that log there: text, JSON and broken UTF-8."""
+"""Prints on stdout what is no message, as servers do that log there: text, JSON, broken UTF-8."""
 
 import sys
 
