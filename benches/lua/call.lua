@@ -20,9 +20,7 @@ local function list(name)
 end
 
 -- The HTTP request for one tool in one session, up to the id.
---
--- The id is the last member, as the TypeScript SDK writes it. LuaJIT hashes a string by its ends: with
--- the id in the middle all requests would fall into one bucket, and wrk would spend its time there.
+-- The id is the last member, as the TypeScript SDK writes it: one concatenation makes a request.
 local function everything_before_the_id(era, tool, session, text)
     local body = '{"jsonrpc":"2.0","method":"tools/call","params":{"name":"' .. tool
         .. '","arguments":{"text":"' .. text .. '"}' .. era.meta .. '},"id":' .. PLACEHOLDER
