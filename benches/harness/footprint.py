@@ -49,7 +49,7 @@ def run(setup: Setup, pace: Pace, say: Say) -> list[Footprint]:
     problems: dict[str, str] = {}
     with Stage(setup, World()) as stage:
         for turn in range(pace.rounds):
-            for name in found.keys() - problems.keys():
+            for name in (name for name in found if name not in problems):
                 say(f"footprint: {name} ({turn + 1} of {pace.rounds})")
                 try:
                     found[name].append(_once(setup, stage, name, pace))

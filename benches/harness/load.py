@@ -6,6 +6,7 @@ import subprocess
 import threading
 import time
 from dataclasses import dataclass
+from typing import Any
 
 from . import machine
 from .machine import Cores
@@ -48,6 +49,7 @@ class Sample:
 
 def measure(target: Target, load: Load, seconds: int, cores: Cores) -> Sample:
     """Runs wrk for a while and reads the target's processor time around it."""
+    target.process.check()
     environment = _environment(target, load)
     pid = target.process.pid
     resident: list[int] = []
@@ -55,7 +57,7 @@ def measure(target: Target, load: Load, seconds: int, cores: Cores) -> Sample:
     midway.start()
     before = _clocks(pid, cores)
     report = _wrk(target.port, load, seconds, environment, cores)
-    cpu, core, clock = (now - then for now, then in zip(_clocks(pid, cores), before))
+    cpu, core, clock = (now - then for now, then in zip(_clocks(pid, cores), before, strict=True))
     midway.join()
     target.process.check()
     requests = report["requests"]
@@ -92,7 +94,7 @@ def _clocks(pid: int, cores: Cores) -> tuple[float, float, float]:
     return machine.cpu_seconds(pid), busy, time.monotonic()
 
 
-def _wrk(port: int, load: Load, seconds: int, environment: dict, cores: Cores) -> dict[str, int]:
+def _wrk(port: int, load: Load, seconds: int, environment: dict[str, str], cores: Cores) -> dict[str, Any]:
     command = ["taskset", "-c", str(cores.everything_else)]
     command += ["wrk", "-t1", f"-c{load.connections}", f"-d{seconds}s"]
     command += [f"--timeout={REPLY_TIMEOUT_SECONDS}s", f"-s{BENCHES}/lua/{load.era}.lua"]
@@ -108,5 +110,6 @@ def _wrk(port: int, load: Load, seconds: int, environment: dict, cores: Cores) -
     )
     for line in done.stdout.splitlines():
         if line.startswith("BENCH "):
-            return json.loads(line.removeprefix("BENCH "))
+            report: dict[str, Any] = json.loads(line.removeprefix("BENCH "))
+            return report
     raise Failed(f"wrk ended with status {done.returncode}\n{done.stdout[-500:]}")

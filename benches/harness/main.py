@@ -59,7 +59,9 @@ def _options() -> argparse.Namespace:
         default=BENCHES / "gateway.yaml.in",
         help="its configuration; @PORT@, @UPSTREAM_PORT@, @SERVERS@ and @DIR@ are filled in",
     )
-    parser.add_argument("--output", type=Path, metavar="FILE", help="where the JSON goes (the page beside it)")
+    parser.add_argument(
+        "--output", type=Path, metavar="FILE", help="where the JSON goes (the page beside it)"
+    )
     return parser.parse_args()
 
 
@@ -122,5 +124,5 @@ def _publish(
 
 def _flawless(sections: dict[str, list[Row]], footprints: list[Footprint]) -> bool:
     rows = [row for rows in sections.values() for row in rows]
-    errors = sum(sample.errors for row in rows for sample in row.samples)
-    return errors == 0 and not any(result.problem for result in (*rows, *footprints))
+    problems = [row.problem for row in rows] + [footprint.problem for footprint in footprints]
+    return not any(problems) and not any(sample.errors for row in rows for sample in row.samples)

@@ -8,6 +8,8 @@ MODERN, LEGACY = "modern", "legacy"
 VERSIONS = {MODERN: "2026-07-28", LEGACY: "2025-11-25"}
 TIMEOUT_SECONDS = 10
 MAX_PAGES = 10_000
+Message = dict[str, Any]
+
 CLIENT = {"name": "bench", "version": "1"}
 
 
@@ -55,7 +57,8 @@ class Client:
             status, body = self._post(message)
             if status != 200:
                 raise Refused(f"{method}: HTTP {status}: {body[:200]!r}")
-            return _message(body)["result"]
+            result: dict[str, Any] = _message(body)["result"]
+            return result
         except (http.client.HTTPException, ValueError, KeyError) as problem:
             raise Refused(f"{method}: no result in the reply: {problem!r}") from problem
 
@@ -77,7 +80,7 @@ class Client:
         self.request("initialize", hello)
         self._post({"jsonrpc": "2.0", "method": "notifications/initialized"})
 
-    def _post(self, message: dict[str, Any]) -> tuple[int, bytes]:
+    def _post(self, message: Message) -> tuple[int, bytes]:
         headers = {
             "Content-Type": "application/json",
             "Accept": "application/json, text/event-stream",
@@ -95,7 +98,7 @@ class Client:
         return reply.status, body
 
 
-def _modernise(message: dict[str, Any], headers: dict[str, str]) -> tuple[dict, dict]:
+def _modernise(message: Message, headers: dict[str, str]) -> tuple[Message, dict[str, str]]:
     """What 2026-07-28 adds to each request: `_meta`, and headers that mirror the body."""
     params = message["params"]
     meta = {
@@ -109,10 +112,11 @@ def _modernise(message: dict[str, Any], headers: dict[str, str]) -> tuple[dict, 
     return message | {"params": params | {"_meta": meta}}, headers | mirrored
 
 
-def _message(body: bytes) -> dict[str, Any]:
+def _message(body: bytes) -> Message:
     """The response in a body, which is JSON, or the last event of a stream."""
     text = body.decode()
     if not text.lstrip().startswith("{"):
         events = [line[5:] for line in text.splitlines() if line.startswith("data:") and line[5:].strip()]
         text = events[-1] if events else "{}"
-    return json.loads(text)
+    message: Message = json.loads(text)
+    return message

@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 STOP_SECONDS = 5
@@ -54,14 +55,11 @@ class Process:
             return
         self._stopped = True
         self._child.terminate()
-        try:
+        with suppress(subprocess.TimeoutExpired):
             self._child.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            pass
-        try:
+        # Its group lives on while a descendant does.
+        with suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self._child.wait()
 
     def __enter__(self) -> "Process":

@@ -16,14 +16,33 @@ SATURATED = 0.9
 # Above this share of the core, other processes have blurred everything but ratios of CPU time.
 NOISY = 0.1
 
+
 ROW_HEAD = (
-    "", "target", "requests/s", "p50 ms", "p99 ms", "CPU µs", "busy", "RSS MiB", "list ms", "errors",
-    "requests/s ÷ nginx", "p50 ÷ nginx", "p99 ÷ nginx", "CPU ÷ nginx",
+    "",
+    "target",
+    "requests/s",
+    "p50 ms",
+    "p99 ms",
+    "CPU µs",
+    "busy",
+    "RSS MiB",
+    "list ms",
+    "errors",
+    "requests/s ÷ nginx",
+    "p50 ÷ nginx",
+    "p99 ÷ nginx",
+    "CPU ÷ nginx",
 )
 RATIOS = ("per_second", "p50_us", "p99_us", "cpu_us")
 FOOTPRINT_HEAD = (
-    "target", "start ms", "all tools called ms", "idle MiB", "64 connections MiB", "peak MiB",
-    "1,000 sessions MiB", "a session KiB",
+    "target",
+    "start ms",
+    "all tools called ms",
+    "idle MiB",
+    "64 connections MiB",
+    "peak MiB",
+    "1,000 sessions MiB",
+    "a session KiB",
 )
 
 
@@ -35,12 +54,12 @@ def medians(samples: list[Sample]) -> dict[str, float]:
 
 def ratios(samples: list[Sample], reference: list[Sample]) -> dict[str, float]:
     """The median of the ratios within each round, which noise between the rounds does not reach."""
-    pairs = [(s, r) for s, r in zip(samples, reference) if all(getattr(r, name) for name in RATIOS)]
+    pairs = [
+        (s, r) for s, r in zip(samples, reference, strict=False) if all(getattr(r, name) for name in RATIOS)
+    ]
     if not pairs:
         return {}
-    return {
-        name: statistics.median(getattr(s, name) / getattr(r, name) for s, r in pairs) for name in RATIOS
-    }
+    return {name: statistics.median(getattr(s, name) / getattr(r, name) for s, r in pairs) for name in RATIOS}
 
 
 def markdown(sections: dict[str, list[Row]], footprints: list[Footprint], run: dict[str, Any]) -> str:
@@ -58,7 +77,9 @@ def markdown(sections: dict[str, list[Row]], footprints: list[Footprint], run: d
     return "\n\n".join(parts) + "\n"
 
 
-def document(sections: dict[str, list[Row]], footprints: list[Footprint], run: dict[str, Any]) -> dict:
+def document(
+    sections: dict[str, list[Row]], footprints: list[Footprint], run: dict[str, Any]
+) -> dict[str, Any]:
     """The same and every sample, for JSON."""
     return {
         "run": run,
@@ -119,8 +140,8 @@ def _cautions(samples: list[Sample]) -> list[str]:
     found = []
     if any(sample.busy < SATURATED for sample in samples):
         found.append(
-            f"Where *busy* is below {SATURATED:.0%}, the target was waiting: for the only connection, for the "
-            "load generator or for the upstream. Compare CPU there, not requests/s."
+            f"Where *busy* is below {SATURATED:.0%}, the target was waiting: for the only connection, "
+            "for the load generator or for the upstream. Compare CPU there, not requests/s."
         )
     noisy = sum(sample.foreign > NOISY for sample in samples)
     if noisy:
@@ -135,5 +156,5 @@ def _table(head: Iterable[str], lines: Iterable[list[str]]) -> str:
     cells = [list(head), *lines]
     widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
     rule = ["-" * (width - 1) + ":" for width in widths]
-    padded = ([cell.rjust(width) for cell, width in zip(line, widths)] for line in (cells[0], rule, *cells[1:]))
+    padded = (map(str.rjust, line, widths) for line in (cells[0], rule, *cells[1:]))
     return "\n".join(f"| {' | '.join(line)} |" for line in padded)

@@ -41,13 +41,13 @@ def eras(_: tuple[int, ...]) -> Iterator[Scene]:
 def upstreams(_: tuple[int, ...]) -> Iterator[Scene]:
     """More upstreams, all in use. nginx knows only the first: its row shows the noise."""
     for count in (1, 10, 100):
-        yield Scene(f"{count} upstreams", Load(MODERN, 16), World(upstreams=count), (NGINX, GATEWAY))
+        yield Scene(f"upstreams: {count}", Load(MODERN, 16), World(upstreams=count), (NGINX, GATEWAY))
 
 
 def tools(_: tuple[int, ...]) -> Iterator[Scene]:
     """A larger catalogue."""
     for count in (10, 1_000, 10_000):
-        yield Scene(f"{count:,} tools", Load(MODERN, 16), World(tools=count), (NGINX, GATEWAY))
+        yield Scene(f"tools: {count:,}", Load(MODERN, 16), World(tools=count), (NGINX, GATEWAY))
 
 
 def arguments(_: tuple[int, ...]) -> Iterator[Scene]:
