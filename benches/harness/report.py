@@ -147,7 +147,7 @@ def _cautions(samples: list[Sample]) -> list[str]:
     if noisy:
         found.append(
             f"**Noise:** in {noisy} of {len(samples)} samples other processes took more than {NOISY:.0%} of "
-            "the core under test. CPU per request stands; requests/s and latencies are blurred."
+            "the core under test. Ratios of CPU stand; requests/s and latencies are blurred."
         )
     return found
 
