@@ -71,7 +71,7 @@ impl Keyring {
     }
 
     /// Seals a value for one purpose. URL-safe text, no padding.
-    pub fn seal<T: Serialize>(&self, purpose: Purpose, value: &T) -> String {
+    pub fn seal<T: Serialize + ?Sized>(&self, purpose: Purpose, value: &T) -> String {
         let plain = serde_json::to_vec(value).expect("our own token types always serialize");
         let (id, key) = &self.keys[0];
         let mut nonce = [0; NONCE];

@@ -12,3 +12,8 @@ mod modern;
 mod outlet;
 mod sse;
 pub mod stdio;
+mod tls;
+
+pub use forward::Forwarder;
+pub use guard::Guard;
+pub use live::Sessions;

@@ -1,1 +1,6 @@
-//! The public library.
+//! Toolgate: a production gateway and server runtime for the Model Context Protocol.
+
+pub mod app;
+pub mod cli;
+pub mod front;
+pub mod telemetry;

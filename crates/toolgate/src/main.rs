@@ -1,3 +1,13 @@
 //! The `toolgate` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+/// Many short-lived buffers of a few hundred bytes on two threads: what this allocator is for.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    // Before any thread: this very binary also keeps child processes in order.
+    toolgate_upstreams::child::keeper::serve_if_asked();
+    toolgate::cli::run()
+}

@@ -20,7 +20,6 @@ use crate::link::{Hub, Link, Outbound};
 
 /// One session with a legacy server.
 pub(crate) struct Session {
-    pub name: Arc<str>,
     pub link: Arc<dyn Link>,
     pub description: Arc<Description>,
     hub: Arc<Hub>,
@@ -63,9 +62,8 @@ pub(crate) fn welcome(name: &Arc<str>, message: &Message) -> Result<Welcome, Fau
 
 impl Session {
     /// A session whose handshake is done.
-    pub fn new(name: Arc<str>, link: Arc<dyn Link>, welcome: Welcome) -> Arc<Session> {
+    pub fn new(link: Arc<dyn Link>, welcome: Welcome) -> Arc<Session> {
         Arc::new(Session {
-            name,
             link,
             description: Arc::new(Description {
                 era: Era::Legacy,

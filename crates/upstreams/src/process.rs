@@ -194,8 +194,7 @@ impl Inner {
         .await;
         match outcome {
             Ok(welcome) => {
-                let name = self.spec.child.name.clone();
-                Ok(Peer::Legacy(Session::new(name, channel, welcome)))
+                Ok(Peer::Legacy(Session::new(channel, welcome)))
             }
             Err(fault) => {
                 channel.close().await;

@@ -206,7 +206,7 @@ impl Inner {
         let welcome = legacy::welcome(&endpoint.name, &message)?;
         let link = Streamable::new(endpoint.clone(), session_id, welcome.version);
         link.send(legacy::initialized()).await?;
-        Ok(Session::new(endpoint.name.clone(), link, welcome))
+        Ok(Session::new(link, welcome))
     }
 
     async fn first_answer(&self, mut body: crate::http::Body) -> Result<Message, Fault> {
@@ -244,7 +244,7 @@ impl Inner {
         let end = channel.clone().request(outbound).await?.end().await?;
         let welcome = legacy::welcome(&self.endpoint.name, &end.message)?;
         channel.send(legacy::initialized()).await?;
-        Ok(Session::new(self.endpoint.name.clone(), channel, welcome))
+        Ok(Session::new(channel, welcome))
     }
 
     fn silent(&self) -> Fault {

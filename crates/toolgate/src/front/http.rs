@@ -223,8 +223,8 @@ async fn post(app: &Arc<App>, gateway: Arc<Gateway>, request: Request<Incoming>)
     let message = match Message::scan(body, &json_limits) {
         Ok(message) => message,
         Err(malformed) => {
-            let id = malformed.id.as_deref();
-            let error = jsonrpc::error(id, malformed.code, &malformed.to_string(), None);
+            let id = malformed.id();
+            let error = jsonrpc::error(id, malformed.code(), &malformed.to_string(), None);
             return json(400, error);
         }
     };

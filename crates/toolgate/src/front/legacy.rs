@@ -81,10 +81,10 @@ pub async fn serve_batch(
     if live.session.client.version != Version::V2025_03_26 {
         return refused("batches belong to protocol version 2025-03-26 alone");
     }
-    let parts = match split_batch(body, limits) {
+    let parts = match split_batch(&body, limits) {
         Ok(parts) => parts,
         Err(malformed) => {
-            return json(400, jsonrpc::error(None, malformed.code, &malformed.to_string(), None));
+            return json(400, jsonrpc::error(None, malformed.code(), &malformed.to_string(), None));
         }
     };
     let mut answers = Vec::new();
@@ -93,8 +93,8 @@ pub async fn serve_batch(
         let message = match Message::scan(part, limits) {
             Ok(message) => message,
             Err(malformed) => {
-                let id = malformed.id.as_deref();
-                answers.push(jsonrpc::error(id, malformed.code, &malformed.to_string(), None));
+                let id = malformed.id();
+                answers.push(jsonrpc::error(id, malformed.code(), &malformed.to_string(), None));
                 continue;
             }
         };

@@ -101,8 +101,8 @@ pub async fn post(app: &Arc<App>, gateway: Arc<Gateway>, request: Request<Incomi
     let message = match Message::scan(body, &json_limits(limits)) {
         Ok(message) => message,
         Err(malformed) => {
-            let id = malformed.id.as_deref();
-            return json(400, jsonrpc::error(id, malformed.code, &malformed.to_string(), None));
+            let id = malformed.id();
+            return json(400, jsonrpc::error(id, malformed.code(), &malformed.to_string(), None));
         }
     };
     match message.kind() {
