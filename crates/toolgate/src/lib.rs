@@ -1,1 +1,3 @@
 //! The public library.
+
+pub mod sample;

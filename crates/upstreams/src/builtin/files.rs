@@ -13,7 +13,7 @@
 //! The root is opened once, as a capability ([`cap_std`]). Each access is resolved by the kernel
 //! beneath that handle (`openat2` with `RESOLVE_BENEATH`, or component by component where that is
 //! missing), so neither `..` nor a link that is swapped during the call leads out. The rules for
-//! paths in [`place`] make errors clear; they are not what holds the wall.
+//! paths in `place.rs` make errors clear; they are not what holds the wall.
 
 mod answer;
 mod definitions;
