@@ -182,7 +182,7 @@ pub(crate) async fn watch(mut reply: Reply, interest: Interest) -> Result<Watch,
                     }
                 }
                 Frame::End(_) | Frame::Fail(_) => return,
-                Frame::Ask(_) | Frame::Pause(_) => {}
+                Frame::Opened | Frame::Ask(_) | Frame::Pause(_) => {}
             }
         }
     });
