@@ -211,6 +211,7 @@ fn read_accepted(message: &Message, interest: &Interest) -> Interest {
         resources: interest.resources && flag("resourcesListChanged"),
         uris: names("resourceSubscriptions", &interest.uris),
         tasks: names("taskIds", &interest.tasks),
+        logs_of: None,
     }
 }
 
