@@ -180,6 +180,11 @@ impl Method {
         }
     }
 
+    /// Whether it concerns a task, in either form.
+    pub fn is_task(&self) -> bool {
+        self.target() == Target::Task || *self == Method::TasksList
+    }
+
     /// Whether the modern era has removed it, so that a modern request for it is
     /// answered "method not found" (protocol 2026-07-28, changelog).
     pub fn is_legacy_only(&self) -> bool {

@@ -201,9 +201,13 @@ pub fn adopt_result(message: &Message, method: &Method, hint: Hint, edits: &mut 
 pub fn adopt_error(message: &Message, edits: &mut Edits) {
     let Some(error) = message.error() else { return };
     let Some(code) = error.get("code") else { return };
-    if code.as_i64() == Some(codes::RESOURCE_NOT_FOUND) {
-        edits.replace(code.span(), codes::INVALID_PARAMS.to_string());
-    }
+    let replacement = match code.as_i64() {
+        Some(codes::RESOURCE_NOT_FOUND) => codes::INVALID_PARAMS,
+        // Where it could not be turned into a question, no modern client knows what to do.
+        Some(codes::URL_ELICITATION_REQUIRED) => codes::INTERNAL_ERROR,
+        _ => return,
+    };
+    edits.replace(code.span(), replacement.to_string());
 }
 
 /// The HTTP status that a JSON-RPC error travels with (2026-07-28, transports: status codes).
