@@ -9,6 +9,7 @@ use crate::config::{CacheScope, Checked, Server};
 use crate::deadline::Bounds;
 use crate::fanout::Kept;
 use crate::metrics::Metrics;
+use crate::mirrors::Mirrors;
 use crate::names::Names;
 use crate::parking::Parking;
 use crate::seal::Keyring;
@@ -29,6 +30,8 @@ pub struct Route {
     pub required: bool,
     /// What clients are told about keeping its results, where it does not say itself.
     pub hint: Hint,
+    /// Arguments of its tools that travel in headers too.
+    pub mirrors: Arc<Mirrors>,
 }
 
 impl Route {
@@ -44,6 +47,7 @@ impl Route {
                 ttl_ms: server.cache_ttl.as_millis() as u64,
                 public: server.cache_scope == CacheScope::Public,
             },
+            mirrors: Arc::default(),
         }
     }
 }

@@ -10,6 +10,7 @@ mod fanout;
 pub mod fault;
 pub mod gateway;
 pub mod metrics;
+pub mod mirrors;
 pub mod names;
 pub mod parking;
 pub mod pipeline;

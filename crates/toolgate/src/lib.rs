@@ -3,4 +3,5 @@
 pub mod app;
 pub mod cli;
 pub mod front;
+pub mod sample;
 pub mod telemetry;

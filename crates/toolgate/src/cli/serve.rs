@@ -1,6 +1,6 @@
 //! `toolgate serve`: the gateway for clients that connect over HTTP.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,9 @@ use toolgate_gateway::config::{self, Checked, Machine, Problems, Warning};
 use toolgate_gateway::gateway::{Gateway, Lasting, Route};
 use toolgate_gateway::parking::Parking;
 use toolgate_gateway::seal::Keyring;
-use toolgate_upstreams::Shared;
+use toolgate_gateway::upstream::Upstream;
+use toolgate_upstreams::builtin::files::Files;
+use toolgate_upstreams::{Hosted, Shared};
 
 use super::{ServeArgs, complain};
 use crate::app::App;
@@ -47,7 +49,8 @@ pub async fn run(args: ServeArgs) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let gateway = match build(config, lasting) {
+    let content = if args.config.is_some() { Content::Configured } else { Content::Sample };
+    let gateway = match build(config, content, lasting) {
         Ok(gateway) => gateway,
         Err(error) => {
             complain(&error);
@@ -88,9 +91,12 @@ async fn shut_down(app: &Arc<App>) {
 pub fn load(path: Option<&Path>) -> Result<(Checked, Vec<Warning>), Problems> {
     match path {
         Some(path) => config::load(path),
-        None => config::parse("servers: []", &PathBuf::from("sample"), &Machine),
+        None => config::parse(SAMPLE, Path::new("sample"), &Machine),
     }
 }
+
+/// What is served without a configuration. The folder only stands for the embedded files.
+const SAMPLE: &str = "servers: [{ name: files, files: { root: . } }]";
 
 /// What outlives a reload.
 ///
@@ -106,19 +112,36 @@ pub fn lasting(config: &Checked) -> Result<Lasting, String> {
     })
 }
 
+/// Where the content of a gateway comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// The servers of a configuration.
+    Configured,
+    /// The files built into this program.
+    Sample,
+}
+
 /// Builds a gateway; nothing is connected to yet.
 ///
 /// # Errors
 /// One sentence that names the server.
-pub fn build(config: Checked, lasting: Lasting) -> Result<Gateway, String> {
+pub fn build(config: Checked, content: Content, lasting: Lasting) -> Result<Gateway, String> {
     let shared = Shared::new(&config);
     let several = config.several();
     let routes = config
         .servers()
         .iter()
         .map(|server| {
-            let upstream = toolgate_upstreams::connect(server, &config.limits, &shared)
-                .map_err(|error| format!("server {}: {error}", server.name.as_str()))?;
+            let upstream: Arc<dyn Upstream> = match content {
+                Content::Sample => {
+                    let files = Files::embedded(crate::sample::FILES);
+                    Arc::new(Hosted::new(server.name.as_str(), files))
+                }
+                Content::Configured => {
+                    toolgate_upstreams::connect(server, &config.limits, &shared)
+                        .map_err(|error| format!("server {}: {error}", server.name.as_str()))?
+                }
+            };
             Ok(Route::new(server, several, upstream))
         })
         .collect::<Result<_, String>>()?;

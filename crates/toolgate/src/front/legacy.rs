@@ -533,6 +533,7 @@ fn interest_of(live: &Live) -> Interest {
         resources: true,
         uris: subscribed.iter().cloned().collect(),
         tasks: Vec::new(),
+        logs_of: Some(live.session.id.clone()),
     }
 }
 
