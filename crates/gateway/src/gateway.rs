@@ -7,6 +7,7 @@ use crate::call::Who;
 use crate::clock::Timestamp;
 use crate::config::{CacheScope, Checked, Server};
 use crate::deadline::Bounds;
+use crate::discover::Known;
 use crate::fanout::Kept;
 use crate::metrics::Metrics;
 use crate::mirrors::Mirrors;
@@ -74,13 +75,14 @@ pub struct Gateway {
     /// How other replicas reach this one.
     pub replica: Option<Arc<str>>,
     pub(crate) kept: Kept,
+    pub(crate) known: Known,
 }
 
 impl Gateway {
     /// A gateway in front of `routes`.
     pub fn new(config: Arc<Checked>, routes: Vec<Route>, lasting: Lasting) -> Gateway {
         let replica = config.replica.as_ref().map(|replica| replica.url.to_string().trim_end_matches('/').into());
-        Gateway { config, routes, lasting, replica, kept: Kept::default() }
+        Gateway { config, routes, lasting, replica, kept: Kept::default(), known: Known::default() }
     }
 
     /// The one server there is; `None` when there are several.

@@ -14,6 +14,7 @@ pub mod mirrors;
 pub mod names;
 pub mod parking;
 pub mod pipeline;
+mod recall;
 mod rewrite;
 pub mod seal;
 pub mod session;

@@ -25,7 +25,7 @@ impl Gateway {
     ///
     /// # Errors
     /// When no server can be asked, or it fails before it answers.
-    pub async fn call(&self, mut request: Request) -> Result<Reply, Fault> {
+    pub async fn call(self: &Arc<Self>, mut request: Request) -> Result<Reply, Fault> {
         match &request.method {
             Method::Discover => return self.discover(&request).await,
             method if method.is_list() => return self.list(request).await,

@@ -281,6 +281,8 @@ async fn announce(
             () = tokio::time::sleep(KEEP_ALIVE) => Bytes::from_static(b":\n\n"),
             () = client.closed() => return,
             () = app.draining() => break,
+            // Another gateway has taken over: the client listens again, to what there is now.
+            () = app.replaced() => break,
         };
     }
     let result = format!(r#"{{"resultType":"complete","_meta":{{"{}":{id}}}}}"#, key::SUBSCRIPTION);
