@@ -267,7 +267,8 @@ impl Part {
 
 /// The list request as we send it: the client's context, our own message.
 fn own_list(request: &Request, cursor: Option<String>) -> Result<Request, Fault> {
-    let params = cursor.map_or_else(|| "{}".to_owned(), |c| format!(r#"{{"cursor":{}}}"#, quote(&c)));
+    let params =
+        cursor.map_or_else(|| "{}".to_owned(), |c| format!(r#"{{"cursor":{}}}"#, quote(&c)));
     let body = jsonrpc::request("\"list\"", request.method.as_str(), &params);
     let message = Message::scan(body, &Default::default()).map_err(|error| {
         Fault::new(Reason::Internal, "a request of our own is malformed").because(error)

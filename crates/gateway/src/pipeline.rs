@@ -173,9 +173,8 @@ impl Gateway {
         if let Some(route) = self.only() {
             return Ok(route);
         }
-        let (route, original) = self
-            .owner_of_task(&id)
-            .ok_or_else(|| Fault::new(Reason::Unknown, "unknown task"))?;
+        let (route, original) =
+            self.owner_of_task(&id).ok_or_else(|| Fault::new(Reason::Unknown, "unknown task"))?;
         rename(request, "taskId", &id, original);
         Ok(route)
     }
@@ -199,7 +198,8 @@ impl Gateway {
         {
             return Ok(route);
         }
-        let text = |name| reference.get(name).and_then(|value| Some((value.span(), value.string()?)));
+        let text =
+            |name| reference.get(name).and_then(|value| Some((value.span(), value.string()?)));
         if let Some((span, uri)) = text("uri") {
             let (route, original) = self
                 .owner_of_uri(&uri)

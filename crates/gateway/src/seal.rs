@@ -109,8 +109,11 @@ impl Keyring {
 fn key_from(secret: &[u8]) -> (u8, XChaCha20Poly1305) {
     // Configured secrets carry at least 32 bytes of text (checked with the configuration), so
     // one hash with a label of our own is enough of a derivation.
-    let hash: [u8; 32] =
-        Sha256::new().chain_update(b"toolgate sealing key 1").chain_update(secret).finalize().into();
+    let hash: [u8; 32] = Sha256::new()
+        .chain_update(b"toolgate sealing key 1")
+        .chain_update(secret)
+        .finalize()
+        .into();
     let id = Sha256::digest(hash)[0];
     (id, XChaCha20Poly1305::new(&Key::from(hash)))
 }

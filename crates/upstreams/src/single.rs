@@ -43,9 +43,7 @@ enum State<T> {
 
 impl<T: Send + Sync + 'static> Default for Single<T> {
     fn default() -> Self {
-        Single {
-            slot: Mutex::new(Slot { state: State::Empty, backoff: Backoff::default() }),
-        }
+        Single { slot: Mutex::new(Slot { state: State::Empty, backoff: Backoff::default() }) }
     }
 }
 
@@ -119,9 +117,7 @@ impl<T: Send + Sync + 'static> Single<T> {
         let lived = since.elapsed();
         let wait = slot.wait_after(lived);
         slot.state = match fault {
-            Some(fault) if !wait.is_zero() => {
-                State::Failed { fault, until: Instant::now() + wait }
-            }
+            Some(fault) if !wait.is_zero() => State::Failed { fault, until: Instant::now() + wait },
             _ => State::Empty,
         };
     }
