@@ -2,8 +2,9 @@
 //
 //   node beyond.mjs URL [--legacy]
 //
-// URL is a reference server, or a gateway in front of one with unprefixed names and no
-// authentication. --legacy leaves the modern revision out, for a server that does not speak it.
+// URL is a reference server, or a gateway in front of one with unprefixed names, a session of the
+// server for each of a client, and no authentication. --legacy leaves out the modern revision and
+// the fixtures that came with it, for a server that has neither.
 // The clients are the official TypeScript ones: 1.x for sessions, 2.x for 2026-07-28.
 
 import assert from 'node:assert/strict';
@@ -99,6 +100,8 @@ async function modern(capabilities = {}, answer = undefined) {
 }
 
 const eras = options.legacy ? { legacy } : { legacy, modern };
+/** Of a test that calls what the suite of 2026-07-28 has added. */
+const newer = { skip: options.legacy };
 
 /** Waits until `condition` holds, and fails after PATIENCE_MS. */
 async function until(condition, message) {
@@ -180,7 +183,7 @@ test('legacy: what the client can do reaches the server', async () => {
 
 test(
   'modern: a client hears what it listens to, and nothing else',
-  { skip: options.legacy },
+  newer,
   async () => {
     const [listener, other] = [await modern(), await modern()];
     await listener.listen({ resourceSubscriptions: [WATCHED] });
@@ -196,7 +199,7 @@ test(
   },
 );
 
-test('modern: what the client can do reaches the server', { skip: options.legacy }, async () => {
+test('modern: what the client can do reaches the server', newer, async () => {
   const client = await modern({ elicitation: { form: {} }, sampling: {} });
 
   const { structuredContent: seen } = await client.call('whoami_meta');
@@ -219,7 +222,7 @@ for (const [era, connect] of Object.entries(eras)) {
     await until(ended, 'the server still works on it');
   });
 
-  test(`${era}: a tool asks its client three things at once`, async () => {
+  test(`${era}: a tool asks its client three things at once`, newer, async () => {
     const asked = [];
     const client = await connect(ABLE, async (method, params) => {
       asked.push(method);
@@ -233,7 +236,7 @@ for (const [era, connect] of Object.entries(eras)) {
     assert.equal(result.content[0].text, 'Three answers arrived.');
   });
 
-  test(`${era}: a tool asks again after the first answer`, async () => {
+  test(`${era}: a tool asks again after the first answer`, newer, async () => {
     const asked = [];
     const client = await connect(ABLE, (method, params) => {
       asked.push(params.message);
@@ -246,7 +249,7 @@ for (const [era, connect] of Object.entries(eras)) {
     assert.equal(result.content[0].text, 'The color is a color.');
   });
 
-  test(`${era}: a prompt asks its client`, async () => {
+  test(`${era}: a prompt asks its client`, newer, async () => {
     const client = await connect(ABLE, answerTo);
 
     const { messages } = await client.prompt('test_input_required_result_prompt');
