@@ -129,8 +129,7 @@ impl Gateway {
     ) -> Result<Arc<Description>, Fault> {
         let route = &self.routes[at];
         let (gateway, who) = (self.clone(), who.clone());
-        let asking =
-            async move { gateway.routes[at].upstream.describe(&who, abilities).await };
+        let asking = async move { gateway.routes[at].upstream.describe(&who, abilities).await };
         let key = (at, abilities);
         Ok(self.known.ask(&route.name, key, route.bounds.silence, asking).await?.0)
     }

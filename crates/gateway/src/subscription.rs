@@ -72,9 +72,10 @@ impl Gateway {
     /// The part of an interest that concerns one server, under its own names.
     fn interest_of(&self, at: usize, who: &Who, interest: &Interest) -> Interest {
         let route = &self.routes[at];
-        let uris = interest.uris.iter().filter_map(|uri| {
-            route.names.original_uri(uri).map(|original| original.into_owned())
-        });
+        let uris = interest
+            .uris
+            .iter()
+            .filter_map(|uri| route.names.original_uri(uri).map(|original| original.into_owned()));
         let tasks = interest.tasks.iter().filter_map(|id| {
             if self.only().is_some() {
                 return Some(id.clone());
@@ -165,10 +166,7 @@ impl Follower {
             };
             let Some(event) = event else { return false };
             if let Some(event) = self.published(event)
-                && matches!(
-                    self.sender.try_send(event),
-                    Err(mpsc::error::TrySendError::Closed(_))
-                )
+                && matches!(self.sender.try_send(event), Err(mpsc::error::TrySendError::Closed(_)))
             {
                 return true;
             }
@@ -222,7 +220,11 @@ pub fn read_interest(request: &Request) -> Result<Interest, Fault> {
     let flag = |name| filter.get(name).and_then(|value| value.as_bool()) == Some(true);
     let list = |name| -> Vec<String> {
         let items = filter.get(name).and_then(|value| value.items());
-        items.into_iter().flatten().filter_map(|item| item.string().map(|s| s.into_owned())).collect()
+        items
+            .into_iter()
+            .flatten()
+            .filter_map(|item| item.string().map(|s| s.into_owned()))
+            .collect()
     };
     Ok(Interest {
         tools: flag("toolsListChanged"),
@@ -246,8 +248,7 @@ pub fn acknowledgement(accepted: &Interest, subscription: &str) -> bytes::Bytes 
             parts.push(format!(r#""{name}":true"#));
         }
     }
-    for (items, name) in [(&accepted.uris, "resourceSubscriptions"), (&accepted.tasks, "taskIds")]
-    {
+    for (items, name) in [(&accepted.uris, "resourceSubscriptions"), (&accepted.tasks, "taskIds")] {
         if !items.is_empty() {
             let quoted: Vec<_> = items.iter().map(|item| quote(item)).collect();
             parts.push(format!(r#""{name}":[{}]"#, quoted.join(",")));
