@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use toolgate_protocol::client::{Abilities, key};
 use toolgate_protocol::json::quote;
 use toolgate_protocol::jsonrpc::{self, Message};
@@ -137,17 +138,22 @@ impl Follower {
             };
             match outcome {
                 Ok(watch) => {
-                    pause = AGAIN;
                     if let Some(accepted) = accepted.take() {
                         let _ = accepted.send(watch.accepted.clone());
                     }
                     if was_away {
                         self.announce_all(&watch.accepted);
                     }
+                    let since = Instant::now();
                     if self.pass_on(watch).await {
                         return;
                     }
                     was_away = true;
+                    // A server that keeps ending subscriptions must not have every client read
+                    // every list again each second.
+                    if since.elapsed() > AGAIN_AT_MOST {
+                        pause = AGAIN;
+                    }
                 }
                 Err(fault) if fault.reason == Reason::NoMethod => return,
                 Err(fault) => {
