@@ -35,7 +35,8 @@ struct Offer {
 impl Gateway {
     /// Answers `server/discover`.
     pub(crate) async fn discover(self: &Arc<Self>, request: &Request) -> Result<Reply, Fault> {
-        let offer = self.offer(&request.who, request.client.abilities(), request.client.version).await?;
+        let offer =
+            self.offer(&request.who, request.client.abilities(), request.client.version).await?;
         let instructions = offer
             .instructions
             .map(|text| format!(r#""instructions":{},"#, quote(&text)))

@@ -173,27 +173,6 @@ impl Gateway {
         })
     }
 
-<<<<<<< HEAD
-=======
-    fn route_task(&self, request: &mut Request) -> Result<&Route, Fault> {
-        let id = member(request, "taskId")?.into_owned();
-        if let Some(route) = self.only() {
-            return Ok(route);
-        }
-        let (route, original) =
-            self.owner_of_task(&id).ok_or_else(|| Fault::new(Reason::Unknown, "unknown task"))?;
-        rename(request, "taskId", &id, original);
-        Ok(route)
-    }
-
-    /// Which server runs the task with this published id, and what it calls it.
-    pub(crate) fn owner_of_task(&self, id: &str) -> Option<(&Route, Arc<str>)> {
-        let (server, original): (String, String) = self.keys().open(Purpose::Task, id)?;
-        let route = self.routes.iter().find(|route| *route.name == *server)?;
-        Some((route, original.into()))
-    }
-
->>>>>>> main
     fn route_reference(&self, request: &mut Request) -> Result<&Route, Fault> {
         let invalid = |what: &str| Fault::new(Reason::Invalid, what.to_owned());
         let params = request.message.params().ok_or_else(|| invalid("params are missing"))?;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use toolgate_protocol::client::{Abilities, key};
 use toolgate_protocol::json::quote;
 use toolgate_protocol::jsonrpc::{self, Message};
@@ -98,9 +99,7 @@ impl Gateway {
         accepted.tools |= granted.tools;
         accepted.prompts |= granted.prompts;
         accepted.resources |= granted.resources;
-        accepted.uris.extend(
-            granted.uris.iter().map(|uri| names.publish_uri(uri).into_owned()),
-        );
+        accepted.uris.extend(granted.uris.iter().map(|uri| names.publish_uri(uri).into_owned()));
         let is_granted = |id: &&String| match self.owner_of_task(id, &who.caller) {
             Some((_, handle)) => granted.tasks.contains(&handle.task),
             None => granted.tasks.contains(id),
@@ -133,17 +132,22 @@ impl Follower {
             };
             match outcome {
                 Ok(watch) => {
-                    pause = AGAIN;
                     if let Some(accepted) = accepted.take() {
                         let _ = accepted.send(watch.accepted.clone());
                     }
                     if was_away {
                         self.announce_all(&watch.accepted);
                     }
+                    let since = Instant::now();
                     if self.pass_on(watch).await {
                         return;
                     }
                     was_away = true;
+                    // A server that keeps ending subscriptions must not have every client read
+                    // every list again each second.
+                    if since.elapsed() > AGAIN_AT_MOST {
+                        pause = AGAIN;
+                    }
                 }
                 Err(fault) if fault.reason == Reason::NoMethod => return,
                 Err(fault) => {

@@ -12,6 +12,8 @@ use toolgate_gateway::upstream::Interest;
 use toolgate_protocol::jsonrpc::{self, Message, codes};
 use toolgate_protocol::splice::Edits;
 
+use crate::topic::{Audience, Topic, audience};
+
 /// A request ready to be sent.
 pub(crate) struct Outbound {
     /// Our own id, also used as the progress token.
@@ -121,11 +123,17 @@ impl Hub {
     pub fn publish(&self, message: &Message) {
         let is_log = message.method() == Some("notifications/message");
         let owner = if is_log { self.only_owner() } else { None };
+        let audience = audience(message);
         self.lock().retain(|(interest, sender)| {
             let wanted = if is_log {
                 owner.is_some() && interest.logs_of == owner
             } else {
-                wanted(interest, message)
+                match &audience {
+                    Audience::Of(topics) => topics.iter().any(|topic| wants(interest, topic)),
+                    // What a server invents is passed to whoever listens at all.
+                    Audience::Everybody => !interest.is_empty(),
+                    Audience::Nobody => false,
+                }
             };
             if !wanted {
                 return !sender.is_closed();
@@ -152,24 +160,14 @@ impl Hub {
     }
 }
 
-fn wanted(interest: &Interest, message: &Message) -> bool {
-    let named = |member: &str, among: &[String]| {
-        message
-            .params()
-            .and_then(|params| params.get(member))
-            .and_then(|value| value.string())
-            .is_some_and(|name| among.iter().any(|wanted| *wanted == name))
-    };
-    match message.method() {
-        Some("notifications/tools/list_changed") => interest.tools,
-        Some("notifications/prompts/list_changed") => interest.prompts,
-        Some("notifications/resources/list_changed") => interest.resources,
-        Some("notifications/resources/updated") => named("uri", &interest.uris),
-        Some("notifications/tasks" | "notifications/tasks/status") => {
-            named("taskId", &interest.tasks)
-        }
-        // What else a server invents is passed to whoever listens at all.
-        _ => !interest.is_empty(),
+fn wants(interest: &Interest, topic: &Topic) -> bool {
+    let among = |list: &[String], name: &str| list.iter().any(|wanted| wanted == name);
+    match topic {
+        Topic::Tools => interest.tools,
+        Topic::Prompts => interest.prompts,
+        Topic::Resources => interest.resources,
+        Topic::Resource(uri) => among(&interest.uris, uri),
+        Topic::Task(id) => among(&interest.tasks, id),
     }
 }
 

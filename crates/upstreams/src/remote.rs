@@ -1,7 +1,8 @@
 //! A server reached over HTTP, of either era: found out once, then spoken to as it wants.
 
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, StatusCode, Uri};
@@ -13,6 +14,7 @@ use toolgate_protocol::client::Abilities;
 use toolgate_protocol::jsonrpc::{Message, codes};
 
 use crate::endpoint::{self, Bounds, Endpoint, Shape};
+use crate::fan::Fan;
 use crate::http::{Origin, Pool, Proxies, Target};
 use crate::legacy::{self, Session};
 use crate::link::{Link, Outbound};
@@ -56,9 +58,11 @@ pub struct Remote {
 struct Inner {
     spec: RemoteSpec,
     endpoint: Arc<Endpoint>,
-    modern: Modern,
+    modern: Arc<Modern>,
     era: Arc<Single<Era>>,
     peers: Arc<Peers>,
+    /// Who listens to a modern server, by the authorization they share.
+    fans: Mutex<HashMap<Arc<str>, Arc<Fan>>>,
     /// Whether the server turned out to speak HTTP+SSE.
     speaks_sse: AtomicBool,
 }
@@ -82,10 +86,11 @@ impl Remote {
         let speaks_sse = AtomicBool::new(spec.transport == Transport::Sse);
         Ok(Remote {
             inner: Arc::new(Inner {
-                modern: Modern::new(endpoint.clone()),
+                modern: Arc::new(Modern::new(endpoint.clone())),
                 endpoint,
                 era: Arc::default(),
                 peers,
+                fans: Mutex::default(),
                 speaks_sse,
                 spec,
             }),
@@ -289,6 +294,36 @@ impl Inner {
         }
         (outcome, lost)
     }
+
+    async fn watch(
+        self: &Arc<Self>,
+        who: &Who,
+        abilities: Abilities,
+        interest: Interest,
+    ) -> Result<Watch, Fault> {
+        let era = self.era().await?;
+        if let Era::Modern(_) = &*era {
+            let outcome = self.fan(who).watch(self.modern.clone(), interest).await;
+            self.doubt(&era, outcome.as_ref().err());
+            return outcome;
+        }
+        let key = self.peers.key(who, abilities);
+        self.peer(&key, abilities).await?.watch(interest).await
+    }
+
+    fn fan(&self, who: &Who) -> Arc<Fan> {
+        let mut fans = self.fans.lock().unwrap_or_else(PoisonError::into_inner);
+        // One that is held elsewhere may be about to be listened to.
+        fans.retain(|_, fan| !fan.is_idle() || Arc::strong_count(fan) > 1);
+        fans.entry(self.peers.authorization(who)).or_default().clone()
+    }
+
+    /// Somebody may have replaced the server by another: then find out the era again.
+    fn doubt(&self, era: &Arc<Era>, fault: Option<&Fault>) {
+        if fault.is_some_and(|f| matches!(f.reason, Reason::Garbage | Reason::Unreachable)) {
+            self.era.reset(era, None);
+        }
+    }
 }
 
 /// Whether a call has certainly not been run.
@@ -358,14 +393,7 @@ impl Upstream for Remote {
         abilities: Abilities,
         interest: Interest,
     ) -> Boxed<'a, Result<Watch, Fault>> {
-        Box::pin(async move {
-            if let Era::Modern(_) = &*self.inner.era().await? {
-                let request = listen::request(&interest)?;
-                return listen::watch(self.inner.modern.call(&request).await?, interest).await;
-            }
-            let key = self.inner.peers.key(who, abilities);
-            self.inner.peer(&key, abilities).await?.watch(interest).await
-        })
+        Box::pin(self.inner.watch(who, abilities, interest))
     }
 
     fn probe(&self) -> Boxed<'_, Result<(), Fault>> {

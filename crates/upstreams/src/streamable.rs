@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode};
@@ -31,6 +31,14 @@ pub(crate) struct Streamable {
     version: Version,
     alive: AtomicBool,
     listening: Mutex<Option<tokio::task::AbortHandle>>,
+    /// False once the server said that it has no stream for what belongs to no request.
+    offers_stream: AtomicBool,
+}
+
+/// Why the session's own stream is not there.
+enum NoStream {
+    Now,
+    Never,
 }
 
 impl Streamable {
@@ -45,6 +53,7 @@ impl Streamable {
             version,
             alive: AtomicBool::new(true),
             listening: Mutex::default(),
+            offers_stream: AtomicBool::new(true),
         })
     }
 
@@ -135,41 +144,76 @@ impl Streamable {
         Ok(Reply::Whole(End { message, era: Era::Legacy, status: None }))
     }
 
+    /// Reads the session's own stream for as long as the session lasts.
     async fn listen_on(self: Arc<Self>, hub: Arc<Hub>) {
         let mut last_event: Option<String> = None;
         let mut pause = PAUSE;
+        let mut was_away = false;
         while self.is_alive() {
-            let Ok(mut response) = self.get(last_event.as_deref()).await else {
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(LONGEST_PAUSE);
-                continue;
-            };
-            let status = response.status();
-            if !status.is_success() || endpoint::shape(&response) != Shape::Events {
-                // 405: the server offers no such stream, which it may.
-                let body = self.endpoint.collect(&mut response).await.unwrap_or_default();
-                if self.is_session_lost(status, &body) {
-                    let _ = self.lost();
-                }
-                return;
-            }
-            pause = PAUSE;
-            let mut decoder = self.endpoint.decoder();
-            let body = response.body_mut();
-            while let Ok(Some(chunk)) = body.chunk().await {
-                decoder.feed(chunk);
-                while let Ok(Some(event)) = decoder.next_event() {
-                    last_event = event.id.or(last_event);
-                    if let Some(retry) = event.retry {
-                        pause = Duration::from_millis(retry).min(LONGEST_PAUSE);
+            match self.own_stream(last_event.as_deref()).await {
+                Ok(body) => {
+                    // Without an event id the server replays nothing: while it was away, anything
+                    // may have changed. Whoever listens begins anew and looks again.
+                    if was_away && last_event.is_none() {
+                        hub.close();
                     }
-                    if let Ok(message) = self.endpoint.message(StatusCode::OK, event.data) {
-                        self.unasked(&hub, message);
+                    was_away = false;
+                    let opened = Instant::now();
+                    match self.read_own(body, &mut last_event, &hub).await {
+                        Some(retry) => pause = retry.min(LONGEST_PAUSE),
+                        // What lasted was cut by whatever stands between: back at once. A
+                        // server that ends each stream at once is not pressed.
+                        None if opened.elapsed() > PAUSE => continue,
+                        None => {}
                     }
                 }
+                Err(NoStream::Never) => return,
+                Err(NoStream::Now) => was_away = true,
             }
             tokio::time::sleep(pause).await;
+            pause = if was_away { (pause * 2).min(LONGEST_PAUSE) } else { PAUSE };
         }
+    }
+
+    async fn own_stream(&self, last_event: Option<&str>) -> Result<Body, NoStream> {
+        let mut response = self.get(last_event).await.map_err(|_| NoStream::Now)?;
+        let status = response.status();
+        if status.is_success() && endpoint::shape(&response) == Shape::Events {
+            return Ok(response.into_body());
+        }
+        let body = self.endpoint.collect(&mut response).await.unwrap_or_default();
+        if self.is_session_lost(status, &body) {
+            let _ = self.lost();
+        }
+        let passing = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
+        if passing {
+            return Err(NoStream::Now);
+        }
+        // 405: the server offers no such stream, which it may.
+        self.offers_stream.store(false, Ordering::Relaxed);
+        Err(NoStream::Never)
+    }
+
+    /// Reads a stream to its end; the pause that the server asks for before the next.
+    async fn read_own(
+        self: &Arc<Self>,
+        mut body: Body,
+        last_event: &mut Option<String>,
+        hub: &Hub,
+    ) -> Option<Duration> {
+        let mut retry = None;
+        let mut decoder = self.endpoint.decoder();
+        while let Ok(Some(chunk)) = body.chunk().await {
+            decoder.feed(chunk);
+            while let Ok(Some(event)) = decoder.next_event() {
+                *last_event = event.id.or(last_event.take());
+                retry = event.retry.map(Duration::from_millis).or(retry);
+                if let Ok(message) = self.endpoint.message(StatusCode::OK, event.data) {
+                    self.unasked(hub, message);
+                }
+            }
+        }
+        retry
     }
 
     fn unasked(self: &Arc<Self>, hub: &Hub, message: Message) {
@@ -216,7 +260,8 @@ impl Link for Streamable {
 
     fn listen(self: Arc<Self>, hub: Arc<Hub>) -> Boxed<'static, ()> {
         let mut listening = self.listening.lock().unwrap_or_else(PoisonError::into_inner);
-        if listening.as_ref().is_none_or(tokio::task::AbortHandle::is_finished) {
+        let reads = listening.as_ref().is_some_and(|reading| !reading.is_finished());
+        if !reads && self.offers_stream.load(Ordering::Relaxed) {
             *listening = Some(tokio::spawn(self.clone().listen_on(hub)).abort_handle());
         }
         drop(listening);
