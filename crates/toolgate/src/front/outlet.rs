@@ -69,7 +69,8 @@ impl Outlet {
                 client: None,
                 kept: VecDeque::new(),
                 bytes: 0,
-                next: 0,
+                // The priming event, before all others, is number 0.
+                next: 1,
                 opened: false,
                 ended: None,
             }),
@@ -105,11 +106,10 @@ impl Outlet {
         state.opened = true;
         if prime && self.resumable {
             let event = Event {
-                id: Some(self.naming.id(state.next)),
+                id: Some(self.naming.id(0)),
                 retry: Some(RETRY.as_millis() as u64),
                 ..Event::default()
             };
-            state.next += 1;
             let _ = client.try_send(written(&event));
         }
         for (_, event) in &state.kept {
@@ -260,6 +260,17 @@ mod tests {
 
         let first = &drain(&mut events)[0];
         assert!(first.contains("id: 7-0") && first.contains("retry: 500"), "{first}");
+    }
+
+    #[test]
+    fn a_client_that_saw_only_the_priming_event_gets_all_that_was_sent_before_it_came() {
+        let outlet = outlet();
+        outlet.send("early".into());
+        drop(outlet.open(true));
+
+        let missed = drain(&mut outlet.resume(0));
+
+        assert!(missed.len() == 1 && missed[0].contains("data: early"), "{missed:?}");
     }
 
     #[test]
