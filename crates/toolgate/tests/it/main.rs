@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail as tests do")]
 
+mod http_asking;
 mod http_input;
 mod http_leaving;
 mod http_misbehaving;
+mod http_notices;
 mod support;

@@ -86,6 +86,18 @@ impl Call {
     }
 }
 
+impl Call {
+    /// Says something on the server's shared stream.
+    pub async fn say(&self, json: &str) {
+        self.hall.announce(json).await;
+    }
+
+    /// What the test announces from here on.
+    pub fn listen(&self) -> tokio::sync::broadcast::Receiver<String> {
+        self.hall.listen()
+    }
+}
+
 /// What is answered.
 pub struct Reply {
     pub(super) response: Response<Body>,
