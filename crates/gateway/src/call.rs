@@ -123,6 +123,8 @@ pub trait Frames: Send {
 pub enum Frame {
     /// `notifications/progress`, `notifications/message` or another, as the upstream wrote it.
     Notification(Message),
+    /// The server answers with a stream of its own; so may we. It is the first frame, if any.
+    Opened,
     /// A legacy upstream asks the client for something and waits.
     Ask(Ask),
     /// A legacy upstream closed the stream and goes on working; the client may do the same
@@ -192,7 +194,7 @@ impl Reply {
             match frame {
                 Frame::End(end) => return Ok(end),
                 Frame::Fail(fault) => return Err(fault),
-                Frame::Notification(_) | Frame::Ask(_) | Frame::Pause(_) => {}
+                Frame::Opened | Frame::Notification(_) | Frame::Ask(_) | Frame::Pause(_) => {}
             }
         }
         Err(Fault::new(Reason::Broken, "the server ended without an answer"))

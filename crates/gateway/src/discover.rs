@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::future::join_all;
 use toolgate_protocol::client::{Abilities, key};
 use toolgate_protocol::json::{Document, Limits, Mode, Object, quote};
 use toolgate_protocol::modern::SUPPORTED;
@@ -11,8 +12,9 @@ use toolgate_protocol::version::{Era, Version};
 
 use crate::call::{Reply, Request, Who};
 use crate::deadline::late;
-use crate::fault::{Fault, Reason};
+use crate::fault::Fault;
 use crate::gateway::{Gateway, Route};
+use crate::recall::Recall;
 use crate::upstream::Description;
 
 /// The instructions of all servers together are cut at this length, in bytes: they end up in
@@ -30,7 +32,7 @@ struct Offer {
 
 impl Gateway {
     /// Answers `server/discover`.
-    pub(crate) async fn discover(&self, request: &Request) -> Result<Reply, Fault> {
+    pub(crate) async fn discover(self: &Arc<Self>, request: &Request) -> Result<Reply, Fault> {
         let offer = self.offer(&request.who, request.client.abilities(), Era::Modern).await?;
         let instructions = offer
             .instructions
@@ -50,7 +52,7 @@ impl Gateway {
     /// # Errors
     /// When no server can be reached.
     pub async fn welcome(
-        &self,
+        self: &Arc<Self>,
         who: &Who,
         abilities: Abilities,
         version: Version,
@@ -67,7 +69,12 @@ impl Gateway {
         ))
     }
 
-    async fn offer(&self, who: &Who, abilities: Abilities, era: Era) -> Result<Offer, Fault> {
+    async fn offer(
+        self: &Arc<Self>,
+        who: &Who,
+        abilities: Abilities,
+        era: Era,
+    ) -> Result<Offer, Fault> {
         let described = self.describe_all(who, abilities).await?;
         let instructions = self.config.instructions.clone().or_else(|| instructions(&described));
         let offer = match &described[..] {
@@ -86,7 +93,7 @@ impl Gateway {
 
     /// What every server that answers in time says of itself.
     async fn describe_all(
-        &self,
+        self: &Arc<Self>,
         who: &Who,
         abilities: Abilities,
     ) -> Result<Vec<(Arc<str>, Arc<Description>)>, Fault> {
@@ -94,37 +101,41 @@ impl Gateway {
             let description = describe(route, who, abilities).await?;
             return Ok(vec![(route.name.clone(), description)]);
         }
-        let asked: Vec<_> = self
-            .routes
-            .iter()
-            .map(|route| {
-                let (who, upstream) = (who.clone(), route.upstream.clone());
-                let silence = route.bounds.silence;
-                let task = tokio::spawn(async move {
-                    tokio::time::timeout(silence, upstream.describe(&who, abilities)).await
-                });
-                (route.name.clone(), task)
-            })
-            .collect();
+        let asking = (0..self.routes.len()).map(|at| self.describe_or_known(at, who, abilities));
         let (mut all, mut failure) = (Vec::new(), None);
-        for (name, task) in asked {
-            match task.await {
-                Ok(Ok(Ok(description))) => all.push((name, description)),
-                Ok(Ok(Err(fault))) => {
-                    tracing::warn!(server = %name, %fault, "left out");
+        for (outcome, route) in join_all(asking).await.into_iter().zip(&self.routes) {
+            match outcome {
+                Ok(description) => all.push((route.name.clone(), description)),
+                Err(fault) => {
+                    tracing::warn!(server = %route.name, %fault, "left out");
                     failure.get_or_insert(fault);
                 }
-                Ok(Err(_)) => tracing::warn!(server = %name, "left out: it did not answer"),
-                Err(error) => tracing::error!(server = %name, %error, "asking it failed"),
             }
         }
-        match (all.is_empty() && !self.routes.is_empty(), failure) {
-            (true, Some(fault)) => Err(fault),
-            (true, None) => Err(Fault::new(Reason::Unreachable, "no server answers")),
+        match failure {
+            Some(fault) if all.is_empty() => Err(fault),
             _ => Ok(all),
         }
     }
+
+    /// What one server says of itself, or said when it last answered.
+    async fn describe_or_known(
+        self: &Arc<Self>,
+        at: usize,
+        who: &Who,
+        abilities: Abilities,
+    ) -> Result<Arc<Description>, Fault> {
+        let route = &self.routes[at];
+        let (gateway, who) = (self.clone(), who.clone());
+        let asking =
+            async move { gateway.routes[at].upstream.describe(&who, abilities).await };
+        let key = (at, abilities);
+        Ok(self.known.ask(&route.name, key, route.bounds.silence, asking).await?.0)
+    }
 }
+
+/// What servers said of themselves, for when they do not answer.
+pub(crate) type Known = Recall<(usize, Abilities), Arc<Description>>;
 
 async fn describe(
     route: &Route,

@@ -7,8 +7,10 @@ use crate::call::Who;
 use crate::clock::Timestamp;
 use crate::config::{CacheScope, Checked, Server};
 use crate::deadline::Bounds;
+use crate::discover::Known;
 use crate::fanout::Kept;
 use crate::metrics::Metrics;
+use crate::mirrors::Mirrors;
 use crate::names::Names;
 use crate::parking::Parking;
 use crate::seal::Keyring;
@@ -29,6 +31,8 @@ pub struct Route {
     pub required: bool,
     /// What clients are told about keeping its results, where it does not say itself.
     pub hint: Hint,
+    /// Arguments of its tools that travel in headers too.
+    pub mirrors: Arc<Mirrors>,
 }
 
 impl Route {
@@ -44,6 +48,7 @@ impl Route {
                 ttl_ms: server.cache_ttl.as_millis() as u64,
                 public: server.cache_scope == CacheScope::Public,
             },
+            mirrors: Arc::default(),
         }
     }
 }
@@ -70,13 +75,14 @@ pub struct Gateway {
     /// How other replicas reach this one.
     pub replica: Option<Arc<str>>,
     pub(crate) kept: Kept,
+    pub(crate) known: Known,
 }
 
 impl Gateway {
     /// A gateway in front of `routes`.
     pub fn new(config: Arc<Checked>, routes: Vec<Route>, lasting: Lasting) -> Gateway {
         let replica = config.replica.as_ref().map(|replica| replica.url.to_string().trim_end_matches('/').into());
-        Gateway { config, routes, lasting, replica, kept: Kept::default() }
+        Gateway { config, routes, lasting, replica, kept: Kept::default(), known: Known::default() }
     }
 
     /// The one server there is; `None` when there are several.

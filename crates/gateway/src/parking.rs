@@ -308,7 +308,7 @@ impl Attended {
                     return Ok(());
                 }
                 Ok(Some(Frame::Fail(fault))) => return Err(fault),
-                Ok(Some(Frame::Notification(_) | Frame::Pause(_))) => {}
+                Ok(Some(Frame::Opened | Frame::Notification(_) | Frame::Pause(_))) => {}
                 Ok(None) | Err(_) => return Ok(()),
             }
         }

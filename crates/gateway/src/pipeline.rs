@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use toolgate_protocol::client::key;
 use toolgate_protocol::json::quote;
-use toolgate_protocol::jsonrpc::Message;
+use toolgate_protocol::jsonrpc::{Message, codes};
 use toolgate_protocol::method::{Method, Target};
 use toolgate_protocol::version::Era;
 
@@ -15,6 +15,7 @@ use crate::deadline::bounded;
 use crate::fault::{Fault, Reason};
 use crate::gateway::{Gateway, Route};
 use crate::metrics::Measured;
+use crate::mirrors::Learning;
 use crate::rewrite::Rewritten;
 use crate::seal::Purpose;
 
@@ -24,14 +25,37 @@ impl Gateway {
     ///
     /// # Errors
     /// When no server can be asked, or it fails before it answers.
-    pub async fn call(&self, mut request: Request) -> Result<Reply, Fault> {
+    pub async fn call(self: &Arc<Self>, mut request: Request) -> Result<Reply, Fault> {
         match &request.method {
             Method::Discover => return self.discover(&request).await,
             method if method.is_list() => return self.list(request).await,
             _ => {}
         }
         let route = self.route(&mut request).await?;
+        if request.method == Method::ToolsCall {
+            return self.call_tool(route, request).await;
+        }
         self.send(route, &request).await
+    }
+
+    /// Calls a tool, with the headers that a modern server checks its arguments against.
+    async fn call_tool(&self, route: &Route, mut request: Request) -> Result<Reply, Fault> {
+        if request.client.era() == Era::Modern {
+            route.mirrors.check(&request)?;
+            return self.send(route, &request).await;
+        }
+        request.params_headers = route.mirrors.headers(&request);
+        let reply = self.send(route, &request).await?;
+        match reply {
+            Reply::Whole(end) if is_mismatch(&end) => {
+                // Refused before it ran, so it may be sent again: what we knew of the tool's
+                // schema was old, or nothing yet.
+                self.relist(&[route], &request).await;
+                request.params_headers = route.mirrors.headers(&request);
+                self.send(route, &request).await
+            }
+            reply => Ok(reply),
+        }
     }
 
     /// Sends a routed request to its server: measured, bounded in time, its names translated.
@@ -39,12 +63,21 @@ impl Gateway {
         let start = Instant::now();
         let counters = self.lasting.metrics.begin(route, request);
         let reply = bounded(&route.name, route.bounds, route.upstream.call(request)).await;
+        let lists_tools = request.method == Method::ToolsList;
         match reply {
             Ok(Reply::Whole(end)) => {
+                if lists_tools {
+                    route.mirrors.learn(&end.message, end.era);
+                }
                 counters.finish(&end, start.elapsed());
                 Ok(Reply::Whole(self.translate(route, request, end)?))
             }
             Ok(reply) => {
+                let reply = if lists_tools {
+                    Reply::Stream(Box::new(Learning::new(reply, &route.mirrors)))
+                } else {
+                    reply
+                };
                 let reply = Measured::new(reply, counters, start);
                 if self.is_plain(route) {
                     return Ok(Reply::Stream(Box::new(reply)));
@@ -215,6 +248,11 @@ impl Gateway {
             env!("CARGO_PKG_VERSION")
         )
     }
+}
+
+fn is_mismatch(end: &End) -> bool {
+    let code = end.message.error().and_then(|error| error.get("code")?.as_i64());
+    end.era == Era::Modern && code == Some(codes::HEADER_MISMATCH)
 }
 
 fn member<'a>(request: &'a Request, name: &str) -> Result<Cow<'a, str>, Fault> {

@@ -82,7 +82,7 @@ impl Gateway {
             let (owner, original) = self.owner_of_task(id)?;
             (owner.name == route.name).then(|| original.to_string())
         });
-        Interest { uris: uris.collect(), tasks: tasks.collect(), ..*interest_flags(interest) }
+        Interest { uris: uris.collect(), tasks: tasks.collect(), ..interest.clone() }
     }
 
     fn merge_accepted(
@@ -111,10 +111,6 @@ impl Gateway {
                 .cloned(),
         );
     }
-}
-
-fn interest_flags(interest: &Interest) -> Box<Interest> {
-    Box::new(Interest { uris: Vec::new(), tasks: Vec::new(), ..interest.clone() })
 }
 
 /// Keeps listening to one server, also after it was away.
@@ -253,6 +249,7 @@ pub fn read_interest(request: &Request) -> Result<Interest, Fault> {
         resources: flag("resourcesListChanged"),
         uris: list("resourceSubscriptions"),
         tasks: list("taskIds"),
+        logs_of: None,
     })
 }
 

@@ -2,7 +2,6 @@
 
 mod serve;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -18,23 +17,13 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Serve clients over HTTP. Without a file: the built-in sample.
-    Serve(ServeArgs),
-}
-
-/// What to serve.
-#[derive(clap::Args, Default)]
-pub struct ServeArgs {
-    /// A configuration (YAML), or the mcp.json of another client.
-    config: Option<PathBuf>,
-    /// Listen here instead of where the configuration says.
-    #[arg(long, value_name = "ADDRESS")]
-    listen: Option<String>,
+    Serve(serve::ServeArgs),
 }
 
 /// Runs the command line.
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
-    let command = cli.command.unwrap_or_else(|| Command::Serve(ServeArgs::default()));
+    let command = cli.command.unwrap_or_else(|| Command::Serve(serve::ServeArgs::default()));
     match command {
         Command::Serve(args) => block_on(serve::run(args)),
     }

@@ -1,6 +1,9 @@
 //! Toolgate: a production gateway and server runtime for the Model Context Protocol.
 
 pub mod app;
+pub mod build;
 pub mod cli;
 pub mod front;
+pub mod reload;
+pub mod sample;
 pub mod telemetry;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use bytes::Bytes;
-use toolgate_gateway::call::{Reply, Request};
+use toolgate_gateway::call::{Boxed, Frame, Frames, Reply, Request};
 use toolgate_gateway::fault::{Fault, Reason};
 use toolgate_gateway::upstream::{Description, Interest, Watch};
 use toolgate_protocol::client::{Abilities, Level};
@@ -16,7 +16,7 @@ use toolgate_protocol::jsonrpc::{self, Kind, Message};
 use toolgate_protocol::legacy::{self, Welcome};
 use toolgate_protocol::version::Era;
 
-use crate::link::{Hub, Link, Outbound};
+use crate::link::{Counted, Hub, Link, Outbound};
 
 /// One session with a legacy server.
 pub(crate) struct Session {
@@ -103,7 +103,11 @@ impl Session {
             owner: request.who.session.clone(),
             may_ask: request.client.abilities() != Abilities::default(),
         };
-        self.link.clone().request(outbound).await
+        let counted = self.hub.count(request.who.session.clone());
+        match self.link.clone().request(outbound).await? {
+            Reply::Stream(frames) => Ok(Reply::Stream(Box::new(Running { frames, counted }))),
+            whole => Ok(whole),
+        }
     }
 
     /// Sends a request of our own and waits for its end.
@@ -129,6 +133,7 @@ impl Session {
             resources: interest.resources && offers(&["resources", "listChanged"]),
             uris: Vec::new(),
             tasks: interest.tasks.clone(),
+            logs_of: None,
         };
         let subscribable = offers(&["resources", "subscribe"]);
         for uri in interest.uris.iter().filter(|_| subscribable) {
@@ -223,6 +228,19 @@ impl Session {
     pub async fn close(&self) {
         self.hub.close();
         self.link.close().await;
+    }
+}
+
+/// A call whose answer comes in frames, counted until its end.
+struct Running {
+    frames: Box<dyn Frames>,
+    #[expect(dead_code, reason = "held for its Drop")]
+    counted: Counted,
+}
+
+impl Frames for Running {
+    fn next(&mut self) -> Boxed<'_, Option<Frame>> {
+        self.frames.next()
     }
 }
 

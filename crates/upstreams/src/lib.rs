@@ -1,6 +1,7 @@
 //! Connectors to what stands behind the gateway: remote servers of either era, child processes,
 //! built-in servers.
 
+pub mod builtin;
 mod channel;
 pub mod child;
 pub mod egress;
@@ -27,6 +28,8 @@ use toolgate_gateway::config::{Checked, Kind, Limits, Server};
 use toolgate_gateway::upstream::Upstream;
 use toolgate_protocol::json;
 
+use builtin::files::Files;
+pub use builtin::hosted::Hosted;
 use child::{Slots, Spec};
 pub use endpoint::Bounds;
 use http::Proxies;
@@ -100,7 +103,11 @@ pub fn connect(
             };
             Ok(Arc::new(Process::new(spec, shared.slots.clone())))
         }
-        Kind::Files { .. } => Err("files".into()),
+        Kind::Files { root, .. } => {
+            let files = Files::open(root)
+                .map_err(|error| format!("cannot open {}: {error}", root.display()))?;
+            Ok(Arc::new(Hosted::new(server.name.as_str(), files)))
+        }
     }
 }
 

@@ -182,7 +182,7 @@ pub(crate) async fn watch(mut reply: Reply, interest: Interest) -> Result<Watch,
                     }
                 }
                 Frame::End(_) | Frame::Fail(_) => return,
-                Frame::Ask(_) | Frame::Pause(_) => {}
+                Frame::Opened | Frame::Ask(_) | Frame::Pause(_) => {}
             }
         }
     });
@@ -211,6 +211,7 @@ fn read_accepted(message: &Message, interest: &Interest) -> Interest {
         resources: interest.resources && flag("resourcesListChanged"),
         uris: names("resourceSubscriptions", &interest.uris),
         tasks: names("taskIds", &interest.tasks),
+        logs_of: None,
     }
 }
 

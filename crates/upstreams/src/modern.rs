@@ -65,6 +65,7 @@ impl Modern {
                 body: Some(response.into_body()),
                 decoder: self.endpoint.decoder(),
                 id: id.into(),
+                opened: false,
                 ended: false,
             }))),
             Shape::Json => {
@@ -116,6 +117,7 @@ struct Stream {
     body: Option<Body>,
     decoder: sse::Decoder,
     id: Box<str>,
+    opened: bool,
     ended: bool,
 }
 
@@ -183,6 +185,9 @@ impl Frames for Stream {
         Box::pin(async {
             if self.ended {
                 return None;
+            }
+            if !std::mem::replace(&mut self.opened, true) {
+                return Some(Frame::Opened);
             }
             match self.step().await {
                 Ok(frame) => Some(frame),

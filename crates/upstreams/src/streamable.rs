@@ -110,6 +110,7 @@ impl Streamable {
                 last_event: None,
                 retry: None,
                 resumes: 0,
+                opened: false,
                 ended: false,
             })));
         }
@@ -279,6 +280,7 @@ struct Stream {
     last_event: Option<String>,
     retry: Option<u64>,
     resumes: u32,
+    opened: bool,
     ended: bool,
 }
 
@@ -405,6 +407,9 @@ impl Frames for Stream {
         Box::pin(async {
             if self.ended {
                 return None;
+            }
+            if !std::mem::replace(&mut self.opened, true) {
+                return Some(Frame::Opened);
             }
             match self.step().await {
                 Ok(frame) => Some(frame),

@@ -96,6 +96,12 @@ impl Exchange {
                         self.outlet.send(message.line());
                     }
                 }
+                // What the server streams, we stream, with all that comes with it for a client
+                // that knows how to resume.
+                Frame::Opened => {
+                    self.outlet.want();
+                    tokio::task::yield_now().await;
+                }
                 Frame::Ask(ask) => self.ask(ask),
                 // The client, too, can come back later, where it knows how.
                 Frame::Pause(_) if self.live.session.client.version >= Version::V2025_11_25 => {

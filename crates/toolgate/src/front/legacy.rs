@@ -489,10 +489,10 @@ fn open_own_stream(app: &Arc<App>, gateway: Arc<Gateway>, live: &Arc<Live>) -> A
 }
 
 /// Passes announcements on for as long as the client listens. What it subscribes to may change
-/// meanwhile: the new subscription is there before the old one goes.
+/// meanwhile, and so may the gateway: the new subscription is there before the old one goes.
 pub async fn follow(
     app: Arc<App>,
-    gateway: Arc<Gateway>,
+    mut gateway: Arc<Gateway>,
     live: Arc<Live>,
     outlet: Arc<Outlet>,
 ) {
@@ -500,20 +500,18 @@ pub async fn follow(
     let mut watch = gateway.subscribe(&live.who(), abilities, &interest_of(&live)).await;
     loop {
         tokio::select! {
-            announced = watch.events.recv() => match announced {
-                Some(message) => outlet.send(message.line()),
-                // No server has anything to announce: only the connection is kept.
-                None => tokio::select! {
-                    () = live.resubscribe.notified() => {
-                        watch = gateway.subscribe(&live.who(), abilities, &interest_of(&live)).await;
-                    }
-                    () = tokio::time::sleep(KEEP_ALIVE) => outlet.keep_alive(),
-                    () = app.draining() => break,
-                },
-            },
+            // When no server has anything to announce, only the connection is kept.
+            Some(message) = watch.events.recv() => outlet.send(message.line()),
             () = live.resubscribe.notified() => {
-                let next = gateway.subscribe(&live.who(), abilities, &interest_of(&live)).await;
-                watch = next;
+                watch = gateway.subscribe(&live.who(), abilities, &interest_of(&live)).await;
+            }
+            () = app.replaced() => {
+                gateway = app.gateway();
+                watch = gateway.subscribe(&live.who(), abilities, &interest_of(&live)).await;
+                for list in ["tools", "prompts", "resources"] {
+                    let method = format!("notifications/{list}/list_changed");
+                    outlet.send(jsonrpc::notification(&method, "{}"));
+                }
             }
             () = tokio::time::sleep(KEEP_ALIVE) => outlet.keep_alive(),
             () = app.draining() => break,
@@ -533,6 +531,7 @@ fn interest_of(live: &Live) -> Interest {
         resources: true,
         uris: subscribed.iter().cloned().collect(),
         tasks: Vec::new(),
+        logs_of: Some(live.session.id.clone()),
     }
 }
 

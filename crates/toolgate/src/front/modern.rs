@@ -153,22 +153,23 @@ struct Streaming {
 }
 
 impl Streaming {
-    /// The first frame decides: an end is answered plainly, anything else opens a stream. The
-    /// status is so not committed before the upstream's is known.
+    /// The first frames decide: what was answered plainly is answered plainly, what was streamed
+    /// is streamed, but for errors, whose status must be told (2026-07-28, transports). Nothing
+    /// is committed before the upstream's own head is known.
     async fn begin(mut self) -> Answer {
-        loop {
+        let mut streamed = false;
+        let first = loop {
             match self.reply.next().await {
                 Some(Frame::End(end)) => {
                     let (status, body) =
                         answer::to_modern(&end, &self.id, &self.method, self.hint);
+                    if streamed && status == 200 {
+                        break event(one_line(body));
+                    }
                     return json(status, body);
                 }
-                Some(Frame::Notification(message)) => {
-                    let (sender, receiver) = mpsc::channel(BACKLOG);
-                    let first = event(message.line());
-                    tokio::spawn(self.go_on(first, sender));
-                    return events(receiver);
-                }
+                Some(Frame::Notification(message)) => break event(message.line()),
+                Some(Frame::Opened) => streamed = true,
                 Some(Frame::Ask(_) | Frame::Pause(_)) => {}
                 Some(Frame::Fail(fault)) => {
                     return failed(&fault, &self.id, &self.method, self.trace.id());
@@ -178,7 +179,10 @@ impl Streaming {
                     return failed(&fault, &self.id, &self.method, self.trace.id());
                 }
             }
-        }
+        };
+        let (sender, receiver) = mpsc::channel(BACKLOG);
+        tokio::spawn(self.go_on(first, sender));
+        events(receiver)
     }
 
     async fn go_on(mut self, first: Bytes, client: mpsc::Sender<Bytes>) {
@@ -202,7 +206,9 @@ impl Streaming {
             };
             next = match frame {
                 Some(Frame::Notification(message)) => event(message.line()),
-                Some(Frame::Ask(_) | Frame::Pause(_)) => Bytes::from_static(b":\n\n"),
+                Some(Frame::Opened | Frame::Ask(_) | Frame::Pause(_)) => {
+                    Bytes::from_static(b":\n\n")
+                }
                 Some(Frame::End(end)) => {
                     let (_, body) = answer::to_modern(&end, &self.id, &self.method, self.hint);
                     let _ = client.send(event(one_line(body))).await;
@@ -275,6 +281,8 @@ async fn announce(
             () = tokio::time::sleep(KEEP_ALIVE) => Bytes::from_static(b":\n\n"),
             () = client.closed() => return,
             () = app.draining() => break,
+            // Another gateway has taken over: the client listens again, to what there is now.
+            () = app.replaced() => break,
         };
     }
     let result = format!(r#"{{"resultType":"complete","_meta":{{"{}":{id}}}}}"#, key::SUBSCRIPTION);
