@@ -15,6 +15,8 @@ use crate::names::Names;
 use crate::parking::Parking;
 use crate::seal::Keyring;
 use crate::upstream::Upstream;
+use toolgate_protocol::client::Abilities;
+use toolgate_protocol::jsonrpc::Message;
 use toolgate_protocol::modern::Hint;
 
 /// One server behind the gateway, with all that is decided about it.
@@ -139,9 +141,9 @@ impl Gateway {
     }
 
     /// Passes a notification of a client on to every server that it may concern.
-    pub async fn notify(&self, who: &Who, message: &toolgate_protocol::jsonrpc::Message) {
+    pub async fn notify(&self, who: &Who, abilities: Abilities, message: &Message) {
         if let Some(route) = self.only()
-            && let Err(fault) = route.upstream.notify(who, message).await
+            && let Err(fault) = route.upstream.notify(who, abilities, message).await
         {
             tracing::debug!(%fault, "a notification did not reach the server");
         }

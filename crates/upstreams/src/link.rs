@@ -155,7 +155,8 @@ impl Hub {
     }
 }
 
-fn wanted(interest: &Interest, message: &Message) -> bool {
+/// Whether an announcement is among what somebody wants to hear of.
+pub(crate) fn wanted(interest: &Interest, message: &Message) -> bool {
     let named = |member: &str, among: &[String]| {
         message
             .params()
@@ -171,6 +172,8 @@ fn wanted(interest: &Interest, message: &Message) -> bool {
         Some("notifications/tasks" | "notifications/tasks/status") => {
             named("taskId", &interest.tasks)
         }
+        // They belong to requests.
+        Some("notifications/message" | "notifications/progress") => false,
         // What else a server invents is passed to whoever listens at all.
         _ => !interest.is_empty(),
     }

@@ -14,6 +14,8 @@ use toolgate_protocol::method::Method;
 use toolgate_protocol::splice::Edits;
 use toolgate_protocol::version::{Era, Version, names_modern};
 
+use crate::link;
+
 /// Who we are towards servers.
 pub(crate) const CLIENT_INFO: &str =
     concat!(r#"{"name":"toolgate","version":""#, env!("CARGO_PKG_VERSION"), r#""}"#);
@@ -172,6 +174,8 @@ pub(crate) async fn watch(mut reply: Reply, interest: Interest) -> Result<Watch,
     let pump = tokio::spawn(async move {
         while let Some(frame) = reply.next().await {
             match frame {
+                // Nothing that was not asked for (2026-07-28, subscriptions).
+                Frame::Notification(message) if !link::wanted(&interest, &message) => {}
                 // A listener that does not read loses hints, not the connection.
                 Frame::Notification(message) => {
                     if matches!(

@@ -55,6 +55,12 @@ struct State {
     ended: Option<Instant>,
 }
 
+/// The number of the first message; the priming event, before all others, is number 0.
+const FIRST: u64 = 1;
+
+/// How long a client may leave its stream unread.
+const STALLED: Duration = Duration::from_secs(30);
+
 /// The pause that we ask for before a client reconnects.
 const RETRY: Duration = Duration::from_millis(500);
 
@@ -69,8 +75,7 @@ impl Outlet {
                 client: None,
                 kept: VecDeque::new(),
                 bytes: 0,
-                // The priming event, before all others, is number 0.
-                next: 1,
+                next: FIRST,
                 opened: false,
                 ended: None,
             }),
@@ -93,16 +98,16 @@ impl Outlet {
         self.wanted.notify_one();
     }
 
-    /// Whether the answer has become a stream.
-    pub fn is_open(&self) -> bool {
-        self.state().opened
+    /// Whether nothing has been sent yet.
+    pub fn has_said_nothing(&self) -> bool {
+        self.state().next == FIRST
     }
 
     /// Connects the client. `prime` sends an event that carries nothing but an id, so that the
     /// stream can be resumed from its beginning (2025-11-25, transports: sending messages).
     pub fn open(&self, prime: bool) -> mpsc::Receiver<Bytes> {
-        let (client, events) = mpsc::channel(BACKLOG);
         let mut state = self.state();
+        let (client, events) = mpsc::channel(BACKLOG + state.kept.len());
         state.opened = true;
         if prime && self.resumable {
             let event = Event {
@@ -150,6 +155,21 @@ impl Outlet {
         }
         drop(state);
         self.wanted.notify_one();
+    }
+
+    /// Waits while the client does not keep up, so that what reads the server does not either. A
+    /// client that stays behind is given up by the next message.
+    pub async fn room(&self) {
+        let (client, opened) = {
+            let state = self.state();
+            (state.client.clone(), state.opened)
+        };
+        match client {
+            Some(client) => drop(tokio::time::timeout(STALLED, client.reserve()).await),
+            // Somebody has to open the stream first.
+            None if !opened => tokio::task::yield_now().await,
+            None => {}
+        }
     }
 
     /// A sign of life that is no event.

@@ -178,6 +178,60 @@ def on(m):
     }
 }
 
+#[tokio::test]
+async fn a_burst_is_neither_lost_nor_reordered() {
+    let script = Script::legacy(
+        r#"
+def on(m):
+    if m.get("method") != "tools/call": return
+    count, token = m["params"]["arguments"]["count"], m["params"]["_meta"]["progressToken"]
+    lines = [json.dumps({"jsonrpc": "2.0", "method": "notifications/progress", "params": {
+        "progressToken": token, "progress": i}}) for i in range(count)]
+    lines.append(json.dumps({"jsonrpc": "2.0", "id": m["id"], "result": {"content": []}}))
+    raw("\n".join(lines) + "\n")
+"#,
+    );
+    let server = legacy(|call: Call| async move {
+        let params = &call.json["params"];
+        let count = params["arguments"]["count"].as_u64().unwrap();
+        let token = params["_meta"]["progressToken"].clone();
+        call.stream(|stream| async move {
+            let lines: Vec<_> = (0..count)
+                .map(|at| {
+                    note("progress", &format!(r#"{{"progressToken":{token},"progress":{at}}}"#))
+                })
+                .map(|line| format!("data: {line}\n\n"))
+                .collect();
+            stream.raw(lines.concat()).await;
+            stream.result(DONE).await;
+        })
+    })
+    .await;
+
+    for entry in [script.entry("up", ""), server.entry("up", "")] {
+        let gateway = Gateway::serve(format!("servers: [{entry}]")).await;
+        let old = Legacy::open(&gateway, "2025-06-18", "{}").await;
+        for count in [1, 3, 900] {
+            let arguments = format!(r#"{{"count":{count}}}"#);
+            let new = Modern::of(&gateway).meta(r#""progressToken":"p""#);
+            let params = format!(
+                r#"{{"name":"t","arguments":{arguments},"_meta":{{"progressToken":"p"}}}}"#
+            );
+            for answer in
+                [new.call("t", &arguments).await, old.request("1", "tools/call", &params).await]
+            {
+                let messages = answer.messages();
+                let heard: Vec<_> = of_method(&messages, "progress")
+                    .iter()
+                    .map(|one| one["params"]["progress"].as_u64().unwrap())
+                    .collect();
+                assert_eq!(heard, (0..count).collect::<Vec<_>>(), "{entry}");
+                assert!(messages.last().unwrap()["result"].is_object());
+            }
+        }
+    }
+}
+
 /// A modern server whose listen streams say what the test announces.
 async fn announcing() -> Server {
     modern(|call: Call| async move {

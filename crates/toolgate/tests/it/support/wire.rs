@@ -14,6 +14,8 @@ pub struct Wire {
     buffer: Vec<u8>,
     framing: Framing,
     text: String,
+    /// The last message, as it was written.
+    pub last: String,
 }
 
 #[derive(Clone, Copy)]
@@ -50,7 +52,13 @@ impl Wire {
     pub async fn connect(address: SocketAddr) -> Wire {
         let stream = TcpStream::connect(address).await.unwrap();
         stream.set_nodelay(true).unwrap();
-        Wire { stream, buffer: Vec::new(), framing: Framing::Ended, text: String::new() }
+        Wire {
+            stream,
+            buffer: Vec::new(),
+            framing: Framing::Ended,
+            text: String::new(),
+            last: String::new(),
+        }
     }
 
     /// Sends these bytes, as they are.
@@ -186,6 +194,7 @@ impl Wire {
         loop {
             let event = self.event().await.expect("a message, not the end of the stream");
             if !event.data.is_empty() {
+                self.last.clone_from(&event.data);
                 return event.json();
             }
         }
