@@ -106,7 +106,10 @@ impl Session {
             body: edits.apply(request.message.bytes()),
             token: token.map(|token| token.raw().into()),
             owner: request.who.session.clone(),
-            may_ask: request.client.abilities() != Abilities::default(),
+            // An older client that declared nothing is never asked; a modern one is told what it
+            // lacks (2026-07-28, errors: missing client capability).
+            may_ask: request.client.era() == Era::Modern
+                || request.client.abilities() != Abilities::default(),
         };
         let counted = self.hub.count(request.who.session.clone());
         match self.link.clone().request(outbound).await? {

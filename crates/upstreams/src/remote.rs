@@ -373,14 +373,19 @@ impl Upstream for Remote {
         })
     }
 
-    fn notify<'a>(&'a self, who: &'a Who, message: &'a Message) -> Boxed<'a, Result<(), Fault>> {
+    fn notify<'a>(
+        &'a self,
+        who: &'a Who,
+        abilities: Abilities,
+        message: &'a Message,
+    ) -> Boxed<'a, Result<(), Fault>> {
         Box::pin(async move {
             if let Era::Modern(_) = &*self.inner.era().await? {
                 // Modern clients send no notifications over HTTP.
                 return Ok(());
             }
-            let key = self.inner.peers.key(who, Abilities::default());
-            match &*self.inner.peer(&key, Abilities::default()).await? {
+            let key = self.inner.peers.key(who, abilities);
+            match &*self.inner.peer(&key, abilities).await? {
                 Peer::Legacy(session) => session.link.send(message.bytes().clone()).await,
                 Peer::Modern(_) => Ok(()),
             }

@@ -289,7 +289,10 @@ pub async fn notification(gateway: &Arc<Gateway>, live: &Arc<Live>, message: &Me
         Some("notifications/initialized" | "notifications/roots/list_changed") | None => {}
         // The tokens of progress towards us are not ours to know.
         Some("notifications/progress") => {}
-        Some(_) => gateway.notify(&live.who(), message).await,
+        Some(_) => {
+            let abilities = live.session.client.abilities();
+            gateway.notify(&live.who(), abilities, message).await;
+        }
     }
 }
 
@@ -338,7 +341,7 @@ pub fn local(live: &Arc<Live>, message: &Message, method: &Method) -> Option<Byt
                 subscribed.remove(&*uri);
             }
             drop(subscribed);
-            live.resubscribe.notify_one();
+            live.resubscribe.send_replace(());
             Some(jsonrpc::result(id, "{}"))
         }
         Method::Initialize => {
@@ -408,7 +411,15 @@ async fn request(
     tokio::select! {
         biased;
         answer = call.wait() => match answer {
-            Some(answer) => return json(200, answer),
+            Some(answer) if outlet.has_said_nothing() => return json(200, answer),
+            // Its last words came together with what went before them.
+            Some(answer) => {
+                live.keep(outlet.stream(), outlet.clone());
+                outlet.send(answer);
+                let receiver = outlet.open(primes(live));
+                outlet.end();
+                return events(receiver);
+            }
             // Cancelled: there is no answer, and nobody who wants one.
             None => return empty(202),
         },
@@ -416,9 +427,14 @@ async fn request(
         () = tokio::time::sleep(PATIENCE) => {}
     }
     // From here on the answer is a stream, and the call runs on its own.
-    let receiver = outlet.open(live.session.client.version >= Version::V2025_11_25);
+    let receiver = outlet.open(primes(live));
     drop(call);
     events(receiver)
+}
+
+/// Whether the client knows of events that carry nothing but an id.
+fn primes(live: &Live) -> bool {
+    live.session.client.version >= Version::V2025_11_25
 }
 
 /// A running call that goes on by itself when nobody waits for it: for older clients a lost
@@ -474,7 +490,7 @@ impl<F: Future<Output = Option<Bytes>> + Send + 'static> Drop for Detachable<F> 
 /// Opens the stream of what belongs to no request, and follows what the servers announce.
 fn open_own_stream(app: &Arc<App>, gateway: Arc<Gateway>, live: &Arc<Live>) -> Answer {
     let outlet = live.outlet(&app.prefix, true, app.sessions.replay());
-    let receiver = outlet.open(live.session.client.version >= Version::V2025_11_25);
+    let receiver = outlet.open(primes(live));
     let previous =
         live.own_stream.lock().unwrap_or_else(PoisonError::into_inner).replace(outlet.clone());
     if let Some(previous) = previous {
@@ -494,13 +510,19 @@ pub async fn follow(
     outlet: Arc<Outlet>,
 ) {
     let abilities = live.session.client.abilities();
+    let mut resubscribe = live.resubscribe.subscribe();
     let mut watch = gateway.subscribe(&live.who(), abilities, &interest_of(&live)).await;
     loop {
         tokio::select! {
             // When no server has anything to announce, only the connection is kept.
             Some(message) = watch.events.recv() => outlet.send(message.line()),
-            () = live.resubscribe.notified() => {
-                watch = gateway.subscribe(&live.who(), abilities, &interest_of(&live)).await;
+            Ok(()) = resubscribe.changed() => {
+                let next = gateway.subscribe(&live.who(), abilities, &interest_of(&live)).await;
+                // What came while the new subscription was made.
+                while let Ok(message) = watch.events.try_recv() {
+                    outlet.send(message.line());
+                }
+                watch = next;
             }
             () = app.replaced() => {
                 gateway = app.gateway();

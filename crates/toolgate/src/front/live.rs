@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, oneshot, watch};
 use toolgate_gateway::call::{Answer, Caller, Who};
 use toolgate_gateway::clock::Timestamp;
 use toolgate_gateway::config::SessionLimits;
@@ -45,7 +45,7 @@ pub struct Live {
     /// Resources whose changes the client wants to hear of, by published URI.
     pub subscribed: Mutex<HashSet<String>>,
     /// Tells the task that follows the servers' announcements to look again.
-    pub resubscribe: Notify,
+    pub resubscribe: watch::Sender<()>,
 }
 
 impl Sessions {
@@ -173,7 +173,7 @@ impl Live {
             streams: Mutex::default(),
             own_stream: Mutex::default(),
             subscribed: Mutex::default(),
-            resubscribe: Notify::new(),
+            resubscribe: watch::channel(()).0,
         }
     }
 

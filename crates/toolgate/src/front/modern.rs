@@ -9,7 +9,7 @@ use toolgate_gateway::call::{Frame, Reply, Request, Trace, Who};
 use toolgate_gateway::fault::{Fault, Reason};
 use toolgate_gateway::gateway::Gateway;
 use toolgate_gateway::subscription::{self, Subscription};
-use toolgate_protocol::client::{Client, key};
+use toolgate_protocol::client::{Client, Level, key};
 use toolgate_protocol::headers::Received;
 use toolgate_protocol::jsonrpc::{self, Kind, Message, codes};
 use toolgate_protocol::method::Method;
@@ -71,6 +71,7 @@ pub async fn serve(
     }
     let method = request.method.clone();
     let trace = request.trace.clone();
+    let log_level = request.client.log_level;
     let hint = gateway.only().map_or(Hint::NONE, |route| route.hint);
     match gateway.call_modern(request).await {
         Ok(Reply::Whole(end)) => {
@@ -78,7 +79,9 @@ pub async fn serve(
             json(status, body)
         }
         Ok(reply) => {
-            Streaming { app: app.clone(), reply, id, method, hint, trace, admitted }.begin().await
+            Streaming { app: app.clone(), reply, id, method, hint, trace, log_level, admitted }
+                .begin()
+                .await
         }
         Err(fault) => failed(&fault, &id, &method, trace.id()),
     }
@@ -148,6 +151,7 @@ struct Streaming {
     method: Method,
     hint: Hint,
     trace: Trace,
+    log_level: Option<Level>,
     admitted: Admitted,
 }
 
@@ -166,6 +170,7 @@ impl Streaming {
                     }
                     return json(status, body);
                 }
+                Some(Frame::Notification(message)) if !self.is_wanted(&message) => {}
                 Some(Frame::Notification(message)) => break event(message.line()),
                 Some(Frame::Opened) => streamed = true,
                 Some(Frame::Ask(_) | Frame::Pause(_)) => {}
@@ -181,6 +186,16 @@ impl Streaming {
         let (sender, receiver) = mpsc::channel(BACKLOG);
         tokio::spawn(self.go_on(first, sender));
         events(receiver)
+    }
+
+    /// Log messages are for those alone who asked for them (2026-07-28, logging).
+    fn is_wanted(&self, message: &Message) -> bool {
+        if message.method() != Some("notifications/message") {
+            return true;
+        }
+        let level = message.params().and_then(|params| params.get("level")?.string());
+        let level = level.as_deref().and_then(Level::parse);
+        self.log_level.is_some_and(|wanted| level.is_some_and(|level| level >= wanted))
     }
 
     async fn go_on(mut self, first: Bytes, client: mpsc::Sender<Bytes>) {
@@ -203,7 +218,10 @@ impl Streaming {
                 }
             };
             next = match frame {
-                Some(Frame::Notification(message)) => event(message.line()),
+                Some(Frame::Notification(message)) if self.is_wanted(&message) => {
+                    event(message.line())
+                }
+                Some(Frame::Notification(_)) => Bytes::from_static(b":\n\n"),
                 Some(Frame::Opened | Frame::Ask(_) | Frame::Pause(_)) => {
                     Bytes::from_static(b":\n\n")
                 }
