@@ -2,5 +2,6 @@
 
 pub mod app;
 pub mod cli;
+mod client;
 pub mod front;
 pub mod telemetry;
