@@ -24,7 +24,7 @@ use toolgate_protocol::method::Method;
 use toolgate_protocol::splice::Edits;
 use toolgate_protocol::version::{Era, Version};
 
-pub use arguments::{Arguments, Pair};
+pub use arguments::Arguments;
 pub use dialogue::Dialogue;
 pub use status::Status;
 pub use target::{Reach, Target, is_url};

@@ -103,6 +103,10 @@ impl Session {
             owner: request.who.session.clone(),
             may_ask: request.client.abilities() != Abilities::default(),
         };
+        if outbound.may_ask {
+            // The question may come outside of the call's own answer.
+            self.link.clone().listen(self.hub.clone()).await;
+        }
         self.link.clone().request(outbound).await
     }
 

@@ -1,13 +1,17 @@
 //! A session with a legacy server over Streamable HTTP: each request has its own answer, what
 //! the server says unasked comes on a stream of its own.
 
+mod asked;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode};
-use toolgate_gateway::call::{Boxed, End, Frame, Frames, Reply};
+use tokio::sync::{oneshot, watch};
+use tokio::time::Instant;
+use toolgate_gateway::call::{Answer, Boxed, End, Frame, Frames, Reply};
 use toolgate_gateway::fault::{Fault, Reason};
 use toolgate_protocol::jsonrpc::{Kind, Message};
 use toolgate_protocol::sse;
@@ -16,6 +20,7 @@ use toolgate_protocol::version::{Era, Version};
 use crate::endpoint::{self, Endpoint, Shape};
 use crate::http::Body;
 use crate::link::{self, Hub, Link, Outbound};
+use asked::{Asked, Asking, Begun, Early, Posting};
 
 /// How often a broken stream is resumed before the call fails.
 const RESUMES: u32 = 5;
@@ -23,6 +28,8 @@ const RESUMES: u32 = 5;
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// The pause before a stream is opened again where the server named none.
 const PAUSE: Duration = Duration::from_secs(1);
+/// How long calls wait for the session's own stream: a server may ask there before it answers.
+const OPEN: Duration = Duration::from_millis(500);
 
 /// One session over Streamable HTTP.
 pub(crate) struct Streamable {
@@ -30,7 +37,17 @@ pub(crate) struct Streamable {
     session: Option<HeaderValue>,
     version: Version,
     alive: AtomicBool,
-    listening: Mutex<Option<tokio::task::AbortHandle>>,
+    listening: Mutex<Option<Listening>>,
+    asking: Arc<Asking>,
+}
+
+/// The task that reads the session's own stream.
+struct Listening {
+    task: tokio::task::AbortHandle,
+    /// Whether the server has opened the stream, or said that it will not.
+    settled: watch::Receiver<bool>,
+    /// Until when calls wait for that.
+    until: Instant,
 }
 
 impl Streamable {
@@ -45,6 +62,7 @@ impl Streamable {
             version,
             alive: AtomicBool::new(true),
             listening: Mutex::default(),
+            asking: Arc::default(),
         })
     }
 
@@ -91,17 +109,34 @@ impl Streamable {
             .unsent()
     }
 
+    /// Sends a request and waits for the head of its answer.
+    async fn begin(
+        self: Arc<Self>,
+        outbound: &Outbound,
+    ) -> Result<(Response<Body>, CancelGuard), Fault> {
+        let guard = CancelGuard { link: Some(self.clone()), id: outbound.id };
+        match self.post(outbound.body.clone()).await {
+            Ok(response) => Ok((response, guard)),
+            Err(fault) => {
+                guard.disarm();
+                Err(fault)
+            }
+        }
+    }
+
     async fn answer(
         self: &Arc<Self>,
         outbound: Outbound,
         mut response: Response<Body>,
         guard: CancelGuard,
+        asked: Option<Asked>,
     ) -> Result<Reply, Fault> {
         let status = response.status();
         if status.is_success() && endpoint::shape(&response) == Shape::Events {
             return Ok(Reply::Stream(Box::new(Stream {
                 link: self.clone(),
                 guard,
+                asked,
                 id: outbound.id.to_string(),
                 token: outbound.token,
                 may_ask: outbound.may_ask,
@@ -135,7 +170,7 @@ impl Streamable {
         Ok(Reply::Whole(End { message, era: Era::Legacy, status: None }))
     }
 
-    async fn listen_on(self: Arc<Self>, hub: Arc<Hub>) {
+    async fn listen_on(self: Arc<Self>, hub: Arc<Hub>, settled: watch::Sender<bool>) {
         let mut last_event: Option<String> = None;
         let mut pause = PAUSE;
         while self.is_alive() {
@@ -146,13 +181,18 @@ impl Streamable {
             };
             let status = response.status();
             if !status.is_success() || endpoint::shape(&response) != Shape::Events {
-                // 405: the server offers no such stream, which it may.
                 let body = self.endpoint.collect(&mut response).await.unwrap_or_default();
-                if self.is_session_lost(status, &body) {
+                // Servers without such a stream say 405, and some 404, which then says nothing
+                // of the session.
+                if *settled.borrow() && self.is_session_lost(status, &body) {
                     let _ = self.lost();
+                }
+                if !status.is_server_error() {
+                    settled.send_replace(true);
                 }
                 return;
             }
+            settled.send_replace(true);
             pause = PAUSE;
             let mut decoder = self.endpoint.decoder();
             let body = response.body_mut();
@@ -176,26 +216,56 @@ impl Streamable {
         match message.kind() {
             Kind::Notification => hub.publish(&message),
             Kind::Request => {
-                let link = self.clone();
-                tokio::spawn(async move { link.send(link::unsolicited(&message)).await });
+                let asked = (message.method() != Some("ping"))
+                    .then(|| self.asking.ask(&self.endpoint.name, &message))
+                    .flatten();
+                match asked {
+                    Some(answered) => self.respond(&message, answered),
+                    None => {
+                        let link = self.clone();
+                        tokio::spawn(async move { link.send(link::unsolicited(&message)).await });
+                    }
+                }
             }
             Kind::Result | Kind::Error => {}
         }
+    }
+
+    /// Sends the answer to a question as soon as there is one.
+    fn respond(self: &Arc<Self>, question: &Message, answered: oneshot::Receiver<Answer>) {
+        let id = question.id().unwrap_or("null").to_owned();
+        let link = self.clone();
+        tokio::spawn(async move {
+            let response = link::response_to(&id, answered.await);
+            if let Err(fault) = link.send(response).await {
+                tracing::warn!(%fault, "an answer did not reach the server");
+            }
+        });
     }
 }
 
 impl Link for Streamable {
     fn request(self: Arc<Self>, outbound: Outbound) -> Boxed<'static, Result<Reply, Fault>> {
         Box::pin(async move {
-            let guard = CancelGuard { link: Some(self.clone()), id: outbound.id };
-            let response = match self.post(outbound.body.clone()).await {
-                Ok(response) => response,
-                Err(fault) => {
-                    guard.disarm();
-                    return Err(fault);
+            if !outbound.may_ask {
+                let (response, guard) = self.clone().begin(&outbound).await?;
+                return self.answer(outbound, response, guard, None).await;
+            }
+            let mut asked = Some(self.asking.register(outbound.id, outbound.owner.clone()));
+            let mut posting: Posting = Box::pin(async move {
+                let (response, guard) = self.clone().begin(&outbound).await?;
+                let begun: Begun = Box::new(move |asked| {
+                    Box::pin(async move { self.answer(outbound, response, guard, asked).await })
+                });
+                Ok(begun)
+            });
+            tokio::select! {
+                biased;
+                begun = &mut posting => begun?(asked).await,
+                question = asked::next(&mut asked) => {
+                    Ok(Reply::Stream(Box::new(Early::new(question, posting, asked))))
                 }
-            };
-            self.answer(outbound, response, guard).await
+            }
         })
     }
 
@@ -216,11 +286,24 @@ impl Link for Streamable {
 
     fn listen(self: Arc<Self>, hub: Arc<Hub>) -> Boxed<'static, ()> {
         let mut listening = self.listening.lock().unwrap_or_else(PoisonError::into_inner);
-        if listening.as_ref().is_none_or(tokio::task::AbortHandle::is_finished) {
-            *listening = Some(tokio::spawn(self.clone().listen_on(hub)).abort_handle());
+        // One that failed, rather than being refused, is tried again.
+        if listening.as_ref().is_some_and(|it| it.task.is_finished() && !*it.settled.borrow()) {
+            *listening = None;
         }
+        let current = listening.get_or_insert_with(|| {
+            let (settle, settled) = watch::channel(false);
+            let task = tokio::spawn(self.clone().listen_on(hub, settle)).abort_handle();
+            Listening { task, settled, until: Instant::now() + OPEN }
+        });
+        if *current.settled.borrow() {
+            return Box::pin(std::future::ready(()));
+        }
+        let (mut settled, until) = (current.settled.clone(), current.until);
         drop(listening);
-        Box::pin(std::future::ready(()))
+        Box::pin(async move {
+            // A server that does not say in time is not waited for again.
+            let _ = tokio::time::timeout_at(until, settled.wait_for(|settled| *settled)).await;
+        })
     }
 
     fn is_alive(&self) -> bool {
@@ -232,7 +315,7 @@ impl Link for Streamable {
             let was_alive = self.alive.swap(false, Ordering::AcqRel);
             let listening = self.listening.lock().unwrap_or_else(PoisonError::into_inner).take();
             if let Some(listening) = listening {
-                listening.abort();
+                listening.task.abort();
             }
             if was_alive && self.session.is_some() {
                 let mut request = self.endpoint.delete();
@@ -271,6 +354,7 @@ impl Drop for CancelGuard {
 struct Stream {
     link: Arc<Streamable>,
     guard: CancelGuard,
+    asked: Option<Asked>,
     id: String,
     token: Option<Box<str>>,
     may_ask: bool,
@@ -294,7 +378,12 @@ impl Stream {
                 self.resume().await?;
                 continue;
             };
-            match body.chunk().await {
+            let chunk = tokio::select! {
+                biased;
+                chunk = body.chunk() => chunk,
+                question = asked::next(&mut self.asked) => return Ok(question),
+            };
+            match chunk {
                 Ok(Some(chunk)) => self.decoder.feed(chunk),
                 // With an event id the rest can be had later, as a server that wants its
                 // connection back relies on (2025-11-25, transports: polling).
@@ -378,13 +467,7 @@ impl Stream {
             return None;
         }
         let (ask, answered) = link::ask_of(message);
-        let id = message.id().unwrap_or("null").to_owned();
-        tokio::spawn(async move {
-            let response = link::response_to(&id, answered.await);
-            if let Err(fault) = link.send(response).await {
-                tracing::warn!(%fault, "an answer did not reach the server");
-            }
-        });
+        self.link.respond(message, answered);
         Some(Frame::Ask(ask))
     }
 
