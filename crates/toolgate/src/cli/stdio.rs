@@ -1,7 +1,14 @@
 //! `toolgate stdio`: the gateway for a client that launches a process.
 
+use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
+
+use super::complain;
+use super::serve::{build, lasting, load, stop_signal};
+use crate::app::App;
+use crate::front::stdio;
+use crate::telemetry;
 
 /// What to serve.
 #[derive(clap::Args)]
@@ -10,8 +17,29 @@ pub struct StdioArgs {
     config: Option<PathBuf>,
 }
 
-/// Serves until the client leaves.
+/// Serves until the client closes its end. Nothing but messages is ever written to stdout.
 pub async fn run(args: StdioArgs) -> ExitCode {
-    let _ = args.config;
+    let (config, warnings) = match load(args.config.as_deref()) {
+        Ok(loaded) => loaded,
+        Err(problems) => {
+            complain(&format!("the configuration has problems:\n{problems}"));
+            return ExitCode::FAILURE;
+        }
+    };
+    telemetry::begin(&config.log);
+    for warning in &warnings {
+        tracing::warn!(%warning, "configuration");
+    }
+    let gateway = match lasting(&config).and_then(|lasting| build(config, lasting)) {
+        Ok(gateway) => gateway,
+        Err(error) => {
+            complain(&error);
+            return ExitCode::FAILURE;
+        }
+    };
+    let app = App::new(gateway);
+    let input = io::BufReader::new(io::stdin());
+    stdio::serve(app.clone(), input, io::stdout(), stop_signal()).await;
+    app.gateway().close().await;
     ExitCode::SUCCESS
 }

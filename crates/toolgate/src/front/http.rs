@@ -243,7 +243,8 @@ pub fn json_limits(limits: &config::Limits) -> Limits {
     }
 }
 
-fn is_batch(body: &[u8]) -> bool {
+/// Whether a body is several messages in one array.
+pub fn is_batch(body: &[u8]) -> bool {
     body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[')
 }
 
