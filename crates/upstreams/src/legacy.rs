@@ -111,6 +111,10 @@ impl Session {
             may_ask: request.client.era() == Era::Modern
                 || request.client.abilities() != Abilities::default(),
         };
+        if request.client.abilities() != Abilities::default() {
+            // The question may come outside of the call's own answer.
+            self.link.clone().listen(self.hub.clone()).await;
+        }
         let counted = self.hub.count(request.who.session.clone());
         match self.link.clone().request(outbound).await? {
             Reply::Stream(frames) => Ok(Reply::Stream(Box::new(Running { frames, counted }))),

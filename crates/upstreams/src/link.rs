@@ -198,6 +198,27 @@ pub(crate) fn ask_of(message: &Message) -> (Ask, oneshot::Receiver<Answer>) {
     (ask, answered)
 }
 
+/// The call that a question belongs to, among those that may be asked. With several of different
+/// owners running nobody can tell, and the wrong person must not be asked.
+pub(crate) fn addressee<'a>(
+    server: &Arc<str>,
+    mut candidates: impl Iterator<Item = (u64, Option<&'a Arc<str>>)>,
+) -> Option<u64> {
+    let (mut chosen, owner) = candidates.next()?;
+    for (id, other) in candidates {
+        if other.is_none() || other != owner {
+            tracing::warn!(
+                %server,
+                "a question that could belong to calls of several sessions was refused; \
+                 set `sessions: per_session` for this server"
+            );
+            return None;
+        }
+        chosen = chosen.max(id);
+    }
+    Some(chosen)
+}
+
 /// The response to a server's question.
 pub(crate) fn response_to(id: &str, answer: Result<Answer, oneshot::error::RecvError>) -> Bytes {
     match answer {

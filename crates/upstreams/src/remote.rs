@@ -121,18 +121,10 @@ impl Inner {
         if known_legacy {
             return Ok(Era::Legacy);
         }
-        let request = listen::discover(&self.modern.next_id())?;
-        let outcome = match self.modern.call(&request).await {
-            Ok(reply) => reply.end().await,
-            Err(fault) => Err(fault),
-        };
-        let found = match outcome {
-            Ok(end) => listen::read_probe(&self.endpoint.name, &end.message)?,
-            // Whatever it answered was no JSON-RPC: an older server, or none at all, which the
-            // handshake will tell.
-            Err(fault) if fault.reason == Reason::Garbage => Probe::Legacy,
-            Err(fault) => return Err(fault),
-        };
+        let mut found = self.discover().await?;
+        if let Probe::Again = found {
+            found = self.discover().await?;
+        }
         match found {
             Probe::Modern(description) => {
                 tracing::info!(server = %self.endpoint.name, era = "modern", "found out the era");
@@ -150,6 +142,22 @@ impl Inner {
                 tracing::info!(server = %self.endpoint.name, era = "legacy", "found out the era");
                 Ok(Era::Legacy)
             }
+            Probe::Again => Err(listen::undecided(&self.endpoint.name)),
+        }
+    }
+
+    async fn discover(&self) -> Result<Probe, Fault> {
+        let request = listen::discover(&self.modern.next_id())?;
+        let outcome = match self.modern.call(&request).await {
+            Ok(reply) => reply.end().await,
+            Err(fault) => Err(fault),
+        };
+        match outcome {
+            Ok(end) => listen::read_probe(&self.endpoint.name, &end.message),
+            // Whatever it answered was no JSON-RPC: an older server, or none at all, which the
+            // handshake will tell.
+            Err(fault) if fault.reason == Reason::Garbage => Ok(Probe::Legacy),
+            Err(fault) => Err(fault),
         }
     }
 

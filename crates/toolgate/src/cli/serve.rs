@@ -135,7 +135,7 @@ async fn sweep(app: Arc<App>) {
 }
 
 /// Resolves when the process is told to stop.
-async fn stop_signal() {
+pub async fn stop_signal() {
     use tokio::signal::unix::{SignalKind, signal};
     let Ok(mut term) = signal(SignalKind::terminate()) else {
         let _ = tokio::signal::ctrl_c().await;

@@ -18,7 +18,8 @@ use toolgate_protocol::splice::Edits;
 use toolgate_protocol::version::{Era, Version};
 
 use super::answer;
-use super::live::{Live, Running};
+use super::calls::Running;
+use super::live::Live;
 use super::outlet::Outlet;
 
 /// How often a modern server may ask back for one call.

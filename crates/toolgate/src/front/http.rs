@@ -240,7 +240,8 @@ pub fn json_limits(limits: &config::Limits) -> Limits {
     Limits { depth: u16::try_from(limits.nesting).unwrap_or(Limits::DEPTH), ..Limits::default() }
 }
 
-fn is_batch(body: &[u8]) -> bool {
+/// Whether a body is several messages in one array.
+pub fn is_batch(body: &[u8]) -> bool {
     body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[')
 }
 

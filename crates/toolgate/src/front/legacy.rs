@@ -18,8 +18,9 @@ use toolgate_protocol::version::{Era, Version};
 
 use super::answer;
 use super::body::{Answer, Body, empty, events, json, text};
+use super::calls::Refused;
 use super::exchange::Exchange;
-use super::live::{Live, Refused};
+use super::live::Live;
 use super::modern::trace_of;
 use super::outlet::{Naming, Outlet};
 use crate::app::{Admitted, App};
@@ -73,47 +74,61 @@ pub async fn serve_batch(
     body: Bytes,
     limits: &Limits,
 ) -> Answer {
-    let refused = |text: &str| json(400, jsonrpc::error(None, codes::INVALID_REQUEST, text, None));
     let live = match session_of(app, headers, None) {
         Ok(live) => live,
         Err(answer) => return answer,
     };
-    if live.session.client.version != Version::V2025_03_26 {
-        return refused("batches belong to protocol version 2025-03-26 alone");
+    match batch(app, &gateway, &live, headers, &body, limits).await {
+        Ok(Some(answers)) => json(200, answers),
+        Ok(None) => empty(202),
+        Err(error) => json(400, error),
     }
-    let parts = match split_batch(&body, limits) {
-        Ok(parts) => parts,
-        Err(malformed) => {
-            return json(400, jsonrpc::error(None, malformed.code(), &malformed.to_string(), None));
-        }
-    };
+}
+
+/// Runs a batch: its answers in one array, or nothing when none is due.
+///
+/// # Errors
+/// The JSON-RPC error for the batch as a whole.
+pub async fn batch(
+    app: &Arc<App>,
+    gateway: &Arc<Gateway>,
+    live: &Arc<Live>,
+    headers: &HeaderMap,
+    body: &Bytes,
+    limits: &Limits,
+) -> Result<Option<Bytes>, Bytes> {
+    if live.session.client.version != Version::V2025_03_26 {
+        let text = "batches belong to protocol version 2025-03-26 alone";
+        return Err(jsonrpc::error(None, codes::INVALID_REQUEST, text, None));
+    }
+    let parts = split_batch(body, limits).map_err(|malformed| malformed.reply())?;
     let mut answers = Vec::new();
     let mut running = Vec::new();
     for part in parts {
         let message = match Message::scan(part, limits) {
             Ok(message) => message,
             Err(malformed) => {
-                let id = malformed.id();
-                answers.push(jsonrpc::error(id, malformed.code(), &malformed.to_string(), None));
+                answers.push(malformed.reply());
                 continue;
             }
         };
         match message.kind() {
-            Kind::Request => match exchange(app, &gateway, &live, headers, message) {
+            Kind::Request => match exchange(app, gateway, live, headers, message) {
                 // Nothing streams into a batch: what the call says meanwhile is dropped.
                 Ok((exchange, _)) => running.push(tokio::spawn(exchange.run())),
                 Err(error) => answers.push(error),
             },
-            Kind::Notification => notification(&gateway, &live, &message).await,
-            Kind::Result | Kind::Error => response(&live, &message),
+            Kind::Notification => notification(gateway, live, &message).await,
+            Kind::Result | Kind::Error => response(live, &message),
         }
     }
     for call in running {
         answers.extend(call.await.ok().flatten());
     }
-    if answers.is_empty() {
-        return empty(202);
-    }
+    Ok((!answers.is_empty()).then(|| array_of(&answers)))
+}
+
+fn array_of(answers: &[Bytes]) -> Bytes {
     let mut all = vec![b'['];
     for (at, answer) in answers.iter().enumerate() {
         if at > 0 {
@@ -122,7 +137,7 @@ pub async fn serve_batch(
         all.extend_from_slice(answer);
     }
     all.push(b']');
-    json(200, all.into())
+    all.into()
 }
 
 /// Serves GET: the stream of what belongs to no request, or the rest of one that broke.
@@ -372,13 +387,12 @@ pub fn exchange(
     }
     let running = match live.run(id, gateway.config.limits.in_flight_per_client) {
         Ok(running) => running,
-        Err(Refused::SameId) => {
-            let text = "a request with this id is running already";
-            return Err(jsonrpc::error(Some(id), codes::INVALID_REQUEST, text, None));
-        }
-        Err(Refused::TooMany) => {
-            let text = "too many requests of this session are running";
-            return Err(jsonrpc::error(Some(id), codes::INTERNAL_ERROR, text, None));
+        Err(refused) => {
+            let code = match refused {
+                Refused::SameId => codes::INVALID_REQUEST,
+                Refused::TooMany => codes::INTERNAL_ERROR,
+            };
+            return Err(jsonrpc::error(Some(id), code, refused.sentence(), None));
         }
     };
     let outlet = live.outlet(&app.prefix, true, app.sessions.replay());
