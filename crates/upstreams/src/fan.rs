@@ -94,7 +94,7 @@ impl Fan {
             match open(&source, &plan.topics).await {
                 Ok((reply, accepted)) => {
                     doubt.lessen();
-                    self.settle(plan, reply, accepted);
+                    self.settle(plan, reply, &accepted);
                 }
                 Err(fault) => match doubt.after(&fault, plan.joining.len()) {
                     Verdict::TryFewer => {}
@@ -106,7 +106,7 @@ impl Fan {
     }
 
     /// From now on this listen is the one.
-    fn settle(self: &Arc<Self>, plan: Plan, reply: Reply, accepted: Topics) {
+    fn settle(self: &Arc<Self>, plan: Plan, reply: Reply, accepted: &Topics) {
         let mut state = self.state();
         if state.is_idle() {
             return;
