@@ -1,8 +1,13 @@
 //! The commands, one file each.
 
+mod call;
+mod check;
+mod inspect;
+mod schema;
 mod serve;
+mod stdio;
 
-use std::path::PathBuf;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -18,25 +23,30 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Serve clients over HTTP. Without a file: the built-in sample.
-    Serve(ServeArgs),
-}
-
-/// What to serve.
-#[derive(clap::Args, Default)]
-pub struct ServeArgs {
-    /// A configuration (YAML), or the mcp.json of another client.
-    config: Option<PathBuf>,
-    /// Listen here instead of where the configuration says.
-    #[arg(long, value_name = "ADDRESS")]
-    listen: Option<String>,
+    Serve(serve::ServeArgs),
+    /// Serve one client over stdin and stdout. Without a file: the built-in sample.
+    Stdio(stdio::StdioArgs),
+    /// Look for mistakes in a configuration.
+    Check(check::CheckArgs),
+    /// Print the JSON Schema of the configuration, for editors.
+    Schema,
+    /// Show what an MCP server offers.
+    Inspect(inspect::InspectArgs),
+    /// Call one tool of an MCP server.
+    Call(call::CallArgs),
 }
 
 /// Runs the command line.
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
-    let command = cli.command.unwrap_or_else(|| Command::Serve(ServeArgs::default()));
+    let command = cli.command.unwrap_or_else(|| Command::Serve(serve::ServeArgs::default()));
     match command {
         Command::Serve(args) => block_on(serve::run(args)),
+        Command::Stdio(args) => block_on(stdio::run(args)),
+        Command::Check(args) => check::run(&args),
+        Command::Schema => schema::run(),
+        Command::Inspect(args) => block_on(inspect::run(args)),
+        Command::Call(args) => block_on(call::run(args)),
     }
 }
 
@@ -65,4 +75,12 @@ fn block_on(command: impl Future<Output = ExitCode>) -> ExitCode {
 #[expect(clippy::print_stderr, reason = "this is the command's voice")]
 fn complain(text: &str) {
     eprintln!("toolgate: {text}");
+}
+
+/// Prints what was asked for, and a line break. Whoever closed the other end, as `head` does,
+/// has seen enough.
+fn print(text: &str) {
+    let mut out = io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.write_all(b"\n"));
+    let _ = out.flush();
 }

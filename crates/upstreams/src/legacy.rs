@@ -52,9 +52,12 @@ pub(crate) fn initialized() -> Bytes {
 pub(crate) fn welcome(name: &Arc<str>, message: &Message) -> Result<Welcome, Fault> {
     if message.kind() == Kind::Error {
         let error = message.error().map(|error| error.get("message").map(|m| m.raw().to_owned()));
-        return Err(Fault::new(Reason::Refused, format!("server \"{name}\" refused the handshake"))
-            .because(error.flatten().unwrap_or_default())
-            .at(name));
+        return Err(Fault::new(
+            Reason::Refused,
+            format!("server \"{name}\" refused the handshake"),
+        )
+        .because(error.flatten().unwrap_or_default())
+        .at(name));
     }
     legacy::read_welcome(message).map_err(|error| {
         Fault::new(Reason::Garbage, format!("server \"{name}\" failed the handshake: {error}"))
@@ -103,8 +106,15 @@ impl Session {
             body: edits.apply(request.message.bytes()),
             token: token.map(|token| token.raw().into()),
             owner: request.who.session.clone(),
-            may_ask: request.client.abilities() != Abilities::default(),
+            // An older client that declared nothing is never asked; a modern one is told what it
+            // lacks (2026-07-28, errors: missing client capability).
+            may_ask: request.client.era() == Era::Modern
+                || request.client.abilities() != Abilities::default(),
         };
+        if request.client.abilities() != Abilities::default() {
+            // The question may come outside of the call's own answer.
+            self.link.clone().listen(self.hub.clone()).await;
+        }
         let counted = self.hub.count(request.who.session.clone());
         match self.link.clone().request(outbound).await? {
             Reply::Stream(frames) => Ok(Reply::Stream(Box::new(Running { frames, counted }))),
@@ -165,7 +175,9 @@ impl Session {
         let Some(wanted) = request.client.log_level else { return };
         {
             let mut level = self.level.lock().unwrap_or_else(PoisonError::into_inner);
-            if level.is_some_and(|current| current <= wanted) || !self.description.offers(&["logging"]) {
+            if level.is_some_and(|current| current <= wanted)
+                || !self.description.offers(&["logging"])
+            {
                 return;
             }
             *level = Some(wanted);
@@ -186,9 +198,7 @@ impl Session {
 
     /// When it was last used, unless somebody still listens.
     pub fn idle_since(&self) -> Option<Instant> {
-        self.hub
-            .is_idle()
-            .then(|| *self.used.lock().unwrap_or_else(PoisonError::into_inner))
+        self.hub.is_idle().then(|| *self.used.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Ends it.

@@ -139,10 +139,7 @@ impl Hub {
                 return !sender.is_closed();
             }
             // A full backlog loses the newest hint, a closed one the listener.
-            !matches!(
-                sender.try_send(message.clone()),
-                Err(mpsc::error::TrySendError::Closed(_))
-            )
+            !matches!(sender.try_send(message.clone()), Err(mpsc::error::TrySendError::Closed(_)))
         });
     }
 
@@ -201,6 +198,27 @@ pub(crate) fn ask_of(message: &Message) -> (Ask, oneshot::Receiver<Answer>) {
     (ask, answered)
 }
 
+/// The call that a question belongs to, among those that may be asked. With several of different
+/// owners running nobody can tell, and the wrong person must not be asked.
+pub(crate) fn addressee<'a>(
+    server: &Arc<str>,
+    mut candidates: impl Iterator<Item = (u64, Option<&'a Arc<str>>)>,
+) -> Option<u64> {
+    let (mut chosen, owner) = candidates.next()?;
+    for (id, other) in candidates {
+        if other.is_none() || other != owner {
+            tracing::warn!(
+                %server,
+                "a question that could belong to calls of several sessions was refused; \
+                 set `sessions: per_session` for this server"
+            );
+            return None;
+        }
+        chosen = chosen.max(id);
+    }
+    Some(chosen)
+}
+
 /// The response to a server's question.
 pub(crate) fn response_to(id: &str, answer: Result<Answer, oneshot::error::RecvError>) -> Bytes {
     match answer {
@@ -211,12 +229,9 @@ pub(crate) fn response_to(id: &str, answer: Result<Answer, oneshot::error::RecvE
             let error = std::str::from_utf8(&error).unwrap_or("{}");
             Bytes::from(format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{error}}}"#))
         }
-        Err(_) => jsonrpc::error(
-            Some(id),
-            codes::INTERNAL_ERROR,
-            "the client gave no answer",
-            None,
-        ),
+        Err(_) => {
+            jsonrpc::error(Some(id), codes::INTERNAL_ERROR, "the client gave no answer", None)
+        }
     }
 }
 

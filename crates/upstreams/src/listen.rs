@@ -51,6 +51,9 @@ pub(crate) fn discover(id: &str) -> Result<Request, Fault> {
 pub(crate) enum Probe {
     /// A modern server.
     Modern(Description),
+    /// A modern server that refused our version and in the same breath named it as one of its
+    /// own: to be asked once more.
+    Again,
     /// Anything that is no sign of the modern era.
     Legacy,
 }
@@ -69,13 +72,14 @@ pub(crate) fn read_probe(name: &Arc<str>, message: &Message) -> Result<Probe, Fa
                     .and_then(|error| error.get("data"))
                     .and_then(|data| data.object())
                     .and_then(|data| data.get("supported"));
-                let offers_modern = supported
-                    .as_ref()
-                    .and_then(|list| list.items())
-                    .is_some_and(|mut list| {
-                        list.any(|v| v.string().is_some_and(|v| names_modern(&v)))
-                    });
-                if offers_modern { Err(foreign_version(name)) } else { Ok(Probe::Legacy) }
+                let offers = |wanted: &dyn Fn(&str) -> bool| {
+                    let list = supported.as_ref().and_then(|list| list.items());
+                    list.into_iter().flatten().any(|v| v.string().is_some_and(|v| wanted(&v)))
+                };
+                if offers(&|version| version == Version::NEWEST.as_str()) {
+                    return Ok(Probe::Again);
+                }
+                if offers(&names_modern) { Err(foreign_version(name)) } else { Ok(Probe::Legacy) }
             }
             // It knows the modern checks and found our probe wanting: not a legacy server.
             Some(codes::HEADER_MISMATCH | codes::MISSING_CLIENT_CAPABILITY) => {
@@ -119,6 +123,15 @@ fn foreign_version(name: &Arc<str>) -> Fault {
     Fault::new(
         Reason::Garbage,
         format!("server \"{name}\" speaks only protocol versions newer than {}", Version::NEWEST),
+    )
+    .at(name)
+}
+
+/// A server that refuses our version and goes on naming it as its own.
+pub(crate) fn undecided(name: &Arc<str>) -> Fault {
+    Fault::new(
+        Reason::Garbage,
+        format!("server \"{name}\" refuses protocol version {} and names it", Version::NEWEST),
     )
     .at(name)
 }
