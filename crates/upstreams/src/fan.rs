@@ -128,8 +128,8 @@ impl Fan {
         while let Some(frame) = reply.next().await {
             match frame {
                 Frame::Notification(message) => match audience(&message) {
-                    Audience::Of(topics) => self.state().tell(&topics, &message),
-                    Audience::Everybody => self.state().tell_all(&message),
+                    Audience::Of(topics) => self.state().tell(&topics, &Arc::new(message)),
+                    Audience::Everybody => self.state().tell_all(&Arc::new(message)),
                     Audience::Nobody => {}
                 },
                 Frame::End(_) | Frame::Fail(_) => break,
