@@ -124,7 +124,7 @@ pub struct Watch {
     /// What of the interest the server honours.
     pub accepted: Interest,
     /// The notifications, as the server wrote them. It closes when the server goes away.
-    pub events: mpsc::Receiver<Message>,
+    pub events: mpsc::Receiver<Arc<Message>>,
     /// What ends the subscription at the server when it is dropped.
     pub guard: Box<dyn std::any::Any + Send>,
 }

@@ -147,7 +147,7 @@ impl Channel {
             drop(pending);
         }
         if let Some(hub) = &*self.hub.lock().unwrap_or_else(PoisonError::into_inner) {
-            hub.publish(&message);
+            hub.publish(message);
         }
     }
 

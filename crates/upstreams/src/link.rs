@@ -53,7 +53,7 @@ pub(crate) trait Link: Send + Sync + 'static {
 /// outside of a call's own answer belongs to.
 #[derive(Default)]
 pub(crate) struct Hub {
-    listeners: Mutex<Vec<(Interest, mpsc::Sender<Message>)>>,
+    listeners: Mutex<Vec<(Interest, mpsc::Sender<Arc<Message>>)>>,
     running: Mutex<Running>,
 }
 
@@ -91,7 +91,7 @@ const BACKLOG: usize = 256;
 
 impl Hub {
     /// Adds a listener.
-    pub fn subscribe(&self, interest: Interest) -> mpsc::Receiver<Message> {
+    pub fn subscribe(&self, interest: Interest) -> mpsc::Receiver<Arc<Message>> {
         let (sender, receiver) = mpsc::channel(BACKLOG);
         self.lock().push((interest, sender));
         receiver
@@ -120,10 +120,11 @@ impl Hub {
     }
 
     /// Tells everybody who wants to hear it.
-    pub fn publish(&self, message: &Message) {
+    pub fn publish(&self, message: Message) {
         let is_log = message.method() == Some("notifications/message");
         let owner = if is_log { self.only_owner() } else { None };
-        let audience = audience(message);
+        let audience = audience(&message);
+        let message = Arc::new(message);
         self.lock().retain(|(interest, sender)| {
             let wanted = if is_log {
                 owner.is_some() && interest.logs_of == owner
@@ -155,7 +156,7 @@ impl Hub {
         self.lock().clear();
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(Interest, mpsc::Sender<Message>)>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(Interest, mpsc::Sender<Arc<Message>>)>> {
         self.listeners.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
