@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use toolgate_upstreams::Shared;
 
 use super::complain;
@@ -56,13 +57,21 @@ pub async fn run(args: ServeArgs) -> ExitCode {
         }
     };
     let app = App::new(gateway);
+    // Before anybody learns that we serve: a supervisor may think better of it at once.
+    let stop = match Stop::listen() {
+        Ok(stop) => stop,
+        Err(error) => {
+            complain(&format!("no signals: {error}"));
+            return ExitCode::FAILURE;
+        }
+    };
     greet(&app, &listener, content);
     let serving = tokio::spawn(listener.serve(app.clone()));
     let sweeping = tokio::spawn(sweep(app.clone()));
     let reloading = args
         .config
         .map(|path| tokio::spawn(reload::watch(app.clone(), path, shared)));
-    stop_signal().await;
+    stop.wanted().await;
     sweeping.abort();
     if let Some(reloading) = reloading {
         reloading.abort();
@@ -136,15 +145,25 @@ async fn sweep(app: Arc<App>) {
     }
 }
 
-/// Resolves when the process is told to stop.
-async fn stop_signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut term) = signal(SignalKind::terminate()) else {
-        let _ = tokio::signal::ctrl_c().await;
-        return;
-    };
-    tokio::select! {
-        _ = term.recv() => {}
-        _ = tokio::signal::ctrl_c() => {}
+/// The signals that tell the process to stop.
+struct Stop {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Stop {
+    fn listen() -> std::io::Result<Stop> {
+        Ok(Stop {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    /// Resolves when one has come.
+    async fn wanted(mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
     }
 }

@@ -207,12 +207,10 @@ impl Live {
         Ok(Running { live: self.clone(), id: id.into(), cancel })
     }
 
-    /// Cancels a running request by its id as raw JSON.
-    pub fn cancel(&self, id: &str) {
+    /// Cancels a running request by its id as raw JSON; false when there is none.
+    pub fn cancel(&self, id: &str) -> bool {
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(cancel) = running.get(id) {
-            cancel.notify_one();
-        }
+        running.get(id).inspect(|cancel| cancel.notify_one()).is_some()
     }
 
     /// Registers a question to the client: its number, and where the answer comes out.
