@@ -252,7 +252,8 @@ fn is_batch(body: &[u8]) -> bool {
     body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[')
 }
 
-fn check_content_type(headers: &HeaderMap) -> Option<Answer> {
+/// Refuses a body that is no plain JSON, before any of it is read.
+pub fn check_content_type(headers: &HeaderMap) -> Option<Answer> {
     let content_type = headers
         .get(http::header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
