@@ -176,7 +176,7 @@ async fn each_era_gets_the_fields_of_its_own() {
             assert_eq!(kind, "complete", "{method}");
             match (*kept, is_modern) {
                 (true, true) => {
-                    assert_eq!((ttl, scope), (7000.into(), "public".into()), "{method}")
+                    assert_eq!((ttl, scope), (7000.into(), "public".into()), "{method}");
                 }
                 (true, false) => assert_eq!((ttl, scope), (0.into(), "private".into()), "{method}"),
                 (false, _) => assert_eq!((ttl, scope), (Value::Null, Value::Null), "{method}"),
