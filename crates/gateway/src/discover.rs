@@ -8,6 +8,7 @@ use toolgate_protocol::client::{Abilities, key};
 use toolgate_protocol::json::{Document, Limits, Mode, Object, quote};
 use toolgate_protocol::modern::SUPPORTED;
 use toolgate_protocol::splice::Edits;
+use toolgate_protocol::tasks::CANCEL;
 use toolgate_protocol::version::{Era, Version};
 
 use crate::call::{Reply, Request, Who};
@@ -15,6 +16,7 @@ use crate::deadline::late;
 use crate::fault::Fault;
 use crate::gateway::{Gateway, Route};
 use crate::recall::Recall;
+use crate::tasks::offers_tasks;
 use crate::upstream::Description;
 
 /// The instructions of all servers together are cut at this length, in bytes: they end up in
@@ -33,7 +35,8 @@ struct Offer {
 impl Gateway {
     /// Answers `server/discover`.
     pub(crate) async fn discover(self: &Arc<Self>, request: &Request) -> Result<Reply, Fault> {
-        let offer = self.offer(&request.who, request.client.abilities(), Era::Modern).await?;
+        let offer =
+            self.offer(&request.who, request.client.abilities(), request.client.version).await?;
         let instructions = offer
             .instructions
             .map(|text| format!(r#""instructions":{},"#, quote(&text)))
@@ -57,7 +60,7 @@ impl Gateway {
         abilities: Abilities,
         version: Version,
     ) -> Result<String, Fault> {
-        let offer = self.offer(who, abilities, Era::Legacy).await?;
+        let offer = self.offer(who, abilities, version).await?;
         let instructions = offer
             .instructions
             .map(|text| format!(r#","instructions":{}"#, quote(&text)))
@@ -73,19 +76,19 @@ impl Gateway {
         self: &Arc<Self>,
         who: &Who,
         abilities: Abilities,
-        era: Era,
+        version: Version,
     ) -> Result<Offer, Fault> {
         let described = self.describe_all(who, abilities).await?;
         let instructions = self.config.instructions.clone().or_else(|| instructions(&described));
         let offer = match &described[..] {
             [(_, only)] if self.only().is_some() => Offer {
-                capabilities: own_capabilities(only, era),
+                capabilities: own_capabilities(only, version),
                 instructions,
                 ttl_ms: only.ttl_ms,
             },
             several => {
                 let all = several.iter().map(|(_, description)| &**description);
-                Offer { capabilities: merged(all, era), instructions, ttl_ms: 0 }
+                Offer { capabilities: merged(all, version), instructions, ttl_ms: 0 }
             }
         };
         Ok(offer)
@@ -127,8 +130,7 @@ impl Gateway {
     ) -> Result<Arc<Description>, Fault> {
         let route = &self.routes[at];
         let (gateway, who) = (self.clone(), who.clone());
-        let asking =
-            async move { gateway.routes[at].upstream.describe(&who, abilities).await };
+        let asking = async move { gateway.routes[at].upstream.describe(&who, abilities).await };
         let key = (at, abilities);
         Ok(self.known.ask(&route.name, key, route.bounds.silence, asking).await?.0)
     }
@@ -137,7 +139,8 @@ impl Gateway {
 /// What servers said of themselves, for when they do not answer.
 pub(crate) type Known = Recall<(usize, Abilities), Arc<Description>>;
 
-async fn describe(
+/// What a server says of itself, within the time that it may take.
+pub(crate) async fn describe(
     route: &Route,
     who: &Who,
     abilities: Abilities,
@@ -153,33 +156,48 @@ fn parsed(capabilities: &Bytes) -> Option<Document> {
     Document::parse(capabilities.clone(), &Limits::default(), Mode::Trusted).ok()
 }
 
-/// The capabilities of the only server, as they are, but for what cannot cross between eras.
-fn own_capabilities(description: &Description, era: Era) -> String {
-    let as_they_are = || String::from_utf8_lossy(&description.capabilities).into_owned();
+/// The capabilities of the only server, as they are, but for what cannot cross between eras or
+/// has no form in the client's revision.
+fn own_capabilities(description: &Description, version: Version) -> String {
     let Some(document) = parsed(&description.capabilities) else { return "{}".to_owned() };
     let Some(all) = document.root().object() else { return "{}".to_owned() };
     let mut edits = Edits::default();
-    match (description.era, era) {
-        (Era::Legacy, Era::Modern) => edits.remove(&all, "tasks"),
+    let extensions = all.get("extensions").and_then(|value| value.object());
+    let relays_tasks = offers_tasks(description) && version >= Version::V2025_11_25;
+    match (description.era, version.era()) {
+        (Era::Legacy, Era::Modern) => {
+            edits.remove(&all, "tasks");
+            match extensions {
+                Some(extensions) if relays_tasks => edits.set(&extensions, key::TASKS, "{}"),
+                None if relays_tasks => {
+                    edits.set(&all, "extensions", format!(r#"{{"{}":{{}}}}"#, key::TASKS));
+                }
+                _ => {}
+            }
+        }
+        (Era::Legacy, Era::Legacy) if !relays_tasks => edits.remove(&all, "tasks"),
         (Era::Modern, Era::Legacy) => {
-            if let Some(extensions) = all.get("extensions").and_then(|value| value.object()) {
+            edits.remove(&all, "tasks");
+            if let Some(extensions) = extensions {
                 edits.remove(&extensions, key::TASKS);
             }
         }
-        _ => return as_they_are(),
+        _ => {}
     }
     String::from_utf8_lossy(&edits.apply(document.bytes())).into_owned()
 }
 
 /// What any of several servers has, the gateway has.
-fn merged<'a>(all: impl Iterator<Item = &'a Description>, era: Era) -> String {
+fn merged<'a>(all: impl Iterator<Item = &'a Description>, version: Version) -> String {
     let mut found = Merged::default();
     for description in all {
         let Some(document) = parsed(&description.capabilities) else { continue };
         let Some(capabilities) = document.root().object() else { continue };
         found.add(&capabilities);
+        found.tasks |= offers_tasks(description);
+        found.cancel |= offers_tasks(description) && description.offers(&CANCEL);
     }
-    found.to_json(era)
+    found.to_json(version)
 }
 
 #[derive(Default)]
@@ -190,6 +208,9 @@ struct Merged {
     completions: bool,
     logging: bool,
     extensions: Vec<(&'static str, String)>,
+    /// Whether a legacy server runs tools as tasks, and whether these can be cancelled.
+    tasks: bool,
+    cancel: bool,
 }
 
 impl Merged {
@@ -222,7 +243,8 @@ impl Merged {
         }
     }
 
-    fn to_json(&self, era: Era) -> String {
+    fn to_json(&self, version: Version) -> String {
+        let era = version.era();
         let mut parts = Vec::new();
         let changed = |changed: bool| if changed { r#""listChanged":true"# } else { "" };
         if let Some(listed) = self.tools {
@@ -242,12 +264,22 @@ impl Merged {
         if self.logging {
             parts.push(r#""logging":{}"#.to_owned());
         }
-        let extensions: Vec<_> = self
+        if self.tasks && version == Version::V2025_11_25 {
+            // Without `list`: the lists of several servers are not merged.
+            let cancel = if self.cancel { r#""cancel":{},"# } else { "" };
+            parts.push(format!(r#""tasks":{{{cancel}"requests":{{"tools":{{"call":{{}}}}}}}}"#));
+        }
+        let mut extensions: Vec<_> = self
             .extensions
             .iter()
-            .filter(|(name, _)| era == Era::Modern || *name != key::TASKS)
+            .filter(|(name, _)| *name != key::TASKS)
             .map(|(name, settings)| format!(r#""{name}":{settings}"#))
             .collect();
+        let tasks = self.extensions.iter().find(|(name, _)| *name == key::TASKS);
+        if era == Era::Modern && (self.tasks || tasks.is_some()) {
+            let settings = tasks.map_or("{}", |(_, settings)| settings);
+            extensions.push(format!(r#""{}":{settings}"#, key::TASKS));
+        }
         if !extensions.is_empty() {
             parts.push(format!(r#""extensions":{{{}}}"#, extensions.join(",")));
         }

@@ -7,10 +7,9 @@ use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 use toolgate_protocol::client::Abilities;
 use toolgate_protocol::json::quote;
-use toolgate_protocol::jsonrpc::{self, Kind, Message};
+use toolgate_protocol::jsonrpc::{Kind, Message};
 use toolgate_protocol::method::Method;
 use toolgate_protocol::modern::Hint;
-use toolgate_protocol::splice::Edits;
 use toolgate_protocol::version::Era;
 
 use crate::call::{Reply, Request};
@@ -267,16 +266,9 @@ impl Part {
 
 /// The list request as we send it: the client's context, our own message.
 fn own_list(request: &Request, cursor: Option<String>) -> Result<Request, Fault> {
-    let params = cursor.map_or_else(|| "{}".to_owned(), |c| format!(r#"{{"cursor":{}}}"#, quote(&c)));
-    let body = jsonrpc::request("\"list\"", request.method.as_str(), &params);
-    let message = Message::scan(body, &Default::default()).map_err(|error| {
-        Fault::new(Reason::Internal, "a request of our own is malformed").because(error)
-    })?;
-    let mut own = request.for_record();
-    own.message = message;
-    own.edits = Edits::default();
-    own.target = None;
-    Ok(own)
+    let params =
+        cursor.map_or_else(|| "{}".to_owned(), |c| format!(r#"{{"cursor":{}}}"#, quote(&c)));
+    request.asking(request.method.clone(), &params)
 }
 
 fn refused(route: &Route, message: &Message) -> Fault {

@@ -20,4 +20,5 @@ pub mod seal;
 pub mod session;
 mod state;
 pub mod subscription;
+pub mod tasks;
 pub mod upstream;

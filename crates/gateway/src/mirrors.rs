@@ -2,7 +2,7 @@
 //! It is learnt from the lists of tools that pass by.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 use toolgate_protocol::headers::{Mirror, Received, mirrors};
@@ -10,7 +10,7 @@ use toolgate_protocol::json::Object;
 use toolgate_protocol::jsonrpc::Message;
 use toolgate_protocol::version::Era;
 
-use crate::call::{Boxed, Frame, Frames, Reply, Request};
+use crate::call::Request;
 use crate::fault::{Fault, Reason};
 
 /// Tools with mirrored arguments remembered for one server at most.
@@ -92,28 +92,4 @@ impl Mirrors {
 
 fn arguments(request: &Request) -> Option<Object<'_>> {
     request.message.params()?.get("arguments")?.object()
-}
-
-/// A list of tools that comes in frames, learnt from when it ends.
-pub(crate) struct Learning {
-    inner: Reply,
-    mirrors: Arc<Mirrors>,
-}
-
-impl Learning {
-    pub(crate) fn new(inner: Reply, mirrors: &Arc<Mirrors>) -> Learning {
-        Learning { inner, mirrors: mirrors.clone() }
-    }
-}
-
-impl Frames for Learning {
-    fn next(&mut self) -> Boxed<'_, Option<Frame>> {
-        Box::pin(async {
-            let frame = self.inner.next().await;
-            if let Some(Frame::End(end)) = &frame {
-                self.mirrors.learn(&end.message, end.era);
-            }
-            frame
-        })
-    }
 }

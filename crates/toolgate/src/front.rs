@@ -2,6 +2,7 @@
 
 mod answer;
 mod body;
+mod calls;
 mod exchange;
 mod forward;
 mod guard;

@@ -162,27 +162,17 @@ impl Channel {
         tracing::debug!(server = %self.name, id, method = message.method(), "the server asks");
     }
 
-    /// Hands a question to the call that it belongs to. With several calls of different owners
-    /// running nobody can tell, and the wrong person must not be asked.
+    /// Hands a question to the call that it belongs to; false when there is none.
     fn ask(self: &Arc<Self>, message: &Message) -> bool {
         let pending = self.pending();
-        let mut candidates = pending.iter().filter(|(_, waiting)| waiting.may_ask);
-        let Some(mut chosen) = candidates.next() else { return false };
-        for other in candidates {
-            if other.1.owner.is_none() || other.1.owner != chosen.1.owner {
-                tracing::warn!(
-                    server = %self.name,
-                    "a question that could belong to calls of several sessions was refused; \
-                     set `sessions: per_session` for this server"
-                );
-                return false;
-            }
-            if other.0 > chosen.0 {
-                chosen = other;
-            }
-        }
+        let candidates = pending
+            .iter()
+            .filter(|(_, waiting)| waiting.may_ask)
+            .map(|(id, waiting)| (*id, waiting.owner.as_ref()));
+        let chosen = link::addressee(&self.name, candidates).and_then(|id| pending.get(&id));
+        let Some(chosen) = chosen else { return false };
         let (ask, answered) = link::ask_of(message);
-        let _ = chosen.1.frames.send(Frame::Ask(ask));
+        let _ = chosen.frames.send(Frame::Ask(ask));
         let id = message.id().unwrap_or("null").to_owned();
         let this = self.clone();
         tokio::spawn(async move {

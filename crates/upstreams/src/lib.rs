@@ -6,6 +6,7 @@ mod channel;
 pub mod child;
 pub mod egress;
 mod endpoint;
+mod fan;
 pub mod http;
 mod legacy;
 mod link;
@@ -19,6 +20,8 @@ mod single;
 mod sse;
 mod stdio;
 mod streamable;
+mod subscriptions;
+mod topic;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -127,9 +130,5 @@ fn json_limits(limits: &Limits) -> json::Limits {
 }
 
 fn bounds(limits: &Limits) -> Bounds {
-    Bounds {
-        reply: limits.reply.bytes(),
-        event: limits.event.bytes(),
-        json: json_limits(limits),
-    }
+    Bounds { reply: limits.reply.bytes(), event: limits.event.bytes(), json: json_limits(limits) }
 }

@@ -12,6 +12,8 @@ use toolgate_gateway::upstream::Interest;
 use toolgate_protocol::jsonrpc::{self, Message, codes};
 use toolgate_protocol::splice::Edits;
 
+use crate::topic::{Audience, Topic, audience};
+
 /// A request ready to be sent.
 pub(crate) struct Outbound {
     /// Our own id, also used as the progress token.
@@ -121,20 +123,23 @@ impl Hub {
     pub fn publish(&self, message: &Message) {
         let is_log = message.method() == Some("notifications/message");
         let owner = if is_log { self.only_owner() } else { None };
+        let audience = audience(message);
         self.lock().retain(|(interest, sender)| {
             let wanted = if is_log {
                 owner.is_some() && interest.logs_of == owner
             } else {
-                wanted(interest, message)
+                match &audience {
+                    Audience::Of(topics) => topics.iter().any(|topic| wants(interest, topic)),
+                    // What a server invents is passed to whoever listens at all.
+                    Audience::Everybody => !interest.is_empty(),
+                    Audience::Nobody => false,
+                }
             };
             if !wanted {
                 return !sender.is_closed();
             }
             // A full backlog loses the newest hint, a closed one the listener.
-            !matches!(
-                sender.try_send(message.clone()),
-                Err(mpsc::error::TrySendError::Closed(_))
-            )
+            !matches!(sender.try_send(message.clone()), Err(mpsc::error::TrySendError::Closed(_)))
         });
     }
 
@@ -155,27 +160,14 @@ impl Hub {
     }
 }
 
-/// Whether an announcement is among what somebody wants to hear of.
-pub(crate) fn wanted(interest: &Interest, message: &Message) -> bool {
-    let named = |member: &str, among: &[String]| {
-        message
-            .params()
-            .and_then(|params| params.get(member))
-            .and_then(|value| value.string())
-            .is_some_and(|name| among.iter().any(|wanted| *wanted == name))
-    };
-    match message.method() {
-        Some("notifications/tools/list_changed") => interest.tools,
-        Some("notifications/prompts/list_changed") => interest.prompts,
-        Some("notifications/resources/list_changed") => interest.resources,
-        Some("notifications/resources/updated") => named("uri", &interest.uris),
-        Some("notifications/tasks" | "notifications/tasks/status") => {
-            named("taskId", &interest.tasks)
-        }
-        // They belong to requests.
-        Some("notifications/message" | "notifications/progress") => false,
-        // What else a server invents is passed to whoever listens at all.
-        _ => !interest.is_empty(),
+fn wants(interest: &Interest, topic: &Topic) -> bool {
+    let among = |list: &[String], name: &str| list.iter().any(|wanted| wanted == name);
+    match topic {
+        Topic::Tools => interest.tools,
+        Topic::Prompts => interest.prompts,
+        Topic::Resources => interest.resources,
+        Topic::Resource(uri) => among(&interest.uris, uri),
+        Topic::Task(id) => among(&interest.tasks, id),
     }
 }
 
@@ -206,6 +198,27 @@ pub(crate) fn ask_of(message: &Message) -> (Ask, oneshot::Receiver<Answer>) {
     (ask, answered)
 }
 
+/// The call that a question belongs to, among those that may be asked. With several of different
+/// owners running nobody can tell, and the wrong person must not be asked.
+pub(crate) fn addressee<'a>(
+    server: &Arc<str>,
+    mut candidates: impl Iterator<Item = (u64, Option<&'a Arc<str>>)>,
+) -> Option<u64> {
+    let (mut chosen, owner) = candidates.next()?;
+    for (id, other) in candidates {
+        if other.is_none() || other != owner {
+            tracing::warn!(
+                %server,
+                "a question that could belong to calls of several sessions was refused; \
+                 set `sessions: per_session` for this server"
+            );
+            return None;
+        }
+        chosen = chosen.max(id);
+    }
+    Some(chosen)
+}
+
 /// The response to a server's question.
 pub(crate) fn response_to(id: &str, answer: Result<Answer, oneshot::error::RecvError>) -> Bytes {
     match answer {
@@ -216,12 +229,9 @@ pub(crate) fn response_to(id: &str, answer: Result<Answer, oneshot::error::RecvE
             let error = std::str::from_utf8(&error).unwrap_or("{}");
             Bytes::from(format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{error}}}"#))
         }
-        Err(_) => jsonrpc::error(
-            Some(id),
-            codes::INTERNAL_ERROR,
-            "the client gave no answer",
-            None,
-        ),
+        Err(_) => {
+            jsonrpc::error(Some(id), codes::INTERNAL_ERROR, "the client gave no answer", None)
+        }
     }
 }
 

@@ -31,7 +31,8 @@ const START: Duration = Duration::from_secs(60);
 const PROBE: Duration = Duration::from_secs(10);
 /// Our ids while the era is found out; requests count on after them.
 const PROBE_ID: u64 = 0;
-const FIRST_FREE_ID: u64 = 2;
+const SECOND_PROBE_ID: u64 = 2;
+const FIRST_FREE_ID: u64 = 3;
 
 /// What to run.
 pub struct ProcessSpec {
@@ -116,7 +117,12 @@ impl Inner {
         let known = self.era.get();
         if known != Some(Era::Legacy) {
             let (channel, _) = self.spawn(Era::Modern)?;
-            match self.probe(&channel).await {
+            let mut found = self.probe(&channel, PROBE_ID).await;
+            if let Ok(Probe::Again) = found {
+                found = self.probe(&channel, SECOND_PROBE_ID).await;
+            }
+            match found {
+                Ok(Probe::Again) => return Err(listen::undecided(&self.spec.child.name)),
                 Ok(Probe::Modern(description)) => {
                     self.era.set(Era::Modern);
                     let description = Arc::new(description);
@@ -154,12 +160,12 @@ impl Inner {
 
     /// Which era does it speak? An answer that is no sign of the modern era, or silence, means
     /// legacy (2026-07-28, versioning: client behaviour on stdio).
-    async fn probe(&self, channel: &Arc<Channel>) -> Result<Probe, Fault> {
-        let request = listen::discover(&PROBE_ID.to_string())?;
+    async fn probe(&self, channel: &Arc<Channel>, id: u64) -> Result<Probe, Fault> {
+        let request = listen::discover(&id.to_string())?;
         let mut edits = Edits::default();
         modern::dress(&request.message, &request.client, &mut edits);
         let outbound = Outbound {
-            id: PROBE_ID,
+            id,
             body: edits.apply(request.message.bytes()),
             token: None,
             owner: None,
@@ -193,9 +199,7 @@ impl Inner {
         }
         .await;
         match outcome {
-            Ok(welcome) => {
-                Ok(Peer::Legacy(Session::new(channel, welcome)))
-            }
+            Ok(welcome) => Ok(Peer::Legacy(Session::new(channel, welcome))),
             Err(fault) => {
                 channel.close().await;
                 Err(fault)

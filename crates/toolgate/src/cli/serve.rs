@@ -5,10 +5,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use toolgate_upstreams::Shared;
 
 use super::complain;
+use super::stop::Stop;
 use crate::app::App;
 use crate::build::{self, Content};
 use crate::front::http::Listener;
@@ -58,19 +58,11 @@ pub async fn run(args: ServeArgs) -> ExitCode {
     };
     let app = App::new(gateway);
     // Before anybody learns that we serve: a supervisor may think better of it at once.
-    let stop = match Stop::listen() {
-        Ok(stop) => stop,
-        Err(error) => {
-            complain(&format!("no signals: {error}"));
-            return ExitCode::FAILURE;
-        }
-    };
+    let Ok(stop) = Stop::listen() else { return ExitCode::FAILURE };
     greet(&app, &listener, content);
     let serving = tokio::spawn(listener.serve(app.clone()));
     let sweeping = tokio::spawn(sweep(app.clone()));
-    let reloading = args
-        .config
-        .map(|path| tokio::spawn(reload::watch(app.clone(), path, shared)));
+    let reloading = args.config.map(|path| tokio::spawn(reload::watch(app.clone(), path, shared)));
     stop.wanted().await;
     sweeping.abort();
     if let Some(reloading) = reloading {
@@ -142,28 +134,5 @@ async fn sweep(app: Arc<App>) {
     loop {
         ticks.tick().await;
         app.sessions.sweep();
-    }
-}
-
-/// The signals that tell the process to stop.
-struct Stop {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Stop {
-    fn listen() -> std::io::Result<Stop> {
-        Ok(Stop {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-        })
-    }
-
-    /// Resolves when one has come.
-    async fn wanted(mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
     }
 }

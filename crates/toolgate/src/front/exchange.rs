@@ -18,7 +18,8 @@ use toolgate_protocol::splice::Edits;
 use toolgate_protocol::version::{Era, Version};
 
 use super::answer;
-use super::live::{Live, Running};
+use super::calls::Running;
+use super::live::Live;
 use super::outlet::Outlet;
 
 /// How often a modern server may ask back for one call.
@@ -151,18 +152,15 @@ impl Exchange {
     /// Whether the client declared that it can answer; what is not MCP's is its own affair.
     fn may_be_asked(&self, ask: &Ask) -> bool {
         let params = ask.params.clone();
-        let params = params.and_then(|text| Document::parse(text, &Limits::default(), Mode::Trusted).ok());
+        let params =
+            params.and_then(|text| Document::parse(text, &Limits::default(), Mode::Trusted).ok());
         let object = params.as_ref().and_then(|params| params.root().object());
         needed_for(&ask.method, object.as_ref())
             .is_none_or(|needed| self.live.session.client.abilities().has(needed))
     }
 
     /// Sends a request to the client on the stream of its own request.
-    fn put(
-        &self,
-        method: &str,
-        params: Option<&str>,
-    ) -> tokio::sync::oneshot::Receiver<Answer> {
+    fn put(&self, method: &str, params: Option<&str>) -> tokio::sync::oneshot::Receiver<Answer> {
         let (number, answer) = self.live.question();
         let id = quote(&format!("{}{number:x}", self.prefix));
         self.outlet.send(jsonrpc::request(&id, method, params.unwrap_or("{}")));
@@ -264,9 +262,8 @@ impl Exchange {
             }
         }
         let bytes = edits.apply(self.request.bytes());
-        let message = Message::scan_reply(bytes, &Limits::default()).map_err(|error| {
-            Fault::new(Reason::Internal, "a retry is malformed").because(error)
-        })?;
+        let message = Message::scan_reply(bytes, &Limits::default())
+            .map_err(|error| Fault::new(Reason::Internal, "a retry is malformed").because(error))?;
         Ok(self.request_of(message))
     }
 

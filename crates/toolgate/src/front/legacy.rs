@@ -18,8 +18,9 @@ use toolgate_protocol::version::{Era, Version};
 
 use super::answer;
 use super::body::{Answer, Body, empty, events, json, text};
+use super::calls::Refused;
 use super::exchange::Exchange;
-use super::live::{Live, Refused};
+use super::live::Live;
 use super::modern::trace_of;
 use super::outlet::{Naming, Outlet};
 use crate::app::{Admitted, App};
@@ -73,47 +74,61 @@ pub async fn serve_batch(
     body: Bytes,
     limits: &Limits,
 ) -> Answer {
-    let refused = |text: &str| json(400, jsonrpc::error(None, codes::INVALID_REQUEST, text, None));
     let live = match session_of(app, headers, None) {
         Ok(live) => live,
         Err(answer) => return answer,
     };
-    if live.session.client.version != Version::V2025_03_26 {
-        return refused("batches belong to protocol version 2025-03-26 alone");
+    match batch(app, &gateway, &live, headers, &body, limits).await {
+        Ok(Some(answers)) => json(200, answers),
+        Ok(None) => empty(202),
+        Err(error) => json(400, error),
     }
-    let parts = match split_batch(&body, limits) {
-        Ok(parts) => parts,
-        Err(malformed) => {
-            return json(400, jsonrpc::error(None, malformed.code(), &malformed.to_string(), None));
-        }
-    };
+}
+
+/// Runs a batch: its answers in one array, or nothing when none is due.
+///
+/// # Errors
+/// The JSON-RPC error for the batch as a whole.
+pub async fn batch(
+    app: &Arc<App>,
+    gateway: &Arc<Gateway>,
+    live: &Arc<Live>,
+    headers: &HeaderMap,
+    body: &Bytes,
+    limits: &Limits,
+) -> Result<Option<Bytes>, Bytes> {
+    if live.session.client.version != Version::V2025_03_26 {
+        let text = "batches belong to protocol version 2025-03-26 alone";
+        return Err(jsonrpc::error(None, codes::INVALID_REQUEST, text, None));
+    }
+    let parts = split_batch(body, limits).map_err(|malformed| malformed.reply())?;
     let mut answers = Vec::new();
     let mut running = Vec::new();
     for part in parts {
         let message = match Message::scan(part, limits) {
             Ok(message) => message,
             Err(malformed) => {
-                let id = malformed.id();
-                answers.push(jsonrpc::error(id, malformed.code(), &malformed.to_string(), None));
+                answers.push(malformed.reply());
                 continue;
             }
         };
         match message.kind() {
-            Kind::Request => match exchange(app, &gateway, &live, headers, message) {
+            Kind::Request => match exchange(app, gateway, live, headers, message) {
                 // Nothing streams into a batch: what the call says meanwhile is dropped.
                 Ok((exchange, _)) => running.push(tokio::spawn(exchange.run())),
                 Err(error) => answers.push(error),
             },
-            Kind::Notification => notification(&gateway, &live, &message).await,
-            Kind::Result | Kind::Error => response(&live, &message),
+            Kind::Notification => notification(gateway, live, &message).await,
+            Kind::Result | Kind::Error => response(live, &message),
         }
     }
     for call in running {
         answers.extend(call.await.ok().flatten());
     }
-    if answers.is_empty() {
-        return empty(202);
-    }
+    Ok((!answers.is_empty()).then(|| array_of(&answers)))
+}
+
+fn array_of(answers: &[Bytes]) -> Bytes {
     let mut all = vec![b'['];
     for (at, answer) in answers.iter().enumerate() {
         if at > 0 {
@@ -122,13 +137,14 @@ pub async fn serve_batch(
         all.extend_from_slice(answer);
     }
     all.push(b']');
-    json(200, all.into())
+    all.into()
 }
 
 /// Serves GET: the stream of what belongs to no request, or the rest of one that broke.
 pub async fn serve_get(app: &Arc<App>, gateway: Arc<Gateway>, headers: &HeaderMap) -> Answer {
     let accepts = headers.get(http::header::ACCEPT).and_then(|value| value.to_str().ok());
-    if !accepts.is_some_and(|accept| accept.contains("text/event-stream") || accept.contains("*/*")) {
+    if !accepts.is_some_and(|accept| accept.contains("text/event-stream") || accept.contains("*/*"))
+    {
         return text(406, "a GET of this endpoint must accept text/event-stream");
     }
     if !headers.contains_key(SESSION_ID) {
@@ -221,18 +237,17 @@ async fn initialize(app: &Arc<App>, gateway: &Arc<Gateway>, message: &Message) -
 /// A session for a client that says `initialize`.
 pub fn begin(app: &App, gateway: &Gateway, message: &Message) -> Result<Session, Answer> {
     let id = message.id();
-    let client = legacy::read_initialize(message).map_err(|text| {
-        json(400, jsonrpc::error(id, codes::INVALID_PARAMS, text, None))
-    })?;
-    Session::begin(app.caller(), client, gateway.replica.clone()).map_err(|_| {
-        json(500, jsonrpc::error(id, codes::INTERNAL_ERROR, "no randomness", None))
-    })
+    let client = legacy::read_initialize(message)
+        .map_err(|text| json(400, jsonrpc::error(id, codes::INVALID_PARAMS, text, None)))?;
+    Session::begin(app.caller(), client, gateway.replica.clone())
+        .map_err(|_| json(500, jsonrpc::error(id, codes::INTERNAL_ERROR, "no randomness", None)))
 }
 
 /// The session that a request belongs to.
 fn session_of(app: &App, headers: &HeaderMap, id: Option<&str>) -> Result<Arc<Live>, Answer> {
-    let refused =
-        |status, text: &str| Err(json(status, jsonrpc::error(id, codes::INVALID_REQUEST, text, None)));
+    let refused = |status, text: &str| {
+        Err(json(status, jsonrpc::error(id, codes::INVALID_REQUEST, text, None)))
+    };
     if let Some(version) = headers.get(PROTOCOL_VERSION) {
         let known = version.to_str().ok().and_then(Version::parse);
         if known.is_none() {
@@ -314,9 +329,9 @@ pub fn response(live: &Live, message: &Message) {
         u64::from_str_radix(last, 16).ok()
     });
     let answer = match message.kind() {
-        Kind::Error => message
-            .error()
-            .map(|error| ClientAnswer::Error(message.slice(error.span()))),
+        Kind::Error => {
+            message.error().map(|error| ClientAnswer::Error(message.slice(error.span())))
+        }
         _ => message.result().map(|result| ClientAnswer::Result(message.slice(result.span()))),
     };
     let delivered = match (number, answer) {
@@ -332,8 +347,7 @@ pub fn response(live: &Live, message: &Message) {
 pub fn local(live: &Arc<Live>, message: &Message, method: &Method) -> Option<Bytes> {
     let id = message.id().unwrap_or("null");
     let param = |name| message.params().and_then(|params| params.get(name)?.string());
-    let invalid =
-        |text: &str| Some(jsonrpc::error(Some(id), codes::INVALID_PARAMS, text, None));
+    let invalid = |text: &str| Some(jsonrpc::error(Some(id), codes::INVALID_PARAMS, text, None));
     match method {
         Method::Ping => Some(jsonrpc::result(id, "{}")),
         Method::SetLevel => match param("level").as_deref().and_then(Level::parse) {
@@ -383,13 +397,12 @@ pub fn exchange(
     }
     let running = match live.run(id, gateway.config.limits.in_flight_per_client) {
         Ok(running) => running,
-        Err(Refused::SameId) => {
-            let text = "a request with this id is running already";
-            return Err(jsonrpc::error(Some(id), codes::INVALID_REQUEST, text, None));
-        }
-        Err(Refused::TooMany) => {
-            let text = "too many requests of this session are running";
-            return Err(jsonrpc::error(Some(id), codes::INTERNAL_ERROR, text, None));
+        Err(refused) => {
+            let code = match refused {
+                Refused::SameId => codes::INVALID_REQUEST,
+                Refused::TooMany => codes::INTERNAL_ERROR,
+            };
+            return Err(jsonrpc::error(Some(id), code, refused.sentence(), None));
         }
     };
     let outlet = live.outlet(&app.prefix, true, app.sessions.replay());
@@ -475,7 +488,8 @@ impl<F: Future<Output = Option<Bytes>> + Send + 'static> Detachable<F> {
 impl<F: Future<Output = Option<Bytes>> + Send + 'static> Drop for Detachable<F> {
     fn drop(&mut self) {
         let Some(mut call) = self.call.take() else { return };
-        let (outlet, live, admitted) = (self.outlet.clone(), self.live.clone(), self.admitted.take());
+        let (outlet, live, admitted) =
+            (self.outlet.clone(), self.live.clone(), self.admitted.take());
         live.keep(outlet.stream(), outlet.clone());
         let finish = async move {
             let answer = loop {
@@ -501,11 +515,8 @@ impl<F: Future<Output = Option<Bytes>> + Send + 'static> Drop for Detachable<F> 
 fn open_own_stream(app: &Arc<App>, gateway: Arc<Gateway>, live: &Arc<Live>) -> Answer {
     let outlet = live.outlet(&app.prefix, true, app.sessions.replay());
     let receiver = outlet.open(primes(live));
-    let previous = live
-        .own_stream
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .replace(outlet.clone());
+    let previous =
+        live.own_stream.lock().unwrap_or_else(PoisonError::into_inner).replace(outlet.clone());
     if let Some(previous) = previous {
         previous.end();
     }

@@ -9,7 +9,8 @@ use toolgate_gateway::call::{Frame, Reply, Request, Trace, Who};
 use toolgate_gateway::fault::{Fault, Reason};
 use toolgate_gateway::gateway::Gateway;
 use toolgate_gateway::subscription::{self, Subscription};
-use toolgate_protocol::client::{Client, Level, key};
+use toolgate_gateway::upstream::Interest;
+use toolgate_protocol::client::{Abilities, Client, Level, key};
 use toolgate_protocol::headers::Received;
 use toolgate_protocol::jsonrpc::{self, Kind, Message, codes};
 use toolgate_protocol::method::Method;
@@ -52,12 +53,8 @@ pub async fn serve(
     let client = match modern::read_client(&message, &method, Some(&received)) {
         Ok(client) => client,
         Err(refusal) => {
-            let error = jsonrpc::error(
-                Some(&id),
-                refusal.code,
-                &refusal.message,
-                refusal.data.as_deref(),
-            );
+            let error =
+                jsonrpc::error(Some(&id), refusal.code, &refusal.message, refusal.data.as_deref());
             return json(refusal.status, error);
         }
     };
@@ -68,7 +65,10 @@ pub async fn serve(
         return listen(app, &gateway, &request, id, admitted).await;
     }
     if let Some(replica) = gateway.elsewhere(&request) {
-        return app.forwarder.forward_post(&replica, headers, &request.message, &app.caller()).await;
+        return app
+            .forwarder
+            .forward_post(&replica, headers, &request.message, &app.caller())
+            .await;
     }
     let method = request.method.clone();
     let trace = request.trace.clone();
@@ -165,8 +165,7 @@ impl Streaming {
         let first = loop {
             match self.reply.next().await {
                 Some(Frame::End(end)) => {
-                    let (status, body) =
-                        answer::to_modern(&end, &self.id, &self.method, self.hint);
+                    let (status, body) = answer::to_modern(&end, &self.id, &self.method, self.hint);
                     if streamed && status == 200 {
                         break event(one_line(body));
                     }
@@ -250,6 +249,28 @@ impl Streaming {
     }
 }
 
+/// What a `subscriptions/listen` request wants to hear of.
+///
+/// # Errors
+/// When it does not say, or lacks the capability for it.
+pub fn interest_of(request: &Request) -> Result<Interest, Fault> {
+    let interest = subscription::read_interest(request)?;
+    let tasks = Abilities::TASKS;
+    if !interest.tasks.is_empty() && !request.client.abilities().has(tasks) {
+        let needed = tasks.declare(request.client.version);
+        let data = format!(r#"{{"requiredCapabilities":{needed}}}"#);
+        return Err(Fault::new(Reason::MissingCapability, "taskIds need the tasks extension")
+            .with_data(data));
+    }
+    Ok(interest)
+}
+
+/// The response that ends a listen stream in good order.
+pub fn listened(id: &str) -> Bytes {
+    let result = format!(r#"{{"resultType":"complete","_meta":{{"{}":{id}}}}}"#, key::SUBSCRIPTION);
+    jsonrpc::result(id, &result)
+}
+
 /// Serves `subscriptions/listen`.
 async fn listen(
     app: &Arc<App>,
@@ -258,19 +279,11 @@ async fn listen(
     id: String,
     admitted: Admitted,
 ) -> Answer {
-    let interest = match subscription::read_interest(request) {
+    let interest = match interest_of(request) {
         Ok(interest) => interest,
         Err(fault) => return failed(&fault, &id, &request.method, request.trace.id()),
     };
     let abilities = request.client.abilities();
-    let tasks = toolgate_protocol::client::Abilities::TASKS;
-    if !interest.tasks.is_empty() && !abilities.has(tasks) {
-        let needed = tasks.declare(request.client.version);
-        let data = format!(r#"{{"requiredCapabilities":{needed}}}"#);
-        let fault = Fault::new(Reason::MissingCapability, "taskIds need the tasks extension")
-            .with_data(data);
-        return failed(&fault, &id, &request.method, request.trace.id());
-    }
     let subscribed = gateway.subscribe(&request.who, abilities, &interest).await;
     let (client, receiver) = mpsc::channel(BACKLOG);
     tokio::spawn(announce(app.clone(), subscribed, id, client, admitted));
@@ -303,8 +316,7 @@ async fn announce(
             () = app.replaced() => break,
         };
     }
-    let result = format!(r#"{{"resultType":"complete","_meta":{{"{}":{id}}}}}"#, key::SUBSCRIPTION);
-    let _ = client.send(event(jsonrpc::result(&id, &result))).await;
+    let _ = client.send(event(listened(&id))).await;
 }
 
 fn event(data: Bytes) -> Bytes {
@@ -312,7 +324,7 @@ fn event(data: Bytes) -> Bytes {
 }
 
 /// Raw line breaks between tokens, as pretty-printed messages have, would split an event.
-fn one_line(body: Bytes) -> Bytes {
+pub fn one_line(body: Bytes) -> Bytes {
     if memchr::memchr2(b'\n', b'\r', &body).is_none() {
         return body;
     }

@@ -39,11 +39,22 @@ impl Naming {
 /// One stream. Events are kept for a while, within a byte budget.
 pub struct Outlet {
     naming: Naming,
-    /// Whether events carry ids, so that the stream can be resumed.
-    resumable: bool,
+    framing: Framing,
     budget: usize,
     state: Mutex<State>,
     wanted: Notify,
+}
+
+/// How messages travel.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Framing {
+    /// As events.
+    Events {
+        /// Whether they carry ids, so that the stream can be resumed.
+        resumable: bool,
+    },
+    /// As they are, one a line. The client reads them as long as it lives.
+    Lines,
 }
 
 struct State {
@@ -67,20 +78,39 @@ const RETRY: Duration = Duration::from_millis(500);
 impl Outlet {
     /// A stream without a client yet.
     pub fn new(naming: Naming, resumable: bool, budget: usize) -> Arc<Outlet> {
+        Self::with(naming, Framing::Events { resumable }, budget, None)
+    }
+
+    /// The channel of a client on stdio, which is open from the first.
+    pub fn lines(client: mpsc::Sender<Bytes>) -> Arc<Outlet> {
+        Self::with(Naming { stream: 0, prefix: "".into() }, Framing::Lines, 0, Some(client))
+    }
+
+    fn with(
+        naming: Naming,
+        framing: Framing,
+        budget: usize,
+        client: Option<mpsc::Sender<Bytes>>,
+    ) -> Arc<Outlet> {
+        let state = State {
+            opened: client.is_some(),
+            client,
+            kept: VecDeque::new(),
+            bytes: 0,
+            next: FIRST,
+            ended: None,
+        };
         Arc::new(Outlet {
             naming,
-            resumable,
+            framing,
             budget,
-            state: Mutex::new(State {
-                client: None,
-                kept: VecDeque::new(),
-                bytes: 0,
-                next: FIRST,
-                opened: false,
-                ended: None,
-            }),
+            state: Mutex::new(state),
             wanted: Notify::new(),
         })
+    }
+
+    fn is_resumable(&self) -> bool {
+        self.framing == Framing::Events { resumable: true }
     }
 
     /// Its number within the session.
@@ -109,7 +139,7 @@ impl Outlet {
         let mut state = self.state();
         let (client, events) = mpsc::channel(BACKLOG + state.kept.len());
         state.opened = true;
-        if prime && self.resumable {
+        if prime && self.is_resumable() {
             let event = Event {
                 id: Some(self.naming.id(0)),
                 retry: Some(RETRY.as_millis() as u64),
@@ -128,17 +158,21 @@ impl Outlet {
 
     /// Sends one message, or keeps it for the client to come.
     pub fn send(&self, message: Bytes) {
+        if self.framing == Framing::Lines {
+            return self.send_line(message);
+        }
+        let resumable = self.is_resumable();
         let mut state = self.state();
         let sequence = state.next;
         state.next += 1;
         let event = Event {
-            id: self.resumable.then(|| self.naming.id(sequence)),
-            event: (!self.resumable).then(|| "message".to_owned()),
+            id: resumable.then(|| self.naming.id(sequence)),
+            event: (!resumable).then(|| "message".to_owned()),
             data: message,
             ..Event::default()
         };
         let event = written(&event);
-        let keeps = self.resumable || !state.opened;
+        let keeps = resumable || !state.opened;
         if keeps {
             state.bytes += event.len();
             state.kept.push_back((sequence, event.clone()));
@@ -172,8 +206,25 @@ impl Outlet {
         }
     }
 
-    /// A sign of life that is no event.
+    fn send_line(&self, message: Bytes) {
+        let mut state = self.state();
+        let Some(client) = &state.client else { return };
+        match client.try_send(message) {
+            Ok(()) => {}
+            // There is no coming back on this channel, so a client that does not read loses the
+            // message and not its session.
+            Err(mpsc::error::TrySendError::Full(_)) => {
+                tracing::warn!("the client does not read: a message to it is dropped");
+            }
+            Err(mpsc::error::TrySendError::Closed(_)) => state.client = None,
+        }
+    }
+
+    /// A sign of life that is no event. A pipe needs none.
     pub fn keep_alive(&self) {
+        if self.framing == Framing::Lines {
+            return;
+        }
         let mut line = bytes::BytesMut::new();
         sse::comment(&mut line, "");
         let mut state = self.state();
@@ -186,9 +237,8 @@ impl Outlet {
 
     /// Closes the connection while the call goes on; the client comes back for the rest.
     pub fn pause(&self) {
-        let mut state = self.state();
-        if self.resumable {
-            state.client = None;
+        if self.is_resumable() {
+            self.state().client = None;
         }
     }
 
