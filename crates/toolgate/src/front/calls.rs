@@ -46,11 +46,9 @@ impl Calls {
         Ok(Running { calls: self.clone(), id: id.into(), cancel })
     }
 
-    /// Cancels one.
-    pub fn cancel(&self, id: &str) {
-        if let Some(cancel) = self.lock().get(id) {
-            cancel.notify_one();
-        }
+    /// Cancels one; false when it does not run.
+    pub fn cancel(&self, id: &str) -> bool {
+        self.lock().get(id).inspect(|cancel| cancel.notify_one()).is_some()
     }
 
     /// Cancels all.
