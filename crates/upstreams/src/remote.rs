@@ -174,6 +174,23 @@ impl Inner {
             .await
     }
 
+    /// The session with a server that was found to be legacy. If there is none to be had it may
+    /// not have been such a server, but none yet: its era is found out again.
+    async fn legacy_peer(
+        self: &Arc<Self>,
+        era: &Arc<Era>,
+        key: &Key,
+        abilities: Abilities,
+    ) -> Result<Arc<Peer>, Fault> {
+        let outcome = self.peer(key, abilities).await;
+        if let Err(fault) = &outcome
+            && fault.reason != Reason::Overloaded
+        {
+            self.era.reset(era, Some(fault.clone()));
+        }
+        outcome
+    }
+
     async fn open(&self, abilities: Abilities) -> Result<Arc<Session>, Fault> {
         if !self.speaks_sse.load(Ordering::Relaxed) {
             match self.open_streamable(abilities).await {
@@ -279,7 +296,7 @@ impl Inner {
         }
         let abilities = request.client.abilities();
         let key = self.peers.key(&request.who, abilities);
-        let peer = self.peer(&key, abilities).await?;
+        let peer = self.legacy_peer(&era, &key, abilities).await?;
         match peer.call(request).await {
             // The server has forgotten the session and so has not run the call: begin anew.
             Err(fault) if !peer.is_alive() => {
@@ -312,11 +329,12 @@ impl Upstream for Remote {
         abilities: Abilities,
     ) -> Boxed<'a, Result<Arc<Description>, Fault>> {
         Box::pin(async move {
-            if let Era::Modern(description) = &*self.inner.era().await? {
+            let era = self.inner.era().await?;
+            if let Era::Modern(description) = &*era {
                 return Ok(description.clone());
             }
             let key = self.inner.peers.key(who, abilities);
-            Ok(self.inner.peer(&key, abilities).await?.description())
+            Ok(self.inner.legacy_peer(&era, &key, abilities).await?.description())
         })
     }
 

@@ -1,5 +1,6 @@
 //! `toolgate call`: one tool, called once.
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -15,7 +16,9 @@ use toolgate_protocol::method::Method;
 use toolgate_protocol::splice::Edits;
 
 use super::{complain, print};
-use crate::client::{Arguments, Dialogue, Failure, Reach, Server, Status, Target, Tool, is_url, text};
+use crate::client::{
+    Arguments, Dialogue, Failure, Reach, Server, Status, Target, Tool, is_url, text,
+};
 use crate::telemetry;
 
 /// How often a modern server may ask back for one call.
@@ -204,9 +207,10 @@ async fn again(
     let state = result.get("requestState");
     let mut answers = Vec::new();
     let questions = result.get("inputRequests").and_then(|questions| questions.object());
-    for (key, question) in questions.iter().flat_map(|questions| questions.iter()) {
+    for (key, question) in questions.iter().flat_map(Object::iter) {
         let question = question.object().ok_or_else(broken)?;
-        let method = question.get("method").and_then(|method| method.string()).ok_or_else(broken)?;
+        let method =
+            question.get("method").and_then(|method| method.string()).ok_or_else(broken)?;
         let params = question.get("params").map_or("{}", |params| params.raw());
         let answered = dialogue.respond(&method, params.as_bytes(), status).await;
         let answered = answered.map_err(|error| Fault::new(Reason::MissingCapability, error))?;
@@ -253,8 +257,12 @@ fn show(message: &Message, as_json: bool) -> ExitCode {
 /// A result for a person: its text, and a line for everything else.
 fn rendered(result: &Object<'_>) -> String {
     let content = result.get("content").and_then(|content| content.items());
-    let parts: Vec<_> =
-        content.into_iter().flatten().filter_map(|part| part.object()).map(|it| part(&it)).collect();
+    let parts: Vec<_> = content
+        .into_iter()
+        .flatten()
+        .filter_map(|part| part.object())
+        .map(|it| part(&it))
+        .collect();
     if parts.is_empty()
         && let Some(structured) = result.get("structuredContent")
     {
@@ -265,7 +273,7 @@ fn rendered(result: &Object<'_>) -> String {
 
 fn part(content: &Object<'_>) -> String {
     let text_of = |object: &Object<'_>, name: &str| {
-        object.get(name).and_then(|value| value.string().map(|text| text.into_owned()))
+        object.get(name).and_then(|value| value.string().map(Cow::into_owned))
     };
     let say = |name| text::line(&text_of(content, name).unwrap_or_default()).into_owned();
     match &*say("type") {

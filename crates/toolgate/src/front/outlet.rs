@@ -94,7 +94,13 @@ impl Outlet {
             next: 0,
             ended: None,
         };
-        Arc::new(Outlet { naming, framing, budget, state: Mutex::new(state), wanted: Notify::new() })
+        Arc::new(Outlet {
+            naming,
+            framing,
+            budget,
+            state: Mutex::new(state),
+            wanted: Notify::new(),
+        })
     }
 
     fn is_resumable(&self) -> bool {

@@ -202,7 +202,9 @@ impl Front {
             Some("ping") => return self.say(jsonrpc::result(id, "{}")).await,
             _ => {
                 let text = "no session yet (begin with initialize)";
-                return self.say(jsonrpc::error(Some(id), codes::INVALID_REQUEST, text, None)).await;
+                return self
+                    .say(jsonrpc::error(Some(id), codes::INVALID_REQUEST, text, None))
+                    .await;
             }
         }
         let Some(admitted) = self.admit(&gateway, Some(id)).await else { return };

@@ -79,7 +79,8 @@ pub(crate) async fn next(asked: &mut Option<Asked>) -> Frame {
 pub(crate) type Posting = Boxed<'static, Result<Begun, Fault>>;
 
 /// An answer that has begun, and how it goes on.
-pub(crate) type Begun = Box<dyn FnOnce(Option<Asked>) -> Boxed<'static, Result<Reply, Fault>> + Send>;
+pub(crate) type Begun =
+    Box<dyn FnOnce(Option<Asked>) -> Boxed<'static, Result<Reply, Fault>> + Send>;
 
 /// A call that was asked something before its answer began, as servers do that answer with JSON.
 pub(crate) struct Early {
