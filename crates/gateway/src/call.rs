@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use toolgate_protocol::client::Client;
-use toolgate_protocol::jsonrpc::Message;
+use toolgate_protocol::jsonrpc::{self, Message};
 use toolgate_protocol::method::Method;
 use toolgate_protocol::splice::Edits;
 use toolgate_protocol::version::Era;
@@ -94,6 +94,18 @@ impl Request {
         }
     }
 
+    /// A request of our own on behalf of the same client.
+    ///
+    /// # Errors
+    /// When `params` is no JSON object.
+    pub(crate) fn asking(&self, method: Method, params: &str) -> Result<Request, Fault> {
+        let body = jsonrpc::request("\"own\"", method.as_str(), params);
+        let message = Message::scan(body, &Default::default()).map_err(|error| {
+            Fault::new(Reason::Internal, "a request of our own is malformed").because(error)
+        })?;
+        Ok(Request { message, method, target: None, ..self.for_record() })
+    }
+
     /// What the request names: the renamed target, or what the message says.
     pub fn named(&self) -> Option<std::borrow::Cow<'_, str>> {
         if let Some(target) = &self.target {
@@ -106,6 +118,7 @@ impl Request {
 /// What comes back for one request: any number of frames, then one end.
 ///
 /// Dropping a reply before its end cancels the call upstream.
+#[expect(clippy::large_enum_variant, reason = "the common case is the large one: no box for it")]
 pub enum Reply {
     /// The answer came at once.
     Whole(End),
@@ -123,6 +136,8 @@ pub trait Frames: Send {
 pub enum Frame {
     /// `notifications/progress`, `notifications/message` or another, as the upstream wrote it.
     Notification(Message),
+    /// The server answers with a stream of its own; so may we. It is the first frame, if any.
+    Opened,
     /// A legacy upstream asks the client for something and waits.
     Ask(Ask),
     /// A legacy upstream closed the stream and goes on working; the client may do the same
@@ -164,6 +179,23 @@ pub struct End {
     pub status: Option<u16>,
 }
 
+impl End {
+    /// The same end with changes made to its message.
+    ///
+    /// # Errors
+    /// When the changes break it, which is a mistake of ours.
+    pub(crate) fn edited(self, edits: &Edits) -> Result<End, Fault> {
+        if edits.is_empty() {
+            return Ok(self);
+        }
+        let bytes = edits.apply(self.message.bytes());
+        let message = Message::scan_reply(bytes, &Default::default()).map_err(|error| {
+            Fault::new(Reason::Internal, "an edited answer is malformed").because(error)
+        })?;
+        Ok(End { message, ..self })
+    }
+}
+
 impl Reply {
     /// A reply that has ended.
     pub fn nothing() -> Reply {
@@ -174,12 +206,24 @@ impl Reply {
     pub async fn next(&mut self) -> Option<Frame> {
         match self {
             Reply::Stream(frames) => frames.next().await,
-            Reply::Whole(_) => {
-                match std::mem::replace(self, Reply::nothing()) {
-                    Reply::Whole(end) => Some(Frame::End(end)),
-                    Reply::Stream(_) => None,
-                }
-            }
+            Reply::Whole(_) => match std::mem::replace(self, Reply::nothing()) {
+                Reply::Whole(end) => Some(Frame::End(end)),
+                Reply::Stream(_) => None,
+            },
+        }
+    }
+
+    /// The same reply with another end.
+    ///
+    /// # Errors
+    /// What `change` says, when the end is here already; otherwise the reply ends with it.
+    pub(crate) fn map_end<F>(self, change: F) -> Result<Reply, Fault>
+    where
+        F: FnOnce(End) -> Result<End, Fault> + Send + 'static,
+    {
+        match self {
+            Reply::Whole(end) => change(end).map(Reply::Whole),
+            reply => Ok(Reply::Stream(Box::new(Changed { reply, change: Some(change) }))),
         }
     }
 
@@ -192,10 +236,38 @@ impl Reply {
             match frame {
                 Frame::End(end) => return Ok(end),
                 Frame::Fail(fault) => return Err(fault),
-                Frame::Notification(_) | Frame::Ask(_) | Frame::Pause(_) => {}
+                Frame::Opened | Frame::Notification(_) | Frame::Ask(_) | Frame::Pause(_) => {}
             }
         }
         Err(Fault::new(Reason::Broken, "the server ended without an answer"))
+    }
+}
+
+/// Frames that somebody else sends; they end when the sender is dropped.
+impl Frames for mpsc::Receiver<Frame> {
+    fn next(&mut self) -> Boxed<'_, Option<Frame>> {
+        Box::pin(self.recv())
+    }
+}
+
+/// A reply in frames whose end is changed.
+struct Changed<F> {
+    reply: Reply,
+    change: Option<F>,
+}
+
+impl<F: FnOnce(End) -> Result<End, Fault> + Send> Frames for Changed<F> {
+    fn next(&mut self) -> Boxed<'_, Option<Frame>> {
+        Box::pin(async {
+            Some(match (self.reply.next().await?, &mut self.change) {
+                (Frame::End(end), change) => match change.take().map(|change| change(end)) {
+                    Some(Ok(end)) => Frame::End(end),
+                    Some(Err(fault)) => Frame::Fail(fault),
+                    None => return None,
+                },
+                (frame, _) => frame,
+            })
+        })
     }
 }
 

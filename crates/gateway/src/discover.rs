@@ -3,16 +3,20 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::future::join_all;
 use toolgate_protocol::client::{Abilities, key};
 use toolgate_protocol::json::{Document, Limits, Mode, Object, quote};
 use toolgate_protocol::modern::SUPPORTED;
 use toolgate_protocol::splice::Edits;
+use toolgate_protocol::tasks::CANCEL;
 use toolgate_protocol::version::{Era, Version};
 
 use crate::call::{Reply, Request, Who};
 use crate::deadline::late;
-use crate::fault::{Fault, Reason};
+use crate::fault::Fault;
 use crate::gateway::{Gateway, Route};
+use crate::recall::Recall;
+use crate::tasks::offers_tasks;
 use crate::upstream::Description;
 
 /// The instructions of all servers together are cut at this length, in bytes: they end up in
@@ -30,8 +34,9 @@ struct Offer {
 
 impl Gateway {
     /// Answers `server/discover`.
-    pub(crate) async fn discover(&self, request: &Request) -> Result<Reply, Fault> {
-        let offer = self.offer(&request.who, request.client.abilities(), Era::Modern).await?;
+    pub(crate) async fn discover(self: &Arc<Self>, request: &Request) -> Result<Reply, Fault> {
+        let offer =
+            self.offer(&request.who, request.client.abilities(), request.client.version).await?;
         let instructions = offer
             .instructions
             .map(|text| format!(r#""instructions":{},"#, quote(&text)))
@@ -50,12 +55,12 @@ impl Gateway {
     /// # Errors
     /// When no server can be reached.
     pub async fn welcome(
-        &self,
+        self: &Arc<Self>,
         who: &Who,
         abilities: Abilities,
         version: Version,
     ) -> Result<String, Fault> {
-        let offer = self.offer(who, abilities, Era::Legacy).await?;
+        let offer = self.offer(who, abilities, version).await?;
         let instructions = offer
             .instructions
             .map(|text| format!(r#","instructions":{}"#, quote(&text)))
@@ -67,18 +72,23 @@ impl Gateway {
         ))
     }
 
-    async fn offer(&self, who: &Who, abilities: Abilities, era: Era) -> Result<Offer, Fault> {
+    async fn offer(
+        self: &Arc<Self>,
+        who: &Who,
+        abilities: Abilities,
+        version: Version,
+    ) -> Result<Offer, Fault> {
         let described = self.describe_all(who, abilities).await?;
         let instructions = self.config.instructions.clone().or_else(|| instructions(&described));
         let offer = match &described[..] {
             [(_, only)] if self.only().is_some() => Offer {
-                capabilities: own_capabilities(only, era),
+                capabilities: own_capabilities(only, version),
                 instructions,
                 ttl_ms: only.ttl_ms,
             },
             several => {
                 let all = several.iter().map(|(_, description)| &**description);
-                Offer { capabilities: merged(all, era), instructions, ttl_ms: 0 }
+                Offer { capabilities: merged(all, version), instructions, ttl_ms: 0 }
             }
         };
         Ok(offer)
@@ -86,7 +96,7 @@ impl Gateway {
 
     /// What every server that answers in time says of itself.
     async fn describe_all(
-        &self,
+        self: &Arc<Self>,
         who: &Who,
         abilities: Abilities,
     ) -> Result<Vec<(Arc<str>, Arc<Description>)>, Fault> {
@@ -94,39 +104,43 @@ impl Gateway {
             let description = describe(route, who, abilities).await?;
             return Ok(vec![(route.name.clone(), description)]);
         }
-        let asked: Vec<_> = self
-            .routes
-            .iter()
-            .map(|route| {
-                let (who, upstream) = (who.clone(), route.upstream.clone());
-                let silence = route.bounds.silence;
-                let task = tokio::spawn(async move {
-                    tokio::time::timeout(silence, upstream.describe(&who, abilities)).await
-                });
-                (route.name.clone(), task)
-            })
-            .collect();
+        let asking = (0..self.routes.len()).map(|at| self.describe_or_known(at, who, abilities));
         let (mut all, mut failure) = (Vec::new(), None);
-        for (name, task) in asked {
-            match task.await {
-                Ok(Ok(Ok(description))) => all.push((name, description)),
-                Ok(Ok(Err(fault))) => {
-                    tracing::warn!(server = %name, %fault, "left out");
+        for (outcome, route) in join_all(asking).await.into_iter().zip(&self.routes) {
+            match outcome {
+                Ok(description) => all.push((route.name.clone(), description)),
+                Err(fault) => {
+                    tracing::warn!(server = %route.name, %fault, "left out");
                     failure.get_or_insert(fault);
                 }
-                Ok(Err(_)) => tracing::warn!(server = %name, "left out: it did not answer"),
-                Err(error) => tracing::error!(server = %name, %error, "asking it failed"),
             }
         }
-        match (all.is_empty() && !self.routes.is_empty(), failure) {
-            (true, Some(fault)) => Err(fault),
-            (true, None) => Err(Fault::new(Reason::Unreachable, "no server answers")),
+        match failure {
+            Some(fault) if all.is_empty() => Err(fault),
             _ => Ok(all),
         }
     }
+
+    /// What one server says of itself, or said when it last answered.
+    async fn describe_or_known(
+        self: &Arc<Self>,
+        at: usize,
+        who: &Who,
+        abilities: Abilities,
+    ) -> Result<Arc<Description>, Fault> {
+        let route = &self.routes[at];
+        let (gateway, who) = (self.clone(), who.clone());
+        let asking = async move { gateway.routes[at].upstream.describe(&who, abilities).await };
+        let key = (at, abilities);
+        Ok(self.known.ask(&route.name, key, route.bounds.silence, asking).await?.0)
+    }
 }
 
-async fn describe(
+/// What servers said of themselves, for when they do not answer.
+pub(crate) type Known = Recall<(usize, Abilities), Arc<Description>>;
+
+/// What a server says of itself, within the time that it may take.
+pub(crate) async fn describe(
     route: &Route,
     who: &Who,
     abilities: Abilities,
@@ -142,33 +156,48 @@ fn parsed(capabilities: &Bytes) -> Option<Document> {
     Document::parse(capabilities.clone(), &Limits::default(), Mode::Trusted).ok()
 }
 
-/// The capabilities of the only server, as they are, but for what cannot cross between eras.
-fn own_capabilities(description: &Description, era: Era) -> String {
-    let as_they_are = || String::from_utf8_lossy(&description.capabilities).into_owned();
+/// The capabilities of the only server, as they are, but for what cannot cross between eras or
+/// has no form in the client's revision.
+fn own_capabilities(description: &Description, version: Version) -> String {
     let Some(document) = parsed(&description.capabilities) else { return "{}".to_owned() };
     let Some(all) = document.root().object() else { return "{}".to_owned() };
     let mut edits = Edits::default();
-    match (description.era, era) {
-        (Era::Legacy, Era::Modern) => edits.remove(&all, "tasks"),
+    let extensions = all.get("extensions").and_then(|value| value.object());
+    let relays_tasks = offers_tasks(description) && version >= Version::V2025_11_25;
+    match (description.era, version.era()) {
+        (Era::Legacy, Era::Modern) => {
+            edits.remove(&all, "tasks");
+            match extensions {
+                Some(extensions) if relays_tasks => edits.set(&extensions, key::TASKS, "{}"),
+                None if relays_tasks => {
+                    edits.set(&all, "extensions", format!(r#"{{"{}":{{}}}}"#, key::TASKS));
+                }
+                _ => {}
+            }
+        }
+        (Era::Legacy, Era::Legacy) if !relays_tasks => edits.remove(&all, "tasks"),
         (Era::Modern, Era::Legacy) => {
-            if let Some(extensions) = all.get("extensions").and_then(|value| value.object()) {
+            edits.remove(&all, "tasks");
+            if let Some(extensions) = extensions {
                 edits.remove(&extensions, key::TASKS);
             }
         }
-        _ => return as_they_are(),
+        _ => {}
     }
     String::from_utf8_lossy(&edits.apply(document.bytes())).into_owned()
 }
 
 /// What any of several servers has, the gateway has.
-fn merged<'a>(all: impl Iterator<Item = &'a Description>, era: Era) -> String {
+fn merged<'a>(all: impl Iterator<Item = &'a Description>, version: Version) -> String {
     let mut found = Merged::default();
     for description in all {
         let Some(document) = parsed(&description.capabilities) else { continue };
         let Some(capabilities) = document.root().object() else { continue };
         found.add(&capabilities);
+        found.tasks |= offers_tasks(description);
+        found.cancel |= offers_tasks(description) && description.offers(&CANCEL);
     }
-    found.to_json(era)
+    found.to_json(version)
 }
 
 #[derive(Default)]
@@ -179,6 +208,9 @@ struct Merged {
     completions: bool,
     logging: bool,
     extensions: Vec<(&'static str, String)>,
+    /// Whether a legacy server runs tools as tasks, and whether these can be cancelled.
+    tasks: bool,
+    cancel: bool,
 }
 
 impl Merged {
@@ -211,7 +243,8 @@ impl Merged {
         }
     }
 
-    fn to_json(&self, era: Era) -> String {
+    fn to_json(&self, version: Version) -> String {
+        let era = version.era();
         let mut parts = Vec::new();
         let changed = |changed: bool| if changed { r#""listChanged":true"# } else { "" };
         if let Some(listed) = self.tools {
@@ -231,12 +264,22 @@ impl Merged {
         if self.logging {
             parts.push(r#""logging":{}"#.to_owned());
         }
-        let extensions: Vec<_> = self
+        if self.tasks && version == Version::V2025_11_25 {
+            // Without `list`: the lists of several servers are not merged.
+            let cancel = if self.cancel { r#""cancel":{},"# } else { "" };
+            parts.push(format!(r#""tasks":{{{cancel}"requests":{{"tools":{{"call":{{}}}}}}}}"#));
+        }
+        let mut extensions: Vec<_> = self
             .extensions
             .iter()
-            .filter(|(name, _)| era == Era::Modern || *name != key::TASKS)
+            .filter(|(name, _)| *name != key::TASKS)
             .map(|(name, settings)| format!(r#""{name}":{settings}"#))
             .collect();
+        let tasks = self.extensions.iter().find(|(name, _)| *name == key::TASKS);
+        if era == Era::Modern && (self.tasks || tasks.is_some()) {
+            let settings = tasks.map_or("{}", |(_, settings)| settings);
+            extensions.push(format!(r#""{}":{settings}"#, key::TASKS));
+        }
         if !extensions.is_empty() {
             parts.push(format!(r#""extensions":{{{}}}"#, extensions.join(",")));
         }

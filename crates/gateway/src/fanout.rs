@@ -1,22 +1,22 @@
 //! One list request, many servers, one merged reply with a cursor that leads on.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::HashSet;
+use std::sync::Arc;
 
 use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 use toolgate_protocol::client::Abilities;
 use toolgate_protocol::json::quote;
-use toolgate_protocol::jsonrpc::{self, Kind, Message};
+use toolgate_protocol::jsonrpc::{Kind, Message};
 use toolgate_protocol::method::Method;
 use toolgate_protocol::modern::Hint;
-use toolgate_protocol::splice::Edits;
 use toolgate_protocol::version::Era;
 
 use crate::call::{Reply, Request};
 use crate::entries;
 use crate::fault::{Fault, Reason};
 use crate::gateway::{Gateway, Route};
+use crate::recall::Recall;
 use crate::seal::Purpose;
 
 /// Pages read from one server for one page of ours: a server whose cursors never end is cut off.
@@ -35,19 +35,18 @@ struct Position {
 
 /// What one server contributed.
 #[derive(Clone)]
-struct Part {
+pub(crate) struct Part {
     entries: Vec<entries::Entry>,
     next: Option<String>,
     hint: Hint,
 }
 
-/// The last good first pages, for when a server does not answer.
-#[derive(Default)]
-pub(crate) struct Kept(Mutex<HashMap<(Arc<str>, &'static str, Abilities), Part>>);
+/// The last first pages of each server, for when it does not answer.
+pub(crate) type Kept = Recall<(usize, &'static str, Abilities), Part>;
 
 impl Gateway {
     /// Answers one of the four lists.
-    pub(crate) async fn list(&self, request: Request) -> Result<Reply, Fault> {
+    pub(crate) async fn list(self: &Arc<Self>, request: Request) -> Result<Reply, Fault> {
         if let Some(route) = self.only() {
             let plain = request.method != Method::ToolsList || route.names.leaves_tools_alone();
             if plain && self.is_plain(route) {
@@ -79,47 +78,60 @@ impl Gateway {
         Ok((at.ok_or_else(forged)?, position.cursor))
     }
 
-    /// Asks every server from `start` on, all at once: a slow one delays nobody beyond its own
-    /// deadline, a dead one is left out or stood in for by what it said last.
+    /// Asks every server from `start` on, all at once. One that does not answer delays nobody for
+    /// long: what it said last stands in for it, or it is left out until it has recovered.
     async fn parts(
-        &self,
+        self: &Arc<Self>,
         request: &Request,
         member: &'static str,
         start: usize,
         cursor: Option<String>,
     ) -> Result<Vec<Option<Part>>, Fault> {
-        let first = cursor.is_none();
-        let asking = self.routes[start..].iter().enumerate().map(|(at, route)| {
-            let cursor = if at == 0 { cursor.clone() } else { None };
-            self.part(route, request, member, cursor)
+        let asking = (start..self.routes.len()).map(|at| {
+            let cursor = if at == start { cursor.clone() } else { None };
+            self.part_or_kept(at, request.for_record(), member, cursor)
         });
-        let answers = join_all(asking).await;
         let mut failure = None;
-        let parts: Vec<_> = answers
-            .into_iter()
-            .zip(&self.routes[start..])
-            .map(|(answer, route)| {
-                let key = (route.name.clone(), member, request.client.abilities());
-                match answer {
-                    Ok(part) => {
-                        if first {
-                            self.kept.put(key, &part);
-                        }
-                        Some(part)
-                    }
-                    Err(fault) if fault.reason == Reason::NoMethod => Some(Part::empty()),
-                    Err(fault) => {
-                        tracing::warn!(server = %route.name, %fault, "its list is not fresh");
-                        failure.get_or_insert(fault);
-                        self.kept.get(&key)
-                    }
+        let mut parts = Vec::new();
+        for outcome in join_all(asking).await {
+            match outcome {
+                Ok(part) => parts.push(Some(part)),
+                Err(fault) => {
+                    failure.get_or_insert(fault);
+                    parts.push(None);
                 }
-            })
-            .collect();
+            }
+        }
         match failure {
             Some(fault) if parts.iter().all(Option::is_none) => Err(fault),
             _ => Ok(parts),
         }
+    }
+
+    /// One server's part, or what stands in for it.
+    async fn part_or_kept(
+        self: &Arc<Self>,
+        at: usize,
+        request: Request,
+        member: &'static str,
+        cursor: Option<String>,
+    ) -> Result<Part, Fault> {
+        let route = &self.routes[at];
+        let key = (at, member, request.client.abilities());
+        let gateway = self.clone();
+        let further = cursor.is_some();
+        let asking = async move {
+            match gateway.part(&gateway.routes[at], &request, member, cursor).await {
+                Err(fault) if fault.reason == Reason::NoMethod => Ok(Part::empty()),
+                outcome => outcome,
+            }
+        };
+        if further {
+            return asking.await;
+        }
+        let (part, fresh) = self.kept.ask(&route.name, key, route.bounds.total, asking).await?;
+        // Nobody should keep what is no longer fresh.
+        Ok(if fresh { part } else { Part { hint: Hint::NONE, ..part } })
     }
 
     /// One server's entries, page by page, until ours is full or its list ends.
@@ -252,30 +264,11 @@ impl Part {
     }
 }
 
-impl Kept {
-    fn put(&self, key: (Arc<str>, &'static str, Abilities), part: &Part) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key, part.clone());
-    }
-
-    fn get(&self, key: &(Arc<str>, &'static str, Abilities)) -> Option<Part> {
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()?;
-        // Nobody should keep what is no longer fresh.
-        Some(Part { hint: Hint::NONE, ..kept })
-    }
-}
-
 /// The list request as we send it: the client's context, our own message.
 fn own_list(request: &Request, cursor: Option<String>) -> Result<Request, Fault> {
-    let params = cursor.map_or_else(|| "{}".to_owned(), |c| format!(r#"{{"cursor":{}}}"#, quote(&c)));
-    let body = jsonrpc::request("\"list\"", request.method.as_str(), &params);
-    let message = Message::scan(body, &Default::default()).map_err(|error| {
-        Fault::new(Reason::Internal, "a request of our own is malformed").because(error)
-    })?;
-    let mut own = request.for_record();
-    own.message = message;
-    own.edits = Edits::default();
-    own.target = None;
-    Ok(own)
+    let params =
+        cursor.map_or_else(|| "{}".to_owned(), |c| format!(r#"{{"cursor":{}}}"#, quote(&c)));
+    request.asking(request.method.clone(), &params)
 }
 
 fn refused(route: &Route, message: &Message) -> Fault {

@@ -12,6 +12,8 @@ use toolgate_protocol::jsonrpc::codes;
 pub enum Reason {
     /// The request is not what the method takes.
     Invalid,
+    /// A header says something else than the body.
+    Mismatch,
     /// No such tool, prompt or task, or none that this caller may know of.
     Unknown,
     /// No such resource.
@@ -60,6 +62,7 @@ impl Reason {
     pub fn label(self) -> &'static str {
         match self {
             Reason::Invalid => "invalid",
+            Reason::Mismatch => "mismatch",
             Reason::Unknown => "unknown",
             Reason::NoResource => "no_resource",
             Reason::NoMethod => "no_method",
@@ -85,6 +88,7 @@ impl Reason {
             Reason::Invalid | Reason::Unknown | Reason::NoResource | Reason::Forged => {
                 codes::INVALID_PARAMS
             }
+            Reason::Mismatch => codes::HEADER_MISMATCH,
             Reason::NoMethod => codes::METHOD_NOT_FOUND,
             Reason::MissingCapability => codes::MISSING_CLIENT_CAPABILITY,
             _ => codes::INTERNAL_ERROR,
@@ -120,6 +124,7 @@ impl Reason {
     pub fn advice(self) -> &'static str {
         match self {
             Reason::Invalid => "correct the arguments and call again",
+            Reason::Mismatch => "send headers that agree with the body",
             Reason::Unknown => "list again and choose a name from the list",
             Reason::NoResource => "list the resources and choose a URI from the list",
             Reason::NoMethod => "use only what the server's capabilities name",
@@ -145,6 +150,7 @@ impl Reason {
         !matches!(
             self,
             Reason::Invalid
+                | Reason::Mismatch
                 | Reason::Unknown
                 | Reason::NoResource
                 | Reason::NoMethod

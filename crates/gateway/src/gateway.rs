@@ -3,16 +3,24 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::call::Who;
+use crate::call::{Reply, Who};
 use crate::clock::Timestamp;
 use crate::config::{CacheScope, Checked, Server};
 use crate::deadline::Bounds;
+use crate::discover::Known;
 use crate::fanout::Kept;
+use crate::fault::Fault;
 use crate::metrics::Metrics;
+use crate::mirrors::Mirrors;
 use crate::names::Names;
 use crate::parking::Parking;
 use crate::seal::Keyring;
+use crate::tasks::Support;
 use crate::upstream::Upstream;
+use toolgate_protocol::client::Abilities;
+use toolgate_protocol::client::Client;
+use toolgate_protocol::jsonrpc::Message;
+use toolgate_protocol::method::Method;
 use toolgate_protocol::modern::Hint;
 
 /// One server behind the gateway, with all that is decided about it.
@@ -29,6 +37,10 @@ pub struct Route {
     pub required: bool,
     /// What clients are told about keeping its results, where it does not say itself.
     pub hint: Hint,
+    /// Arguments of its tools that travel in headers too.
+    pub mirrors: Arc<Mirrors>,
+    /// Its tools that run only as tasks.
+    pub tasks: Arc<Support>,
 }
 
 impl Route {
@@ -44,6 +56,27 @@ impl Route {
                 ttl_ms: server.cache_ttl.as_millis() as u64,
                 public: server.cache_scope == CacheScope::Public,
             },
+            mirrors: Arc::default(),
+            tasks: Arc::default(),
+        }
+    }
+
+    /// Learns from a page of its tools, and takes from it what the client could not follow.
+    pub(crate) fn study(&self, reply: Reply, client: &Client) -> Result<Reply, Fault> {
+        let (mirrors, tasks) = (self.mirrors.clone(), self.tasks.clone());
+        let client = client.clone();
+        reply.map_end(move |end| {
+            mirrors.learn(&end.message, end.era);
+            tasks.study(end, &client)
+        })
+    }
+
+    /// How long an answer to this method may take.
+    pub(crate) fn bounds_of(&self, method: &Method) -> Bounds {
+        match method {
+            // It blocks until the task has ended (2025-11-25, tasks: result retrieval).
+            Method::TasksResult => Bounds { silence: self.bounds.total, ..self.bounds },
+            _ => self.bounds,
         }
     }
 }
@@ -70,13 +103,17 @@ pub struct Gateway {
     /// How other replicas reach this one.
     pub replica: Option<Arc<str>>,
     pub(crate) kept: Kept,
+    pub(crate) known: Known,
 }
 
 impl Gateway {
     /// A gateway in front of `routes`.
     pub fn new(config: Arc<Checked>, routes: Vec<Route>, lasting: Lasting) -> Gateway {
-        let replica = config.replica.as_ref().map(|replica| replica.url.to_string().trim_end_matches('/').into());
-        Gateway { config, routes, lasting, replica, kept: Kept::default() }
+        let replica = config
+            .replica
+            .as_ref()
+            .map(|replica| replica.url.to_string().trim_end_matches('/').into());
+        Gateway { config, routes, lasting, replica, kept: Kept::default(), known: Known::default() }
     }
 
     /// The one server there is; `None` when there are several.
@@ -85,6 +122,11 @@ impl Gateway {
             [only] => Some(only),
             _ => None,
         }
+    }
+
+    /// The server of this name.
+    pub(crate) fn route_named(&self, name: &str) -> Option<&Route> {
+        self.routes.iter().find(|route| *route.name == *name)
     }
 
     /// The sealing keys.
@@ -133,9 +175,9 @@ impl Gateway {
     }
 
     /// Passes a notification of a client on to every server that it may concern.
-    pub async fn notify(&self, who: &Who, message: &toolgate_protocol::jsonrpc::Message) {
+    pub async fn notify(&self, who: &Who, abilities: Abilities, message: &Message) {
         if let Some(route) = self.only()
-            && let Err(fault) = route.upstream.notify(who, message).await
+            && let Err(fault) = route.upstream.notify(who, abilities, message).await
         {
             tracing::debug!(%fault, "a notification did not reach the server");
         }

@@ -18,6 +18,7 @@ use crate::call::{Answer, Ask, Boxed, End, Frame, Frames, Reply, Request};
 use crate::fault::{Fault, Reason};
 use crate::gateway::Gateway;
 use crate::state::State;
+use crate::tasks::Questions;
 
 /// How long further questions are waited for, once there is one: servers ask several in a row.
 const GATHER: Duration = Duration::from_millis(25);
@@ -27,6 +28,7 @@ const MOST_QUESTIONS: usize = 64;
 /// The calls that wait.
 pub struct Parking {
     calls: Mutex<HashMap<u64, Parked>>,
+    pub(crate) questions: Questions,
     ttl: Duration,
     max: usize,
 }
@@ -40,14 +42,19 @@ struct Parked {
 impl Parking {
     /// Room for `max` calls, each waiting no longer than `ttl`.
     pub fn new(ttl: Duration, max: usize) -> Arc<Parking> {
-        let parking = Arc::new(Parking { calls: Mutex::default(), ttl, max });
+        let parking = Arc::new(Parking {
+            calls: Mutex::default(),
+            questions: Questions::default(),
+            ttl,
+            max,
+        });
         tokio::spawn(sweep(Arc::downgrade(&parking)));
         parking
     }
 
     /// How many wait.
     pub fn count(&self) -> usize {
-        self.lock().len()
+        self.lock().len() + self.questions.count()
     }
 
     fn put(&self, parked: Parked) -> Result<u64, Fault> {
@@ -74,6 +81,7 @@ impl Parking {
     /// Ends every waiting call: their servers are told that no answer will come.
     pub fn clear(&self) {
         self.lock().clear();
+        self.questions.clear();
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<u64, Parked>> {
@@ -138,8 +146,12 @@ impl Gateway {
         State::open(&token, request, self.keys(), self.now()).map(Some)
     }
 
-    /// The replica that a retry has to be sent on to, when its call waits elsewhere.
+    /// The replica that a request has to be sent on to, when the call that it goes on with waits
+    /// elsewhere, or the task that it concerns runs there.
     pub fn elsewhere(&self, request: &Request) -> Option<String> {
+        if request.method.is_task() {
+            return self.task_elsewhere(request);
+        }
         let state = self.state_of(request).ok()??;
         let replica = state.replica.filter(|_| state.parked.is_some())?;
         (self.replica.as_deref() != Some(&*replica)).then_some(replica)
@@ -153,9 +165,10 @@ impl Gateway {
                 "the call that waited for this answer is gone",
             ));
         };
-        let answers = request.message.params().and_then(|params| {
-            params.get("inputResponses").and_then(|answers| answers.object())
-        });
+        let answers = request
+            .message
+            .params()
+            .and_then(|params| params.get("inputResponses").and_then(|answers| answers.object()));
         let mut open = Vec::new();
         for (key, ask) in parked.questions.drain(..) {
             match answers.as_ref().and_then(|answers| answers.get(&key)) {
@@ -202,10 +215,10 @@ impl Gateway {
         }
         let Some(inner) = result.get("requestState") else { return Ok(end) };
         let Some(text) = inner.string() else { return Ok(end) };
-        let token = State::relayed(&seen, text.into_owned(), self.now()).seal(self.keys());
+        let token = State::relayed(seen, text.into_owned(), self.now()).seal(self.keys());
         let mut edits = Edits::default();
         edits.replace(inner.span(), quote(&token));
-        rescanned(end, &edits)
+        end.edited(&edits)
     }
 }
 
@@ -251,14 +264,6 @@ fn own_end(bytes: Bytes) -> Result<End, Fault> {
     Ok(End { message, era: Era::Modern, status: None })
 }
 
-fn rescanned(end: End, edits: &Edits) -> Result<End, Fault> {
-    let message = Message::scan_reply(edits.apply(end.message.bytes()), &Default::default())
-        .map_err(|error| {
-            Fault::new(Reason::Internal, "an edited result is malformed").because(error)
-        })?;
-    Ok(End { message, ..end })
-}
-
 /// The refusal when a server needs what the client did not declare (2026-07-28, errors).
 pub(crate) fn missing(ability: Abilities) -> Fault {
     let needed = ability.declare(Version::NEWEST);
@@ -281,17 +286,26 @@ impl Attended {
         if !self.questions.is_empty() {
             return self.park().map(Some);
         }
-        match self.inner.next().await {
-            Some(Frame::Ask(ask)) => {
-                self.take_question(ask)?;
-                self.gather().await?;
-                self.park().map(Some)
+        loop {
+            match self.inner.next().await {
+                Some(Frame::Ask(ask)) => {
+                    self.take_question(ask)?;
+                    if self.questions.is_empty() {
+                        // Refused in the client's name, and the server goes on.
+                        continue;
+                    }
+                    self.gather().await?;
+                    return self.park().map(Some);
+                }
+                Some(Frame::End(end)) => {
+                    self.over = true;
+                    return self
+                        .gateway
+                        .relay_state(end, &self.seen)
+                        .map(|end| Some(Frame::End(end)));
+                }
+                other => return Ok(other),
             }
-            Some(Frame::End(end)) => {
-                self.over = true;
-                self.gateway.relay_state(end, &self.seen).map(|end| Some(Frame::End(end)))
-            }
-            other => Ok(other),
         }
     }
 
@@ -308,7 +322,7 @@ impl Attended {
                     return Ok(());
                 }
                 Ok(Some(Frame::Fail(fault))) => return Err(fault),
-                Ok(Some(Frame::Notification(_) | Frame::Pause(_))) => {}
+                Ok(Some(Frame::Opened | Frame::Notification(_) | Frame::Pause(_))) => {}
                 Ok(None) | Err(_) => return Ok(()),
             }
         }
@@ -316,9 +330,10 @@ impl Attended {
     }
 
     fn take_question(&mut self, ask: Ask) -> Result<(), Fault> {
-        let params = ask.params.clone().and_then(|params| {
-            Document::parse(params, &Limits::default(), Mode::Trusted).ok()
-        });
+        let params = ask
+            .params
+            .clone()
+            .and_then(|params| Document::parse(params, &Limits::default(), Mode::Trusted).ok());
         let object = params.as_ref().and_then(|params| params.root().object());
         let Some(needed) = needed_for(&ask.method, object.as_ref()) else {
             // Dropping the question tells the server that nobody answers.
@@ -349,11 +364,7 @@ impl Attended {
             .iter()
             .map(|(key, ask)| {
                 let params = ask.params.as_deref().map_or("{}".into(), String::from_utf8_lossy);
-                format!(
-                    r#"{}:{{"method":{},"params":{params}}}"#,
-                    quote(key),
-                    quote(&ask.method)
-                )
+                format!(r#"{}:{{"method":{},"params":{params}}}"#, quote(key), quote(&ask.method))
             })
             .collect();
         let gateway = &self.gateway;
@@ -363,13 +374,7 @@ impl Attended {
             questions: std::mem::take(&mut self.questions),
             until: Instant::now() + ttl,
         })?;
-        let state = State::parked(
-            &self.seen,
-            id,
-            gateway.replica.as_ref(),
-            gateway.now(),
-            ttl,
-        );
+        let state = State::parked(&self.seen, id, gateway.replica.as_ref(), gateway.now(), ttl);
         let body = format!(
             r#"{{"resultType":"input_required","inputRequests":{{{}}},"requestState":{}}}"#,
             asked.join(","),

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use toolgate_protocol::client::key;
 use toolgate_protocol::json::quote;
-use toolgate_protocol::jsonrpc::Message;
+use toolgate_protocol::jsonrpc::{Message, codes};
 use toolgate_protocol::method::{Method, Target};
 use toolgate_protocol::version::Era;
 
@@ -16,7 +16,6 @@ use crate::fault::{Fault, Reason};
 use crate::gateway::{Gateway, Route};
 use crate::metrics::Measured;
 use crate::rewrite::Rewritten;
-use crate::seal::Purpose;
 
 impl Gateway {
     /// Answers one request of either era. `subscriptions/listen` is not among them: it is no
@@ -24,21 +23,60 @@ impl Gateway {
     ///
     /// # Errors
     /// When no server can be asked, or it fails before it answers.
-    pub async fn call(&self, mut request: Request) -> Result<Reply, Fault> {
+    pub async fn call(self: &Arc<Self>, mut request: Request) -> Result<Reply, Fault> {
         match &request.method {
             Method::Discover => return self.discover(&request).await,
             method if method.is_list() => return self.list(request).await,
+            method if method.is_task() => return self.task(request).await,
             _ => {}
         }
         let route = self.route(&mut request).await?;
+        if request.method == Method::ToolsCall {
+            return self.call_tool(route, request).await;
+        }
         self.send(route, &request).await
+    }
+
+    /// Calls a tool: as a task if it must be, with the headers that a modern server checks its
+    /// arguments against.
+    async fn call_tool(
+        self: &Arc<Self>,
+        route: &Route,
+        mut request: Request,
+    ) -> Result<Reply, Fault> {
+        let is_modern = request.client.era() == Era::Modern;
+        if is_modern {
+            route.mirrors.check(&request)?;
+        }
+        if self.must_become_task(route, &request).await? {
+            return self.call_as_task(route, request).await;
+        }
+        if is_modern {
+            return self.send(route, &request).await;
+        }
+        request.params_headers = route.mirrors.headers(&request);
+        let reply = self.send(route, &request).await?;
+        match reply {
+            Reply::Whole(end) if is_mismatch(&end) => {
+                // Refused before it ran, so it may be sent again: what we knew of the tool's
+                // schema was old, or nothing yet.
+                self.relist(&[route], &request).await;
+                request.params_headers = route.mirrors.headers(&request);
+                self.send(route, &request).await
+            }
+            reply => Ok(reply),
+        }
     }
 
     /// Sends a routed request to its server: measured, bounded in time, its names translated.
     pub(crate) async fn send(&self, route: &Route, request: &Request) -> Result<Reply, Fault> {
         let start = Instant::now();
         let counters = self.lasting.metrics.begin(route, request);
-        let reply = bounded(&route.name, route.bounds, route.upstream.call(request)).await;
+        let bounds = route.bounds_of(&request.method);
+        let mut reply = bounded(&route.name, bounds, route.upstream.call(request)).await;
+        if request.method == Method::ToolsList {
+            reply = reply.and_then(|reply| route.study(reply, &request.client));
+        }
         match reply {
             Ok(Reply::Whole(end)) => {
                 counters.finish(&end, start.elapsed());
@@ -69,7 +107,7 @@ impl Gateway {
             Target::Tool => self.route_tool(request).await,
             Target::Prompt => self.route_prompt(request),
             Target::Resource => self.route_resource(request),
-            Target::Task => self.route_task(request),
+            Target::Task => self.route_task(request).map(|(route, _)| route),
             Target::Reference => self.route_reference(request),
             Target::Nothing => self.only().ok_or_else(|| {
                 Fault::new(
@@ -135,25 +173,6 @@ impl Gateway {
         })
     }
 
-    fn route_task(&self, request: &mut Request) -> Result<&Route, Fault> {
-        let id = member(request, "taskId")?.into_owned();
-        if let Some(route) = self.only() {
-            return Ok(route);
-        }
-        let (route, original) = self
-            .owner_of_task(&id)
-            .ok_or_else(|| Fault::new(Reason::Unknown, "unknown task"))?;
-        rename(request, "taskId", &id, original);
-        Ok(route)
-    }
-
-    /// Which server runs the task with this published id, and what it calls it.
-    pub(crate) fn owner_of_task(&self, id: &str) -> Option<(&Route, Arc<str>)> {
-        let (server, original): (String, String) = self.keys().open(Purpose::Task, id)?;
-        let route = self.routes.iter().find(|route| *route.name == *server)?;
-        Some((route, original.into()))
-    }
-
     fn route_reference(&self, request: &mut Request) -> Result<&Route, Fault> {
         let invalid = |what: &str| Fault::new(Reason::Invalid, what.to_owned());
         let params = request.message.params().ok_or_else(|| invalid("params are missing"))?;
@@ -166,7 +185,8 @@ impl Gateway {
         {
             return Ok(route);
         }
-        let text = |name| reference.get(name).and_then(|value| Some((value.span(), value.string()?)));
+        let text =
+            |name| reference.get(name).and_then(|value| Some((value.span(), value.string()?)));
         if let Some((span, uri)) = text("uri") {
             let (route, original) = self
                 .owner_of_uri(&uri)
@@ -217,7 +237,12 @@ impl Gateway {
     }
 }
 
-fn member<'a>(request: &'a Request, name: &str) -> Result<Cow<'a, str>, Fault> {
+fn is_mismatch(end: &End) -> bool {
+    let code = end.message.error().and_then(|error| error.get("code")?.as_i64());
+    end.era == Era::Modern && code == Some(codes::HEADER_MISMATCH)
+}
+
+pub(crate) fn member<'a>(request: &'a Request, name: &str) -> Result<Cow<'a, str>, Fault> {
     request
         .message
         .params()
@@ -225,7 +250,7 @@ fn member<'a>(request: &'a Request, name: &str) -> Result<Cow<'a, str>, Fault> {
         .ok_or_else(|| Fault::new(Reason::Invalid, format!("params lack \"{name}\"")))
 }
 
-fn rename(request: &mut Request, member: &str, published: &str, original: Arc<str>) {
+pub(crate) fn rename(request: &mut Request, member: &str, published: &str, original: Arc<str>) {
     if *original == *published {
         return;
     }

@@ -2,16 +2,19 @@
 
 use std::sync::Arc;
 
-use toolgate_protocol::json::{Object, Value, quote};
+use tokio::sync::oneshot;
+use toolgate_protocol::json::{Document, Limits, Mode, Object, Value, quote};
 use toolgate_protocol::jsonrpc::{Kind, Message};
 use toolgate_protocol::method::Method;
 use toolgate_protocol::splice::Edits;
+use toolgate_protocol::tasks::related;
 
-use crate::call::{Boxed, End, Frame, Frames, Reply, Request};
-use crate::fault::{Fault, Reason};
+use crate::call::{Answer, Ask, Boxed, Caller, End, Frame, Frames, Reply, Request, Who};
+use crate::fault::Fault;
 use crate::gateway::{Gateway, Route};
 use crate::names::Names;
-use crate::seal::{Keyring, Purpose};
+use crate::seal::Keyring;
+use crate::tasks::Handle;
 
 impl Gateway {
     /// Translates the names in the end of a call.
@@ -24,67 +27,129 @@ impl Gateway {
         if self.is_plain(route) {
             return Ok(end);
         }
-        let tasks = |id: &str| seal_task(self.keys(), &route.name, id);
-        translate(&route.names, &request.method, end, &tasks)
+        let published =
+            Published { names: &route.names, tasks: &|id| self.seal_task(route, &request.who, id) };
+        published.end(&request.method, end)
+    }
+
+    /// The published id of a task: sealed, so that it leads back to its server and is of use to
+    /// its caller alone.
+    pub(crate) fn seal_task(&self, route: &Route, who: &Who, id: &str) -> String {
+        Handle::relayed(&route.name, &who.caller, id).seal(self.keys())
     }
 }
 
-/// The published id of a task: sealed, so that it leads back to its server.
-pub(crate) fn seal_task(keys: &Keyring, server: &Arc<str>, id: &str) -> String {
-    keys.seal(Purpose::Task, &(&**server, id))
+/// What one server's things are called by clients.
+pub(crate) struct Published<'a> {
+    pub names: &'a Names,
+    pub tasks: &'a dyn Fn(&str) -> String,
 }
 
-fn translate(
-    names: &Names,
-    method: &Method,
-    end: End,
-    seal_task: &dyn Fn(&str) -> String,
-) -> Result<End, Fault> {
-    let mut edits = Edits::default();
-    let bytes = end.message.bytes();
-    match end.message.kind() {
-        Kind::Error => error_uri(names, &end.message, &mut edits),
-        // Nearly all results name nothing: one look for the key saves the walk.
-        _ if !mentions(bytes, method) => return Ok(end),
-        _ => {
-            if let Some(result) = end.message.result_object() {
-                walk_result(names, method, &result, seal_task, &mut edits);
+impl Published<'_> {
+    fn end(&self, method: &Method, end: End) -> Result<End, Fault> {
+        let mut edits = Edits::default();
+        match end.message.kind() {
+            Kind::Error => error_uri(self.names, end.message.error().as_ref(), &mut edits),
+            // Nearly all results name nothing: one look for the keys saves the walk.
+            _ if !mentions(end.message.bytes()) => return Ok(end),
+            _ => {
+                if let Some(result) = end.message.result_object() {
+                    self.result(method, &result, &mut edits);
+                }
             }
         }
+        end.edited(&edits)
     }
-    if edits.is_empty() {
-        return Ok(end);
+
+    fn result(&self, method: &Method, result: &Object<'_>, edits: &mut Edits) {
+        self.task_state(result, edits);
+        if let Some(task) = result.get("task").and_then(|task| task.object()) {
+            self.task_state(&task, edits);
+        }
+        self.relation(result.get("_meta"), edits);
+        walk_result(self.names, method, result, edits);
     }
-    let message =
-        Message::scan_reply(edits.apply(bytes), &Default::default()).map_err(|error| {
-            Fault::new(Reason::Internal, "a translated result is malformed").because(error)
-        })?;
-    Ok(End { message, ..end })
+
+    /// A task with what it brings along: in the extension, its result or error.
+    fn task_state(&self, state: &Object<'_>, edits: &mut Edits) {
+        let Some(id) = state.get("taskId") else { return };
+        self.task(&id, edits);
+        if let Some(result) = state.get("result").and_then(|result| result.object()) {
+            walk_result(self.names, &Method::ToolsCall, &result, edits);
+        }
+        error_uri(self.names, state.get("error").and_then(|e| e.object()).as_ref(), edits);
+    }
+
+    /// The task that a message of the older form belongs to.
+    fn relation(&self, meta: Option<Value<'_>>, edits: &mut Edits) {
+        let meta = meta.and_then(|meta| meta.object());
+        if let Some(id) = meta.and_then(|meta| related(&meta)) {
+            self.task(&id, edits);
+        }
+    }
+
+    fn task(&self, id: &Value<'_>, edits: &mut Edits) {
+        if let Some(text) = id.string() {
+            edits.replace(id.span(), quote(&(self.tasks)(&text)));
+        }
+    }
+
+    /// What a server tells of its own accord, in a call or outside of any.
+    pub(crate) fn notification(&self, message: Message) -> Option<Message> {
+        if !mentions(message.bytes()) {
+            return Some(message);
+        }
+        let mut edits = Edits::default();
+        if let Some(params) = message.params() {
+            publish(self.names, params.get("uri"), &mut edits);
+            self.task_state(&params, &mut edits);
+            self.relation(params.get("_meta"), &mut edits);
+        }
+        if edits.is_empty() {
+            return Some(message);
+        }
+        Message::scan_reply(edits.apply(message.bytes()), &Default::default()).ok()
+    }
+
+    /// A question that belongs to a task; its answer names the task again.
+    fn ask(&self, ask: Ask) -> Ask {
+        let Some(params) = ask.params.clone().filter(|params| mentions(params)) else { return ask };
+        let parsed = Document::parse(params, &Limits::default(), Mode::Trusted);
+        let Ok(document) = parsed else { return ask };
+        let meta = document.root().object().and_then(|params| params.get("_meta")?.object());
+        let id = meta.and_then(|meta| related(&meta));
+        let Some((id, original)) = id.and_then(|id| Some((id, id.string()?))) else { return ask };
+        let published = quote(&(self.tasks)(&original));
+        let mut edits = Edits::default();
+        edits.replace(id.span(), published.clone());
+        let params = Some(edits.apply(document.bytes()));
+        let (answer, answered) = oneshot::channel();
+        let original = quote(&original);
+        tokio::spawn(async move {
+            if let Ok(given) = answered.await {
+                let _ = ask.answer.send(renamed(given, &published, &original));
+            }
+        });
+        Ask { params, answer, ..ask }
+    }
 }
 
-fn mentions(bytes: &[u8], method: &Method) -> bool {
-    let key: &[u8] = match method {
-        Method::TasksGet | Method::TasksCancel | Method::TasksUpdate => return true,
-        _ => b"\"uri\"",
-    };
-    memchr::memmem::find(bytes, key).is_some()
+/// An answer with the server's own name for the task. A sealed id cannot stand there by chance.
+fn renamed(answer: Answer, published: &str, original: &str) -> Answer {
+    let Answer::Result(result) = answer else { return answer };
+    if memchr::memmem::find(&result, published.as_bytes()).is_none() {
+        return Answer::Result(result);
+    }
+    let text = String::from_utf8_lossy(&result).replace(published, original);
+    Answer::Result(text.into())
+}
+
+fn mentions(bytes: &[u8]) -> bool {
+    memchr::memmem::find(bytes, b"\"uri\"").is_some()
         || memchr::memmem::find(bytes, b"\"taskId\"").is_some()
 }
 
-fn walk_result(
-    names: &Names,
-    method: &Method,
-    result: &Object<'_>,
-    seal_task: &dyn Fn(&str) -> String,
-    edits: &mut Edits,
-) {
-    for holder in [Some(result.clone()), result.get("task").and_then(|task| task.object())] {
-        if let Some(id) = holder.and_then(|holder| holder.get("taskId"))
-            && let Some(text) = id.string()
-        {
-            edits.replace(id.span(), quote(&seal_task(&text)));
-        }
-    }
+fn walk_result(names: &Names, method: &Method, result: &Object<'_>, edits: &mut Edits) {
     match method {
         Method::ResourcesRead => {
             for content in objects(result.get("contents")) {
@@ -127,8 +192,8 @@ fn block(names: &Names, content: &Object<'_>, edits: &mut Edits) {
     }
 }
 
-fn error_uri(names: &Names, message: &Message, edits: &mut Edits) {
-    let data = message.error().and_then(|error| error.get("data")?.object());
+fn error_uri(names: &Names, error: Option<&Object<'_>>, edits: &mut Edits) {
+    let data = error.and_then(|error| error.get("data")?.object());
     publish(names, data.and_then(|data| data.get("uri")), edits);
 }
 
@@ -144,13 +209,14 @@ fn objects<'a>(list: Option<Value<'a>>) -> impl Iterator<Item = Object<'a>> {
     list.and_then(|list| list.items()).into_iter().flatten().filter_map(|item| item.object())
 }
 
-/// A reply in frames, its end translated.
+/// A reply in frames, its names translated.
 pub(crate) struct Rewritten<F> {
     inner: F,
     names: Names,
     method: Method,
     keys: Arc<Keyring>,
     server: Arc<str>,
+    caller: Caller,
 }
 
 impl<F: Frames> Rewritten<F> {
@@ -166,23 +232,35 @@ impl<F: Frames> Rewritten<F> {
             method: request.method.clone(),
             keys: gateway.lasting.keys.clone(),
             server: route.name.clone(),
+            caller: request.who.caller.clone(),
         }
+    }
+
+    fn publish(&self, frame: Frame) -> Option<Frame> {
+        let seal = |id: &str| Handle::relayed(&self.server, &self.caller, id).seal(&self.keys);
+        let published = Published { names: &self.names, tasks: &seal };
+        Some(match frame {
+            Frame::End(end) => match published.end(&self.method, end) {
+                Ok(end) => Frame::End(end),
+                Err(fault) => Frame::Fail(fault),
+            },
+            Frame::Notification(message) => Frame::Notification(published.notification(message)?),
+            Frame::Ask(ask) => Frame::Ask(published.ask(ask)),
+            other => other,
+        })
     }
 }
 
 impl<F: Frames> Frames for Rewritten<F> {
     fn next(&mut self) -> Boxed<'_, Option<Frame>> {
         Box::pin(async {
-            Some(match self.inner.next().await? {
-                Frame::End(end) => {
-                    let tasks = |id: &str| seal_task(&self.keys, &self.server, id);
-                    match translate(&self.names, &self.method, end, &tasks) {
-                        Ok(end) => Frame::End(end),
-                        Err(fault) => Frame::Fail(fault),
-                    }
+            loop {
+                let frame = self.inner.next().await?;
+                // Without its names a notification says nothing to anybody.
+                if let Some(frame) = self.publish(frame) {
+                    return Some(frame);
                 }
-                other => other,
-            })
+            }
         })
     }
 }

@@ -25,7 +25,7 @@ pub enum Purpose {
     Event,
     /// What one replica tells another with a forwarded request.
     Forward,
-    /// A task of an upstream.
+    /// The id of a task of an upstream.
     Task,
 }
 
@@ -49,7 +49,15 @@ const NONCE: usize = 24;
 
 /// The sealing keys: the first seals, each opens.
 pub struct Keyring {
-    keys: Vec<(u8, XChaCha20Poly1305)>,
+    keys: Vec<SealingKey>,
+}
+
+struct SealingKey {
+    /// Tells the keys apart in tokens.
+    id: u8,
+    cipher: XChaCha20Poly1305,
+    /// Draws the nonces of tokens that have to come out the same each time.
+    nonces: [u8; 32],
 }
 
 impl Keyring {
@@ -73,12 +81,33 @@ impl Keyring {
     /// Seals a value for one purpose. URL-safe text, no padding.
     pub fn seal<T: Serialize + ?Sized>(&self, purpose: Purpose, value: &T) -> String {
         let plain = serde_json::to_vec(value).expect("our own token types always serialize");
-        let (id, key) = &self.keys[0];
         let mut nonce = [0; NONCE];
         // 192 random bits never repeat in practice, whatever the number of replicas.
         getrandom::fill(&mut nonce).expect("the system gave randomness at start");
-        let sealed = key
-            .encrypt(&XNonce::from(nonce), Payload { msg: &plain, aad: purpose.label() })
+        self.seal_with(nonce, purpose, &plain)
+    }
+
+    /// Seals a value so that the same value gives the same token, as names have to that a client
+    /// compares. It gives away that two tokens mean the same, and nothing else.
+    pub fn seal_stable<T: Serialize + ?Sized>(&self, purpose: Purpose, value: &T) -> String {
+        let plain = serde_json::to_vec(value).expect("our own token types always serialize");
+        let hash = Sha256::new()
+            .chain_update(self.keys[0].nonces)
+            .chain_update((purpose.label().len() as u64).to_be_bytes())
+            .chain_update(purpose.label())
+            .chain_update(&plain)
+            .finalize();
+        // A secret function of the whole content: a nonce repeats only with its content, as in
+        // synthetic initialization vectors (RFC 5297).
+        let mut nonce = [0; NONCE];
+        nonce.copy_from_slice(&hash[..NONCE]);
+        self.seal_with(nonce, purpose, &plain)
+    }
+
+    fn seal_with(&self, nonce: [u8; NONCE], purpose: Purpose, plain: &[u8]) -> String {
+        let SealingKey { id, cipher, .. } = &self.keys[0];
+        let sealed = cipher
+            .encrypt(&XNonce::from(nonce), Payload { msg: plain, aad: purpose.label() })
             .expect("a token is far below the cipher's limit");
         let mut token = Vec::with_capacity(1 + NONCE + sealed.len());
         token.push(*id);
@@ -100,19 +129,24 @@ impl Keyring {
         let payload = || Payload { msg: sealed, aad: purpose.label() };
         self.keys
             .iter()
-            .filter(|(known, _)| known == id)
-            .find_map(|(_, key)| key.decrypt(&XNonce::from(nonce), payload()).ok())
+            .filter(|key| key.id == *id)
+            .find_map(|key| key.cipher.decrypt(&XNonce::from(nonce), payload()).ok())
             .and_then(|plain| serde_json::from_slice(&plain).ok())
     }
 }
 
-fn key_from(secret: &[u8]) -> (u8, XChaCha20Poly1305) {
+fn key_from(secret: &[u8]) -> SealingKey {
     // Configured secrets carry at least 32 bytes of text (checked with the configuration), so
     // one hash with a label of our own is enough of a derivation.
-    let hash: [u8; 32] =
-        Sha256::new().chain_update(b"toolgate sealing key 1").chain_update(secret).finalize().into();
+    let hash: [u8; 32] = Sha256::new()
+        .chain_update(b"toolgate sealing key 1")
+        .chain_update(secret)
+        .finalize()
+        .into();
     let id = Sha256::digest(hash)[0];
-    (id, XChaCha20Poly1305::new(&Key::from(hash)))
+    let nonces =
+        Sha256::new().chain_update(b"toolgate nonce key 1").chain_update(hash).finalize().into();
+    SealingKey { id, cipher: XChaCha20Poly1305::new(&Key::from(hash)), nonces }
 }
 
 #[cfg(test)]
@@ -139,6 +173,17 @@ mod tests {
         assert_eq!(both.open::<i32>(Purpose::Session, &old), Some(1));
         let new = both.seal(Purpose::Session, &2);
         assert_eq!(ring(&[b"two"]).open::<i32>(Purpose::Session, &new), Some(2));
+    }
+
+    #[test]
+    fn a_stable_token_is_the_same_for_the_same_content_alone() {
+        let ring = ring(&[b"one"]);
+        let token = ring.seal_stable(Purpose::Task, &"a");
+
+        assert_eq!(ring.open::<String>(Purpose::Task, &token).unwrap(), "a");
+        assert_eq!(token, ring.seal_stable(Purpose::Task, &"a"));
+        assert_ne!(token[..32], ring.seal_stable(Purpose::Task, &"b")[..32]);
+        assert_ne!(token[..32], ring.seal_stable(Purpose::Cursor, &"a")[..32]);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use toolgate_protocol::client::{Abilities, key};
 use toolgate_protocol::json::quote;
 use toolgate_protocol::jsonrpc::{self, Message};
@@ -12,7 +13,7 @@ use toolgate_protocol::splice::Edits;
 use crate::call::{Request, Who};
 use crate::fault::{Fault, Reason};
 use crate::gateway::Gateway;
-use crate::rewrite::seal_task;
+use crate::rewrite::Published;
 use crate::upstream::{Interest, Watch};
 
 /// How long servers may take to accept a subscription before the listener is told without them.
@@ -43,7 +44,7 @@ impl Gateway {
         let (sender, events) = mpsc::channel(BACKLOG);
         let mut accepting = Vec::new();
         for at in 0..self.routes.len() {
-            let wanted = self.interest_of(at, interest);
+            let wanted = self.interest_of(at, who, interest);
             if wanted.is_empty() {
                 continue;
             }
@@ -63,31 +64,33 @@ impl Gateway {
         let mut accepted = Interest::default();
         for (at, answer) in accepting {
             if let Ok(Ok(granted)) = tokio::time::timeout_at(deadline, answer).await {
-                self.merge_accepted(at, interest, granted, &mut accepted);
+                self.merge_accepted(at, who, interest, granted, &mut accepted);
             }
         }
         Subscription { accepted, events }
     }
 
     /// The part of an interest that concerns one server, under its own names.
-    fn interest_of(&self, at: usize, interest: &Interest) -> Interest {
+    fn interest_of(&self, at: usize, who: &Who, interest: &Interest) -> Interest {
         let route = &self.routes[at];
-        let uris = interest.uris.iter().filter_map(|uri| {
-            route.names.original_uri(uri).map(|original| original.into_owned())
-        });
+        let uris = interest
+            .uris
+            .iter()
+            .filter_map(|uri| route.names.original_uri(uri).map(|original| original.into_owned()));
         let tasks = interest.tasks.iter().filter_map(|id| {
             if self.only().is_some() {
                 return Some(id.clone());
             }
-            let (owner, original) = self.owner_of_task(id)?;
-            (owner.name == route.name).then(|| original.to_string())
+            let (owner, handle) = self.owner_of_task(id, &who.caller)?;
+            (owner.name == route.name).then_some(handle.task)
         });
-        Interest { uris: uris.collect(), tasks: tasks.collect(), ..*interest_flags(interest) }
+        Interest { uris: uris.collect(), tasks: tasks.collect(), ..interest.clone() }
     }
 
     fn merge_accepted(
         &self,
         at: usize,
+        who: &Who,
         wanted: &Interest,
         granted: Interest,
         accepted: &mut Interest,
@@ -96,25 +99,13 @@ impl Gateway {
         accepted.tools |= granted.tools;
         accepted.prompts |= granted.prompts;
         accepted.resources |= granted.resources;
-        accepted.uris.extend(
-            granted.uris.iter().map(|uri| names.publish_uri(uri).into_owned()),
-        );
-        // Sealed ids differ each time they are sealed: the listener gets its own back.
-        accepted.tasks.extend(
-            wanted
-                .tasks
-                .iter()
-                .filter(|id| match self.owner_of_task(id) {
-                    Some((_, original)) => granted.tasks.iter().any(|task| **task == *original),
-                    None => granted.tasks.contains(id),
-                })
-                .cloned(),
-        );
+        accepted.uris.extend(granted.uris.iter().map(|uri| names.publish_uri(uri).into_owned()));
+        let is_granted = |id: &&String| match self.owner_of_task(id, &who.caller) {
+            Some((_, handle)) => granted.tasks.contains(&handle.task),
+            None => granted.tasks.contains(id),
+        };
+        accepted.tasks.extend(wanted.tasks.iter().filter(is_granted).cloned());
     }
-}
-
-fn interest_flags(interest: &Interest) -> Box<Interest> {
-    Box::new(Interest { uris: Vec::new(), tasks: Vec::new(), ..interest.clone() })
 }
 
 /// Keeps listening to one server, also after it was away.
@@ -141,17 +132,22 @@ impl Follower {
             };
             match outcome {
                 Ok(watch) => {
-                    pause = AGAIN;
                     if let Some(accepted) = accepted.take() {
                         let _ = accepted.send(watch.accepted.clone());
                     }
                     if was_away {
                         self.announce_all(&watch.accepted);
                     }
+                    let since = Instant::now();
                     if self.pass_on(watch).await {
                         return;
                     }
                     was_away = true;
+                    // A server that keeps ending subscriptions must not have every client read
+                    // every list again each second.
+                    if since.elapsed() > AGAIN_AT_MOST {
+                        pause = AGAIN;
+                    }
                 }
                 Err(fault) if fault.reason == Reason::NoMethod => return,
                 Err(fault) => {
@@ -174,10 +170,7 @@ impl Follower {
             };
             let Some(event) = event else { return false };
             if let Some(event) = self.published(event)
-                && matches!(
-                    self.sender.try_send(event),
-                    Err(mpsc::error::TrySendError::Closed(_))
-                )
+                && matches!(self.sender.try_send(event), Err(mpsc::error::TrySendError::Closed(_)))
             {
                 return true;
             }
@@ -205,27 +198,13 @@ impl Follower {
     }
 
     fn published(&self, event: Message) -> Option<Message> {
-        let route = &self.gateway.routes[self.at];
-        if self.gateway.only().is_some() {
+        let gateway = &self.gateway;
+        if gateway.only().is_some() {
             return Some(event);
         }
-        let mut edits = Edits::default();
-        let params = event.params()?;
-        if let Some(uri) = params.get("uri")
-            && let Some(text) = uri.string()
-        {
-            edits.replace(uri.span(), quote(&route.names.publish_uri(&text)));
-        }
-        if let Some(id) = params.get("taskId")
-            && let Some(text) = id.string()
-        {
-            let sealed = seal_task(self.gateway.keys(), &route.name, &text);
-            edits.replace(id.span(), quote(&sealed));
-        }
-        if edits.is_empty() {
-            return Some(event);
-        }
-        own(edits.apply(event.bytes()))
+        let route = &gateway.routes[self.at];
+        let tasks = |id: &str| gateway.seal_task(route, &self.who, id);
+        Published { names: &route.names, tasks: &tasks }.notification(event)
     }
 }
 
@@ -245,7 +224,11 @@ pub fn read_interest(request: &Request) -> Result<Interest, Fault> {
     let flag = |name| filter.get(name).and_then(|value| value.as_bool()) == Some(true);
     let list = |name| -> Vec<String> {
         let items = filter.get(name).and_then(|value| value.items());
-        items.into_iter().flatten().filter_map(|item| item.string().map(|s| s.into_owned())).collect()
+        items
+            .into_iter()
+            .flatten()
+            .filter_map(|item| item.string().map(|s| s.into_owned()))
+            .collect()
     };
     Ok(Interest {
         tools: flag("toolsListChanged"),
@@ -253,6 +236,7 @@ pub fn read_interest(request: &Request) -> Result<Interest, Fault> {
         resources: flag("resourcesListChanged"),
         uris: list("resourceSubscriptions"),
         tasks: list("taskIds"),
+        logs_of: None,
     })
 }
 
@@ -268,8 +252,7 @@ pub fn acknowledgement(accepted: &Interest, subscription: &str) -> bytes::Bytes 
             parts.push(format!(r#""{name}":true"#));
         }
     }
-    for (items, name) in [(&accepted.uris, "resourceSubscriptions"), (&accepted.tasks, "taskIds")]
-    {
+    for (items, name) in [(&accepted.uris, "resourceSubscriptions"), (&accepted.tasks, "taskIds")] {
         if !items.is_empty() {
             let quoted: Vec<_> = items.iter().map(|item| quote(item)).collect();
             parts.push(format!(r#""{name}":[{}]"#, quoted.join(",")));

@@ -25,7 +25,12 @@ pub trait Upstream: Send + Sync + 'static {
     ) -> Boxed<'a, Result<Arc<Description>, Fault>>;
 
     /// Passes on a notification of the client that concerns the server.
-    fn notify<'a>(&'a self, who: &'a Who, message: &'a Message) -> Boxed<'a, Result<(), Fault>>;
+    fn notify<'a>(
+        &'a self,
+        who: &'a Who,
+        abilities: Abilities,
+        message: &'a Message,
+    ) -> Boxed<'a, Result<(), Fault>>;
 
     /// Delivers changes that the server announces outside of any call, for as long as the
     /// returned watch lives.
@@ -77,8 +82,7 @@ pub struct Description {
 impl Description {
     /// Whether the capabilities have a member at this path that is not `false`.
     pub fn offers(&self, path: &[&str]) -> bool {
-        let parsed =
-            Document::parse(self.capabilities.clone(), &Limits::default(), Mode::Trusted);
+        let parsed = Document::parse(self.capabilities.clone(), &Limits::default(), Mode::Trusted);
         let Ok(document) = parsed else { return false };
         let mut value = document.root();
         for name in path {
@@ -104,6 +108,8 @@ pub struct Interest {
     pub uris: Vec<String>,
     /// `notifications/tasks` for these ids, as the upstream knows them.
     pub tasks: Vec<String>,
+    /// Log messages that belong to calls of this client session.
+    pub logs_of: Option<Arc<str>>,
 }
 
 impl Interest {

@@ -109,7 +109,8 @@ impl Abilities {
             .get("extensions")
             .and_then(|value| value.object())
             .is_some_and(|extensions| extensions.get(key::TASKS).is_some());
-        if tasks {
+        // The extension is not defined for older revisions, whatever a client declares.
+        if tasks && version.era() == Era::Modern {
             found = found.and(Abilities::TASKS);
         }
         found
@@ -124,6 +125,12 @@ impl Abilities {
     /// Whether all of `other` is declared.
     pub fn has(self, other: Abilities) -> bool {
         self.0 & other.0 == other.0
+    }
+
+    /// These without `other`.
+    #[must_use]
+    pub fn without(self, other: Abilities) -> Abilities {
+        Abilities(self.0 & !other.0)
     }
 
     /// The bits, for sealed tokens and session keys.
@@ -239,6 +246,16 @@ mod tests {
 
         assert!(!abilities(text, Version::V2025_06_18).has(Abilities::URL));
         assert!(abilities(text, Version::V2025_11_25).has(Abilities::URL));
+    }
+
+    #[test]
+    fn the_tasks_extension_is_not_believed_of_a_legacy_client_nor_declared_to_a_legacy_server() {
+        let text = r#"{"extensions":{"io.modelcontextprotocol/tasks":{}}}"#;
+
+        assert_eq!(abilities(text, Version::V2025_11_25), Abilities::default());
+        let modern = abilities(text, Version::V2026_07_28);
+        assert_eq!(modern, Abilities::TASKS);
+        assert_eq!(modern.declare(Version::V2025_11_25), "{}");
     }
 
     #[test]

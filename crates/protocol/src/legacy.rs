@@ -1,6 +1,10 @@
 //! The legacy era, 2025-11-25 and earlier: a handshake first, then requests both ways.
 
+mod degrade;
+
 use bytes::Bytes;
+
+pub use degrade::{degrade_question, degrade_result};
 
 use crate::client::{Abilities, Client, key};
 use crate::json::{Object, quote};
@@ -126,7 +130,9 @@ pub fn adopt_error(message: &Message, method: &Method, edits: &mut Edits) {
         Some(codes::INVALID_PARAMS) if not_found => codes::RESOURCE_NOT_FOUND,
         // The modern negotiation is between us and the server: an older client has no part in it.
         Some(
-            codes::HEADER_MISMATCH | codes::MISSING_CLIENT_CAPABILITY | codes::UNSUPPORTED_PROTOCOL_VERSION,
+            codes::HEADER_MISMATCH
+            | codes::MISSING_CLIENT_CAPABILITY
+            | codes::UNSUPPORTED_PROTOCOL_VERSION,
         ) => codes::INTERNAL_ERROR,
         _ => return,
     };
@@ -143,11 +149,47 @@ pub fn error_as_tool_result(text: &str) -> String {
 pub fn needed_for(method: &str, params: Option<&Object<'_>>) -> Option<Abilities> {
     match method {
         "roots/list" => Some(Abilities::ROOTS),
-        "sampling/createMessage" => Some(Abilities::SAMPLING),
+        "sampling/createMessage" => {
+            // 2025-11-25, sampling: tools only where they were declared.
+            let tools = params.is_some_and(|params| {
+                params.get("tools").is_some() || params.get("toolChoice").is_some()
+            });
+            let needed = Abilities::SAMPLING;
+            Some(if tools { needed.and(Abilities::SAMPLING_TOOLS) } else { needed })
+        }
         "elicitation/create" => {
             let mode = params.and_then(|params| params.get("mode")?.string());
             Some(if mode.as_deref() == Some("url") { Abilities::URL } else { Abilities::FORM })
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json::{Document, Limits, Mode};
+
+    fn needed(method: &str, params: &'static str) -> Option<Abilities> {
+        let params = Bytes::from_static(params.as_bytes());
+        let document = Document::parse(params, &Limits::default(), Mode::Strict).unwrap();
+        needed_for(method, document.root().object().as_ref())
+    }
+
+    #[test]
+    fn each_question_needs_what_the_client_declared_for_it() {
+        let with_tools = Abilities::SAMPLING.and(Abilities::SAMPLING_TOOLS);
+        for (method, params, expected) in [
+            ("roots/list", "{}", Some(Abilities::ROOTS)),
+            ("sampling/createMessage", r#"{"messages":[]}"#, Some(Abilities::SAMPLING)),
+            ("sampling/createMessage", r#"{"tools":[]}"#, Some(with_tools)),
+            ("sampling/createMessage", r#"{"toolChoice":{"mode":"auto"}}"#, Some(with_tools)),
+            ("elicitation/create", "{}", Some(Abilities::FORM)),
+            ("elicitation/create", r#"{"mode":"form"}"#, Some(Abilities::FORM)),
+            ("elicitation/create", r#"{"mode":"url"}"#, Some(Abilities::URL)),
+            ("vendor/ask", "{}", None),
+        ] {
+            assert_eq!(needed(method, params), expected, "{method} {params}");
+        }
     }
 }

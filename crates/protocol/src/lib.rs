@@ -11,4 +11,5 @@ pub mod method;
 pub mod modern;
 pub mod splice;
 pub mod sse;
+pub mod tasks;
 pub mod version;

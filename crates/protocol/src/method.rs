@@ -132,9 +132,9 @@ impl Method {
         match self {
             Method::ToolsCall => Target::Tool,
             Method::PromptsGet => Target::Prompt,
-            Method::ResourcesRead
-            | Method::ResourcesSubscribe
-            | Method::ResourcesUnsubscribe => Target::Resource,
+            Method::ResourcesRead | Method::ResourcesSubscribe | Method::ResourcesUnsubscribe => {
+                Target::Resource
+            }
             Method::TasksGet | Method::TasksUpdate | Method::TasksCancel | Method::TasksResult => {
                 Target::Task
             }
@@ -178,6 +178,11 @@ impl Method {
             Method::PromptsList => Some("prompts"),
             _ => None,
         }
+    }
+
+    /// Whether it concerns a task, in either form.
+    pub fn is_task(&self) -> bool {
+        self.target() == Target::Task || *self == Method::TasksList
     }
 
     /// Whether the modern era has removed it, so that a modern request for it is

@@ -90,9 +90,7 @@ pub fn read_client(
 fn check_version(received: &Received<'_>, stated: &str) -> Result<(), Refusal> {
     match received.version()? {
         Some(header) if header == stated => Ok(()),
-        Some(_) => {
-            Err(Refusal::mismatch("the header MCP-Protocol-Version differs from the body"))
-        }
+        Some(_) => Err(Refusal::mismatch("the header MCP-Protocol-Version differs from the body")),
         None => Err(Refusal::mismatch("the header MCP-Protocol-Version is missing")),
     }
 }
@@ -107,9 +105,7 @@ fn read_level(meta: &Object<'_>) -> Result<Option<Level>, Refusal> {
     let Some(value) = meta.get(key::LOG_LEVEL) else { return Ok(None) };
     let name = value.string();
     let level = name.as_deref().and_then(Level::parse);
-    level.map(Some).ok_or_else(|| {
-        Refusal::invalid(format!("unknown log level {}", value.raw()))
-    })
+    level.map(Some).ok_or_else(|| Refusal::invalid(format!("unknown log level {}", value.raw())))
 }
 
 fn unsupported(requested: &str) -> Refusal {
@@ -118,10 +114,7 @@ fn unsupported(requested: &str) -> Refusal {
         codes::UNSUPPORTED_PROTOCOL_VERSION,
         format!("protocol version \"{requested}\" is not supported"),
     );
-    refusal.data = Some(format!(
-        r#"{{"supported":{SUPPORTED},"requested":{}}}"#,
-        quote(requested)
-    ));
+    refusal.data = Some(format!(r#"{{"supported":{SUPPORTED},"requested":{}}}"#, quote(requested)));
     refusal
 }
 
@@ -201,9 +194,13 @@ pub fn adopt_result(message: &Message, method: &Method, hint: Hint, edits: &mut 
 pub fn adopt_error(message: &Message, edits: &mut Edits) {
     let Some(error) = message.error() else { return };
     let Some(code) = error.get("code") else { return };
-    if code.as_i64() == Some(codes::RESOURCE_NOT_FOUND) {
-        edits.replace(code.span(), codes::INVALID_PARAMS.to_string());
-    }
+    let replacement = match code.as_i64() {
+        Some(codes::RESOURCE_NOT_FOUND) => codes::INVALID_PARAMS,
+        // Where it could not be turned into a question, no modern client knows what to do.
+        Some(codes::URL_ELICITATION_REQUIRED) => codes::INTERNAL_ERROR,
+        _ => return,
+    };
+    edits.replace(code.span(), replacement.to_string());
 }
 
 /// The HTTP status that a JSON-RPC error travels with (2026-07-28, transports: status codes).

@@ -29,6 +29,7 @@ pub struct App {
     idle: Notify,
     draining: AtomicBool,
     stop: watch::Sender<bool>,
+    replaced: Notify,
 }
 
 /// A gateway and whom it answers to.
@@ -61,6 +62,7 @@ impl App {
             idle: Notify::new(),
             draining: AtomicBool::new(false),
             stop: watch::channel(false).0,
+            replaced: Notify::new(),
         })
     }
 
@@ -78,7 +80,14 @@ impl App {
     pub fn replace(&self, gateway: Gateway) -> Arc<Gateway> {
         let guard = Guard::of(&gateway.config);
         let next = Serving { gateway: Arc::new(gateway), guard };
-        self.current.swap(Arc::new(next)).gateway.clone()
+        let old = self.current.swap(Arc::new(next)).gateway.clone();
+        self.replaced.notify_waiters();
+        old
+    }
+
+    /// Resolves when another gateway has taken over.
+    pub async fn replaced(&self) {
+        self.replaced.notified().await;
     }
 
     /// The caller of a request. Without authentication everybody is the same.

@@ -8,7 +8,6 @@ mod serve;
 mod stdio;
 
 use std::io::{self, Write};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -24,7 +23,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Serve clients over HTTP. Without a file: the built-in sample.
-    Serve(ServeArgs),
+    Serve(serve::ServeArgs),
     /// Serve one client over stdin and stdout. Without a file: the built-in sample.
     Stdio(stdio::StdioArgs),
     /// Look for mistakes in a configuration.
@@ -37,20 +36,10 @@ enum Command {
     Call(call::CallArgs),
 }
 
-/// What to serve.
-#[derive(clap::Args, Default)]
-pub struct ServeArgs {
-    /// A configuration (YAML), or the mcp.json of another client.
-    config: Option<PathBuf>,
-    /// Listen here instead of where the configuration says.
-    #[arg(long, value_name = "ADDRESS")]
-    listen: Option<String>,
-}
-
 /// Runs the command line.
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
-    let command = cli.command.unwrap_or_else(|| Command::Serve(ServeArgs::default()));
+    let command = cli.command.unwrap_or_else(|| Command::Serve(serve::ServeArgs::default()));
     match command {
         Command::Serve(args) => block_on(serve::run(args)),
         Command::Stdio(args) => block_on(stdio::run(args)),

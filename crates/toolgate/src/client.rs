@@ -225,6 +225,7 @@ impl Server {
             match frame {
                 Frame::Notification(message) => status.notification(&message),
                 Frame::Ask(ask) => dialogue.answer(ask, status).await,
+                Frame::Opened => {}
                 Frame::Pause(_) => status.doing("waiting to be called back"),
                 Frame::End(end) => return read(end),
                 Frame::Fail(fault) => return Err(fault.into()),

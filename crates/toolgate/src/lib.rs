@@ -1,7 +1,10 @@
 //! Toolgate: a production gateway and server runtime for the Model Context Protocol.
 
 pub mod app;
+pub mod build;
 pub mod cli;
 mod client;
 pub mod front;
+pub mod reload;
+pub mod sample;
 pub mod telemetry;

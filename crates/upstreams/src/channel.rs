@@ -142,8 +142,9 @@ impl Channel {
             let pending = self.pending();
             if let (1, Some(only)) = (pending.len(), pending.values().next()) {
                 only.push(Frame::Notification(message));
+                return;
             }
-            return;
+            drop(pending);
         }
         if let Some(hub) = &*self.hub.lock().unwrap_or_else(PoisonError::into_inner) {
             hub.publish(&message);

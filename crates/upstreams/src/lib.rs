@@ -1,10 +1,12 @@
 //! Connectors to what stands behind the gateway: remote servers of either era, child processes,
 //! built-in servers.
 
+pub mod builtin;
 mod channel;
 pub mod child;
 pub mod egress;
 mod endpoint;
+mod fan;
 pub mod http;
 mod legacy;
 mod link;
@@ -18,6 +20,8 @@ mod single;
 mod sse;
 mod stdio;
 mod streamable;
+mod subscriptions;
+mod topic;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,6 +31,8 @@ use toolgate_gateway::config::{Checked, Kind, Limits, Server};
 use toolgate_gateway::upstream::Upstream;
 use toolgate_protocol::json;
 
+use builtin::files::Files;
+pub use builtin::hosted::Hosted;
 use child::{Slots, Spec};
 pub use endpoint::Bounds;
 use http::Proxies;
@@ -100,7 +106,11 @@ pub fn connect(
             };
             Ok(Arc::new(Process::new(spec, shared.slots.clone())))
         }
-        Kind::Files { .. } => Err("files".into()),
+        Kind::Files { root, .. } => {
+            let files = Files::open(root)
+                .map_err(|error| format!("cannot open {}: {error}", root.display()))?;
+            Ok(Arc::new(Hosted::new(server.name.as_str(), files)))
+        }
     }
 }
 
@@ -120,9 +130,5 @@ fn json_limits(limits: &Limits) -> json::Limits {
 }
 
 fn bounds(limits: &Limits) -> Bounds {
-    Bounds {
-        reply: limits.reply.bytes(),
-        event: limits.event.bytes(),
-        json: json_limits(limits),
-    }
+    Bounds { reply: limits.reply.bytes(), event: limits.event.bytes(), json: json_limits(limits) }
 }

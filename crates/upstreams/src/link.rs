@@ -1,6 +1,8 @@
 //! What carries JSON-RPC messages to one server and back, and what all such carriers share.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
@@ -9,6 +11,8 @@ use toolgate_gateway::fault::{Fault, Reason};
 use toolgate_gateway::upstream::Interest;
 use toolgate_protocol::jsonrpc::{self, Message, codes};
 use toolgate_protocol::splice::Edits;
+
+use crate::topic::{Audience, Topic, audience};
 
 /// A request ready to be sent.
 pub(crate) struct Outbound {
@@ -44,9 +48,41 @@ pub(crate) trait Link: Send + Sync + 'static {
 }
 
 /// Who wants to hear what a server says outside of requests.
+///
+/// It also knows whose calls are running, which is all there is to say whom a log message
+/// outside of a call's own answer belongs to.
 #[derive(Default)]
 pub(crate) struct Hub {
     listeners: Mutex<Vec<(Interest, mpsc::Sender<Message>)>>,
+    running: Mutex<Running>,
+}
+
+#[derive(Default)]
+struct Running {
+    owners: HashMap<Option<Arc<str>>, usize>,
+    last: Option<(Option<Arc<str>>, Instant)>,
+}
+
+/// A log message may come a little after the end of the call that it belongs to.
+const AFTERWARDS: Duration = Duration::from_secs(1);
+
+/// A running call, counted while this lives.
+pub(crate) struct Counted {
+    hub: Arc<Hub>,
+    owner: Option<Arc<str>>,
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        let mut running = self.hub.running.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = running.owners.get_mut(&self.owner) {
+            *count -= 1;
+            if *count == 0 {
+                running.owners.remove(&self.owner);
+            }
+        }
+        running.last = Some((self.owner.take(), Instant::now()));
+    }
 }
 
 /// How many announcements wait for a listener that does not read. They are hints to look
@@ -61,17 +97,49 @@ impl Hub {
         receiver
     }
 
+    /// Counts a call of this owner as running.
+    pub fn count(self: &Arc<Self>, owner: Option<Arc<str>>) -> Counted {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        *running.owners.entry(owner.clone()).or_default() += 1;
+        drop(running);
+        Counted { hub: self.clone(), owner }
+    }
+
+    /// The one session whose calls are running, or were a moment ago.
+    fn only_owner(&self) -> Option<Arc<str>> {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut owners = running.owners.keys();
+        match (owners.next(), owners.next()) {
+            (Some(only), None) => only.clone(),
+            (None, _) => {
+                let (owner, ended) = running.last.as_ref()?;
+                owner.clone().filter(|_| ended.elapsed() < AFTERWARDS)
+            }
+            _ => None,
+        }
+    }
+
     /// Tells everybody who wants to hear it.
     pub fn publish(&self, message: &Message) {
+        let is_log = message.method() == Some("notifications/message");
+        let owner = if is_log { self.only_owner() } else { None };
+        let audience = audience(message);
         self.lock().retain(|(interest, sender)| {
-            if !wanted(interest, message) {
+            let wanted = if is_log {
+                owner.is_some() && interest.logs_of == owner
+            } else {
+                match &audience {
+                    Audience::Of(topics) => topics.iter().any(|topic| wants(interest, topic)),
+                    // What a server invents is passed to whoever listens at all.
+                    Audience::Everybody => !interest.is_empty(),
+                    Audience::Nobody => false,
+                }
+            };
+            if !wanted {
                 return !sender.is_closed();
             }
             // A full backlog loses the newest hint, a closed one the listener.
-            !matches!(
-                sender.try_send(message.clone()),
-                Err(mpsc::error::TrySendError::Closed(_))
-            )
+            !matches!(sender.try_send(message.clone()), Err(mpsc::error::TrySendError::Closed(_)))
         });
     }
 
@@ -92,26 +160,14 @@ impl Hub {
     }
 }
 
-fn wanted(interest: &Interest, message: &Message) -> bool {
-    let named = |member: &str, among: &[String]| {
-        message
-            .params()
-            .and_then(|params| params.get(member))
-            .and_then(|value| value.string())
-            .is_some_and(|name| among.iter().any(|wanted| *wanted == name))
-    };
-    match message.method() {
-        Some("notifications/tools/list_changed") => interest.tools,
-        Some("notifications/prompts/list_changed") => interest.prompts,
-        Some("notifications/resources/list_changed") => interest.resources,
-        Some("notifications/resources/updated") => named("uri", &interest.uris),
-        Some("notifications/tasks" | "notifications/tasks/status") => {
-            named("taskId", &interest.tasks)
-        }
-        // Session-wide log messages belong to no request; what else a server invents is passed
-        // to whoever listens at all.
-        Some("notifications/message") => false,
-        _ => !interest.is_empty(),
+fn wants(interest: &Interest, topic: &Topic) -> bool {
+    let among = |list: &[String], name: &str| list.iter().any(|wanted| wanted == name);
+    match topic {
+        Topic::Tools => interest.tools,
+        Topic::Prompts => interest.prompts,
+        Topic::Resources => interest.resources,
+        Topic::Resource(uri) => among(&interest.uris, uri),
+        Topic::Task(id) => among(&interest.tasks, id),
     }
 }
 
@@ -173,12 +229,9 @@ pub(crate) fn response_to(id: &str, answer: Result<Answer, oneshot::error::RecvE
             let error = std::str::from_utf8(&error).unwrap_or("{}");
             Bytes::from(format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{error}}}"#))
         }
-        Err(_) => jsonrpc::error(
-            Some(id),
-            codes::INTERNAL_ERROR,
-            "the client gave no answer",
-            None,
-        ),
+        Err(_) => {
+            jsonrpc::error(Some(id), codes::INTERNAL_ERROR, "the client gave no answer", None)
+        }
     }
 }
 

@@ -15,6 +15,7 @@ use toolgate_protocol::sse;
 use toolgate_protocol::version::{Era, Version};
 
 use crate::endpoint::{self, Endpoint, Shape};
+use crate::fan::Source;
 use crate::http::Body;
 
 /// A modern HTTP server.
@@ -65,6 +66,7 @@ impl Modern {
                 body: Some(response.into_body()),
                 decoder: self.endpoint.decoder(),
                 id: id.into(),
+                opened: false,
                 ended: false,
             }))),
             Shape::Json => {
@@ -77,6 +79,12 @@ impl Modern {
                 Err(self.endpoint.not_mcp(status, &body))
             }
         }
+    }
+}
+
+impl Source for Modern {
+    fn listen(self: Arc<Self>, request: Request) -> Boxed<'static, Result<Reply, Fault>> {
+        Box::pin(async move { self.call(&request).await })
     }
 }
 
@@ -116,6 +124,7 @@ struct Stream {
     body: Option<Body>,
     decoder: sse::Decoder,
     id: Box<str>,
+    opened: bool,
     ended: bool,
 }
 
@@ -183,6 +192,9 @@ impl Frames for Stream {
         Box::pin(async {
             if self.ended {
                 return None;
+            }
+            if !std::mem::replace(&mut self.opened, true) {
+                return Some(Frame::Opened);
             }
             match self.step().await {
                 Ok(frame) => Some(frame),

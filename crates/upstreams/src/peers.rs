@@ -109,6 +109,15 @@ impl Peers {
         Key { scope, abilities }
     }
 
+    /// Under whose authorization a request to a modern server travels: there is no conversation
+    /// that could be closer.
+    pub fn authorization(&self, who: &Who) -> Arc<str> {
+        match self.mode {
+            Sessions::Shared => "".into(),
+            Sessions::PerCaller | Sessions::PerSession => who.caller.principal.clone(),
+        }
+    }
+
     /// The conversation of this key, started if need be.
     ///
     /// # Errors
@@ -134,7 +143,7 @@ impl Peers {
         {
             let fault = Fault::new(
                 Reason::Unreachable,
-                format!("server \"{}\" keeps ending; it is started again shortly", self.name),
+                format!("server \"{}\" has ended; it is started again after a pause", self.name),
             );
             single.reset(&peer, Some(fault.at(&self.name)));
         }

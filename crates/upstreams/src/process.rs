@@ -199,9 +199,7 @@ impl Inner {
         }
         .await;
         match outcome {
-            Ok(welcome) => {
-                Ok(Peer::Legacy(Session::new(channel, welcome)))
-            }
+            Ok(welcome) => Ok(Peer::Legacy(Session::new(channel, welcome))),
             Err(fault) => {
                 channel.close().await;
                 Err(fault)
@@ -249,10 +247,15 @@ impl Upstream for Process {
         })
     }
 
-    fn notify<'a>(&'a self, who: &'a Who, message: &'a Message) -> Boxed<'a, Result<(), Fault>> {
+    fn notify<'a>(
+        &'a self,
+        who: &'a Who,
+        abilities: Abilities,
+        message: &'a Message,
+    ) -> Boxed<'a, Result<(), Fault>> {
         Box::pin(async move {
-            let key = self.inner.key(who, Abilities::default());
-            match &*self.inner.peer(&key, Abilities::default()).await? {
+            let key = self.inner.key(who, abilities);
+            match &*self.inner.peer(&key, abilities).await? {
                 Peer::Legacy(session) => session.link.send(message.line()).await,
                 Peer::Modern(_) => Ok(()),
             }

@@ -1,18 +1,20 @@
 //! A server reached over HTTP, of either era: found out once, then spoken to as it wants.
 
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, StatusCode, Uri};
 use toolgate_gateway::call::{Boxed, Reply, Request, Who};
 use toolgate_gateway::config::{EraChoice, Sessions, Transport};
-use toolgate_gateway::fault::{Fault, Reason};
+use toolgate_gateway::fault::{Fault, Reason, SideEffect};
 use toolgate_gateway::upstream::{Description, Interest, Upstream, Vitals, Watch};
 use toolgate_protocol::client::Abilities;
-use toolgate_protocol::jsonrpc::Message;
+use toolgate_protocol::jsonrpc::{Message, codes};
 
 use crate::endpoint::{self, Bounds, Endpoint, Shape};
+use crate::fan::Fan;
 use crate::http::{Origin, Pool, Proxies, Target};
 use crate::legacy::{self, Session};
 use crate::link::{Link, Outbound};
@@ -56,9 +58,11 @@ pub struct Remote {
 struct Inner {
     spec: RemoteSpec,
     endpoint: Arc<Endpoint>,
-    modern: Modern,
+    modern: Arc<Modern>,
     era: Arc<Single<Era>>,
     peers: Arc<Peers>,
+    /// Who listens to a modern server, by the authorization they share.
+    fans: Mutex<HashMap<Arc<str>, Arc<Fan>>>,
     /// Whether the server turned out to speak HTTP+SSE.
     speaks_sse: AtomicBool,
 }
@@ -76,22 +80,17 @@ impl Remote {
     pub fn new(spec: RemoteSpec, proxies: &Proxies) -> Result<Remote, String> {
         let target = Target::of(&spec.url, Origin::Configured, proxies)?;
         let pool = Pool::new(target);
-        let endpoint = Arc::new(Endpoint::new(
-            spec.name.clone(),
-            &spec.url,
-            pool,
-            &spec.headers,
-            spec.bounds,
-        ));
-        let peers =
-            Peers::new(spec.name.clone(), spec.sessions, Some(spec.idle), MOST_SESSIONS);
+        let endpoint =
+            Arc::new(Endpoint::new(spec.name.clone(), &spec.url, pool, &spec.headers, spec.bounds));
+        let peers = Peers::new(spec.name.clone(), spec.sessions, Some(spec.idle), MOST_SESSIONS);
         let speaks_sse = AtomicBool::new(spec.transport == Transport::Sse);
         Ok(Remote {
             inner: Arc::new(Inner {
-                modern: Modern::new(endpoint.clone()),
+                modern: Arc::new(Modern::new(endpoint.clone())),
                 endpoint,
                 era: Arc::default(),
                 peers,
+                fans: Mutex::default(),
                 speaks_sse,
                 spec,
             }),
@@ -117,8 +116,8 @@ impl Inner {
 
     /// Which era does it speak? (2026-07-28, versioning: client behaviour over HTTP.)
     async fn probe(&self) -> Result<Era, Fault> {
-        let known_legacy = self.spec.era == EraChoice::Legacy
-            || self.spec.transport == Transport::Sse;
+        let known_legacy =
+            self.spec.era == EraChoice::Legacy || self.spec.transport == Transport::Sse;
         if known_legacy {
             return Ok(Era::Legacy);
         }
@@ -183,10 +182,8 @@ impl Inner {
         abilities: Abilities,
     ) -> Result<Arc<Peer>, Fault> {
         let outcome = self.peer(key, abilities).await;
-        if let Err(fault) = &outcome
-            && fault.reason != Reason::Overloaded
-        {
-            self.era.reset(era, Some(fault.clone()));
+        if outcome.as_ref().is_err_and(|fault| fault.reason != Reason::Overloaded) {
+            self.era.reset(era, None);
         }
         outcome
     }
@@ -237,9 +234,8 @@ impl Inner {
     async fn first_answer(&self, mut body: crate::http::Body) -> Result<Message, Fault> {
         let mut decoder = self.endpoint.decoder();
         loop {
-            while let Some(event) = decoder
-                .next_event()
-                .map_err(|error| self.endpoint.garbage(error.to_string()))?
+            while let Some(event) =
+                decoder.next_event().map_err(|error| self.endpoint.garbage(error.to_string()))?
             {
                 if event.data.is_empty() {
                     continue;
@@ -283,32 +279,92 @@ impl Inner {
     }
 
     async fn call(self: &Arc<Self>, request: &Request) -> Result<Reply, Fault> {
-        let era = self.era().await?;
+        match self.attempt(request).await {
+            // What was known of the server no longer holds, and it has not run the call.
+            (outcome, true) if is_unsent(&outcome) => self.attempt(request).await.0,
+            (outcome, _) => outcome,
+        }
+    }
+
+    /// One try; also whether the server turned out to be another than it was.
+    async fn attempt(self: &Arc<Self>, request: &Request) -> (Result<Reply, Fault>, bool) {
+        let era = match self.era().await {
+            Ok(era) => era,
+            Err(fault) => return (Err(fault), false),
+        };
         if let Era::Modern(_) = &*era {
             let outcome = self.modern.call(request).await;
-            // Somebody may have replaced the server by another: find out again.
-            if let Err(fault) = &outcome
-                && matches!(fault.reason, Reason::Garbage | Reason::Unreachable)
-            {
+            let changed = is_no_longer_modern(&outcome);
+            if changed {
                 self.era.reset(&era, None);
             }
-            return outcome;
+            return (outcome, changed);
         }
         let abilities = request.client.abilities();
         let key = self.peers.key(&request.who, abilities);
-        let peer = self.legacy_peer(&era, &key, abilities).await?;
-        match peer.call(request).await {
-            // The server has forgotten the session and so has not run the call: begin anew.
-            Err(fault) if !peer.is_alive() => {
-                self.peers.forget(&key, &peer);
-                self.era.reset(&era, None);
-                if fault.side_effect != toolgate_gateway::fault::SideEffect::None {
-                    return Err(fault);
-                }
-                self.peer(&key, abilities).await?.call(request).await
-            }
-            outcome => outcome,
+        let peer = match self.legacy_peer(&era, &key, abilities).await {
+            Ok(peer) => peer,
+            Err(fault) => return (Err(fault), false),
+        };
+        let outcome = peer.call(request).await;
+        let lost = !peer.is_alive();
+        if lost {
+            self.peers.forget(&key, &peer);
+            self.era.reset(&era, None);
         }
+        (outcome, lost)
+    }
+
+    async fn watch(
+        self: &Arc<Self>,
+        who: &Who,
+        abilities: Abilities,
+        interest: Interest,
+    ) -> Result<Watch, Fault> {
+        let era = self.era().await?;
+        if let Era::Modern(_) = &*era {
+            let outcome = self.fan(who).watch(self.modern.clone(), interest).await;
+            self.doubt(&era, outcome.as_ref().err());
+            return outcome;
+        }
+        let key = self.peers.key(who, abilities);
+        self.legacy_peer(&era, &key, abilities).await?.watch(interest).await
+    }
+
+    fn fan(&self, who: &Who) -> Arc<Fan> {
+        let mut fans = self.fans.lock().unwrap_or_else(PoisonError::into_inner);
+        // One that is held elsewhere may be about to be listened to.
+        fans.retain(|_, fan| !fan.is_idle() || Arc::strong_count(fan) > 1);
+        fans.entry(self.peers.authorization(who)).or_default().clone()
+    }
+
+    /// Somebody may have replaced the server by another: then find out the era again.
+    fn doubt(&self, era: &Arc<Era>, fault: Option<&Fault>) {
+        if fault.is_some_and(|f| matches!(f.reason, Reason::Garbage | Reason::Unreachable)) {
+            self.era.reset(era, None);
+        }
+    }
+}
+
+/// Whether a call has certainly not been run.
+fn is_unsent(outcome: &Result<Reply, Fault>) -> bool {
+    match outcome {
+        Ok(Reply::Whole(end)) => end.status.is_some(),
+        Ok(Reply::Stream(_)) => false,
+        Err(fault) => fault.side_effect == SideEffect::None && fault.reason != Reason::Unreachable,
+    }
+}
+
+/// Whether an answer shows that another server stands there now: it refuses with an error that
+/// no modern server uses, or answers what is no JSON-RPC.
+fn is_no_longer_modern(outcome: &Result<Reply, Fault>) -> bool {
+    match outcome {
+        Ok(Reply::Whole(end)) if end.status.is_some() => {
+            let code = end.message.error().and_then(|error| error.get("code")?.as_i64());
+            matches!(code, Some(codes::INVALID_REQUEST) | Some(-32_019..=-32_000))
+        }
+        Ok(_) => false,
+        Err(fault) => matches!(fault.reason, Reason::Garbage | Reason::Unreachable),
     }
 }
 
@@ -338,14 +394,19 @@ impl Upstream for Remote {
         })
     }
 
-    fn notify<'a>(&'a self, who: &'a Who, message: &'a Message) -> Boxed<'a, Result<(), Fault>> {
+    fn notify<'a>(
+        &'a self,
+        who: &'a Who,
+        abilities: Abilities,
+        message: &'a Message,
+    ) -> Boxed<'a, Result<(), Fault>> {
         Box::pin(async move {
             if let Era::Modern(_) = &*self.inner.era().await? {
                 // Modern clients send no notifications over HTTP.
                 return Ok(());
             }
-            let key = self.inner.peers.key(who, Abilities::default());
-            match &*self.inner.peer(&key, Abilities::default()).await? {
+            let key = self.inner.peers.key(who, abilities);
+            match &*self.inner.peer(&key, abilities).await? {
                 Peer::Legacy(session) => session.link.send(message.bytes().clone()).await,
                 Peer::Modern(_) => Ok(()),
             }
@@ -358,14 +419,7 @@ impl Upstream for Remote {
         abilities: Abilities,
         interest: Interest,
     ) -> Boxed<'a, Result<Watch, Fault>> {
-        Box::pin(async move {
-            if let Era::Modern(_) = &*self.inner.era().await? {
-                let request = listen::request(&interest)?;
-                return listen::watch(self.inner.modern.call(&request).await?, interest).await;
-            }
-            let key = self.inner.peers.key(who, abilities);
-            self.inner.peer(&key, abilities).await?.watch(interest).await
-        })
+        Box::pin(self.inner.watch(who, abilities, interest))
     }
 
     fn probe(&self) -> Boxed<'_, Result<(), Fault>> {

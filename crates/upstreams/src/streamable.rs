@@ -5,12 +5,11 @@ mod asked;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode};
 use tokio::sync::{oneshot, watch};
-use tokio::time::Instant;
 use toolgate_gateway::call::{Answer, Boxed, End, Frame, Frames, Reply};
 use toolgate_gateway::fault::{Fault, Reason};
 use toolgate_protocol::jsonrpc::{Kind, Message};
@@ -38,6 +37,8 @@ pub(crate) struct Streamable {
     version: Version,
     alive: AtomicBool,
     listening: Mutex<Option<Listening>>,
+    /// False once the server said that it has no stream for what belongs to no request.
+    offers_stream: AtomicBool,
     asking: Arc<Asking>,
 }
 
@@ -48,6 +49,12 @@ struct Listening {
     settled: watch::Receiver<bool>,
     /// Until when calls wait for that.
     until: Instant,
+}
+
+/// Why the session's own stream is not there.
+enum NoStream {
+    Now,
+    Never,
 }
 
 impl Streamable {
@@ -62,6 +69,7 @@ impl Streamable {
             version,
             alive: AtomicBool::new(true),
             listening: Mutex::default(),
+            offers_stream: AtomicBool::new(true),
             asking: Arc::default(),
         })
     }
@@ -72,8 +80,7 @@ impl Streamable {
             headers.insert(endpoint::SESSION_ID, session.clone());
         }
         // From 2025-06-18 on; older servers ignore it (transports: protocol version header).
-        headers
-            .insert(endpoint::PROTOCOL_VERSION, HeaderValue::from_static(self.version.as_str()));
+        headers.insert(endpoint::PROTOCOL_VERSION, HeaderValue::from_static(self.version.as_str()));
     }
 
     async fn post(&self, body: Bytes) -> Result<Response<Body>, Fault> {
@@ -145,6 +152,7 @@ impl Streamable {
                 last_event: None,
                 retry: None,
                 resumes: 0,
+                opened: false,
                 ended: false,
             })));
         }
@@ -170,46 +178,84 @@ impl Streamable {
         Ok(Reply::Whole(End { message, era: Era::Legacy, status: None }))
     }
 
+    /// Reads the session's own stream for as long as the session lasts.
     async fn listen_on(self: Arc<Self>, hub: Arc<Hub>, settled: watch::Sender<bool>) {
         let mut last_event: Option<String> = None;
         let mut pause = PAUSE;
+        let mut was_away = false;
         while self.is_alive() {
-            let Ok(mut response) = self.get(last_event.as_deref()).await else {
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(LONGEST_PAUSE);
-                continue;
-            };
-            let status = response.status();
-            if !status.is_success() || endpoint::shape(&response) != Shape::Events {
-                let body = self.endpoint.collect(&mut response).await.unwrap_or_default();
-                // Servers without such a stream say 405, and some 404, which then says nothing
-                // of the session.
-                if *settled.borrow() && self.is_session_lost(status, &body) {
-                    let _ = self.lost();
-                }
-                if !status.is_server_error() {
+            let had_one = *settled.borrow();
+            match self.own_stream(last_event.as_deref(), had_one).await {
+                Ok(body) => {
                     settled.send_replace(true);
-                }
-                return;
-            }
-            settled.send_replace(true);
-            pause = PAUSE;
-            let mut decoder = self.endpoint.decoder();
-            let body = response.body_mut();
-            while let Ok(Some(chunk)) = body.chunk().await {
-                decoder.feed(chunk);
-                while let Ok(Some(event)) = decoder.next_event() {
-                    last_event = event.id.or(last_event);
-                    if let Some(retry) = event.retry {
-                        pause = Duration::from_millis(retry).min(LONGEST_PAUSE);
+                    // Without an event id the server replays nothing: while it was away, anything
+                    // may have changed. Whoever listens begins anew and looks again.
+                    if was_away && last_event.is_none() {
+                        hub.close();
                     }
-                    if let Ok(message) = self.endpoint.message(StatusCode::OK, event.data) {
-                        self.unasked(&hub, message);
+                    was_away = false;
+                    let opened = Instant::now();
+                    match self.read_own(body, &mut last_event, &hub).await {
+                        Some(retry) => pause = retry.min(LONGEST_PAUSE),
+                        // What lasted was cut by whatever stands between: back at once. A
+                        // server that ends each stream at once is not pressed.
+                        None if opened.elapsed() > PAUSE => continue,
+                        None => {}
                     }
                 }
+                Err(NoStream::Never) => {
+                    settled.send_replace(true);
+                    return;
+                }
+                Err(NoStream::Now) => was_away = true,
             }
             tokio::time::sleep(pause).await;
+            pause = if was_away { (pause * 2).min(LONGEST_PAUSE) } else { PAUSE };
         }
+    }
+
+    /// Opens the stream. `had_one` tells a session that is lost from a server that has none.
+    async fn own_stream(&self, last_event: Option<&str>, had_one: bool) -> Result<Body, NoStream> {
+        let mut response = self.get(last_event).await.map_err(|_| NoStream::Now)?;
+        let status = response.status();
+        if status.is_success() && endpoint::shape(&response) == Shape::Events {
+            return Ok(response.into_body());
+        }
+        let body = self.endpoint.collect(&mut response).await.unwrap_or_default();
+        // Servers without such a stream say 405, and some 404, which then says nothing of the
+        // session.
+        if had_one && self.is_session_lost(status, &body) {
+            let _ = self.lost();
+        }
+        let passing = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
+        if passing {
+            return Err(NoStream::Now);
+        }
+        // 405: the server offers no such stream, which it may.
+        self.offers_stream.store(false, Ordering::Relaxed);
+        Err(NoStream::Never)
+    }
+
+    /// Reads a stream to its end; the pause that the server asks for before the next.
+    async fn read_own(
+        self: &Arc<Self>,
+        mut body: Body,
+        last_event: &mut Option<String>,
+        hub: &Hub,
+    ) -> Option<Duration> {
+        let mut retry = None;
+        let mut decoder = self.endpoint.decoder();
+        while let Ok(Some(chunk)) = body.chunk().await {
+            decoder.feed(chunk);
+            while let Ok(Some(event)) = decoder.next_event() {
+                *last_event = event.id.or(last_event.take());
+                retry = event.retry.map(Duration::from_millis).or(retry);
+                if let Ok(message) = self.endpoint.message(StatusCode::OK, event.data) {
+                    self.unasked(hub, message);
+                }
+            }
+        }
+        retry
     }
 
     fn unasked(self: &Arc<Self>, hub: &Hub, message: Message) {
@@ -285,9 +331,11 @@ impl Link for Streamable {
     }
 
     fn listen(self: Arc<Self>, hub: Arc<Hub>) -> Boxed<'static, ()> {
+        if !self.offers_stream.load(Ordering::Relaxed) {
+            return Box::pin(std::future::ready(()));
+        }
         let mut listening = self.listening.lock().unwrap_or_else(PoisonError::into_inner);
-        // One that failed, rather than being refused, is tried again.
-        if listening.as_ref().is_some_and(|it| it.task.is_finished() && !*it.settled.borrow()) {
+        if listening.as_ref().is_some_and(|reading| reading.task.is_finished()) {
             *listening = None;
         }
         let current = listening.get_or_insert_with(|| {
@@ -302,7 +350,8 @@ impl Link for Streamable {
         drop(listening);
         Box::pin(async move {
             // A server that does not say in time is not waited for again.
-            let _ = tokio::time::timeout_at(until, settled.wait_for(|settled| *settled)).await;
+            let settling = settled.wait_for(|settled| *settled);
+            let _ = tokio::time::timeout_at(until.into(), settling).await;
         })
     }
 
@@ -363,6 +412,7 @@ struct Stream {
     last_event: Option<String>,
     retry: Option<u64>,
     resumes: u32,
+    opened: bool,
     ended: bool,
 }
 
@@ -488,6 +538,9 @@ impl Frames for Stream {
         Box::pin(async {
             if self.ended {
                 return None;
+            }
+            if !std::mem::replace(&mut self.opened, true) {
+                return Some(Frame::Opened);
             }
             match self.step().await {
                 Ok(frame) => Some(frame),

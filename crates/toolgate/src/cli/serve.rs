@@ -1,27 +1,32 @@
 //! `toolgate serve`: the gateway for clients that connect over HTTP.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use toolgate_gateway::config::{self, Checked, Machine, Problems, Warning};
-use toolgate_gateway::gateway::{Gateway, Lasting, Route};
-use toolgate_gateway::parking::Parking;
-use toolgate_gateway::seal::Keyring;
 use toolgate_upstreams::Shared;
 
-use super::{ServeArgs, complain};
+use super::complain;
 use crate::app::App;
+use crate::build::{self, Content};
 use crate::front::http::Listener;
-use crate::telemetry;
+use crate::{reload, telemetry};
 
 /// How often what nobody uses is let go.
 const SWEEP: Duration = Duration::from_secs(30);
 
+/// What to serve.
+#[derive(clap::Args, Default)]
+pub struct ServeArgs {
+    /// A configuration (YAML), or the mcp.json of another client. Without one, the built-in
+    /// sample is served.
+    config: Option<PathBuf>,
+}
+
 /// Serves until told to stop.
 pub async fn run(args: ServeArgs) -> ExitCode {
-    let (config, warnings) = match load(args.config.as_deref()) {
+    let (config, warnings, content) = match build::load(args.config.as_deref()) {
         Ok(loaded) => loaded,
         Err(problems) => {
             complain(&format!("the configuration has problems:\n{problems}"));
@@ -40,14 +45,10 @@ pub async fn run(args: ServeArgs) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let lasting = match lasting(&config) {
-        Ok(lasting) => lasting,
-        Err(error) => {
-            complain(&error);
-            return ExitCode::FAILURE;
-        }
-    };
-    let gateway = match build(config, lasting) {
+    let shared = Arc::new(Shared::new(&config));
+    let gateway = build::lasting(&config)
+        .and_then(|lasting| build::gateway(config, content, lasting, &shared, None));
+    let gateway = match gateway {
         Ok(gateway) => gateway,
         Err(error) => {
             complain(&error);
@@ -55,17 +56,61 @@ pub async fn run(args: ServeArgs) -> ExitCode {
         }
     };
     let app = App::new(gateway);
-    if let Ok(address) = listener.address() {
-        let scheme = if listener.is_tls() { "https" } else { "http" };
-        tracing::info!(url = %format!("{scheme}://{address}/mcp"), "serving");
-    }
+    greet(&app, &listener, content);
     let serving = tokio::spawn(listener.serve(app.clone()));
     let sweeping = tokio::spawn(sweep(app.clone()));
+    let reloading = args.config.map(|path| tokio::spawn(reload::watch(app.clone(), path, shared)));
     stop_signal().await;
     sweeping.abort();
+    if let Some(reloading) = reloading {
+        reloading.abort();
+    }
     shut_down(&app).await;
-    let _ = serving.await;
+    // The connections have been told; what they still write is short.
+    let _ = tokio::time::timeout(Duration::from_secs(1), serving).await;
     ExitCode::SUCCESS
+}
+
+/// Says where it serves, and to a newcomer how to begin.
+fn greet(app: &App, listener: &Listener, content: Content) {
+    let Ok(address) = listener.address() else { return };
+    let scheme = if listener.is_tls() { "https" } else { "http" };
+    let url = format!("{scheme}://{address}/mcp");
+    tracing::info!(%url, servers = app.gateway().routes.len(), "serving");
+    if content == Content::Sample {
+        say(&welcome(&url));
+    }
+}
+
+fn welcome(url: &str) -> String {
+    format!(
+        r#"
+Toolgate serves a built-in folder of sample files at
+
+    {url}
+
+Connect a client by that URL, for example in the mcp.json of Cursor or VS Code:
+
+    {{ "mcpServers": {{ "toolgate": {{ "url": "{url}" }} }} }}
+
+Or call a tool right here:
+
+    curl -s {url} -H 'content-type: application/json' \
+      -H 'accept: application/json, text/event-stream' \
+      -H 'mcp-protocol-version: 2026-07-28' -H 'mcp-method: tools/call' \
+      -H 'mcp-name: search_files' -d '{{"jsonrpc":"2.0","id":1,"method":"tools/call",
+      "params":{{"name":"search_files","arguments":{{"query":"session"}},"_meta":{{
+      "io.modelcontextprotocol/protocolVersion":"2026-07-28",
+      "io.modelcontextprotocol/clientCapabilities":{{}}}}}}}}'
+
+Serve your own servers with: toolgate serve gateway.yaml
+"#
+    )
+}
+
+#[expect(clippy::print_stdout, reason = "this is what the newcomer came to read")]
+fn say(text: &str) {
+    println!("{text}");
 }
 
 /// Lets running calls finish, then ends everything.
@@ -79,50 +124,6 @@ async fn shut_down(app: &Arc<App>) {
     }
     app.sessions.close();
     gateway.close().await;
-}
-
-/// Reads a configuration; without a path the built-in sample.
-///
-/// # Errors
-/// All its problems.
-pub fn load(path: Option<&Path>) -> Result<(Checked, Vec<Warning>), Problems> {
-    match path {
-        Some(path) => config::load(path),
-        None => config::parse("servers: []", &PathBuf::from("sample"), &Machine),
-    }
-}
-
-/// What outlives a reload.
-///
-/// # Errors
-/// When the system has no randomness.
-pub fn lasting(config: &Checked) -> Result<Lasting, String> {
-    let secrets = config.keys.iter().map(|key| key.reveal().as_bytes());
-    let keys = Keyring::new(secrets).map_err(|error| format!("no randomness: {error}"))?;
-    Ok(Lasting {
-        keys: Arc::new(keys),
-        parking: Parking::new(config.parking.ttl.duration(), config.parking.max),
-        metrics: Arc::default(),
-    })
-}
-
-/// Builds a gateway; nothing is connected to yet.
-///
-/// # Errors
-/// One sentence that names the server.
-pub fn build(config: Checked, lasting: Lasting) -> Result<Gateway, String> {
-    let shared = Shared::new(&config);
-    let several = config.several();
-    let routes = config
-        .servers()
-        .iter()
-        .map(|server| {
-            let upstream = toolgate_upstreams::connect(server, &config.limits, &shared)
-                .map_err(|error| format!("server {}: {error}", server.name.as_str()))?;
-            Ok(Route::new(server, several, upstream))
-        })
-        .collect::<Result<_, String>>()?;
-    Ok(Gateway::new(Arc::new(config), routes, lasting))
 }
 
 async fn sweep(app: Arc<App>) {

@@ -4,9 +4,12 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use toolgate_upstreams::Shared;
+
 use super::complain;
-use super::serve::{build, lasting, load, stop_signal};
+use super::serve::stop_signal;
 use crate::app::App;
+use crate::build;
 use crate::front::stdio;
 use crate::telemetry;
 
@@ -19,7 +22,7 @@ pub struct StdioArgs {
 
 /// Serves until the client closes its end. Nothing but messages is ever written to stdout.
 pub async fn run(args: StdioArgs) -> ExitCode {
-    let (config, warnings) = match load(args.config.as_deref()) {
+    let (config, warnings, content) = match build::load(args.config.as_deref()) {
         Ok(loaded) => loaded,
         Err(problems) => {
             complain(&format!("the configuration has problems:\n{problems}"));
@@ -30,7 +33,10 @@ pub async fn run(args: StdioArgs) -> ExitCode {
     for warning in &warnings {
         tracing::warn!(%warning, "configuration");
     }
-    let gateway = match lasting(&config).and_then(|lasting| build(config, lasting)) {
+    let shared = Shared::new(&config);
+    let gateway = build::lasting(&config)
+        .and_then(|lasting| build::gateway(config, content, lasting, &shared, None));
+    let gateway = match gateway {
         Ok(gateway) => gateway,
         Err(error) => {
             complain(&error);

@@ -95,7 +95,14 @@ impl Exchange {
                 Frame::Notification(message) => {
                     if self.is_wanted(&message) {
                         self.outlet.send(message.line());
+                        self.outlet.room().await;
                     }
+                }
+                // What the server streams, we stream, with all that comes with it for a client
+                // that knows how to resume.
+                Frame::Opened => {
+                    self.outlet.want();
+                    tokio::task::yield_now().await;
                 }
                 Frame::Ask(ask) => self.ask(ask),
                 // The client, too, can come back later, where it knows how.
@@ -128,6 +135,11 @@ impl Exchange {
 
     /// Passes a question of a legacy server on; the answer finds its way back by itself.
     fn ask(&self, ask: Ask) {
+        if !self.may_be_asked(&ask) {
+            // Dropped, the question is answered with an error.
+            tracing::debug!(method = &*ask.method, "a question that this client did not declare");
+            return;
+        }
         let params = ask.params.as_deref().map(|params| String::from_utf8_lossy(params));
         let asked = self.put(&ask.method, params.as_deref());
         tokio::spawn(async move {
@@ -137,12 +149,18 @@ impl Exchange {
         });
     }
 
+    /// Whether the client declared that it can answer; what is not MCP's is its own affair.
+    fn may_be_asked(&self, ask: &Ask) -> bool {
+        let params = ask.params.clone();
+        let params =
+            params.and_then(|text| Document::parse(text, &Limits::default(), Mode::Trusted).ok());
+        let object = params.as_ref().and_then(|params| params.root().object());
+        needed_for(&ask.method, object.as_ref())
+            .is_none_or(|needed| self.live.session.client.abilities().has(needed))
+    }
+
     /// Sends a request to the client on the stream of its own request.
-    fn put(
-        &self,
-        method: &str,
-        params: Option<&str>,
-    ) -> tokio::sync::oneshot::Receiver<Answer> {
+    fn put(&self, method: &str, params: Option<&str>) -> tokio::sync::oneshot::Receiver<Answer> {
         let (number, answer) = self.live.question();
         let id = quote(&format!("{}{number:x}", self.prefix));
         self.outlet.send(jsonrpc::request(&id, method, params.unwrap_or("{}")));
@@ -244,9 +262,8 @@ impl Exchange {
             }
         }
         let bytes = edits.apply(self.request.bytes());
-        let message = Message::scan_reply(bytes, &Limits::default()).map_err(|error| {
-            Fault::new(Reason::Internal, "a retry is malformed").because(error)
-        })?;
+        let message = Message::scan_reply(bytes, &Limits::default())
+            .map_err(|error| Fault::new(Reason::Internal, "a retry is malformed").because(error))?;
         Ok(self.request_of(message))
     }
 

@@ -143,11 +143,11 @@ async fn serve_connection(app: Arc<App>, tcp: TcpStream, tls: Option<TlsAcceptor
 async fn route(app: &Arc<App>, request: Request<Incoming>) -> Answer {
     let (gateway, refused) = {
         let serving = app.serving();
-        (serving.gateway.clone(), serving.guard.check(request.headers()).err())
+        (serving.gateway.clone(), serving.guard.check(request.uri(), request.headers()).err())
     };
     // Before anything else, as nothing of a foreign page's request may be acted on.
-    if let Some(reason) = refused {
-        return text(403, reason);
+    if let Some((status, reason)) = refused {
+        return text(status, reason);
     }
     match (request.method(), request.uri().path()) {
         (&Method::POST, "/mcp" | "/") => post(app, gateway, request).await,
@@ -237,10 +237,7 @@ async fn post(app: &Arc<App>, gateway: Arc<Gateway>, request: Request<Incoming>)
 
 /// The JSON limits of the configuration.
 pub fn json_limits(limits: &config::Limits) -> Limits {
-    Limits {
-        depth: u16::try_from(limits.nesting).unwrap_or(Limits::DEPTH),
-        ..Limits::default()
-    }
+    Limits { depth: u16::try_from(limits.nesting).unwrap_or(Limits::DEPTH), ..Limits::default() }
 }
 
 /// Whether a body is several messages in one array.
@@ -254,10 +251,15 @@ fn check_content_type(headers: &HeaderMap) -> Option<Answer> {
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default();
     let media = content_type.split(';').next().unwrap_or_default().trim();
-    if media.eq_ignore_ascii_case("application/json") {
-        return None;
-    }
-    let text = "the body must be application/json";
+    // Nothing is unpacked, so nothing can burst (RFC 9110, section 8.4: 415).
+    let packed = headers
+        .get(http::header::CONTENT_ENCODING)
+        .is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"));
+    let text = match media.eq_ignore_ascii_case("application/json") {
+        true if packed => "the body must not be compressed",
+        true => return None,
+        false => "the body must be application/json",
+    };
     Some(json(415, jsonrpc::error(None, codes::INVALID_REQUEST, text, None)))
 }
 

@@ -143,7 +143,8 @@ fn array_of(answers: &[Bytes]) -> Bytes {
 /// Serves GET: the stream of what belongs to no request, or the rest of one that broke.
 pub async fn serve_get(app: &Arc<App>, gateway: Arc<Gateway>, headers: &HeaderMap) -> Answer {
     let accepts = headers.get(http::header::ACCEPT).and_then(|value| value.to_str().ok());
-    if !accepts.is_some_and(|accept| accept.contains("text/event-stream") || accept.contains("*/*")) {
+    if !accepts.is_some_and(|accept| accept.contains("text/event-stream") || accept.contains("*/*"))
+    {
         return text(406, "a GET of this endpoint must accept text/event-stream");
     }
     if !headers.contains_key(SESSION_ID) {
@@ -236,18 +237,17 @@ async fn initialize(app: &Arc<App>, gateway: &Arc<Gateway>, message: &Message) -
 /// A session for a client that says `initialize`.
 pub fn begin(app: &App, gateway: &Gateway, message: &Message) -> Result<Session, Answer> {
     let id = message.id();
-    let client = legacy::read_initialize(message).map_err(|text| {
-        json(400, jsonrpc::error(id, codes::INVALID_PARAMS, text, None))
-    })?;
-    Session::begin(app.caller(), client, gateway.replica.clone()).map_err(|_| {
-        json(500, jsonrpc::error(id, codes::INTERNAL_ERROR, "no randomness", None))
-    })
+    let client = legacy::read_initialize(message)
+        .map_err(|text| json(400, jsonrpc::error(id, codes::INVALID_PARAMS, text, None)))?;
+    Session::begin(app.caller(), client, gateway.replica.clone())
+        .map_err(|_| json(500, jsonrpc::error(id, codes::INTERNAL_ERROR, "no randomness", None)))
 }
 
 /// The session that a request belongs to.
 fn session_of(app: &App, headers: &HeaderMap, id: Option<&str>) -> Result<Arc<Live>, Answer> {
-    let refused =
-        |status, text: &str| Err(json(status, jsonrpc::error(id, codes::INVALID_REQUEST, text, None)));
+    let refused = |status, text: &str| {
+        Err(json(status, jsonrpc::error(id, codes::INVALID_REQUEST, text, None)))
+    };
     if let Some(version) = headers.get(PROTOCOL_VERSION) {
         let known = version.to_str().ok().and_then(Version::parse);
         if known.is_none() {
@@ -304,7 +304,10 @@ pub async fn notification(gateway: &Arc<Gateway>, live: &Arc<Live>, message: &Me
         Some("notifications/initialized" | "notifications/roots/list_changed") | None => {}
         // The tokens of progress towards us are not ours to know.
         Some("notifications/progress") => {}
-        Some(_) => gateway.notify(&live.who(), message).await,
+        Some(_) => {
+            let abilities = live.session.client.abilities();
+            gateway.notify(&live.who(), abilities, message).await;
+        }
     }
 }
 
@@ -316,9 +319,9 @@ pub fn response(live: &Live, message: &Message) {
         u64::from_str_radix(last, 16).ok()
     });
     let answer = match message.kind() {
-        Kind::Error => message
-            .error()
-            .map(|error| ClientAnswer::Error(message.slice(error.span()))),
+        Kind::Error => {
+            message.error().map(|error| ClientAnswer::Error(message.slice(error.span())))
+        }
         _ => message.result().map(|result| ClientAnswer::Result(message.slice(result.span()))),
     };
     let delivered = match (number, answer) {
@@ -334,8 +337,7 @@ pub fn response(live: &Live, message: &Message) {
 pub fn local(live: &Arc<Live>, message: &Message, method: &Method) -> Option<Bytes> {
     let id = message.id().unwrap_or("null");
     let param = |name| message.params().and_then(|params| params.get(name)?.string());
-    let invalid =
-        |text: &str| Some(jsonrpc::error(Some(id), codes::INVALID_PARAMS, text, None));
+    let invalid = |text: &str| Some(jsonrpc::error(Some(id), codes::INVALID_PARAMS, text, None));
     match method {
         Method::Ping => Some(jsonrpc::result(id, "{}")),
         Method::SetLevel => match param("level").as_deref().and_then(Level::parse) {
@@ -354,7 +356,7 @@ pub fn local(live: &Arc<Live>, message: &Message, method: &Method) -> Option<Byt
                 subscribed.remove(&*uri);
             }
             drop(subscribed);
-            live.resubscribe.notify_one();
+            live.resubscribe.send_replace(());
             Some(jsonrpc::result(id, "{}"))
         }
         Method::Initialize => {
@@ -423,7 +425,15 @@ async fn request(
     tokio::select! {
         biased;
         answer = call.wait() => match answer {
-            Some(answer) => return json(200, answer),
+            Some(answer) if outlet.has_said_nothing() => return json(200, answer),
+            // Its last words came together with what went before them.
+            Some(answer) => {
+                live.keep(outlet.stream(), outlet.clone());
+                outlet.send(answer);
+                let receiver = outlet.open(primes(live));
+                outlet.end();
+                return events(receiver);
+            }
             // Cancelled: there is no answer, and nobody who wants one.
             None => return empty(202),
         },
@@ -431,9 +441,14 @@ async fn request(
         () = tokio::time::sleep(PATIENCE) => {}
     }
     // From here on the answer is a stream, and the call runs on its own.
-    let receiver = outlet.open(live.session.client.version >= Version::V2025_11_25);
+    let receiver = outlet.open(primes(live));
     drop(call);
     events(receiver)
+}
+
+/// Whether the client knows of events that carry nothing but an id.
+fn primes(live: &Live) -> bool {
+    live.session.client.version >= Version::V2025_11_25
 }
 
 /// A running call that goes on by itself when nobody waits for it: for older clients a lost
@@ -463,7 +478,8 @@ impl<F: Future<Output = Option<Bytes>> + Send + 'static> Detachable<F> {
 impl<F: Future<Output = Option<Bytes>> + Send + 'static> Drop for Detachable<F> {
     fn drop(&mut self) {
         let Some(mut call) = self.call.take() else { return };
-        let (outlet, live, admitted) = (self.outlet.clone(), self.live.clone(), self.admitted.take());
+        let (outlet, live, admitted) =
+            (self.outlet.clone(), self.live.clone(), self.admitted.take());
         live.keep(outlet.stream(), outlet.clone());
         let finish = async move {
             let answer = loop {
@@ -488,12 +504,9 @@ impl<F: Future<Output = Option<Bytes>> + Send + 'static> Drop for Detachable<F> 
 /// Opens the stream of what belongs to no request, and follows what the servers announce.
 fn open_own_stream(app: &Arc<App>, gateway: Arc<Gateway>, live: &Arc<Live>) -> Answer {
     let outlet = live.outlet(&app.prefix, true, app.sessions.replay());
-    let receiver = outlet.open(live.session.client.version >= Version::V2025_11_25);
-    let previous = live
-        .own_stream
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .replace(outlet.clone());
+    let receiver = outlet.open(primes(live));
+    let previous =
+        live.own_stream.lock().unwrap_or_else(PoisonError::into_inner).replace(outlet.clone());
     if let Some(previous) = previous {
         previous.end();
     }
@@ -503,31 +516,35 @@ fn open_own_stream(app: &Arc<App>, gateway: Arc<Gateway>, live: &Arc<Live>) -> A
 }
 
 /// Passes announcements on for as long as the client listens. What it subscribes to may change
-/// meanwhile: the new subscription is there before the old one goes.
+/// meanwhile, and so may the gateway: the new subscription is there before the old one goes.
 pub async fn follow(
     app: Arc<App>,
-    gateway: Arc<Gateway>,
+    mut gateway: Arc<Gateway>,
     live: Arc<Live>,
     outlet: Arc<Outlet>,
 ) {
     let abilities = live.session.client.abilities();
+    let mut resubscribe = live.resubscribe.subscribe();
     let mut watch = gateway.subscribe(&live.who(), abilities, &interest_of(&live)).await;
     loop {
         tokio::select! {
-            announced = watch.events.recv() => match announced {
-                Some(message) => outlet.send(message.line()),
-                // No server has anything to announce: only the connection is kept.
-                None => tokio::select! {
-                    () = live.resubscribe.notified() => {
-                        watch = gateway.subscribe(&live.who(), abilities, &interest_of(&live)).await;
-                    }
-                    () = tokio::time::sleep(KEEP_ALIVE) => outlet.keep_alive(),
-                    () = app.draining() => break,
-                },
-            },
-            () = live.resubscribe.notified() => {
+            // When no server has anything to announce, only the connection is kept.
+            Some(message) = watch.events.recv() => outlet.send(message.line()),
+            Ok(()) = resubscribe.changed() => {
                 let next = gateway.subscribe(&live.who(), abilities, &interest_of(&live)).await;
+                // What came while the new subscription was made.
+                while let Ok(message) = watch.events.try_recv() {
+                    outlet.send(message.line());
+                }
                 watch = next;
+            }
+            () = app.replaced() => {
+                gateway = app.gateway();
+                watch = gateway.subscribe(&live.who(), abilities, &interest_of(&live)).await;
+                for list in ["tools", "prompts", "resources"] {
+                    let method = format!("notifications/{list}/list_changed");
+                    outlet.send(jsonrpc::notification(&method, "{}"));
+                }
             }
             () = tokio::time::sleep(KEEP_ALIVE) => outlet.keep_alive(),
             () = app.draining() => break,
@@ -547,6 +564,7 @@ fn interest_of(live: &Live) -> Interest {
         resources: true,
         uris: subscribed.iter().cloned().collect(),
         tasks: Vec::new(),
+        logs_of: Some(live.session.id.clone()),
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{oneshot, watch};
 use toolgate_gateway::call::{Answer, Caller, Who};
 use toolgate_gateway::clock::Timestamp;
 use toolgate_gateway::config::SessionLimits;
@@ -46,7 +46,7 @@ pub struct Live {
     /// Resources whose changes the client wants to hear of, by published URI.
     pub subscribed: Mutex<HashSet<String>>,
     /// Tells the task that follows the servers' announcements to look again.
-    pub resubscribe: Notify,
+    pub resubscribe: watch::Sender<()>,
 }
 
 impl Sessions {
@@ -174,7 +174,7 @@ impl Live {
             streams: Mutex::default(),
             own_stream: Mutex::default(),
             subscribed: Mutex::default(),
-            resubscribe: Notify::new(),
+            resubscribe: watch::channel(()).0,
         }
     }
 
@@ -267,14 +267,11 @@ impl Live {
     fn close(&self) {
         self.calls.cancel_all();
         self.questions.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        if let Some(stream) =
-            self.own_stream.lock().unwrap_or_else(PoisonError::into_inner).take()
+        if let Some(stream) = self.own_stream.lock().unwrap_or_else(PoisonError::into_inner).take()
         {
             stream.end();
         }
-        for (_, stream) in
-            self.streams.lock().unwrap_or_else(PoisonError::into_inner).drain()
-        {
+        for (_, stream) in self.streams.lock().unwrap_or_else(PoisonError::into_inner).drain() {
             stream.end();
         }
     }

@@ -10,7 +10,7 @@ use toolgate_gateway::fault::{Fault, Reason};
 use toolgate_gateway::gateway::Gateway;
 use toolgate_gateway::subscription::{self, Subscription};
 use toolgate_gateway::upstream::Interest;
-use toolgate_protocol::client::{Abilities, Client, key};
+use toolgate_protocol::client::{Abilities, Client, Level, key};
 use toolgate_protocol::headers::Received;
 use toolgate_protocol::jsonrpc::{self, Kind, Message, codes};
 use toolgate_protocol::method::Method;
@@ -53,12 +53,8 @@ pub async fn serve(
     let client = match modern::read_client(&message, &method, Some(&received)) {
         Ok(client) => client,
         Err(refusal) => {
-            let error = jsonrpc::error(
-                Some(&id),
-                refusal.code,
-                &refusal.message,
-                refusal.data.as_deref(),
-            );
+            let error =
+                jsonrpc::error(Some(&id), refusal.code, &refusal.message, refusal.data.as_deref());
             return json(refusal.status, error);
         }
     };
@@ -69,10 +65,14 @@ pub async fn serve(
         return listen(app, &gateway, &request, id, admitted).await;
     }
     if let Some(replica) = gateway.elsewhere(&request) {
-        return app.forwarder.forward_post(&replica, headers, &request.message, &app.caller()).await;
+        return app
+            .forwarder
+            .forward_post(&replica, headers, &request.message, &app.caller())
+            .await;
     }
     let method = request.method.clone();
     let trace = request.trace.clone();
+    let log_level = request.client.log_level;
     let hint = gateway.only().map_or(Hint::NONE, |route| route.hint);
     match gateway.call_modern(request).await {
         Ok(Reply::Whole(end)) => {
@@ -80,7 +80,9 @@ pub async fn serve(
             json(status, body)
         }
         Ok(reply) => {
-            Streaming { app: app.clone(), reply, id, method, hint, trace, admitted }.begin().await
+            Streaming { app: app.clone(), reply, id, method, hint, trace, log_level, admitted }
+                .begin()
+                .await
         }
         Err(fault) => failed(&fault, &id, &method, trace.id()),
     }
@@ -150,26 +152,28 @@ struct Streaming {
     method: Method,
     hint: Hint,
     trace: Trace,
+    log_level: Option<Level>,
     admitted: Admitted,
 }
 
 impl Streaming {
-    /// The first frame decides: an end is answered plainly, anything else opens a stream. The
-    /// status is so not committed before the upstream's is known.
+    /// The first frames decide: what was answered plainly is answered plainly, what was streamed
+    /// is streamed, but for errors, whose status must be told (2026-07-28, transports). Nothing
+    /// is committed before the upstream's own head is known.
     async fn begin(mut self) -> Answer {
-        loop {
+        let mut streamed = false;
+        let first = loop {
             match self.reply.next().await {
                 Some(Frame::End(end)) => {
-                    let (status, body) =
-                        answer::to_modern(&end, &self.id, &self.method, self.hint);
+                    let (status, body) = answer::to_modern(&end, &self.id, &self.method, self.hint);
+                    if streamed && status == 200 {
+                        break event(one_line(body));
+                    }
                     return json(status, body);
                 }
-                Some(Frame::Notification(message)) => {
-                    let (sender, receiver) = mpsc::channel(BACKLOG);
-                    let first = event(message.line());
-                    tokio::spawn(self.go_on(first, sender));
-                    return events(receiver);
-                }
+                Some(Frame::Notification(message)) if !self.is_wanted(&message) => {}
+                Some(Frame::Notification(message)) => break event(message.line()),
+                Some(Frame::Opened) => streamed = true,
                 Some(Frame::Ask(_) | Frame::Pause(_)) => {}
                 Some(Frame::Fail(fault)) => {
                     return failed(&fault, &self.id, &self.method, self.trace.id());
@@ -179,7 +183,20 @@ impl Streaming {
                     return failed(&fault, &self.id, &self.method, self.trace.id());
                 }
             }
+        };
+        let (sender, receiver) = mpsc::channel(BACKLOG);
+        tokio::spawn(self.go_on(first, sender));
+        events(receiver)
+    }
+
+    /// Log messages are for those alone who asked for them (2026-07-28, logging).
+    fn is_wanted(&self, message: &Message) -> bool {
+        if message.method() != Some("notifications/message") {
+            return true;
         }
+        let level = message.params().and_then(|params| params.get("level")?.string());
+        let level = level.as_deref().and_then(Level::parse);
+        self.log_level.is_some_and(|wanted| level.is_some_and(|level| level >= wanted))
     }
 
     async fn go_on(mut self, first: Bytes, client: mpsc::Sender<Bytes>) {
@@ -202,8 +219,13 @@ impl Streaming {
                 }
             };
             next = match frame {
-                Some(Frame::Notification(message)) => event(message.line()),
-                Some(Frame::Ask(_) | Frame::Pause(_)) => Bytes::from_static(b":\n\n"),
+                Some(Frame::Notification(message)) if self.is_wanted(&message) => {
+                    event(message.line())
+                }
+                Some(Frame::Notification(_)) => Bytes::from_static(b":\n\n"),
+                Some(Frame::Opened | Frame::Ask(_) | Frame::Pause(_)) => {
+                    Bytes::from_static(b":\n\n")
+                }
                 Some(Frame::End(end)) => {
                     let (_, body) = answer::to_modern(&end, &self.id, &self.method, self.hint);
                     let _ = client.send(event(one_line(body))).await;
@@ -290,6 +312,8 @@ async fn announce(
             () = tokio::time::sleep(KEEP_ALIVE) => Bytes::from_static(b":\n\n"),
             () = client.closed() => return,
             () = app.draining() => break,
+            // Another gateway has taken over: the client listens again, to what there is now.
+            () = app.replaced() => break,
         };
     }
     let _ = client.send(event(listened(&id))).await;

@@ -66,6 +66,12 @@ struct State {
     ended: Option<Instant>,
 }
 
+/// The number of the first message; the priming event, before all others, is number 0.
+const FIRST: u64 = 1;
+
+/// How long a client may leave its stream unread.
+const STALLED: Duration = Duration::from_secs(30);
+
 /// The pause that we ask for before a client reconnects.
 const RETRY: Duration = Duration::from_millis(500);
 
@@ -91,7 +97,7 @@ impl Outlet {
             client,
             kept: VecDeque::new(),
             bytes: 0,
-            next: 0,
+            next: FIRST,
             ended: None,
         };
         Arc::new(Outlet {
@@ -122,24 +128,23 @@ impl Outlet {
         self.wanted.notify_one();
     }
 
-    /// Whether the answer has become a stream.
-    pub fn is_open(&self) -> bool {
-        self.state().opened
+    /// Whether nothing has been sent yet.
+    pub fn has_said_nothing(&self) -> bool {
+        self.state().next == FIRST
     }
 
     /// Connects the client. `prime` sends an event that carries nothing but an id, so that the
     /// stream can be resumed from its beginning (2025-11-25, transports: sending messages).
     pub fn open(&self, prime: bool) -> mpsc::Receiver<Bytes> {
-        let (client, events) = mpsc::channel(BACKLOG);
         let mut state = self.state();
+        let (client, events) = mpsc::channel(BACKLOG + state.kept.len());
         state.opened = true;
         if prime && self.is_resumable() {
             let event = Event {
-                id: Some(self.naming.id(state.next)),
+                id: Some(self.naming.id(0)),
                 retry: Some(RETRY.as_millis() as u64),
                 ..Event::default()
             };
-            state.next += 1;
             let _ = client.try_send(written(&event));
         }
         for (_, event) in &state.kept {
@@ -184,6 +189,21 @@ impl Outlet {
         }
         drop(state);
         self.wanted.notify_one();
+    }
+
+    /// Waits while the client does not keep up, so that what reads the server does not either. A
+    /// client that stays behind is given up by the next message.
+    pub async fn room(&self) {
+        let (client, opened) = {
+            let state = self.state();
+            (state.client.clone(), state.opened)
+        };
+        match client {
+            Some(client) => drop(tokio::time::timeout(STALLED, client.reserve()).await),
+            // Somebody has to open the stream first.
+            None if !opened => tokio::task::yield_now().await,
+            None => {}
+        }
     }
 
     fn send_line(&self, message: Bytes) {
@@ -310,6 +330,17 @@ mod tests {
 
         let first = &drain(&mut events)[0];
         assert!(first.contains("id: 7-0") && first.contains("retry: 500"), "{first}");
+    }
+
+    #[test]
+    fn a_client_that_saw_only_the_priming_event_gets_all_that_was_sent_before_it_came() {
+        let outlet = outlet();
+        outlet.send("early".into());
+        drop(outlet.open(true));
+
+        let missed = drain(&mut outlet.resume(0));
+
+        assert!(missed.len() == 1 && missed[0].contains("data: early"), "{missed:?}");
     }
 
     #[test]

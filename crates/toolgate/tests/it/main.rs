@@ -3,5 +3,11 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail as tests do")]
 
 mod cli;
+mod http_asking;
+mod http_input;
+mod http_leaving;
+mod http_misbehaving;
+mod http_notices;
 mod peer;
 mod stdio;
+mod support;

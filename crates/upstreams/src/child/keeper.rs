@@ -6,7 +6,7 @@
 
 use std::{
     ffi::{OsStr, OsString},
-    io,
+    io::{self, Write as _},
     os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::Command,
@@ -64,11 +64,8 @@ fn serve(args: impl Iterator<Item = OsString>) -> i32 {
     match keep(args) {
         Ok(status) => status,
         Err(error) => {
-            // This is the server's stderr, which the gateway logs and quotes.
-            #[expect(clippy::print_stderr, reason = "a keeper has no other voice")]
-            {
-                eprintln!("{error}");
-            }
+            // This is the server's stderr, which the gateway logs and quotes, if it is still there.
+            let _ = writeln!(io::stderr(), "{error}");
             CANNOT_EXECUTE
         }
     }

@@ -64,7 +64,7 @@ impl Call {
                 Frame::Notification(message) => self.say(message.bytes().clone()).await,
                 Frame::End(end) => return Ok(answer::to_modern(&end, &self.id, method, hint).1),
                 Frame::Fail(fault) => return Err(fault),
-                Frame::Ask(_) | Frame::Pause(_) => {}
+                Frame::Opened | Frame::Ask(_) | Frame::Pause(_) => {}
             }
         }
         Err(Fault::new(Reason::Broken, "the server ended without an answer"))

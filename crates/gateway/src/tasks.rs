@@ -1,0 +1,149 @@
+//! Tasks of servers: relayed within an era, bridged from legacy servers to modern clients, and
+//! followed by the gateway itself for clients that cannot.
+//!
+//! The fourth way, from a modern server to a legacy client, needs nothing: the extension is never
+//! declared for such a client, so the server answers its calls directly.
+
+mod bridge;
+mod errand;
+mod handle;
+mod questions;
+mod support;
+
+use std::sync::Arc;
+
+use toolgate_protocol::client::Abilities;
+use toolgate_protocol::method::Method;
+use toolgate_protocol::tasks::{TOOL_CALLS, Task};
+use toolgate_protocol::version::{Era, Version};
+
+use crate::call::{Reply, Request};
+use crate::discover::describe;
+use crate::fault::{Fault, Reason};
+use crate::gateway::{Gateway, Route};
+use crate::parking::missing;
+use crate::pipeline::{member, rename};
+use crate::upstream::Description;
+
+pub(crate) use handle::Handle;
+pub(crate) use questions::Questions;
+pub use support::Support;
+
+impl Gateway {
+    /// Answers a request that concerns a task.
+    pub(crate) async fn task(self: &Arc<Self>, mut request: Request) -> Result<Reply, Fault> {
+        let client = request.client.era();
+        // Declared with each request (tasks extension, protocol errors).
+        if client == Era::Modern && !request.client.abilities().has(Abilities::TASKS) {
+            return Err(missing(Abilities::TASKS));
+        }
+        let (route, bridge) = self.route_task(&mut request)?;
+        if let Some(bridge) = &bridge {
+            bridge.enter(&mut request.client);
+        }
+        let server = describe(route, &request.who, request.client.abilities()).await?;
+        match (client, server.era) {
+            (Era::Modern, Era::Modern) => self.send(route, &request).await,
+            (Era::Legacy, Era::Legacy) if request.client.version >= Version::V2025_11_25 => {
+                self.send(route, &request).await
+            }
+            (Era::Modern, Era::Legacy) if bridge.is_some() => self.bridge(route, request).await,
+            (Era::Modern, Era::Legacy) => Err(unknown()),
+            (Era::Legacy, _) => Err(no_method(&request.method)),
+        }
+    }
+
+    /// The server of a task, and how to get back to it if it is bridged.
+    pub(crate) fn route_task(
+        &self,
+        request: &mut Request,
+    ) -> Result<(&Route, Option<handle::Bridge>), Fault> {
+        if request.method == Method::TasksList {
+            // Each server has a list of its own, and no cursor leads through them all.
+            let only = self.only().ok_or_else(|| no_method(&request.method))?;
+            return Ok((only, None));
+        }
+        let id = member(request, "taskId")?.into_owned();
+        if let Some((route, handle)) = self.owner_of_task(&id, &request.who.caller) {
+            rename(request, "taskId", &id, handle.task.into());
+            return Ok((route, handle.bridge));
+        }
+        // One server alone keeps its ids.
+        self.only().map(|route| (route, None)).ok_or_else(unknown)
+    }
+
+    /// The replica where a bridged task has its session with the server, if that is another one.
+    pub(crate) fn task_elsewhere(&self, request: &Request) -> Option<String> {
+        let id = member(request, "taskId").ok()?;
+        let handle = Handle::open(&id, &request.who.caller, self.keys())?;
+        let replica = handle.bridge?.replica?;
+        (self.replica.as_deref() != Some(&*replica)).then_some(replica)
+    }
+
+    /// Whether the tool runs only as a task, while the call is a plain one. Then the gateway makes
+    /// a task of it, whatever the client knows of tasks.
+    pub(crate) async fn must_become_task(
+        &self,
+        route: &Route,
+        request: &Request,
+    ) -> Result<bool, Fault> {
+        let params = request.message.params();
+        let is_legacy = request.client.era() == Era::Legacy;
+        // A modern server ignores the older parameter, and so do we on its behalf.
+        if is_legacy && params.is_some_and(|params| params.get("task").is_some()) {
+            return Ok(false);
+        }
+        let Some(tool) = request.named() else { return Ok(false) };
+        if let Some(known) = route.tasks.requires(&tool) {
+            return Ok(known);
+        }
+        let server = describe(route, &request.who, request.client.abilities()).await?;
+        if offers_tasks(&server) {
+            self.relist(&[route], request).await;
+        }
+        route.tasks.settle();
+        Ok(route.tasks.requires(&tool).unwrap_or(false))
+    }
+
+    /// Calls a tool as a task. A client that declared the extension is handed the task; for any
+    /// other the gateway waits, and answers with what comes of it.
+    pub(crate) async fn call_as_task(
+        self: &Arc<Self>,
+        route: &Route,
+        mut request: Request,
+    ) -> Result<Reply, Fault> {
+        if let Some(params) = request.message.params() {
+            request.edits.set(&params, "task", "{}");
+        }
+        let end = self.send(route, &request).await?.end().await?;
+        let Some(task) = Task::created(&end.message) else { return Ok(Reply::Whole(end)) };
+        let client = &request.client;
+        if client.era() == Era::Modern && client.abilities().has(Abilities::TASKS) {
+            let handle = Handle::bridged(self, route, &request, self.original(&task.id));
+            let id = handle.seal(self.keys());
+            return self.own_result(&request, &task.to_created(&id));
+        }
+        let id = self.original(&task.id);
+        Ok(errand::begin(self, route, &request, id, task.poll_interval()).await?)
+    }
+
+    /// What the server called the task in an answer that was translated already.
+    fn original(&self, id: &str) -> String {
+        Handle::peek(id, self.keys()).map_or_else(|| id.to_owned(), |handle| handle.task)
+    }
+}
+
+/// Whether a server can run tool calls as tasks in the older form.
+pub(crate) fn offers_tasks(server: &Description) -> bool {
+    server.era == Era::Legacy
+        && server.version >= Version::V2025_11_25
+        && server.offers(&TOOL_CALLS)
+}
+
+fn unknown() -> Fault {
+    Fault::new(Reason::Unknown, "unknown task")
+}
+
+fn no_method(method: &Method) -> Fault {
+    Fault::new(Reason::NoMethod, format!("no method \"{}\" here", method.as_str()))
+}

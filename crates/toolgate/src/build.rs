@@ -1,0 +1,104 @@
+//! From a checked configuration to a gateway.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use toolgate_gateway::config::{self, Checked, Machine, Problems, Server, Warning};
+use toolgate_gateway::gateway::{Gateway, Lasting, Route};
+use toolgate_gateway::parking::Parking;
+use toolgate_gateway::seal::Keyring;
+use toolgate_gateway::upstream::Upstream;
+use toolgate_upstreams::builtin::files::Files;
+use toolgate_upstreams::{Hosted, Shared};
+
+/// What is served without a configuration. The folder only stands for the embedded files.
+const SAMPLE: &str = "servers: [{ name: files, files: { root: . } }]";
+
+/// Where the content of a gateway comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// The servers of a configuration.
+    Configured,
+    /// The files built into this program.
+    Sample,
+}
+
+/// Reads a configuration; without a path the built-in sample.
+///
+/// # Errors
+/// All its problems.
+pub fn load(path: Option<&Path>) -> Result<(Checked, Vec<Warning>, Content), Problems> {
+    let (loaded, content) = match path {
+        Some(path) => (config::load(path)?, Content::Configured),
+        None => (config::parse(SAMPLE, Path::new("sample"), &Machine)?, Content::Sample),
+    };
+    Ok((loaded.0, loaded.1, content))
+}
+
+/// What outlives a reload.
+///
+/// # Errors
+/// When the system has no randomness.
+pub fn lasting(config: &Checked) -> Result<Lasting, String> {
+    let secrets = config.keys.iter().map(|key| key.reveal().as_bytes());
+    let keys = Keyring::new(secrets).map_err(|error| format!("no randomness: {error}"))?;
+    Ok(Lasting {
+        keys: Arc::new(keys),
+        parking: Parking::new(config.parking.ttl.duration(), config.parking.max),
+        metrics: Arc::default(),
+    })
+}
+
+/// Builds a gateway; nothing is connected to yet. A server that `previous` serves under the very
+/// same configuration keeps its connector, and so its sessions and processes.
+///
+/// # Errors
+/// One sentence that names the server.
+pub fn gateway(
+    config: Checked,
+    content: Content,
+    lasting: Lasting,
+    shared: &Shared,
+    previous: Option<&Gateway>,
+) -> Result<Gateway, String> {
+    let several = config.several();
+    let routes = config
+        .servers()
+        .iter()
+        .map(|server| {
+            let upstream = match previous.and_then(|previous| kept(previous, server, &config)) {
+                Some(upstream) => upstream,
+                None => connect(server, content, &config, shared)?,
+            };
+            Ok(Route::new(server, several, upstream))
+        })
+        .collect::<Result<_, String>>()?;
+    Ok(Gateway::new(Arc::new(config), routes, lasting))
+}
+
+fn connect(
+    server: &Server,
+    content: Content,
+    config: &Checked,
+    shared: &Shared,
+) -> Result<Arc<dyn Upstream>, String> {
+    match content {
+        Content::Sample => {
+            let files = Files::embedded(crate::sample::FILES);
+            Ok(Arc::new(Hosted::new(server.name.as_str(), files)))
+        }
+        Content::Configured => toolgate_upstreams::connect(server, &config.limits, shared)
+            .map_err(|error| format!("server {}: {error}", server.name.as_str())),
+    }
+}
+
+/// The connector of an unchanged server.
+fn kept(previous: &Gateway, server: &Server, config: &Checked) -> Option<Arc<dyn Upstream>> {
+    if previous.config.limits != config.limits {
+        return None;
+    }
+    let at = previous.config.servers().iter().position(|known| known.name == server.name)?;
+    (previous.config.servers()[at].kind == server.kind
+        && previous.config.servers()[at].sessions == server.sessions)
+        .then(|| previous.routes[at].upstream.clone())
+}

@@ -1,0 +1,135 @@
+//! A new configuration for a running process: check, build, swap, drain. A bad one changes
+//! nothing and says so.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use notify::{RecursiveMode, Watcher};
+use tokio::sync::mpsc;
+use toolgate_gateway::config::Checked;
+use toolgate_gateway::gateway::Gateway;
+use toolgate_gateway::upstream::Upstream;
+use toolgate_upstreams::Shared;
+
+use crate::app::App;
+use crate::build;
+
+/// Editors write a file in several steps: what follows within this time is one change.
+const SETTLE: Duration = Duration::from_millis(200);
+
+/// Reloads whenever the file or one of its imports changes, and on SIGHUP.
+pub async fn watch(app: Arc<App>, path: PathBuf, shared: Arc<Shared>) {
+    let (changed, mut changes) = mpsc::channel(1);
+    let watcher = watch_files(&app.gateway().config, &path, changed);
+    if let Err(error) = &watcher {
+        tracing::warn!(%error, "changes of the file are not seen; send SIGHUP to reload");
+    }
+    let Ok(mut hangup) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())
+    else {
+        return;
+    };
+    let mut seen = std::fs::read(&path).ok();
+    loop {
+        let asked = tokio::select! {
+            _ = hangup.recv() => true,
+            Some(()) = changes.recv() => {
+                tokio::time::sleep(SETTLE).await;
+                while changes.try_recv().is_ok() {}
+                false
+            }
+        };
+        let text = std::fs::read(&path).ok();
+        if asked || text != seen || !app.gateway().config.import.is_empty() {
+            seen = text;
+            reload(&app, &path, &shared);
+        }
+    }
+}
+
+/// Checks, builds and swaps; the old gateway drains by itself.
+fn reload(app: &Arc<App>, path: &Path, shared: &Shared) {
+    let (config, warnings, content) = match build::load(Some(path)) {
+        Ok(loaded) => loaded,
+        Err(problems) => {
+            tracing::error!(%problems, "the new configuration is not used");
+            return;
+        }
+    };
+    for warning in warnings {
+        tracing::warn!(%warning, "configuration");
+    }
+    let current = app.gateway();
+    let lasting = app.lasting.clone();
+    warn_of_restart(&current.config, &config);
+    let next = match build::gateway(config, content, lasting, shared, Some(&current)) {
+        Ok(next) => next,
+        Err(error) => {
+            tracing::error!(%error, "the new configuration is not used");
+            return;
+        }
+    };
+    let kept: Vec<Arc<dyn Upstream>> =
+        next.routes.iter().map(|route| route.upstream.clone()).collect();
+    tracing::info!(servers = next.routes.len(), "the new configuration is in use");
+    let old = app.replace(next);
+    drop(current);
+    tokio::spawn(retire(old, kept));
+}
+
+/// Ends what only the old gateway used, once its last call has ended.
+async fn retire(old: Arc<Gateway>, kept: Vec<Arc<dyn Upstream>>) {
+    let deadline = tokio::time::Instant::now() + old.config.drain.duration();
+    while Arc::strong_count(&old) > 1 && tokio::time::Instant::now() < deadline {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    for route in &old.routes {
+        if !kept.iter().any(|upstream| Arc::ptr_eq(upstream, &route.upstream)) {
+            route.upstream.close().await;
+        }
+    }
+}
+
+/// What a running process cannot change.
+fn warn_of_restart(old: &Checked, new: &Checked) {
+    for (key, same) in [
+        ("listen", old.listen == new.listen),
+        ("tls", old.tls == new.tls),
+        ("replica", old.replica == new.replica),
+        ("log", old.log == new.log),
+        ("sessions", old.sessions == new.sessions),
+        ("parking", old.parking == new.parking),
+        ("processes", old.processes == new.processes),
+        (
+            "keys",
+            old.keys.iter().map(|key| key.reveal()).eq(new.keys.iter().map(|key| key.reveal())),
+        ),
+    ] {
+        if !same {
+            tracing::warn!(key, "this change takes effect after a restart");
+        }
+    }
+}
+
+fn watch_files(
+    config: &Checked,
+    path: &Path,
+    changed: mpsc::Sender<()>,
+) -> notify::Result<notify::RecommendedWatcher> {
+    let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+        // A full channel means that a change is noticed already.
+        if event.is_ok_and(|event| !event.kind.is_access()) {
+            let _ = changed.try_send(());
+        }
+    })?;
+    // The folders: an editor that replaces a file leaves a watch on the old one behind.
+    let files = std::iter::once(path.to_path_buf()).chain(config.import.iter().cloned());
+    for file in files {
+        let folder = match file.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder.to_path_buf(),
+            _ => PathBuf::from("."),
+        };
+        watcher.watch(&folder, RecursiveMode::NonRecursive)?;
+    }
+    Ok(watcher)
+}

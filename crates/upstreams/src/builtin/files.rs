@@ -1,0 +1,104 @@
+//! A folder as an MCP server: its files to list, read and search. Nothing is ever written.
+//!
+//! # What is served
+//!
+//! Regular files below the root whose names are UTF-8 without control characters or backslashes.
+//! Names that begin with a dot are not served at all, neither listed nor readable: that is where
+//! programs keep credentials (`.env`, `.git`, `.ssh`). A symbolic link is followed as long as it
+//! leads to a place below the root; folders behind links are not searched, because links can form
+//! circles. Folders more than 32 levels deep are readable, but not found by walking.
+//!
+//! # Why nothing else can be reached
+//!
+//! The root is opened once, as a capability ([`cap_std`]). Each access is resolved by the kernel
+//! beneath that handle (`openat2` with `RESOLVE_BENEATH`, or component by component where that is
+//! missing), so neither `..` nor a link that is swapped during the call leads out. The rules for
+//! paths in `place.rs` make errors clear; they are not what holds the wall.
+
+mod answer;
+mod definitions;
+mod list;
+mod media;
+mod page;
+mod place;
+mod read;
+mod resources;
+mod search;
+mod source;
+mod text;
+mod walk;
+
+use std::{io, path::Path, sync::Arc};
+
+use serde_json::{Value, json};
+use tokio::sync::Semaphore;
+
+use self::source::Source;
+use super::Refusal;
+
+/// Calls that read the disk at the same time; more wait, so that they cannot use up the threads
+/// that all blocking work shares.
+const AT_ONCE: usize = 8;
+
+/// The `files` server.
+#[derive(Clone, Debug)]
+pub struct Files {
+    source: Arc<Source>,
+    running: Arc<Semaphore>,
+}
+
+impl Files {
+    /// Serves the folder `root`.
+    ///
+    /// # Errors
+    /// When `root` cannot be opened, or is not a folder.
+    pub fn open(root: &Path) -> io::Result<Self> {
+        Ok(Self::serving(Source::open(root)?))
+    }
+
+    /// Serves files that are part of the program: relative paths with `/`, and their contents.
+    /// They obey the same rules as files on disk.
+    #[must_use]
+    pub fn embedded(files: &'static [(&'static str, &'static [u8])]) -> Self {
+        Self::serving(Source::Embedded(files))
+    }
+
+    fn serving(source: Source) -> Self {
+        Self { source: Arc::new(source), running: Arc::new(Semaphore::new(AT_ONCE)) }
+    }
+
+    /// What the server is: its capabilities, its `serverInfo`, and instructions for the model.
+    #[must_use]
+    pub fn describe(&self) -> (Value, Value, String) {
+        let capabilities = json!({ "tools": {}, "resources": {}, "completions": {} });
+        let info = json!({
+            "name": "files",
+            "title": "Files",
+            "version": env!("CARGO_PKG_VERSION"),
+        });
+        (capabilities, info, definitions::INSTRUCTIONS.to_owned())
+    }
+
+    /// The result of one request, without the fields that depend on the revision (`resultType`,
+    /// `ttlMs`, `cacheScope`).
+    ///
+    /// The work is bounded in entries, bytes and time. It goes on when the future is dropped, for
+    /// a few seconds at most.
+    ///
+    /// # Errors
+    /// −32601 for an unknown method; −32602 for an unknown tool or resource, a bad cursor or
+    /// malformed parameters. A tool that fails answers with a result whose `isError` is true.
+    pub async fn answer(&self, method: &str, params: &Value) -> Result<Value, Refusal> {
+        let request = answer::Request::parse(method, params)?;
+        let permit = Arc::clone(&self.running).acquire_owned().await;
+        let source = Arc::clone(&self.source);
+        let work = tokio::task::spawn_blocking(move || {
+            let _until_done = permit;
+            request.run(&source)
+        });
+        work.await.map_err(|_| Refusal::internal("the request could not be completed"))?
+    }
+}
+
+#[cfg(test)]
+mod tests;

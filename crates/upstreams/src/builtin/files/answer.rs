@@ -1,0 +1,210 @@
+//! From a request to its result: parameters are checked first, then the work is done.
+
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+
+use super::{
+    super::Refusal,
+    definitions, list, page,
+    place::{Place, SCHEME},
+    read, resources, search,
+    source::{Entry, Kind, Source},
+};
+
+/// A well-formed request.
+pub(super) enum Request {
+    ListTools,
+    Call(Call),
+    ListResources { after: Option<Place> },
+    ListTemplates,
+    ReadResource { uri: String },
+    Complete { path: String },
+}
+
+pub(super) enum Call {
+    List(list::Input),
+    Read(read::Input),
+    Search(search::Input),
+    /// Arguments the model can correct, so it is told as a result.
+    Wrong(Failure),
+}
+
+/// Why a tool failed: one sentence that says what to do instead.
+#[derive(Debug)]
+pub(super) struct Failure(pub(super) String);
+
+#[derive(Deserialize)]
+struct Named {
+    name: String,
+    arguments: Option<Value>,
+}
+
+#[derive(Deserialize)]
+struct Paged {
+    cursor: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Located {
+    uri: String,
+}
+
+#[derive(Deserialize)]
+struct Completing {
+    r#ref: Reference,
+    argument: Argument,
+}
+
+#[derive(Deserialize)]
+struct Reference {
+    r#type: String,
+    uri: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Argument {
+    name: String,
+    value: String,
+}
+
+impl Request {
+    pub(super) fn parse(method: &str, params: &Value) -> Result<Self, Refusal> {
+        match method {
+            "tools/list" => unpaged(params).map(|()| Self::ListTools),
+            "tools/call" => parameters(params).and_then(Call::parse).map(Self::Call),
+            "resources/list" => after(params).map(|after| Self::ListResources { after }),
+            "resources/templates/list" => unpaged(params).map(|()| Self::ListTemplates),
+            "resources/read" => {
+                let Located { uri } = parameters(params)?;
+                Ok(Self::ReadResource { uri })
+            }
+            "completion/complete" => complete(parameters(params)?),
+            _ => Err(Refusal::no_method(method)),
+        }
+    }
+
+    pub(super) fn run(self, source: &Source) -> Result<Value, Refusal> {
+        Ok(match self {
+            Self::ListTools => json!({ "tools": definitions::tools() }),
+            Self::Call(call) => call.run(source).unwrap_or_else(|Failure(sentence)| {
+                json!({ "content": [{ "type": "text", "text": sentence }], "isError": true })
+            }),
+            Self::ListResources { after } => resources::list(source, after)?,
+            Self::ListTemplates => json!({ "resourceTemplates": [definitions::template()] }),
+            Self::ReadResource { uri } => resources::read(source, &uri)?,
+            Self::Complete { path } => resources::complete(source, &path),
+        })
+    }
+}
+
+impl Call {
+    fn parse(named: Named) -> Result<Self, Refusal> {
+        let arguments = match named.arguments {
+            None | Some(Value::Null) => json!({}),
+            Some(arguments) => arguments,
+        };
+        let call = match named.name.as_str() {
+            "list_files" => input(arguments).map(Self::List),
+            "read_file" => input(arguments).map(Self::Read),
+            "search_files" => input(arguments).map(Self::Search),
+            name => return Err(Refusal::invalid(format!("unknown tool: {name}"))),
+        };
+        Ok(call.unwrap_or_else(Self::Wrong))
+    }
+
+    fn run(self, source: &Source) -> Result<Value, Failure> {
+        match self {
+            Self::List(input) => list::run(source, &input),
+            Self::Read(input) => read::run(source, &input),
+            Self::Search(input) => search::run(source, &input),
+            Self::Wrong(failure) => Err(failure),
+        }
+    }
+}
+
+fn input<T: DeserializeOwned>(arguments: Value) -> Result<T, Failure> {
+    serde_json::from_value(arguments)
+        .map_err(|error| Failure(format!("the arguments do not fit the input schema: {error}")))
+}
+
+fn parameters<T: DeserializeOwned>(params: &Value) -> Result<T, Refusal> {
+    T::deserialize(params).map_err(|error| Refusal::invalid(format!("invalid params: {error}")))
+}
+
+fn cursor(params: &Value) -> Result<Option<String>, Refusal> {
+    if params.is_null() {
+        return Ok(None);
+    }
+    let Paged { cursor } = parameters(params)?;
+    Ok(cursor)
+}
+
+fn after(params: &Value) -> Result<Option<Place>, Refusal> {
+    let Some(cursor) = cursor(params)? else { return Ok(None) };
+    page::after(&cursor).map(Some).ok_or_else(|| Refusal::invalid("invalid cursor"))
+}
+
+/// A list that has one page, to which no cursor leads.
+fn unpaged(params: &Value) -> Result<(), Refusal> {
+    cursor(params)?.map_or(Ok(()), |_| Err(Refusal::invalid("invalid cursor")))
+}
+
+fn complete(Completing { r#ref: reference, argument }: Completing) -> Result<Request, Refusal> {
+    if reference.r#type != "ref/resource" || reference.uri.as_deref() != Some(definitions::TEMPLATE)
+    {
+        let message = format!("only the template {} has completions", definitions::TEMPLATE);
+        return Err(Refusal::invalid(message));
+    }
+    if argument.name != "path" {
+        let message = format!("the template has no argument {}; it has path", argument.name);
+        return Err(Refusal::invalid(message));
+    }
+    Ok(Request::Complete { path: argument.value })
+}
+
+/// A path argument; models sometimes give the URI of a resource instead.
+pub(super) fn place(path: &str) -> Result<Place, Failure> {
+    if path.starts_with(SCHEME) {
+        return Place::from_uri(path).ok_or_else(|| Failure(format!("{path}: no such resource")));
+    }
+    Place::parse(path).map_err(Failure)
+}
+
+/// There is no `place`: what is there instead?
+pub(super) fn missing(source: &Source, place: &Place) -> Failure {
+    if source.is_folder(place) {
+        let path = place.as_str();
+        return Failure(format!("{place} is a folder; list it with list_files path=\"{path}\""));
+    }
+    let mut absent = place.clone();
+    loop {
+        let folder = absent.parent();
+        if let Ok(entries) = source.entries(&folder) {
+            let what = if absent == *place { "file" } else { "folder" };
+            let there = if folder == Place::default() { "at the root" } else { "there" };
+            let names = names(&entries);
+            return Failure(format!("no {what} {absent}; files {there}: {names}"));
+        }
+        if folder == Place::default() {
+            return Failure(format!("no file {place}; the served folder cannot be read"));
+        }
+        absent = folder;
+    }
+}
+
+/// The first entries, as a person would list them.
+fn names(entries: &[Entry]) -> String {
+    const SHOWN: usize = 20;
+    if entries.is_empty() {
+        return "none".to_owned();
+    }
+    let shown = entries.iter().take(SHOWN).map(|entry| match entry.kind {
+        Kind::File { .. } => entry.name.clone(),
+        Kind::Folder { .. } => format!("{}/", entry.name),
+    });
+    let mut names = shown.collect::<Vec<_>>().join(", ");
+    if entries.len() > SHOWN {
+        names.push_str(&format!(" and {} more", entries.len() - SHOWN));
+    }
+    names
+}
