@@ -2,8 +2,9 @@
 //
 //   node beyond.mjs URL [--legacy]
 //
-// URL is a reference server, or a gateway in front of one with unprefixed names and no
-// authentication. --legacy leaves the modern revision out, for a server that does not speak it.
+// URL is a reference server, or a gateway in front of one with unprefixed names, a session of the
+// server for each of a client, and no authentication. --legacy leaves out the modern revision and
+// the fixtures that came with it, for a server that has neither.
 // The clients are the official TypeScript ones: 1.x for sessions, 2.x for 2026-07-28.
 
 import assert from 'node:assert/strict';
@@ -18,6 +19,9 @@ import {
 import { Client as LegacyClient } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport as LegacyTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import {
+  CreateMessageRequestSchema,
+  ElicitRequestSchema,
+  ListRootsRequestSchema,
   ResourceUpdatedNotificationSchema,
   ToolListChangedNotificationSchema,
 } from '@modelcontextprotocol/sdk/types.js';
@@ -42,11 +46,22 @@ const LARGE = 3_000_000;
 const open = [];
 after(() => Promise.allSettled(open.map((client) => client.close())));
 
-async function legacy(capabilities = {}) {
+/** What a client can answer, and the schema of each question in the terms of the old client. */
+const ABLE = { elicitation: { form: {} }, sampling: {}, roots: {} };
+const QUESTIONS = {
+  'elicitation/create': ElicitRequestSchema,
+  'sampling/createMessage': CreateMessageRequestSchema,
+  'roots/list': ListRootsRequestSchema,
+};
+
+async function legacy(capabilities = {}, answer = undefined) {
   const client = new LegacyClient({ name: 'beyond', version: '1' }, { capabilities });
   const heard = [];
   for (const schema of [ResourceUpdatedNotificationSchema, ToolListChangedNotificationSchema]) {
     client.setNotificationHandler(schema, (notification) => void heard.push(notification));
+  }
+  for (const [method, schema] of answer ? Object.entries(QUESTIONS) : []) {
+    client.setRequestHandler(schema, ({ params }) => answer(method, params));
   }
   await client.connect(new LegacyTransport(url));
   open.push(client);
@@ -56,11 +71,12 @@ async function legacy(capabilities = {}) {
     unwatch: (uri) => client.unsubscribeResource({ uri }),
     call: (name, args = {}, request = {}) =>
       client.callTool({ name, arguments: args }, undefined, request),
+    prompt: (name) => client.getPrompt({ name }),
     tools: () => pages((params) => client.listTools(params), 'tools'),
   };
 }
 
-async function modern(capabilities = {}) {
+async function modern(capabilities = {}, answer = undefined) {
   const client = new ModernClient(
     { name: 'beyond', version: '1' },
     { capabilities, versionNegotiation: { mode: { pin: '2026-07-28' } } },
@@ -69,17 +85,23 @@ async function modern(capabilities = {}) {
   for (const event of ['resources/updated', 'tools/list_changed']) {
     client.setNotificationHandler(`notifications/${event}`, (told) => void heard.push(told));
   }
+  for (const method of answer ? Object.keys(QUESTIONS) : []) {
+    client.setRequestHandler(method, ({ params }) => answer(method, params));
+  }
   await client.connect(new ModernTransport(url));
   open.push(client);
   return {
     heard,
     listen: (filter) => client.listen(filter),
     call: (name, args = {}, request = {}) => client.callTool({ name, arguments: args }, request),
+    prompt: (name) => client.getPrompt({ name }),
     tools: () => pages((params) => client.listTools(params), 'tools'),
   };
 }
 
 const eras = options.legacy ? { legacy } : { legacy, modern };
+/** Of a test that calls what the suite of 2026-07-28 has added. */
+const newer = { skip: options.legacy };
 
 /** Waits until `condition` holds, and fails after PATIENCE_MS. */
 async function until(condition, message) {
@@ -87,6 +109,17 @@ async function until(condition, message) {
     if (await condition()) return;
   }
   assert.fail(message);
+}
+
+/** The answer to a question of the fixtures. */
+function answerTo(method, { requestedSchema } = {}) {
+  if (method === 'roots/list') return { roots: [{ uri: 'file:///srv' }] };
+  if (method === 'sampling/createMessage') {
+    return { role: 'assistant', content: { type: 'text', text: 'hello' }, model: 'none' };
+  }
+  const fields = Object.keys(requestedSchema.properties);
+  const content = Object.fromEntries(fields.map((field) => [field, `a ${field}`]));
+  return { action: 'accept', content };
 }
 
 const count = async (client) => (await client.call('counter')).structuredContent;
@@ -150,7 +183,7 @@ test('legacy: what the client can do reaches the server', async () => {
 
 test(
   'modern: a client hears what it listens to, and nothing else',
-  { skip: options.legacy },
+  newer,
   async () => {
     const [listener, other] = [await modern(), await modern()];
     await listener.listen({ resourceSubscriptions: [WATCHED] });
@@ -166,7 +199,7 @@ test(
   },
 );
 
-test('modern: what the client can do reaches the server', { skip: options.legacy }, async () => {
+test('modern: what the client can do reaches the server', newer, async () => {
   const client = await modern({ elicitation: { form: {} }, sampling: {} });
 
   const { structuredContent: seen } = await client.call('whoami_meta');
@@ -187,6 +220,49 @@ for (const [era, connect] of Object.entries(eras)) {
     await assert.rejects(call);
     const ended = async () => (await count(client)).cancelled === before + 1;
     await until(ended, 'the server still works on it');
+  });
+
+  test(`${era}: a tool asks its client three things at once`, newer, async () => {
+    const asked = [];
+    const client = await connect(ABLE, async (method, params) => {
+      asked.push(method);
+      await until(() => asked.length === 3, 'the questions came one after the other');
+      return answerTo(method, params);
+    });
+
+    const result = await client.call('test_input_required_result_multiple_inputs');
+
+    assert.deepEqual(asked.toSorted(), Object.keys(QUESTIONS).toSorted());
+    assert.equal(result.content[0].text, 'Three answers arrived.');
+  });
+
+  test(`${era}: a tool asks again after the first answer`, newer, async () => {
+    const asked = [];
+    const client = await connect(ABLE, (method, params) => {
+      asked.push(params.message);
+      return answerTo(method, params);
+    });
+
+    const result = await client.call('test_input_required_result_multi_round');
+
+    assert.deepEqual(asked, ['Step 1: What is your name?', 'Step 2: What is your favorite color?']);
+    assert.equal(result.content[0].text, 'The color is a color.');
+  });
+
+  test(`${era}: a prompt asks its client`, newer, async () => {
+    const client = await connect(ABLE, answerTo);
+
+    const { messages } = await client.prompt('test_input_required_result_prompt');
+
+    assert.equal(messages[0].content.text, 'The context is: a context');
+  });
+
+  test(`${era}: a tool is told that the user declined`, async () => {
+    const client = await connect(ABLE, () => ({ action: 'decline' }));
+
+    const result = await client.call('test_elicitation', { message: 'Who are you?' });
+
+    assert.match(result.content[0].text, /action=decline/);
   });
 
   test(`${era}: a hundred calls at once each get their own answer`, async () => {

@@ -4,7 +4,8 @@
     tests/servers/check --through URL             all of them behind a gateway, as SERVER_TOOL
     tests/servers/check --prepare                 only lay out the files that they work on
 
-Measure them by themselves first: a call that fails here is not the gateway's.
+Measure them by themselves first: a call that fails here is not the gateway's. Prints one line a
+server, which begins with «ok» or «FAIL», and what was wrong below it.
 Exit: 0 all calls are as expected; 1 one is not.
 """
 
@@ -65,14 +66,13 @@ async def begin(stack, streams):
 
 
 async def exercise(session, calls, prefix):
-    """How many of `calls` were not answered as expected."""
-    wrong = 0
+    """What was wrong with the answers to `calls`, one sentence each."""
+    wrong = []
     for call in calls:
         name = prefix + call["tool"]
         text = await answer(session, name, call["arguments"])
         if call["expect"] not in text:
-            wrong += 1
-            print(f"  {name}: no {call['expect']!r} in {text!r}")
+            wrong.append(f"{name}: no {call['expect']!r} in {text!r}")
     return wrong
 
 
@@ -96,42 +96,74 @@ async def list_tools(session):
 
 
 async def directly(servers, calls):
-    wrong = 0
-    for server in servers:
-        name = server["name"]
-        own = [call for call in calls if call["server"] == name]
-        try:
-            async with asyncio.timeout(DEADLINE_S), AsyncExitStack() as stack:
-                session, hello = await connect(stack, server)
-                tools = await list_tools(session)
-                failed = await exercise(session, own, "")
-            report(f"{name} ({hello.protocolVersion})", len(tools), own, failed)
-            wrong += failed
-        except Exception as error:
-            wrong += 1
-            print(f"{name}: {error!r}")
-    return wrong
+    """Whether every server does as it should, each by itself."""
+    return all([await one(server, of(server, calls)) for server in servers])
+
+
+async def one(server, calls):
+    try:
+        async with asyncio.timeout(DEADLINE_S), AsyncExitStack() as stack:
+            session, hello = await connect(stack, server)
+            tools = await list_tools(session)
+            wrong = await exercise(session, calls, "")
+    except Exception as error:
+        return fail(server["name"], repr(error))
+    return report(f"{server['name']} ({hello.protocolVersion})", len(tools), calls, wrong)
 
 
 async def through(url, servers, calls):
-    wrong = 0
+    """Whether every server does as it should behind the gateway at `url`."""
     async with AsyncExitStack() as stack:
         streams = await stack.enter_async_context(streamablehttp_client(url))
         session, _ = await begin(stack, streams)
-        tools = await list_tools(session)
-        for server in servers:
-            prefix = f"{server['name']}_"
-            own = [call for call in calls if call["server"] == server["name"]]
-            async with asyncio.timeout(DEADLINE_S):
-                failed = await exercise(session, own, prefix)
-            offered = sum(tool.name.startswith(prefix) for tool in tools)
-            report(server["name"], offered, own, failed)
-            wrong += failed
-    return wrong
+        async with asyncio.timeout(DEADLINE_S):
+            tools = await list_tools(session)
+        return await behind(session, tools, servers, calls)
 
 
-def report(name, tools, calls, failed):
-    print(f"{name}: {tools} tools, {len(calls) - failed} of {len(calls)} calls as expected")
+async def behind(session, tools, servers, calls):
+    """Whether `servers` do as they should behind the gateway that offers `tools` in a session."""
+    return all([await neighbour(session, tools, server, of(server, calls)) for server in servers])
+
+
+async def neighbour(session, tools, server, calls):
+    prefix = f"{server['name']}_"
+    offered = sum(tool.name.startswith(prefix) for tool in tools)
+    try:
+        async with asyncio.timeout(DEADLINE_S):
+            wrong = await exercise(session, calls, prefix)
+    except Exception as error:
+        return fail(server["name"], repr(error))
+    return report(server["name"], offered, calls, wrong)
+
+
+def of(server, calls):
+    """Those of `calls` that the server is to answer."""
+    return [call for call in calls if call["server"] == server["name"]]
+
+
+def report(name, tools, calls, wrong):
+    right = len(calls) - len(wrong)
+    told = f"{tools} tools, {right} of {len(calls)} calls as expected"
+    if tools == 0 or wrong:
+        return fail(name, "\n  ".join([told, *wrong]))
+    print(f"ok   {name}: {told}", flush=True)
+    return True
+
+
+def fail(name, why):
+    print(f"FAIL {name}: {why}", flush=True)
+    return False
+
+
+def published():
+    """The servers, as the gateway's configuration names them."""
+    return yaml.safe_load((HERE / "gateway.yaml").read_text())["servers"]
+
+
+def expected():
+    """The calls, and what is to be in each answer."""
+    return json.loads((HERE / "calls.json").read_text())
 
 
 def main():
@@ -141,15 +173,14 @@ def main():
     parser.add_argument("--through", metavar="URL")
     options = parser.parse_args()
 
-    servers = yaml.safe_load((HERE / "gateway.yaml").read_text())["servers"]
-    servers = [server for server in servers if not options.only or server["name"] in options.only]
-    calls = json.loads((HERE / "calls.json").read_text())
     if options.prepare:
         return prepare()
+    servers = [it for it in published() if not options.only or it["name"] in options.only]
     if options.through:
-        return asyncio.run(through(options.through, servers, calls)) > 0
+        return not asyncio.run(through(options.through, servers, expected()))
     prepare()
-    return asyncio.run(directly(servers, calls)) > 0
+    return not asyncio.run(directly(servers, expected()))
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

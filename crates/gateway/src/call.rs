@@ -118,6 +118,7 @@ impl Request {
 /// What comes back for one request: any number of frames, then one end.
 ///
 /// Dropping a reply before its end cancels the call upstream.
+#[expect(clippy::large_enum_variant, reason = "the common case is the large one: no box for it")]
 pub enum Reply {
     /// The answer came at once.
     Whole(End),
@@ -205,12 +206,10 @@ impl Reply {
     pub async fn next(&mut self) -> Option<Frame> {
         match self {
             Reply::Stream(frames) => frames.next().await,
-            Reply::Whole(_) => {
-                match std::mem::replace(self, Reply::nothing()) {
-                    Reply::Whole(end) => Some(Frame::End(end)),
-                    Reply::Stream(_) => None,
-                }
-            }
+            Reply::Whole(_) => match std::mem::replace(self, Reply::nothing()) {
+                Reply::Whole(end) => Some(Frame::End(end)),
+                Reply::Stream(_) => None,
+            },
         }
     }
 

@@ -35,7 +35,8 @@ struct Offer {
 impl Gateway {
     /// Answers `server/discover`.
     pub(crate) async fn discover(self: &Arc<Self>, request: &Request) -> Result<Reply, Fault> {
-        let offer = self.offer(&request.who, request.client.abilities(), request.client.version).await?;
+        let offer =
+            self.offer(&request.who, request.client.abilities(), request.client.version).await?;
         let instructions = offer
             .instructions
             .map(|text| format!(r#""instructions":{},"#, quote(&text)))
@@ -129,8 +130,7 @@ impl Gateway {
     ) -> Result<Arc<Description>, Fault> {
         let route = &self.routes[at];
         let (gateway, who) = (self.clone(), who.clone());
-        let asking =
-            async move { gateway.routes[at].upstream.describe(&who, abilities).await };
+        let asking = async move { gateway.routes[at].upstream.describe(&who, abilities).await };
         let key = (at, abilities);
         Ok(self.known.ask(&route.name, key, route.bounds.silence, asking).await?.0)
     }

@@ -266,7 +266,8 @@ impl Part {
 
 /// The list request as we send it: the client's context, our own message.
 fn own_list(request: &Request, cursor: Option<String>) -> Result<Request, Fault> {
-    let params = cursor.map_or_else(|| "{}".to_owned(), |c| format!(r#"{{"cursor":{}}}"#, quote(&c)));
+    let params =
+        cursor.map_or_else(|| "{}".to_owned(), |c| format!(r#"{{"cursor":{}}}"#, quote(&c)));
     request.asking(request.method.clone(), &params)
 }
 

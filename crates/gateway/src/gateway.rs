@@ -107,7 +107,10 @@ pub struct Gateway {
 impl Gateway {
     /// A gateway in front of `routes`.
     pub fn new(config: Arc<Checked>, routes: Vec<Route>, lasting: Lasting) -> Gateway {
-        let replica = config.replica.as_ref().map(|replica| replica.url.to_string().trim_end_matches('/').into());
+        let replica = config
+            .replica
+            .as_ref()
+            .map(|replica| replica.url.to_string().trim_end_matches('/').into());
         Gateway { config, routes, lasting, replica, kept: Kept::default(), known: Known::default() }
     }
 

@@ -34,8 +34,7 @@ impl Names {
         Names {
             prefix: server.published_prefix().to_owned(),
             // Underscores are no part of a scheme (RFC 3986, section 3.1).
-            scheme: several
-                .then(|| server.name.as_str().replace('_', "-").to_ascii_lowercase()),
+            scheme: several.then(|| server.name.as_str().replace('_', "-").to_ascii_lowercase()),
             tools: server.tools.clone(),
             long: Mutex::default(),
         }
@@ -139,11 +138,7 @@ impl Names {
         published.len() == LONGEST
             && !self.prefix.is_empty()
             && self.may_own(published)
-            && !self
-                .long
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .contains_key(published)
+            && !self.long.lock().unwrap_or_else(PoisonError::into_inner).contains_key(published)
     }
 
     /// The published form of a URI or URI template.

@@ -165,9 +165,10 @@ impl Gateway {
                 "the call that waited for this answer is gone",
             ));
         };
-        let answers = request.message.params().and_then(|params| {
-            params.get("inputResponses").and_then(|answers| answers.object())
-        });
+        let answers = request
+            .message
+            .params()
+            .and_then(|params| params.get("inputResponses").and_then(|answers| answers.object()));
         let mut open = Vec::new();
         for (key, ask) in parked.questions.drain(..) {
             match answers.as_ref().and_then(|answers| answers.get(&key)) {
@@ -214,7 +215,7 @@ impl Gateway {
         }
         let Some(inner) = result.get("requestState") else { return Ok(end) };
         let Some(text) = inner.string() else { return Ok(end) };
-        let token = State::relayed(&seen, text.into_owned(), self.now()).seal(self.keys());
+        let token = State::relayed(seen, text.into_owned(), self.now()).seal(self.keys());
         let mut edits = Edits::default();
         edits.replace(inner.span(), quote(&token));
         end.edited(&edits)
@@ -320,9 +321,10 @@ impl Attended {
     }
 
     fn take_question(&mut self, ask: Ask) -> Result<(), Fault> {
-        let params = ask.params.clone().and_then(|params| {
-            Document::parse(params, &Limits::default(), Mode::Trusted).ok()
-        });
+        let params = ask
+            .params
+            .clone()
+            .and_then(|params| Document::parse(params, &Limits::default(), Mode::Trusted).ok());
         let object = params.as_ref().and_then(|params| params.root().object());
         let Some(needed) = needed_for(&ask.method, object.as_ref()) else {
             // Dropping the question tells the server that nobody answers.
@@ -353,11 +355,7 @@ impl Attended {
             .iter()
             .map(|(key, ask)| {
                 let params = ask.params.as_deref().map_or("{}".into(), String::from_utf8_lossy);
-                format!(
-                    r#"{}:{{"method":{},"params":{params}}}"#,
-                    quote(key),
-                    quote(&ask.method)
-                )
+                format!(r#"{}:{{"method":{},"params":{params}}}"#, quote(key), quote(&ask.method))
             })
             .collect();
         let gateway = &self.gateway;
@@ -367,13 +365,7 @@ impl Attended {
             questions: std::mem::take(&mut self.questions),
             until: Instant::now() + ttl,
         })?;
-        let state = State::parked(
-            &self.seen,
-            id,
-            gateway.replica.as_ref(),
-            gateway.now(),
-            ttl,
-        );
+        let state = State::parked(&self.seen, id, gateway.replica.as_ref(), gateway.now(), ttl);
         let body = format!(
             r#"{{"resultType":"input_required","inputRequests":{{{}}},"requestState":{}}}"#,
             asked.join(","),

@@ -185,7 +185,8 @@ impl Gateway {
         {
             return Ok(route);
         }
-        let text = |name| reference.get(name).and_then(|value| Some((value.span(), value.string()?)));
+        let text =
+            |name| reference.get(name).and_then(|value| Some((value.span(), value.string()?)));
         if let Some((span, uri)) = text("uri") {
             let (route, original) = self
                 .owner_of_uri(&uri)

@@ -138,8 +138,11 @@ impl Keyring {
 fn key_from(secret: &[u8]) -> SealingKey {
     // Configured secrets carry at least 32 bytes of text (checked with the configuration), so
     // one hash with a label of our own is enough of a derivation.
-    let hash: [u8; 32] =
-        Sha256::new().chain_update(b"toolgate sealing key 1").chain_update(secret).finalize().into();
+    let hash: [u8; 32] = Sha256::new()
+        .chain_update(b"toolgate sealing key 1")
+        .chain_update(secret)
+        .finalize()
+        .into();
     let id = Sha256::digest(hash)[0];
     let nonces =
         Sha256::new().chain_update(b"toolgate nonce key 1").chain_update(hash).finalize().into();

@@ -104,7 +104,8 @@ fn digest(message: &Message) -> String {
     hash.update(message.method().unwrap_or_default());
     hash.update([0]);
     if let Some(params) = message.params()
-        && let Ok(serde_json::Value::Object(mut params)) = serde_json::from_str(params.value().raw())
+        && let Ok(serde_json::Value::Object(mut params)) =
+            serde_json::from_str(params.value().raw())
     {
         for name in ["_meta", "inputResponses", "requestState"] {
             params.remove(name);

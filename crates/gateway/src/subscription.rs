@@ -72,9 +72,10 @@ impl Gateway {
     /// The part of an interest that concerns one server, under its own names.
     fn interest_of(&self, at: usize, who: &Who, interest: &Interest) -> Interest {
         let route = &self.routes[at];
-        let uris = interest.uris.iter().filter_map(|uri| {
-            route.names.original_uri(uri).map(|original| original.into_owned())
-        });
+        let uris = interest
+            .uris
+            .iter()
+            .filter_map(|uri| route.names.original_uri(uri).map(|original| original.into_owned()));
         let tasks = interest.tasks.iter().filter_map(|id| {
             if self.only().is_some() {
                 return Some(id.clone());
@@ -97,9 +98,7 @@ impl Gateway {
         accepted.tools |= granted.tools;
         accepted.prompts |= granted.prompts;
         accepted.resources |= granted.resources;
-        accepted.uris.extend(
-            granted.uris.iter().map(|uri| names.publish_uri(uri).into_owned()),
-        );
+        accepted.uris.extend(granted.uris.iter().map(|uri| names.publish_uri(uri).into_owned()));
         let is_granted = |id: &&String| match self.owner_of_task(id, &who.caller) {
             Some((_, handle)) => granted.tasks.contains(&handle.task),
             None => granted.tasks.contains(id),
@@ -165,10 +164,7 @@ impl Follower {
             };
             let Some(event) = event else { return false };
             if let Some(event) = self.published(event)
-                && matches!(
-                    self.sender.try_send(event),
-                    Err(mpsc::error::TrySendError::Closed(_))
-                )
+                && matches!(self.sender.try_send(event), Err(mpsc::error::TrySendError::Closed(_)))
             {
                 return true;
             }
@@ -222,7 +218,11 @@ pub fn read_interest(request: &Request) -> Result<Interest, Fault> {
     let flag = |name| filter.get(name).and_then(|value| value.as_bool()) == Some(true);
     let list = |name| -> Vec<String> {
         let items = filter.get(name).and_then(|value| value.items());
-        items.into_iter().flatten().filter_map(|item| item.string().map(|s| s.into_owned())).collect()
+        items
+            .into_iter()
+            .flatten()
+            .filter_map(|item| item.string().map(|s| s.into_owned()))
+            .collect()
     };
     Ok(Interest {
         tools: flag("toolsListChanged"),
@@ -246,8 +246,7 @@ pub fn acknowledgement(accepted: &Interest, subscription: &str) -> bytes::Bytes 
             parts.push(format!(r#""{name}":true"#));
         }
     }
-    for (items, name) in [(&accepted.uris, "resourceSubscriptions"), (&accepted.tasks, "taskIds")]
-    {
+    for (items, name) in [(&accepted.uris, "resourceSubscriptions"), (&accepted.tasks, "taskIds")] {
         if !items.is_empty() {
             let quoted: Vec<_> = items.iter().map(|item| quote(item)).collect();
             parts.push(format!(r#""{name}":[{}]"#, quoted.join(",")));

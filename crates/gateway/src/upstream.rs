@@ -77,8 +77,7 @@ pub struct Description {
 impl Description {
     /// Whether the capabilities have a member at this path that is not `false`.
     pub fn offers(&self, path: &[&str]) -> bool {
-        let parsed =
-            Document::parse(self.capabilities.clone(), &Limits::default(), Mode::Trusted);
+        let parsed = Document::parse(self.capabilities.clone(), &Limits::default(), Mode::Trusted);
         let Ok(document) = parsed else { return false };
         let mut value = document.root();
         for name in path {

@@ -130,7 +130,9 @@ pub fn adopt_error(message: &Message, method: &Method, edits: &mut Edits) {
         Some(codes::INVALID_PARAMS) if not_found => codes::RESOURCE_NOT_FOUND,
         // The modern negotiation is between us and the server: an older client has no part in it.
         Some(
-            codes::HEADER_MISMATCH | codes::MISSING_CLIENT_CAPABILITY | codes::UNSUPPORTED_PROTOCOL_VERSION,
+            codes::HEADER_MISMATCH
+            | codes::MISSING_CLIENT_CAPABILITY
+            | codes::UNSUPPORTED_PROTOCOL_VERSION,
         ) => codes::INTERNAL_ERROR,
         _ => return,
     };

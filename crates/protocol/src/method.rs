@@ -132,9 +132,9 @@ impl Method {
         match self {
             Method::ToolsCall => Target::Tool,
             Method::PromptsGet => Target::Prompt,
-            Method::ResourcesRead
-            | Method::ResourcesSubscribe
-            | Method::ResourcesUnsubscribe => Target::Resource,
+            Method::ResourcesRead | Method::ResourcesSubscribe | Method::ResourcesUnsubscribe => {
+                Target::Resource
+            }
             Method::TasksGet | Method::TasksUpdate | Method::TasksCancel | Method::TasksResult => {
                 Target::Task
             }

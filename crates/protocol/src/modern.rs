@@ -90,9 +90,7 @@ pub fn read_client(
 fn check_version(received: &Received<'_>, stated: &str) -> Result<(), Refusal> {
     match received.version()? {
         Some(header) if header == stated => Ok(()),
-        Some(_) => {
-            Err(Refusal::mismatch("the header MCP-Protocol-Version differs from the body"))
-        }
+        Some(_) => Err(Refusal::mismatch("the header MCP-Protocol-Version differs from the body")),
         None => Err(Refusal::mismatch("the header MCP-Protocol-Version is missing")),
     }
 }
@@ -107,9 +105,7 @@ fn read_level(meta: &Object<'_>) -> Result<Option<Level>, Refusal> {
     let Some(value) = meta.get(key::LOG_LEVEL) else { return Ok(None) };
     let name = value.string();
     let level = name.as_deref().and_then(Level::parse);
-    level.map(Some).ok_or_else(|| {
-        Refusal::invalid(format!("unknown log level {}", value.raw()))
-    })
+    level.map(Some).ok_or_else(|| Refusal::invalid(format!("unknown log level {}", value.raw())))
 }
 
 fn unsupported(requested: &str) -> Refusal {
@@ -118,10 +114,7 @@ fn unsupported(requested: &str) -> Refusal {
         codes::UNSUPPORTED_PROTOCOL_VERSION,
         format!("protocol version \"{requested}\" is not supported"),
     );
-    refusal.data = Some(format!(
-        r#"{{"supported":{SUPPORTED},"requested":{}}}"#,
-        quote(requested)
-    ));
+    refusal.data = Some(format!(r#"{{"supported":{SUPPORTED},"requested":{}}}"#, quote(requested)));
     refusal
 }
 

@@ -61,10 +61,8 @@ impl Endpoint {
         let uri = if pool.target().needs_absolute_form() {
             url.clone()
         } else {
-            url.path_and_query().map_or_else(
-                || Uri::from_static("/"),
-                |path| Uri::from(path.clone()),
-            )
+            url.path_and_query()
+                .map_or_else(|| Uri::from_static("/"), |path| Uri::from(path.clone()))
         };
         let mut headers = HeaderMap::with_capacity(12);
         // The authority of a URL that parsed is a header value.

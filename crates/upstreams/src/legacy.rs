@@ -50,9 +50,12 @@ pub(crate) fn initialized() -> Bytes {
 pub(crate) fn welcome(name: &Arc<str>, message: &Message) -> Result<Welcome, Fault> {
     if message.kind() == Kind::Error {
         let error = message.error().map(|error| error.get("message").map(|m| m.raw().to_owned()));
-        return Err(Fault::new(Reason::Refused, format!("server \"{name}\" refused the handshake"))
-            .because(error.flatten().unwrap_or_default())
-            .at(name));
+        return Err(Fault::new(
+            Reason::Refused,
+            format!("server \"{name}\" refused the handshake"),
+        )
+        .because(error.flatten().unwrap_or_default())
+        .at(name));
     }
     legacy::read_welcome(message).map_err(|error| {
         Fault::new(Reason::Garbage, format!("server \"{name}\" failed the handshake: {error}"))
@@ -194,7 +197,9 @@ impl Session {
         let Some(wanted) = request.client.log_level else { return };
         {
             let mut level = self.level.lock().unwrap_or_else(PoisonError::into_inner);
-            if level.is_some_and(|current| current <= wanted) || !self.description.offers(&["logging"]) {
+            if level.is_some_and(|current| current <= wanted)
+                || !self.description.offers(&["logging"])
+            {
                 return;
             }
             *level = Some(wanted);
@@ -215,9 +220,7 @@ impl Session {
 
     /// When it was last used, unless somebody still listens.
     pub fn idle_since(&self) -> Option<Instant> {
-        self.hub
-            .is_idle()
-            .then(|| *self.used.lock().unwrap_or_else(PoisonError::into_inner))
+        self.hub.is_idle().then(|| *self.used.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn subscribed(&self) -> std::sync::MutexGuard<'_, HashMap<String, usize>> {

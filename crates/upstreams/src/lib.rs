@@ -127,9 +127,5 @@ fn json_limits(limits: &Limits) -> json::Limits {
 }
 
 fn bounds(limits: &Limits) -> Bounds {
-    Bounds {
-        reply: limits.reply.bytes(),
-        event: limits.event.bytes(),
-        json: json_limits(limits),
-    }
+    Bounds { reply: limits.reply.bytes(), event: limits.event.bytes(), json: json_limits(limits) }
 }

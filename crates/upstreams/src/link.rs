@@ -131,10 +131,7 @@ impl Hub {
                 return !sender.is_closed();
             }
             // A full backlog loses the newest hint, a closed one the listener.
-            !matches!(
-                sender.try_send(message.clone()),
-                Err(mpsc::error::TrySendError::Closed(_))
-            )
+            !matches!(sender.try_send(message.clone()), Err(mpsc::error::TrySendError::Closed(_)))
         });
     }
 
@@ -213,12 +210,9 @@ pub(crate) fn response_to(id: &str, answer: Result<Answer, oneshot::error::RecvE
             let error = std::str::from_utf8(&error).unwrap_or("{}");
             Bytes::from(format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{error}}}"#))
         }
-        Err(_) => jsonrpc::error(
-            Some(id),
-            codes::INTERNAL_ERROR,
-            "the client gave no answer",
-            None,
-        ),
+        Err(_) => {
+            jsonrpc::error(Some(id), codes::INTERNAL_ERROR, "the client gave no answer", None)
+        }
     }
 }
 

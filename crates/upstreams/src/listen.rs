@@ -70,10 +70,8 @@ pub(crate) fn read_probe(name: &Arc<str>, message: &Message) -> Result<Probe, Fa
                     .and_then(|error| error.get("data"))
                     .and_then(|data| data.object())
                     .and_then(|data| data.get("supported"));
-                let offers_modern = supported
-                    .as_ref()
-                    .and_then(|list| list.items())
-                    .is_some_and(|mut list| {
+                let offers_modern =
+                    supported.as_ref().and_then(|list| list.items()).is_some_and(|mut list| {
                         list.any(|v| v.string().is_some_and(|v| names_modern(&v)))
                     });
                 if offers_modern { Err(foreign_version(name)) } else { Ok(Probe::Legacy) }
@@ -161,8 +159,9 @@ pub(crate) async fn watch(mut reply: Reply, interest: Interest) -> Result<Watch,
             Some(Frame::Fail(fault)) => return Err(fault),
             Some(Frame::End(end)) => {
                 let why = String::from_utf8_lossy(end.message.bytes()).into_owned();
-                return Err(Fault::new(Reason::NoMethod, "the server offers no subscriptions")
-                    .because(why));
+                return Err(
+                    Fault::new(Reason::NoMethod, "the server offers no subscriptions").because(why)
+                );
             }
             Some(_) => {}
             None => return Err(Fault::new(Reason::Broken, "the subscription ended at once")),
@@ -174,10 +173,8 @@ pub(crate) async fn watch(mut reply: Reply, interest: Interest) -> Result<Watch,
             match frame {
                 // A listener that does not read loses hints, not the connection.
                 Frame::Notification(message) => {
-                    if matches!(
-                        sender.try_send(message),
-                        Err(mpsc::error::TrySendError::Closed(_))
-                    ) {
+                    if matches!(sender.try_send(message), Err(mpsc::error::TrySendError::Closed(_)))
+                    {
                         return;
                     }
                 }
@@ -201,8 +198,11 @@ fn read_accepted(message: &Message, interest: &Interest) -> Interest {
     let flag = |name| granted.get(name).and_then(|value| value.as_bool()) == Some(true);
     let names = |name, wanted: &[String]| -> Vec<String> {
         let listed = granted.get(name).and_then(|value| value.items());
-        let listed: Vec<_> =
-            listed.into_iter().flatten().filter_map(|v| v.string().map(|s| s.into_owned())).collect();
+        let listed: Vec<_> = listed
+            .into_iter()
+            .flatten()
+            .filter_map(|v| v.string().map(|s| s.into_owned()))
+            .collect();
         wanted.iter().filter(|item| listed.contains(item)).cloned().collect()
     };
     Interest {

@@ -134,7 +134,7 @@ impl Peers {
         {
             let fault = Fault::new(
                 Reason::Unreachable,
-                format!("server \"{}\" keeps ending; it is started again shortly", self.name),
+                format!("server \"{}\" has ended; it is started again after a pause", self.name),
             );
             single.reset(&peer, Some(fault.at(&self.name)));
         }

@@ -193,9 +193,7 @@ impl Inner {
         }
         .await;
         match outcome {
-            Ok(welcome) => {
-                Ok(Peer::Legacy(Session::new(channel, welcome)))
-            }
+            Ok(welcome) => Ok(Peer::Legacy(Session::new(channel, welcome))),
             Err(fault) => {
                 channel.close().await;
                 Err(fault)

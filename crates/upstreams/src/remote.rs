@@ -7,10 +7,10 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue, StatusCode, Uri};
 use toolgate_gateway::call::{Boxed, Reply, Request, Who};
 use toolgate_gateway::config::{EraChoice, Sessions, Transport};
-use toolgate_gateway::fault::{Fault, Reason};
+use toolgate_gateway::fault::{Fault, Reason, SideEffect};
 use toolgate_gateway::upstream::{Description, Interest, Upstream, Vitals, Watch};
 use toolgate_protocol::client::Abilities;
-use toolgate_protocol::jsonrpc::Message;
+use toolgate_protocol::jsonrpc::{Message, codes};
 
 use crate::endpoint::{self, Bounds, Endpoint, Shape};
 use crate::http::{Origin, Pool, Proxies, Target};
@@ -76,15 +76,9 @@ impl Remote {
     pub fn new(spec: RemoteSpec, proxies: &Proxies) -> Result<Remote, String> {
         let target = Target::of(&spec.url, Origin::Configured, proxies)?;
         let pool = Pool::new(target);
-        let endpoint = Arc::new(Endpoint::new(
-            spec.name.clone(),
-            &spec.url,
-            pool,
-            &spec.headers,
-            spec.bounds,
-        ));
-        let peers =
-            Peers::new(spec.name.clone(), spec.sessions, Some(spec.idle), MOST_SESSIONS);
+        let endpoint =
+            Arc::new(Endpoint::new(spec.name.clone(), &spec.url, pool, &spec.headers, spec.bounds));
+        let peers = Peers::new(spec.name.clone(), spec.sessions, Some(spec.idle), MOST_SESSIONS);
         let speaks_sse = AtomicBool::new(spec.transport == Transport::Sse);
         Ok(Remote {
             inner: Arc::new(Inner {
@@ -117,8 +111,8 @@ impl Inner {
 
     /// Which era does it speak? (2026-07-28, versioning: client behaviour over HTTP.)
     async fn probe(&self) -> Result<Era, Fault> {
-        let known_legacy = self.spec.era == EraChoice::Legacy
-            || self.spec.transport == Transport::Sse;
+        let known_legacy =
+            self.spec.era == EraChoice::Legacy || self.spec.transport == Transport::Sse;
         if known_legacy {
             return Ok(Era::Legacy);
         }
@@ -212,9 +206,8 @@ impl Inner {
     async fn first_answer(&self, mut body: crate::http::Body) -> Result<Message, Fault> {
         let mut decoder = self.endpoint.decoder();
         loop {
-            while let Some(event) = decoder
-                .next_event()
-                .map_err(|error| self.endpoint.garbage(error.to_string()))?
+            while let Some(event) =
+                decoder.next_event().map_err(|error| self.endpoint.garbage(error.to_string()))?
             {
                 if event.data.is_empty() {
                     continue;
@@ -258,32 +251,65 @@ impl Inner {
     }
 
     async fn call(self: &Arc<Self>, request: &Request) -> Result<Reply, Fault> {
-        let era = self.era().await?;
+        match self.attempt(request).await {
+            // What was known of the server no longer holds, and it has not run the call.
+            (outcome, true) if is_unsent(&outcome) => self.attempt(request).await.0,
+            (outcome, _) => outcome,
+        }
+    }
+
+    /// One try; also whether the server turned out to be another than it was.
+    async fn attempt(self: &Arc<Self>, request: &Request) -> (Result<Reply, Fault>, bool) {
+        let era = match self.era().await {
+            Ok(era) => era,
+            Err(fault) => return (Err(fault), false),
+        };
         if let Era::Modern(_) = &*era {
             let outcome = self.modern.call(request).await;
-            // Somebody may have replaced the server by another: find out again.
-            if let Err(fault) = &outcome
-                && matches!(fault.reason, Reason::Garbage | Reason::Unreachable)
-            {
+            let changed = is_no_longer_modern(&outcome);
+            if changed {
                 self.era.reset(&era, None);
             }
-            return outcome;
+            return (outcome, changed);
         }
         let abilities = request.client.abilities();
         let key = self.peers.key(&request.who, abilities);
-        let peer = self.peer(&key, abilities).await?;
-        match peer.call(request).await {
-            // The server has forgotten the session and so has not run the call: begin anew.
-            Err(fault) if !peer.is_alive() => {
-                self.peers.forget(&key, &peer);
+        let peer = match self.peer(&key, abilities).await {
+            Ok(peer) => peer,
+            Err(fault) => {
                 self.era.reset(&era, None);
-                if fault.side_effect != toolgate_gateway::fault::SideEffect::None {
-                    return Err(fault);
-                }
-                self.peer(&key, abilities).await?.call(request).await
+                return (Err(fault), false);
             }
-            outcome => outcome,
+        };
+        let outcome = peer.call(request).await;
+        let lost = !peer.is_alive();
+        if lost {
+            self.peers.forget(&key, &peer);
+            self.era.reset(&era, None);
         }
+        (outcome, lost)
+    }
+}
+
+/// Whether a call has certainly not been run.
+fn is_unsent(outcome: &Result<Reply, Fault>) -> bool {
+    match outcome {
+        Ok(Reply::Whole(end)) => end.status.is_some(),
+        Ok(Reply::Stream(_)) => false,
+        Err(fault) => fault.side_effect == SideEffect::None && fault.reason != Reason::Unreachable,
+    }
+}
+
+/// Whether an answer shows that another server stands there now: it refuses with an error that
+/// no modern server uses, or answers what is no JSON-RPC.
+fn is_no_longer_modern(outcome: &Result<Reply, Fault>) -> bool {
+    match outcome {
+        Ok(Reply::Whole(end)) if end.status.is_some() => {
+            let code = end.message.error().and_then(|error| error.get("code")?.as_i64());
+            matches!(code, Some(codes::INVALID_REQUEST) | Some(-32_019..=-32_000))
+        }
+        Ok(_) => false,
+        Err(fault) => matches!(fault.reason, Reason::Garbage | Reason::Unreachable),
     }
 }
 

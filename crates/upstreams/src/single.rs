@@ -5,9 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
-use toolgate_gateway::fault::Fault;
+use toolgate_gateway::fault::{Fault, Reason};
 
 use crate::child::Backoff;
+
+/// The longest pause that callers wait out.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 type Outcome<T> = Option<Result<Arc<T>, Fault>>;
 
@@ -43,29 +46,27 @@ enum State<T> {
 
 impl<T: Send + Sync + 'static> Default for Single<T> {
     fn default() -> Self {
-        Single {
-            slot: Mutex::new(Slot { state: State::Empty, backoff: Backoff::default() }),
-        }
+        Single { slot: Mutex::new(Slot { state: State::Empty, backoff: Backoff::default() }) }
     }
 }
 
 impl<T: Send + Sync + 'static> Single<T> {
-    /// What was started, or is being started, or is started now.
+    /// What was started, or is being started, or is started now. A short pause after a failure
+    /// is waited out: nothing has been sent yet, so waiting harms nobody.
     ///
     /// # Errors
-    /// What the start ended with; also while the delay after a failure lasts.
+    /// What the start ended with; also while a longer pause after a failure lasts.
     pub async fn get<F>(self: &Arc<Self>, start: impl FnOnce() -> F) -> Result<Arc<T>, Fault>
     where
         F: Future<Output = Result<T, Fault>> + Send + 'static,
     {
+        if let Some(pause) = self.pause()? {
+            tokio::time::sleep(pause).await;
+        }
         let mut outcome = {
             let mut slot = self.lock();
             match &slot.state {
                 State::Ready(value, _) => return Ok(value.clone()),
-                State::Failed { fault, until } if Instant::now() < *until => {
-                    let wait = until.saturating_duration_since(Instant::now());
-                    return Err(fault.clone().retry_after(wait).unsent());
-                }
                 State::Starting(outcome) => outcome.clone(),
                 State::Failed { .. } | State::Empty => {
                     let (tell, outcome) = watch::channel(None);
@@ -86,10 +87,21 @@ impl<T: Send + Sync + 'static> Single<T> {
         match settled.ok().and_then(|outcome| outcome.clone()) {
             Some(result) => result,
             None => Err(Fault::new(
-                toolgate_gateway::fault::Reason::Draining,
+                Reason::Draining,
                 "the gateway stopped while the server was starting",
             )),
         }
+    }
+
+    /// How long to wait before the next start, if that is not long.
+    fn pause(&self) -> Result<Option<Duration>, Fault> {
+        let slot = self.lock();
+        let State::Failed { fault, until } = &slot.state else { return Ok(None) };
+        let left = until.saturating_duration_since(Instant::now());
+        if left > PATIENCE {
+            return Err(fault.clone().retry_after(left).unsent());
+        }
+        Ok(Some(left))
     }
 
     /// What was started, if it is there now.
@@ -119,9 +131,7 @@ impl<T: Send + Sync + 'static> Single<T> {
         let lived = since.elapsed();
         let wait = slot.wait_after(lived);
         slot.state = match fault {
-            Some(fault) if !wait.is_zero() => {
-                State::Failed { fault, until: Instant::now() + wait }
-            }
+            Some(fault) if !wait.is_zero() => State::Failed { fault, until: Instant::now() + wait },
             _ => State::Empty,
         };
     }

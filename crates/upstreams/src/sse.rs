@@ -18,10 +18,7 @@ use crate::link;
 ///
 /// # Errors
 /// When the address does not answer as this transport prescribes.
-pub(crate) async fn open(
-    endpoint: &Arc<Endpoint>,
-    url: &Uri,
-) -> Result<Arc<Channel>, Fault> {
+pub(crate) async fn open(endpoint: &Arc<Endpoint>, url: &Uri) -> Result<Arc<Channel>, Fault> {
     let mut response = endpoint.send(endpoint.get()).await?;
     let status = response.status();
     if !status.is_success() || endpoint::shape(&response) != Shape::Events {
@@ -54,11 +51,7 @@ pub(crate) async fn open(
 
 /// The address that the server named. On its own origin it is what the operator configured; a
 /// foreign one is a peer's word, which must not lead to private addresses.
-fn address(
-    endpoint: &Endpoint,
-    url: &Uri,
-    named: &[u8],
-) -> Result<Endpoint, Fault> {
+fn address(endpoint: &Endpoint, url: &Uri, named: &[u8]) -> Result<Endpoint, Fault> {
     let bad = |why: String| endpoint.garbage(format!("the server names a bad address: {why}"));
     let text = std::str::from_utf8(named).map_err(|error| bad(error.to_string()))?.trim();
     let uri = resolve(url, text).ok_or_else(|| bad(text.to_owned()))?;
@@ -137,9 +130,7 @@ impl Writer for Poster {
     }
 
     fn close(&self) -> Boxed<'_, ()> {
-        if let Some(reading) =
-            self.reading.lock().unwrap_or_else(PoisonError::into_inner).take()
-        {
+        if let Some(reading) = self.reading.lock().unwrap_or_else(PoisonError::into_inner).take() {
             reading.abort();
         }
         Box::pin(std::future::ready(()))

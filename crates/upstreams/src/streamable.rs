@@ -54,8 +54,7 @@ impl Streamable {
             headers.insert(endpoint::SESSION_ID, session.clone());
         }
         // From 2025-06-18 on; older servers ignore it (transports: protocol version header).
-        headers
-            .insert(endpoint::PROTOCOL_VERSION, HeaderValue::from_static(self.version.as_str()));
+        headers.insert(endpoint::PROTOCOL_VERSION, HeaderValue::from_static(self.version.as_str()));
     }
 
     async fn post(&self, body: Bytes) -> Result<Response<Body>, Fault> {

@@ -59,9 +59,7 @@ pub async fn run(args: ServeArgs) -> ExitCode {
     greet(&app, &listener, content);
     let serving = tokio::spawn(listener.serve(app.clone()));
     let sweeping = tokio::spawn(sweep(app.clone()));
-    let reloading = args
-        .config
-        .map(|path| tokio::spawn(reload::watch(app.clone(), path, shared)));
+    let reloading = args.config.map(|path| tokio::spawn(reload::watch(app.clone(), path, shared)));
     stop_signal().await;
     sweeping.abort();
     if let Some(reloading) = reloading {

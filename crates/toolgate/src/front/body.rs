@@ -29,7 +29,9 @@ impl hyper::body::Body for Body {
         match self.get_mut() {
             Body::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
             Body::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
-            Body::Events(events) => events.poll_recv(cx).map(|bytes| bytes.map(|b| Ok(Frame::data(b)))),
+            Body::Events(events) => {
+                events.poll_recv(cx).map(|bytes| bytes.map(|b| Ok(Frame::data(b))))
+            }
         }
     }
 

@@ -143,11 +143,7 @@ impl Exchange {
     }
 
     /// Sends a request to the client on the stream of its own request.
-    fn put(
-        &self,
-        method: &str,
-        params: Option<&str>,
-    ) -> tokio::sync::oneshot::Receiver<Answer> {
+    fn put(&self, method: &str, params: Option<&str>) -> tokio::sync::oneshot::Receiver<Answer> {
         let (number, answer) = self.live.question();
         let id = quote(&format!("{}{number:x}", self.prefix));
         self.outlet.send(jsonrpc::request(&id, method, params.unwrap_or("{}")));
@@ -249,9 +245,8 @@ impl Exchange {
             }
         }
         let bytes = edits.apply(self.request.bytes());
-        let message = Message::scan_reply(bytes, &Limits::default()).map_err(|error| {
-            Fault::new(Reason::Internal, "a retry is malformed").because(error)
-        })?;
+        let message = Message::scan_reply(bytes, &Limits::default())
+            .map_err(|error| Fault::new(Reason::Internal, "a retry is malformed").because(error))?;
         Ok(self.request_of(message))
     }
 

@@ -59,8 +59,7 @@ impl Forwarder {
     /// Whether a request comes from another replica. It is then not sent on again.
     pub fn is_forwarded(&self, headers: &HeaderMap, caller: &Caller) -> bool {
         let proof = headers.get(FORWARDED).and_then(|value| value.to_str().ok());
-        let proof: Option<Proof> =
-            proof.and_then(|token| self.keys.open(Purpose::Forward, token));
+        let proof: Option<Proof> = proof.and_then(|token| self.keys.open(Purpose::Forward, token));
         proof.is_some_and(|proof| {
             let age = Timestamp::now().seconds().abs_diff(proof.at);
             *proof.principal == *caller.principal && age <= FRESH.as_secs()
@@ -102,17 +101,19 @@ impl Forwarder {
         for (name, value) in headers {
             let hop = matches!(
                 name.as_str(),
-                "host" | "connection" | "content-length" | "transfer-encoding" | "toolgate-forwarded"
+                "host"
+                    | "connection"
+                    | "content-length"
+                    | "transfer-encoding"
+                    | "toolgate-forwarded"
             );
             if !hop {
                 sent.append(name.clone(), value.clone());
             }
         }
         sent.insert(http::header::HOST, HeaderValue::from_str(&pool.target().authority()).ok()?);
-        let proof = Proof {
-            principal: caller.principal.to_string(),
-            at: Timestamp::now().seconds(),
-        };
+        let proof =
+            Proof { principal: caller.principal.to_string(), at: Timestamp::now().seconds() };
         let proof = self.keys.seal(Purpose::Forward, &proof);
         sent.insert(FORWARDED, HeaderValue::from_str(&proof).ok()?);
         match pool.send(request).await {

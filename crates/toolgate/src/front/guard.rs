@@ -92,8 +92,7 @@ mod tests {
     use super::*;
 
     fn check(host: &str, origin: Option<&str>) -> bool {
-        let guard =
-            Guard { hosts: vec!["mcp.corp".into()], origins: vec![], any_host: false };
+        let guard = Guard { hosts: vec!["mcp.corp".into()], origins: vec![], any_host: false };
         let mut headers = HeaderMap::new();
         headers.insert(HOST, host.parse().unwrap());
         if let Some(origin) = origin {

@@ -237,10 +237,7 @@ async fn post(app: &Arc<App>, gateway: Arc<Gateway>, request: Request<Incoming>)
 
 /// The JSON limits of the configuration.
 pub fn json_limits(limits: &config::Limits) -> Limits {
-    Limits {
-        depth: u16::try_from(limits.nesting).unwrap_or(Limits::DEPTH),
-        ..Limits::default()
-    }
+    Limits { depth: u16::try_from(limits.nesting).unwrap_or(Limits::DEPTH), ..Limits::default() }
 }
 
 fn is_batch(body: &[u8]) -> bool {

@@ -128,7 +128,8 @@ pub async fn serve_batch(
 /// Serves GET: the stream of what belongs to no request, or the rest of one that broke.
 pub async fn serve_get(app: &Arc<App>, gateway: Arc<Gateway>, headers: &HeaderMap) -> Answer {
     let accepts = headers.get(http::header::ACCEPT).and_then(|value| value.to_str().ok());
-    if !accepts.is_some_and(|accept| accept.contains("text/event-stream") || accept.contains("*/*")) {
+    if !accepts.is_some_and(|accept| accept.contains("text/event-stream") || accept.contains("*/*"))
+    {
         return text(406, "a GET of this endpoint must accept text/event-stream");
     }
     if !headers.contains_key(SESSION_ID) {
@@ -221,18 +222,17 @@ async fn initialize(app: &Arc<App>, gateway: &Arc<Gateway>, message: &Message) -
 /// A session for a client that says `initialize`.
 pub fn begin(app: &App, gateway: &Gateway, message: &Message) -> Result<Session, Answer> {
     let id = message.id();
-    let client = legacy::read_initialize(message).map_err(|text| {
-        json(400, jsonrpc::error(id, codes::INVALID_PARAMS, text, None))
-    })?;
-    Session::begin(app.caller(), client, gateway.replica.clone()).map_err(|_| {
-        json(500, jsonrpc::error(id, codes::INTERNAL_ERROR, "no randomness", None))
-    })
+    let client = legacy::read_initialize(message)
+        .map_err(|text| json(400, jsonrpc::error(id, codes::INVALID_PARAMS, text, None)))?;
+    Session::begin(app.caller(), client, gateway.replica.clone())
+        .map_err(|_| json(500, jsonrpc::error(id, codes::INTERNAL_ERROR, "no randomness", None)))
 }
 
 /// The session that a request belongs to.
 fn session_of(app: &App, headers: &HeaderMap, id: Option<&str>) -> Result<Arc<Live>, Answer> {
-    let refused =
-        |status, text: &str| Err(json(status, jsonrpc::error(id, codes::INVALID_REQUEST, text, None)));
+    let refused = |status, text: &str| {
+        Err(json(status, jsonrpc::error(id, codes::INVALID_REQUEST, text, None)))
+    };
     if let Some(version) = headers.get(PROTOCOL_VERSION) {
         let known = version.to_str().ok().and_then(Version::parse);
         if known.is_none() {
@@ -301,9 +301,9 @@ pub fn response(live: &Live, message: &Message) {
         u64::from_str_radix(last, 16).ok()
     });
     let answer = match message.kind() {
-        Kind::Error => message
-            .error()
-            .map(|error| ClientAnswer::Error(message.slice(error.span()))),
+        Kind::Error => {
+            message.error().map(|error| ClientAnswer::Error(message.slice(error.span())))
+        }
         _ => message.result().map(|result| ClientAnswer::Result(message.slice(result.span()))),
     };
     let delivered = match (number, answer) {
@@ -319,8 +319,7 @@ pub fn response(live: &Live, message: &Message) {
 pub fn local(live: &Arc<Live>, message: &Message, method: &Method) -> Option<Bytes> {
     let id = message.id().unwrap_or("null");
     let param = |name| message.params().and_then(|params| params.get(name)?.string());
-    let invalid =
-        |text: &str| Some(jsonrpc::error(Some(id), codes::INVALID_PARAMS, text, None));
+    let invalid = |text: &str| Some(jsonrpc::error(Some(id), codes::INVALID_PARAMS, text, None));
     match method {
         Method::Ping => Some(jsonrpc::result(id, "{}")),
         Method::SetLevel => match param("level").as_deref().and_then(Level::parse) {
@@ -449,7 +448,8 @@ impl<F: Future<Output = Option<Bytes>> + Send + 'static> Detachable<F> {
 impl<F: Future<Output = Option<Bytes>> + Send + 'static> Drop for Detachable<F> {
     fn drop(&mut self) {
         let Some(mut call) = self.call.take() else { return };
-        let (outlet, live, admitted) = (self.outlet.clone(), self.live.clone(), self.admitted.take());
+        let (outlet, live, admitted) =
+            (self.outlet.clone(), self.live.clone(), self.admitted.take());
         live.keep(outlet.stream(), outlet.clone());
         let finish = async move {
             let answer = loop {
@@ -475,11 +475,8 @@ impl<F: Future<Output = Option<Bytes>> + Send + 'static> Drop for Detachable<F> 
 fn open_own_stream(app: &Arc<App>, gateway: Arc<Gateway>, live: &Arc<Live>) -> Answer {
     let outlet = live.outlet(&app.prefix, true, app.sessions.replay());
     let receiver = outlet.open(live.session.client.version >= Version::V2025_11_25);
-    let previous = live
-        .own_stream
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .replace(outlet.clone());
+    let previous =
+        live.own_stream.lock().unwrap_or_else(PoisonError::into_inner).replace(outlet.clone());
     if let Some(previous) = previous {
         previous.end();
     }

@@ -278,14 +278,11 @@ impl Live {
             cancel.notify_one();
         }
         self.questions.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        if let Some(stream) =
-            self.own_stream.lock().unwrap_or_else(PoisonError::into_inner).take()
+        if let Some(stream) = self.own_stream.lock().unwrap_or_else(PoisonError::into_inner).take()
         {
             stream.end();
         }
-        for (_, stream) in
-            self.streams.lock().unwrap_or_else(PoisonError::into_inner).drain()
-        {
+        for (_, stream) in self.streams.lock().unwrap_or_else(PoisonError::into_inner).drain() {
             stream.end();
         }
     }

@@ -52,12 +52,8 @@ pub async fn serve(
     let client = match modern::read_client(&message, &method, Some(&received)) {
         Ok(client) => client,
         Err(refusal) => {
-            let error = jsonrpc::error(
-                Some(&id),
-                refusal.code,
-                &refusal.message,
-                refusal.data.as_deref(),
-            );
+            let error =
+                jsonrpc::error(Some(&id), refusal.code, &refusal.message, refusal.data.as_deref());
             return json(refusal.status, error);
         }
     };
@@ -68,7 +64,10 @@ pub async fn serve(
         return listen(app, &gateway, &request, id, admitted).await;
     }
     if let Some(replica) = gateway.elsewhere(&request) {
-        return app.forwarder.forward_post(&replica, headers, &request.message, &app.caller()).await;
+        return app
+            .forwarder
+            .forward_post(&replica, headers, &request.message, &app.caller())
+            .await;
     }
     let method = request.method.clone();
     let trace = request.trace.clone();
@@ -161,8 +160,7 @@ impl Streaming {
         let first = loop {
             match self.reply.next().await {
                 Some(Frame::End(end)) => {
-                    let (status, body) =
-                        answer::to_modern(&end, &self.id, &self.method, self.hint);
+                    let (status, body) = answer::to_modern(&end, &self.id, &self.method, self.hint);
                     if streamed && status == 200 {
                         break event(one_line(body));
                     }

@@ -61,8 +61,11 @@ impl Target {
     /// Host and port, as in a Host header.
     pub fn authority(&self) -> String {
         let default = if self.tls { 443 } else { 80 };
-        let host =
-            if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.to_string() };
+        let host = if self.host.contains(':') {
+            format!("[{}]", self.host)
+        } else {
+            self.host.to_string()
+        };
         if self.port == default { host } else { format!("{host}:{}", self.port) }
     }
 
@@ -87,8 +90,7 @@ impl Target {
 
     async fn through(&self, proxy: &Uri) -> io::Result<TcpStream> {
         let host = proxy.host().unwrap_or_default();
-        let mut tcp =
-            open(host, proxy.port_u16().unwrap_or(80), Origin::Configured).await?;
+        let mut tcp = open(host, proxy.port_u16().unwrap_or(80), Origin::Configured).await?;
         if self.tls {
             let authority = format!("{}:{}", self.host, self.port);
             let ask = format!("CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n\r\n");

@@ -17,7 +17,9 @@ impl Proxies {
     /// Reads the environment through `variable`; the lower-case name wins.
     pub fn from(variable: impl Fn(&str) -> Option<String>) -> Proxies {
         let read = |name: &str| {
-            variable(name).or_else(|| variable(&name.to_ascii_uppercase())).filter(|v| !v.is_empty())
+            variable(name)
+                .or_else(|| variable(&name.to_ascii_uppercase()))
+                .filter(|v| !v.is_empty())
         };
         let proxy = |name: &str| {
             let text = read(name)?;
