@@ -12,6 +12,7 @@ use toolgate_gateway::fault::{Fault, Reason};
 use toolgate_protocol::client::key;
 use toolgate_protocol::json::Limits;
 use toolgate_protocol::jsonrpc::{Kind, Message};
+use toolgate_protocol::tasks;
 use toolgate_protocol::version::Era;
 
 use crate::link::{self, Hub, Link, Outbound};
@@ -47,6 +48,8 @@ struct Pending {
     token: Option<Box<str>>,
     owner: Option<Arc<str>>,
     may_ask: bool,
+    /// The task whose result it waits for.
+    task: Option<Box<str>>,
 }
 
 impl Channel {
@@ -162,27 +165,17 @@ impl Channel {
         tracing::debug!(server = %self.name, id, method = message.method(), "the server asks");
     }
 
-    /// Hands a question to the call that it belongs to. With several calls of different owners
-    /// running nobody can tell, and the wrong person must not be asked.
+    /// Hands a question to the call that it belongs to; false when there is none.
     fn ask(self: &Arc<Self>, message: &Message) -> bool {
         let pending = self.pending();
-        let mut candidates = pending.iter().filter(|(_, waiting)| waiting.may_ask);
-        let Some(mut chosen) = candidates.next() else { return false };
-        for other in candidates {
-            if other.1.owner.is_none() || other.1.owner != chosen.1.owner {
-                tracing::warn!(
-                    server = %self.name,
-                    "a question that could belong to calls of several sessions was refused; \
-                     set `sessions: per_session` for this server"
-                );
-                return false;
-            }
-            if other.0 > chosen.0 {
-                chosen = other;
-            }
-        }
+        let task = message.meta().and_then(|meta| tasks::related(&meta)?.string());
+        // A task asks whoever waits for its result (2025-11-25, tasks: input required status).
+        let waits_for =
+            |waiting: &&Pending| task.is_some() && waiting.task.as_deref() == task.as_deref();
+        let chosen = pending.values().find(waits_for).or_else(|| self.addressee(&pending));
+        let Some(chosen) = chosen else { return false };
         let (ask, answered) = link::ask_of(message);
-        let _ = chosen.1.frames.send(Frame::Ask(ask));
+        let _ = chosen.frames.send(Frame::Ask(ask));
         let id = message.id().unwrap_or("null").to_owned();
         let this = self.clone();
         tokio::spawn(async move {
@@ -192,9 +185,39 @@ impl Channel {
         true
     }
 
+    /// The call that a question without a task belongs to. With several calls of different owners
+    /// running nobody can tell, and the wrong person must not be asked.
+    fn addressee<'a>(&self, pending: &'a HashMap<u64, Pending>) -> Option<&'a Pending> {
+        let mut candidates = pending.iter().filter(|(_, waiting)| waiting.may_ask);
+        let mut chosen = candidates.next()?;
+        for other in candidates {
+            if other.1.owner.is_none() || other.1.owner != chosen.1.owner {
+                tracing::warn!(
+                    server = %self.name,
+                    "a question that could belong to calls of several sessions was refused; \
+                     set `sessions: per_session` for this server"
+                );
+                return None;
+            }
+            if other.0 > chosen.0 {
+                chosen = other;
+            }
+        }
+        Some(chosen.1)
+    }
+
     fn pending(&self) -> std::sync::MutexGuard<'_, HashMap<u64, Pending>> {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The task whose result a request fetches.
+fn task_awaited(body: &Bytes) -> Option<Box<str>> {
+    // One look spares all other requests the scan.
+    memchr::memmem::find(body, b"\"tasks/result\"")?;
+    let request = Message::scan_reply(body.clone(), &Limits::default()).ok()?;
+    let task = request.params().filter(|_| request.method() == Some("tasks/result"))?;
+    Some(task.get("taskId")?.string()?.into())
 }
 
 /// The listen request that a modern notification belongs to.
@@ -223,6 +246,7 @@ impl Link for Channel {
                 token: outbound.token,
                 owner: outbound.owner,
                 may_ask: outbound.may_ask,
+                task: task_awaited(&outbound.body),
             };
             if !self.is_alive() {
                 return Err(link::gone(&self.name, "it had already ended").unsent());

@@ -106,7 +106,8 @@ impl Peers {
                 who.session.clone().unwrap_or_else(|| who.caller.principal.clone())
             }
         };
-        Key { scope, abilities }
+        // Legacy servers are never told of the extension, and modern ones are with each request.
+        Key { scope, abilities: abilities.without(Abilities::TASKS) }
     }
 
     /// The conversation of this key, started if need be.
