@@ -147,3 +147,6 @@ fn unknown() -> Fault {
 fn no_method(method: &Method) -> Fault {
     Fault::new(Reason::NoMethod, format!("no method \"{}\" here", method.as_str()))
 }
+
+#[cfg(test)]
+mod tests;
