@@ -190,7 +190,9 @@ pub fn gateway(servers: &[(&str, Arc<Fake>)], more: &str) -> Arc<Gateway> {
         .collect();
     let text = format!("servers: [{}]\n{more}", entries.join(", "));
     let parsed = config::parse(&text, Path::new("/test.yaml"), &Fixed::default());
-    let (checked, _) = parsed.unwrap_or_else(|problems| panic!("{problems}\n{text}"));
+    let (checked, _) = parsed
+        .map_err(|problems| format!("{problems}\n{text}"))
+        .expect("a test's own configuration");
     let routes = checked
         .servers()
         .iter()
