@@ -280,10 +280,7 @@ fn parse(bytes: &Bytes) -> Option<Document> {
 }
 
 fn raw_member(object: &Object<'_>, name: &str) -> String {
-    object
-        .get(name)
-        .and_then(|value| value.string().map(Cow::into_owned))
-        .unwrap_or_default()
+    object.get(name).and_then(|value| value.string().map(Cow::into_owned)).unwrap_or_default()
 }
 
 fn member(object: &Object<'_>, name: &str) -> String {

@@ -1,7 +1,7 @@
 //! One tool as its server describes it, and what of that concerns a call.
 
-use std::borrow::Cow;
 use bytes::Bytes;
+use std::borrow::Cow;
 use toolgate_protocol::headers::{Mirror, mirrors};
 use toolgate_protocol::json::{Document, Limits, Mode, Object, Value};
 
