@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use bytes::Bytes;
-use toolgate_gateway::call::{Answer, Caller, Frame, Request, Trace, Who};
+use toolgate_gateway::call::{Answer, Caller, Frame, Reply, Request, Trace, Who};
 use toolgate_gateway::config::{EraChoice, Sessions, Transport};
 use toolgate_gateway::upstream::Upstream;
 use toolgate_protocol::client::{Abilities, Client};
@@ -189,6 +189,16 @@ fn asker(begins_early: bool) -> (String, mpsc::Receiver<String>) {
     (url, answers)
 }
 
+/// The next frame that says something.
+async fn next(reply: &mut Reply) -> Option<Frame> {
+    loop {
+        match reply.next().await {
+            Some(Frame::Opened) => {}
+            other => return other,
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_question_on_the_sessions_own_stream_reaches_the_call() {
     for begins_early in [true, false] {
@@ -196,15 +206,11 @@ async fn a_question_on_the_sessions_own_stream_reaches_the_call() {
         let remote = remote(&url);
 
         let mut reply = remote.call(&call()).await.unwrap();
-        let mut frame = reply.next().await;
-        if matches!(frame, Some(Frame::Opened)) {
-            frame = reply.next().await;
-        }
-        let Some(Frame::Ask(ask)) = frame else { panic!("expected a question") };
+        let Some(Frame::Ask(ask)) = next(&mut reply).await else { panic!("expected a question") };
         assert_eq!(&*ask.method, "elicitation/create");
         ask.answer.send(Answer::Result(Bytes::from_static(br#"{"action":"accept"}"#))).unwrap();
 
-        let end = reply.end().await.unwrap();
+        let Some(Frame::End(end)) = next(&mut reply).await else { panic!("expected the end") };
         assert!(end.message.result().is_some());
         assert!(answers.recv().unwrap().contains(r#""id":"q""#));
     }

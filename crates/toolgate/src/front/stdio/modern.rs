@@ -14,6 +14,7 @@ use toolgate_protocol::modern::{self as protocol, Hint};
 use toolgate_protocol::version::Era;
 
 use crate::app::{Admitted, App};
+use crate::front::calls::Running;
 use crate::front::{answer, modern};
 
 /// What a request needs to be answered.
@@ -23,11 +24,21 @@ pub struct Call {
     pub out: mpsc::Sender<Bytes>,
     /// The client's id, as raw JSON.
     pub id: String,
+    pub running: Running,
 }
 
 impl Call {
-    /// Answers the request; dropping this cancels it.
+    /// Answers the request, unless the client cancels it.
     pub async fn run(self, message: Message, admitted: Admitted) {
+        tokio::select! {
+            biased;
+            // Dropped, the call is cancelled upstream, too.
+            () = self.running.cancelled() => {}
+            () = self.answer(message, admitted) => {}
+        }
+    }
+
+    async fn answer(&self, message: Message, admitted: Admitted) {
         let method = Method::parse(message.method().unwrap_or_default());
         // No headers on stdio, so nothing that could differ from the body.
         let client = match protocol::read_client(&message, &method, None) {
@@ -100,7 +111,10 @@ impl Call {
     }
 
     async fn say(&self, message: Bytes) {
-        // A client that has gone is noticed elsewhere.
-        let _ = self.out.send(message).await;
+        // It may have been cancelled only just now, on another thread.
+        if !self.running.is_cancelled() {
+            // A client that has gone is noticed elsewhere.
+            let _ = self.out.send(message).await;
+        }
     }
 }
