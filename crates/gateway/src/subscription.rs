@@ -29,7 +29,7 @@ pub struct Subscription {
     /// What of the interest is honoured.
     pub accepted: Interest,
     /// The notifications.
-    pub events: mpsc::Receiver<Message>,
+    pub events: mpsc::Receiver<Arc<Message>>,
 }
 
 impl Gateway {
@@ -115,7 +115,7 @@ struct Follower {
     who: Who,
     abilities: Abilities,
     interest: Interest,
-    sender: mpsc::Sender<Message>,
+    sender: mpsc::Sender<Arc<Message>>,
 }
 
 impl Follower {
@@ -197,19 +197,20 @@ impl Follower {
         }
     }
 
-    fn published(&self, event: Message) -> Option<Message> {
+    fn published(&self, event: Arc<Message>) -> Option<Arc<Message>> {
         let gateway = &self.gateway;
         if gateway.only().is_some() {
             return Some(event);
         }
         let route = &gateway.routes[self.at];
         let tasks = |id: &str| gateway.seal_task(route, &self.who, id);
-        Published { names: &route.names, tasks: &tasks }.notification(event)
+        let event = Arc::unwrap_or_clone(event);
+        Published { names: &route.names, tasks: &tasks }.notification(event).map(Arc::new)
     }
 }
 
-fn own(bytes: bytes::Bytes) -> Option<Message> {
-    Message::scan_reply(bytes, &Default::default()).ok()
+fn own(bytes: bytes::Bytes) -> Option<Arc<Message>> {
+    Message::scan_reply(bytes, &Default::default()).ok().map(Arc::new)
 }
 
 /// Reads the filter of a `subscriptions/listen` request.

@@ -97,9 +97,9 @@ impl Gateway {
         if let Some(known) = route.tasks.requires(&tool) {
             return Ok(known);
         }
-        let server = describe(route, &request.who, request.client.abilities()).await?;
-        if offers_tasks(&server) {
-            self.relist(&[route], request).await;
+        let asked = describe(route, &request.who, request.client.abilities());
+        if offers_tasks(&*Box::pin(asked).await?) {
+            Box::pin(self.relist(&[route], request)).await;
         }
         route.tasks.settle();
         Ok(route.tasks.requires(&tool).unwrap_or(false))
@@ -124,7 +124,7 @@ impl Gateway {
             return self.own_result(&request, &task.to_created(&id));
         }
         let id = self.original(&task.id);
-        Ok(errand::begin(self, route, &request, id, task.poll_interval()).await?)
+        errand::begin(self, route, &request, id, task.poll_interval()).await
     }
 
     /// What the server called the task in an answer that was translated already.
@@ -147,3 +147,6 @@ fn unknown() -> Fault {
 fn no_method(method: &Method) -> Fault {
     Fault::new(Reason::NoMethod, format!("no method \"{}\" here", method.as_str()))
 }
+
+#[cfg(test)]
+mod tests;

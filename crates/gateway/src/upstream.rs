@@ -108,7 +108,7 @@ pub struct Interest {
     pub uris: Vec<String>,
     /// `notifications/tasks` for these ids, as the upstream knows them.
     pub tasks: Vec<String>,
-    /// Log messages that belong to calls of this client session.
+    /// Log messages, and the states of legacy tasks, that belong to calls of this client session.
     pub logs_of: Option<Arc<str>>,
 }
 
@@ -124,7 +124,7 @@ pub struct Watch {
     /// What of the interest the server honours.
     pub accepted: Interest,
     /// The notifications, as the server wrote them. It closes when the server goes away.
-    pub events: mpsc::Receiver<Message>,
+    pub events: mpsc::Receiver<Arc<Message>>,
     /// What ends the subscription at the server when it is dropped.
     pub guard: Box<dyn std::any::Any + Send>,
 }

@@ -3,6 +3,7 @@
 mod answer;
 mod body;
 mod calls;
+mod connection;
 mod exchange;
 mod forward;
 mod guard;

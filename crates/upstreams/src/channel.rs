@@ -12,6 +12,7 @@ use toolgate_gateway::fault::{Fault, Reason};
 use toolgate_protocol::client::key;
 use toolgate_protocol::json::Limits;
 use toolgate_protocol::jsonrpc::{Kind, Message};
+use toolgate_protocol::tasks;
 use toolgate_protocol::version::Era;
 
 use crate::link::{self, Hub, Link, Outbound};
@@ -47,6 +48,8 @@ struct Pending {
     token: Option<Box<str>>,
     owner: Option<Arc<str>>,
     may_ask: bool,
+    /// The task whose result it waits for.
+    task: Option<Box<str>>,
 }
 
 impl Channel {
@@ -147,7 +150,7 @@ impl Channel {
             drop(pending);
         }
         if let Some(hub) = &*self.hub.lock().unwrap_or_else(PoisonError::into_inner) {
-            hub.publish(&message);
+            hub.publish(message);
         }
     }
 
@@ -165,11 +168,17 @@ impl Channel {
     /// Hands a question to the call that it belongs to; false when there is none.
     fn ask(self: &Arc<Self>, message: &Message) -> bool {
         let pending = self.pending();
-        let candidates = pending
-            .iter()
-            .filter(|(_, waiting)| waiting.may_ask)
-            .map(|(id, waiting)| (*id, waiting.owner.as_ref()));
-        let chosen = link::addressee(&self.name, candidates).and_then(|id| pending.get(&id));
+        let task = message.meta().and_then(|meta| tasks::related(&meta)?.string());
+        // A task asks whoever waits for its result (2025-11-25, tasks: input required status).
+        let waits_for =
+            |waiting: &&Pending| task.is_some() && waiting.task.as_deref() == task.as_deref();
+        let chosen = pending.values().find(waits_for).or_else(|| {
+            let candidates = pending
+                .iter()
+                .filter(|(_, waiting)| waiting.may_ask)
+                .map(|(id, waiting)| (*id, waiting.owner.as_ref()));
+            link::addressee(&self.name, candidates).and_then(|id| pending.get(&id))
+        });
         let Some(chosen) = chosen else { return false };
         let (ask, answered) = link::ask_of(message);
         let _ = chosen.frames.send(Frame::Ask(ask));
@@ -185,6 +194,15 @@ impl Channel {
     fn pending(&self) -> std::sync::MutexGuard<'_, HashMap<u64, Pending>> {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The task whose result a request fetches.
+fn task_awaited(body: &Bytes) -> Option<Box<str>> {
+    // One look spares all other requests the scan.
+    memchr::memmem::find(body, b"\"tasks/result\"")?;
+    let request = Message::scan_reply(body.clone(), &Limits::default()).ok()?;
+    let task = request.params().filter(|_| request.method() == Some("tasks/result"))?;
+    Some(task.get("taskId")?.string()?.into())
 }
 
 /// The listen request that a modern notification belongs to.
@@ -213,6 +231,7 @@ impl Link for Channel {
                 token: outbound.token,
                 owner: outbound.owner,
                 may_ask: outbound.may_ask,
+                task: task_awaited(&outbound.body),
             };
             if !self.is_alive() {
                 return Err(link::gone(&self.name, "it had already ended").unsent());

@@ -94,7 +94,7 @@ impl Fan {
             match open(&source, &plan.topics).await {
                 Ok((reply, accepted)) => {
                     doubt.lessen();
-                    self.settle(plan, reply, accepted);
+                    self.settle(plan, reply, &accepted);
                 }
                 Err(fault) => match doubt.after(&fault, plan.joining.len()) {
                     Verdict::TryFewer => {}
@@ -106,7 +106,7 @@ impl Fan {
     }
 
     /// From now on this listen is the one.
-    fn settle(self: &Arc<Self>, plan: Plan, reply: Reply, accepted: Topics) {
+    fn settle(self: &Arc<Self>, plan: Plan, reply: Reply, accepted: &Topics) {
         let mut state = self.state();
         if state.is_idle() {
             return;
@@ -128,8 +128,8 @@ impl Fan {
         while let Some(frame) = reply.next().await {
             match frame {
                 Frame::Notification(message) => match audience(&message) {
-                    Audience::Of(topics) => self.state().tell(&topics, &message),
-                    Audience::Everybody => self.state().tell_all(&message),
+                    Audience::Of(topics) => self.state().tell(&topics, &Arc::new(message)),
+                    Audience::Everybody => self.state().tell_all(&Arc::new(message)),
                     Audience::Nobody => {}
                 },
                 Frame::End(_) | Frame::Fail(_) => break,

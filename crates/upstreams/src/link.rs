@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
-use toolgate_gateway::call::{Answer, Ask, Boxed, Reply};
+use toolgate_gateway::call::{Answer, Ask, Boxed, End, Reply};
 use toolgate_gateway::fault::{Fault, Reason};
 use toolgate_gateway::upstream::Interest;
 use toolgate_protocol::jsonrpc::{self, Message, codes};
 use toolgate_protocol::splice::Edits;
+use toolgate_protocol::tasks::Task;
 
 use crate::topic::{Audience, Topic, audience};
 
@@ -53,9 +54,14 @@ pub(crate) trait Link: Send + Sync + 'static {
 /// outside of a call's own answer belongs to.
 #[derive(Default)]
 pub(crate) struct Hub {
-    listeners: Mutex<Vec<(Interest, mpsc::Sender<Message>)>>,
+    listeners: Mutex<Vec<(Interest, mpsc::Sender<Arc<Message>>)>>,
     running: Mutex<Running>,
+    /// Whose tasks these are, by the server's ids.
+    tasks: Mutex<HashMap<Box<str>, Arc<str>>>,
 }
+
+/// Tasks remembered at most. States are told as a courtesy: clients ask for them anyway.
+const MOST_TASKS: usize = 10_000;
 
 #[derive(Default)]
 struct Running {
@@ -70,6 +76,15 @@ const AFTERWARDS: Duration = Duration::from_secs(1);
 pub(crate) struct Counted {
     hub: Arc<Hub>,
     owner: Option<Arc<str>>,
+}
+
+impl Counted {
+    /// The call became a task, if its end says so.
+    pub fn adopt(&self, end: &End) {
+        if let (Some(task), Some(owner)) = (Task::created(&end.message), &self.owner) {
+            self.hub.adopt(&task.id, owner);
+        }
+    }
 }
 
 impl Drop for Counted {
@@ -91,7 +106,7 @@ const BACKLOG: usize = 256;
 
 impl Hub {
     /// Adds a listener.
-    pub fn subscribe(&self, interest: Interest) -> mpsc::Receiver<Message> {
+    pub fn subscribe(&self, interest: Interest) -> mpsc::Receiver<Arc<Message>> {
         let (sender, receiver) = mpsc::channel(BACKLOG);
         self.lock().push((interest, sender));
         receiver
@@ -119,13 +134,32 @@ impl Hub {
         }
     }
 
+    /// A task was created for a call of this client session.
+    pub fn adopt(&self, task: &str, owner: &Arc<str>) {
+        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        if tasks.len() >= MOST_TASKS {
+            tasks.clear();
+        }
+        tasks.insert(task.into(), owner.clone());
+    }
+
+    fn owner_of_task(&self, message: &Message) -> Option<Arc<str>> {
+        let task = message.params()?.get("taskId")?.string()?;
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).get(&*task).cloned()
+    }
+
     /// Tells everybody who wants to hear it.
-    pub fn publish(&self, message: &Message) {
-        let is_log = message.method() == Some("notifications/message");
-        let owner = if is_log { self.only_owner() } else { None };
-        let audience = audience(message);
+    pub fn publish(&self, message: Message) {
+        // What concerns one client is for that one alone.
+        let (is_personal, owner) = match message.method() {
+            Some("notifications/message") => (true, self.only_owner()),
+            Some("notifications/tasks/status") => (true, self.owner_of_task(&message)),
+            _ => (false, None),
+        };
+        let audience = audience(&message);
+        let message = Arc::new(message);
         self.lock().retain(|(interest, sender)| {
-            let wanted = if is_log {
+            let wanted = if is_personal {
                 owner.is_some() && interest.logs_of == owner
             } else {
                 match &audience {
@@ -155,7 +189,7 @@ impl Hub {
         self.lock().clear();
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(Interest, mpsc::Sender<Message>)>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(Interest, mpsc::Sender<Arc<Message>>)>> {
         self.listeners.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -260,7 +260,7 @@ impl Streamable {
 
     fn unasked(self: &Arc<Self>, hub: &Hub, message: Message) {
         match message.kind() {
-            Kind::Notification => hub.publish(&message),
+            Kind::Notification => hub.publish(message),
             Kind::Request => {
                 let asked = (message.method() != Some("ping"))
                     .then(|| self.asking.ask(&self.endpoint.name, &message))

@@ -7,7 +7,7 @@ use toolgate_protocol::jsonrpc::{self, Kind, codes};
 use toolgate_protocol::method::Method;
 use toolgate_protocol::modern::{self, Hint};
 use toolgate_protocol::splice::Edits;
-use toolgate_protocol::version::Era;
+use toolgate_protocol::version::{Era, Version};
 use toolgate_protocol::{legacy, modern as protocol};
 
 /// The end of a call as a modern client reads it, and the HTTP status that belongs to it.
@@ -30,9 +30,10 @@ pub fn to_modern(end: &End, id: &str, method: &Method, hint: Hint) -> (u16, Byte
     (status, edits.apply(end.message.bytes()))
 }
 
-/// The end of a call as a legacy client reads it.
-pub fn to_legacy(end: &End, id: &str, method: &Method) -> Bytes {
+/// The end of a call as a legacy client of this revision reads it.
+pub fn to_legacy(end: &End, id: &str, method: &Method, version: Version) -> Bytes {
     let mut edits = with_id(end, id);
+    legacy::degrade_result(&end.message, method, version, &mut edits);
     if end.era == Era::Modern {
         match end.message.kind() {
             Kind::Error => legacy::adopt_error(&end.message, method, &mut edits),

@@ -10,10 +10,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use toolgate_gateway::config;
@@ -24,7 +21,7 @@ use toolgate_protocol::modern::framing;
 use toolgate_protocol::version::Era;
 
 use super::body::{Answer, json, text};
-use super::{legacy, modern, sse};
+use super::{connection, legacy, modern, sse};
 use crate::app::App;
 
 /// How long `/ready` waits for a server.
@@ -85,7 +82,7 @@ impl Listener {
             };
             let (app, tls) = (app.clone(), self.tls.clone());
             tokio::spawn(async move {
-                serve_connection(app, tcp, tls).await;
+                connection::serve(app, tcp, tls).await;
                 drop(permit);
             });
         }
@@ -96,56 +93,8 @@ impl Listener {
     }
 }
 
-async fn serve_connection(app: Arc<App>, tcp: TcpStream, tls: Option<TlsAcceptor>) {
-    // Small answers, each waited for: Nagle would add 40 ms to them.
-    if tcp.set_nodelay(true).is_err() {
-        return;
-    }
-    let limits = app.gateway().config.limits.clone();
-    let service = {
-        let app = app.clone();
-        service_fn(move |request| {
-            let app = app.clone();
-            async move { Ok::<_, std::convert::Infallible>(route(&app, request).await) }
-        })
-    };
-    let Some(tls) = tls else {
-        let mut http = http1::Builder::new();
-        http.timer(TokioTimer::new())
-            .header_read_timeout(limits.header_time.duration())
-            .max_headers(limits.header_count)
-            .max_buf_size(limits.headers.bytes().max(8 * 1024));
-        let connection = http.serve_connection(TokioIo::new(tcp), service);
-        let mut connection = std::pin::pin!(connection);
-        tokio::select! {
-            _ = connection.as_mut() => return,
-            () = app.draining() => connection.as_mut().graceful_shutdown(),
-        }
-        let _ = connection.await;
-        return;
-    };
-    let handshake = tokio::time::timeout(limits.header_time.duration(), tls.accept(tcp)).await;
-    let Ok(Ok(stream)) = handshake else { return };
-    let mut http = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
-    http.http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.header_time.duration())
-        .max_headers(limits.header_count)
-        .max_buf_size(limits.headers.bytes().max(8 * 1024));
-    http.http2()
-        .timer(TokioTimer::new())
-        .max_header_list_size(limits.headers.bytes() as u32)
-        .max_concurrent_streams(256);
-    let connection = http.serve_connection(TokioIo::new(stream), service);
-    let mut connection = std::pin::pin!(connection);
-    tokio::select! {
-        _ = connection.as_mut() => return,
-        () = app.draining() => connection.as_mut().graceful_shutdown(),
-    }
-    let _ = connection.await;
-}
-
-async fn route(app: &Arc<App>, request: Request<Incoming>) -> Answer {
+/// Answers one request.
+pub(super) async fn route(app: &Arc<App>, request: Request<Incoming>) -> Answer {
     let (gateway, refused) = {
         let serving = app.serving();
         (serving.gateway.clone(), serving.guard.check(request.uri(), request.headers()).err())

@@ -281,17 +281,21 @@ async fn elsewhere(
         let replica = app.forwarder.elsewhere(&id)?;
         return Some(app.forwarder.forward_post(&replica, headers, message, &caller).await);
     }
-    // What changes the session is kept where its stream is.
-    let lasting = match message.method() {
-        Some("resources/subscribe" | "resources/unsubscribe") => true,
-        Some("logging/setLevel") => {
+    // What changes the session is kept where its stream is, and so are its tasks, whose server
+    // may know them in one session only.
+    let method = Method::parse(message.method().unwrap_or_default());
+    let creates_task = || message.params().is_some_and(|params| params.get("task").is_some());
+    let lasting = match method {
+        Method::SetLevel => {
             // Calls that come here are to know of it too.
             let _ = local(live, message, &Method::SetLevel);
             true
         }
+        Method::ResourcesSubscribe | Method::ResourcesUnsubscribe => true,
+        Method::ToolsCall => creates_task(),
         // A call that does not run here runs, most likely, where the session began.
-        Some("notifications/cancelled") => !cancel(live, message),
-        _ => false,
+        Method::Other(ref name) if &**name == "notifications/cancelled" => !cancel(live, message),
+        method => method.is_task(),
     };
     let home = app.forwarder.foreign_home(live.session.home.as_ref()).filter(|_| lasting)?;
     app.forwarder.send(home, Verb::POST, headers, message.bytes().clone(), &caller).await

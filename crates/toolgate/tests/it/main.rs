@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail as tests do")]
 
+mod cli;
 mod http_asking;
 mod http_drain;
 mod http_fidelity;
@@ -13,4 +14,6 @@ mod http_notices;
 mod http_oldest;
 mod http_replicas;
 mod http_several;
+mod peer;
+mod stdio;
 mod support;

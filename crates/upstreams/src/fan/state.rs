@@ -1,6 +1,7 @@
 //! Who listens to one server, what is open for them, and what is missing. Nothing here waits.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
@@ -47,14 +48,14 @@ pub(super) struct Listen {
 /// Somebody who listens.
 struct Watcher {
     granted: Vec<Topic>,
-    events: mpsc::Sender<Message>,
+    events: mpsc::Sender<Arc<Message>>,
 }
 
 /// Somebody who wants to listen.
 pub(super) struct Waiting {
     pub interest: Interest,
     pub topics: Topics,
-    pub events: mpsc::Sender<Message>,
+    pub events: mpsc::Sender<Arc<Message>>,
     pub answer: oneshot::Sender<Result<Interest, Fault>>,
 }
 
@@ -227,7 +228,7 @@ impl State {
     }
 
     /// Tells those who wait for one of these topics, each once.
-    pub fn tell(&self, topics: &[Topic], message: &Message) {
+    pub fn tell(&self, topics: &[Topic], message: &Arc<Message>) {
         let mut audiences = topics.iter().filter_map(|topic| self.audience.get(topic));
         let Some(first) = audiences.next() else { return };
         let mut told = first.clone();
@@ -240,13 +241,13 @@ impl State {
     }
 
     /// Tells everybody.
-    pub fn tell_all(&self, message: &Message) {
+    pub fn tell_all(&self, message: &Arc<Message>) {
         for id in self.watchers.keys() {
             self.hand(*id, message);
         }
     }
 
-    fn hand(&self, id: u64, message: &Message) {
+    fn hand(&self, id: u64, message: &Arc<Message>) {
         if let Some(watcher) = self.watchers.get(&id) {
             // A full backlog loses the newest hint; nobody waits for a slow watcher.
             let _ = watcher.events.try_send(message.clone());

@@ -48,7 +48,7 @@ impl Call {
             return self.listen(&request).await;
         }
         let (method, trace) = (request.method.clone(), request.trace.clone());
-        let answer = match self.converse(request, &method).await {
+        let answer = match Box::pin(self.converse(request, &method)).await {
             Ok(answer) => answer,
             Err(fault) => answer::failure(&fault, &self.id, &method, Era::Modern, trace.id()).1,
         };
