@@ -9,6 +9,7 @@ mod http_fidelity;
 mod http_input;
 mod http_leaving;
 mod http_misbehaving;
+mod http_modern_child;
 mod http_notices;
 mod http_oldest;
 mod http_replicas;
