@@ -27,7 +27,7 @@ impl Gateway {
         match &request.method {
             Method::Discover => return self.discover(&request).await,
             method if method.is_list() => return self.list(request).await,
-            method if method.is_task() => return self.task(request).await,
+            method if method.is_task() => return Box::pin(self.task(request)).await,
             _ => {}
         }
         let route = self.route(&mut request).await?;
@@ -49,7 +49,7 @@ impl Gateway {
             route.mirrors.check(&request)?;
         }
         if self.must_become_task(route, &request).await? {
-            return self.call_as_task(route, request).await;
+            return Box::pin(self.call_as_task(route, request)).await;
         }
         if is_modern {
             return self.send(route, &request).await;

@@ -185,7 +185,7 @@ pub fn gateway(servers: &[(&str, Arc<Fake>)], more: &str) -> Arc<Gateway> {
         .collect();
     let text = format!("servers: [{}]\n{more}", entries.join(", "));
     let parsed = config::parse(&text, Path::new("/test.yaml"), &Fixed::default());
-    let (checked, _) = parsed.unwrap_or_else(|problems| panic!("{problems}\n{text}"));
+    let (checked, _) = parsed.map_err(|problems| problems.to_string()).expect("a valid file");
     let routes = checked
         .servers()
         .iter()

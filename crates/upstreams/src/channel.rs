@@ -321,3 +321,55 @@ pub(crate) fn unsent(name: &Arc<str>, why: impl Into<String>) -> Fault {
         .at(name)
         .unsent()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use toolgate_gateway::call::Answer;
+    use toolgate_protocol::jsonrpc;
+
+    use super::*;
+
+    /// Everything that the server is told.
+    #[derive(Clone, Default)]
+    struct Told(Arc<Mutex<Vec<Bytes>>>);
+
+    impl Writer for Told {
+        fn write(&self, body: Bytes) -> Boxed<'_, Result<(), Fault>> {
+            self.0.lock().unwrap().push(body);
+            Box::pin(std::future::ready(Ok(())))
+        }
+
+        fn close(&self) -> Boxed<'_, ()> {
+            Box::pin(std::future::ready(()))
+        }
+    }
+
+    fn outbound(id: u64, method: &str, params: &str) -> Outbound {
+        let body = jsonrpc::request(&id.to_string(), method, params);
+        Outbound { id, body, token: None, owner: None, may_ask: true }
+    }
+
+    #[tokio::test]
+    async fn a_task_asks_whoever_waits_for_its_result_and_nobody_else() {
+        let told = Told::default();
+        let (limits, writer) = (Limits::default(), Box::new(told.clone()));
+        let channel = Channel::new("a".into(), Era::Legacy, writer, limits);
+        let other = channel.clone().request(outbound(1, "tools/call", r#"{"name":"x"}"#));
+        let mut other = other.await.unwrap();
+        let waiting = channel.clone().request(outbound(2, "tasks/result", r#"{"taskId":"t"}"#));
+        let mut waiting = waiting.await.unwrap();
+
+        let params = format!(r#"{{"_meta":{{"{}":{{"taskId":"t"}}}}}}"#, key::RELATED_TASK);
+        channel.receive(jsonrpc::request("9", "elicitation/create", &params));
+        channel.receive(jsonrpc::request("10", "elicitation/create", "{}"));
+
+        let Some(Frame::Ask(ask)) = waiting.next().await else { panic!("no question") };
+        ask.answer.send(Answer::Result("{}".into())).unwrap();
+        // Whose the other question is nobody can tell.
+        tokio::task::yield_now().await;
+        channel.receive(jsonrpc::result("1", "{}"));
+        assert!(matches!(other.next().await, Some(Frame::End(_))));
+    }
+}

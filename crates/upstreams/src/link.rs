@@ -276,3 +276,28 @@ pub(crate) fn gone(name: &Arc<str>, why: impl Into<String>) -> Fault {
         .because(why.into())
         .at(name)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn listener(hub: &Hub, session: &str) -> mpsc::Receiver<Message> {
+        hub.subscribe(Interest { logs_of: Some(session.into()), ..Interest::default() })
+    }
+
+    #[test]
+    fn the_state_of_a_task_is_told_to_the_session_that_created_it_alone() {
+        let hub = Hub::default();
+        let (mut ada, mut eve) = (listener(&hub, "ada"), listener(&hub, "eve"));
+        hub.adopt("t-1", &"ada".into());
+
+        for task in ["t-1", "t-2"] {
+            let params = format!(r#"{{"taskId":"{task}","status":"working"}}"#);
+            let bytes = jsonrpc::notification("notifications/tasks/status", &params);
+            hub.publish(&Message::scan_reply(bytes, &Default::default()).unwrap());
+        }
+
+        assert!(ada.try_recv().is_ok());
+        assert!(ada.try_recv().is_err() && eve.try_recv().is_err());
+    }
+}
