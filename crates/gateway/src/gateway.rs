@@ -17,7 +17,9 @@ use crate::parking::Parking;
 use crate::seal::Keyring;
 use crate::tasks::Support;
 use crate::upstream::Upstream;
+use toolgate_protocol::client::Abilities;
 use toolgate_protocol::client::Client;
+use toolgate_protocol::jsonrpc::Message;
 use toolgate_protocol::method::Method;
 use toolgate_protocol::modern::Hint;
 
@@ -173,9 +175,9 @@ impl Gateway {
     }
 
     /// Passes a notification of a client on to every server that it may concern.
-    pub async fn notify(&self, who: &Who, message: &toolgate_protocol::jsonrpc::Message) {
+    pub async fn notify(&self, who: &Who, abilities: Abilities, message: &Message) {
         if let Some(route) = self.only()
-            && let Err(fault) = route.upstream.notify(who, message).await
+            && let Err(fault) = route.upstream.notify(who, abilities, message).await
         {
             tracing::debug!(%fault, "a notification did not reach the server");
         }

@@ -284,17 +284,26 @@ impl Attended {
         if !self.questions.is_empty() {
             return self.park().map(Some);
         }
-        match self.inner.next().await {
-            Some(Frame::Ask(ask)) => {
-                self.take_question(ask)?;
-                self.gather().await?;
-                self.park().map(Some)
+        loop {
+            match self.inner.next().await {
+                Some(Frame::Ask(ask)) => {
+                    self.take_question(ask)?;
+                    if self.questions.is_empty() {
+                        // Refused in the client's name, and the server goes on.
+                        continue;
+                    }
+                    self.gather().await?;
+                    return self.park().map(Some);
+                }
+                Some(Frame::End(end)) => {
+                    self.over = true;
+                    return self
+                        .gateway
+                        .relay_state(end, &self.seen)
+                        .map(|end| Some(Frame::End(end)));
+                }
+                other => return Ok(other),
             }
-            Some(Frame::End(end)) => {
-                self.over = true;
-                self.gateway.relay_state(end, &self.seen).map(|end| Some(Frame::End(end)))
-            }
-            other => Ok(other),
         }
     }
 

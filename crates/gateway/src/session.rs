@@ -73,6 +73,10 @@ impl Session {
             client.capabilities = Bytes::from(client.abilities().declare(client.version));
         }
         client.info = client.info.filter(|info| info.len() <= LONGEST_INFO);
+        // Copies: slices would keep the buffer that the request was read into for as long as
+        // the session lasts.
+        client.capabilities = Bytes::copy_from_slice(&client.capabilities);
+        client.info = client.info.map(|info| Bytes::copy_from_slice(&info));
         Ok(Session { id: URL_SAFE_NO_PAD.encode(id).into(), caller, client, home })
     }
 

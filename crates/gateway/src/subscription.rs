@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use toolgate_protocol::client::{Abilities, key};
 use toolgate_protocol::json::quote;
 use toolgate_protocol::jsonrpc::{self, Message};
@@ -28,7 +29,7 @@ pub struct Subscription {
     /// What of the interest is honoured.
     pub accepted: Interest,
     /// The notifications.
-    pub events: mpsc::Receiver<Message>,
+    pub events: mpsc::Receiver<Arc<Message>>,
 }
 
 impl Gateway {
@@ -114,7 +115,7 @@ struct Follower {
     who: Who,
     abilities: Abilities,
     interest: Interest,
-    sender: mpsc::Sender<Message>,
+    sender: mpsc::Sender<Arc<Message>>,
 }
 
 impl Follower {
@@ -131,17 +132,22 @@ impl Follower {
             };
             match outcome {
                 Ok(watch) => {
-                    pause = AGAIN;
                     if let Some(accepted) = accepted.take() {
                         let _ = accepted.send(watch.accepted.clone());
                     }
                     if was_away {
                         self.announce_all(&watch.accepted);
                     }
+                    let since = Instant::now();
                     if self.pass_on(watch).await {
                         return;
                     }
                     was_away = true;
+                    // A server that keeps ending subscriptions must not have every client read
+                    // every list again each second.
+                    if since.elapsed() > AGAIN_AT_MOST {
+                        pause = AGAIN;
+                    }
                 }
                 Err(fault) if fault.reason == Reason::NoMethod => return,
                 Err(fault) => {
@@ -191,19 +197,20 @@ impl Follower {
         }
     }
 
-    fn published(&self, event: Message) -> Option<Message> {
+    fn published(&self, event: Arc<Message>) -> Option<Arc<Message>> {
         let gateway = &self.gateway;
         if gateway.only().is_some() {
             return Some(event);
         }
         let route = &gateway.routes[self.at];
         let tasks = |id: &str| gateway.seal_task(route, &self.who, id);
-        Published { names: &route.names, tasks: &tasks }.notification(event)
+        let event = Arc::unwrap_or_clone(event);
+        Published { names: &route.names, tasks: &tasks }.notification(event).map(Arc::new)
     }
 }
 
-fn own(bytes: bytes::Bytes) -> Option<Message> {
-    Message::scan_reply(bytes, &Default::default()).ok()
+fn own(bytes: bytes::Bytes) -> Option<Arc<Message>> {
+    Message::scan_reply(bytes, &Default::default()).ok().map(Arc::new)
 }
 
 /// Reads the filter of a `subscriptions/listen` request.

@@ -25,7 +25,12 @@ pub trait Upstream: Send + Sync + 'static {
     ) -> Boxed<'a, Result<Arc<Description>, Fault>>;
 
     /// Passes on a notification of the client that concerns the server.
-    fn notify<'a>(&'a self, who: &'a Who, message: &'a Message) -> Boxed<'a, Result<(), Fault>>;
+    fn notify<'a>(
+        &'a self,
+        who: &'a Who,
+        abilities: Abilities,
+        message: &'a Message,
+    ) -> Boxed<'a, Result<(), Fault>>;
 
     /// Delivers changes that the server announces outside of any call, for as long as the
     /// returned watch lives.
@@ -119,7 +124,7 @@ pub struct Watch {
     /// What of the interest the server honours.
     pub accepted: Interest,
     /// The notifications, as the server wrote them. It closes when the server goes away.
-    pub events: mpsc::Receiver<Message>,
+    pub events: mpsc::Receiver<Arc<Message>>,
     /// What ends the subscription at the server when it is dropped.
     pub guard: Box<dyn std::any::Any + Send>,
 }

@@ -1,7 +1,14 @@
 //! The commands, one file each.
 
+mod call;
+mod check;
+mod inspect;
+mod schema;
 mod serve;
+mod stdio;
+mod stop;
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -18,6 +25,16 @@ struct Cli {
 enum Command {
     /// Serve clients over HTTP. Without a file: the built-in sample.
     Serve(serve::ServeArgs),
+    /// Serve one client over stdin and stdout. Without a file: the built-in sample.
+    Stdio(stdio::StdioArgs),
+    /// Look for mistakes in a configuration.
+    Check(check::CheckArgs),
+    /// Print the JSON Schema of the configuration, for editors.
+    Schema,
+    /// Show what an MCP server offers.
+    Inspect(inspect::InspectArgs),
+    /// Call one tool of an MCP server.
+    Call(call::CallArgs),
 }
 
 /// Runs the command line.
@@ -26,6 +43,11 @@ pub fn run() -> ExitCode {
     let command = cli.command.unwrap_or_else(|| Command::Serve(serve::ServeArgs::default()));
     match command {
         Command::Serve(args) => block_on(serve::run(args)),
+        Command::Stdio(args) => block_on(stdio::run(args)),
+        Command::Check(args) => check::run(&args),
+        Command::Schema => schema::run(),
+        Command::Inspect(args) => block_on(inspect::run(args)),
+        Command::Call(args) => block_on(call::run(args)),
     }
 }
 
@@ -54,4 +76,12 @@ fn block_on(command: impl Future<Output = ExitCode>) -> ExitCode {
 #[expect(clippy::print_stderr, reason = "this is the command's voice")]
 fn complain(text: &str) {
     eprintln!("toolgate: {text}");
+}
+
+/// Prints what was asked for, and a line break. Whoever closed the other end, as `head` does,
+/// has seen enough.
+fn print(text: &str) {
+    let mut out = io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.write_all(b"\n"));
+    let _ = out.flush();
 }

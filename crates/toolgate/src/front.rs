@@ -2,6 +2,8 @@
 
 mod answer;
 mod body;
+mod calls;
+mod connection;
 mod exchange;
 mod forward;
 mod guard;

@@ -3,6 +3,7 @@
 pub mod app;
 pub mod build;
 pub mod cli;
+mod client;
 pub mod front;
 pub mod reload;
 pub mod sample;

@@ -24,3 +24,8 @@ pub fn begin(log: &Log) {
         LogFormat::Text => lines.with_ansi(io::stderr().is_terminal()).try_init(),
     };
 }
+
+/// Begins to log for a command that a person waits for: only what went wrong.
+pub fn for_command() {
+    begin(&Log { level: Level::Error, format: LogFormat::Text });
+}

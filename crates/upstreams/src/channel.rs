@@ -12,10 +12,9 @@ use toolgate_gateway::fault::{Fault, Reason};
 use toolgate_protocol::client::key;
 use toolgate_protocol::json::Limits;
 use toolgate_protocol::jsonrpc::{Kind, Message};
-use toolgate_protocol::tasks;
 use toolgate_protocol::version::Era;
 
-use crate::link::{self, Hub, Link, Outbound};
+use crate::link::{self, Candidate, Hub, Link, Outbound};
 
 /// Frames that wait for a caller that does not read. Beyond it notifications are dropped: one
 /// slow client must never stop the reading for the others.
@@ -150,7 +149,7 @@ impl Channel {
             drop(pending);
         }
         if let Some(hub) = &*self.hub.lock().unwrap_or_else(PoisonError::into_inner) {
-            hub.publish(&message);
+            hub.publish(message);
         }
     }
 
@@ -168,11 +167,17 @@ impl Channel {
     /// Hands a question to the call that it belongs to; false when there is none.
     fn ask(self: &Arc<Self>, message: &Message) -> bool {
         let pending = self.pending();
-        let task = message.meta().and_then(|meta| tasks::related(&meta)?.string());
-        // A task asks whoever waits for its result (2025-11-25, tasks: input required status).
-        let waits_for =
-            |waiting: &&Pending| task.is_some() && waiting.task.as_deref() == task.as_deref();
-        let chosen = pending.values().find(waits_for).or_else(|| self.addressee(&pending));
+        let candidates: Vec<_> = pending
+            .iter()
+            .filter(|(_, waiting)| waiting.may_ask)
+            .map(|(id, waiting)| Candidate {
+                id: *id,
+                owner: waiting.owner.as_ref(),
+                task: waiting.task.as_deref(),
+            })
+            .collect();
+        let chosen = link::addressee(&self.name, message, &candidates);
+        let chosen = chosen.and_then(|id| pending.get(&id));
         let Some(chosen) = chosen else { return false };
         let (ask, answered) = link::ask_of(message);
         let _ = chosen.frames.send(Frame::Ask(ask));
@@ -185,39 +190,9 @@ impl Channel {
         true
     }
 
-    /// The call that a question without a task belongs to. With several calls of different owners
-    /// running nobody can tell, and the wrong person must not be asked.
-    fn addressee<'a>(&self, pending: &'a HashMap<u64, Pending>) -> Option<&'a Pending> {
-        let mut candidates = pending.iter().filter(|(_, waiting)| waiting.may_ask);
-        let mut chosen = candidates.next()?;
-        for other in candidates {
-            if other.1.owner.is_none() || other.1.owner != chosen.1.owner {
-                tracing::warn!(
-                    server = %self.name,
-                    "a question that could belong to calls of several sessions was refused; \
-                     set `sessions: per_session` for this server"
-                );
-                return None;
-            }
-            if other.0 > chosen.0 {
-                chosen = other;
-            }
-        }
-        Some(chosen.1)
-    }
-
     fn pending(&self) -> std::sync::MutexGuard<'_, HashMap<u64, Pending>> {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// The task whose result a request fetches.
-fn task_awaited(body: &Bytes) -> Option<Box<str>> {
-    // One look spares all other requests the scan.
-    memchr::memmem::find(body, b"\"tasks/result\"")?;
-    let request = Message::scan_reply(body.clone(), &Limits::default()).ok()?;
-    let task = request.params().filter(|_| request.method() == Some("tasks/result"))?;
-    Some(task.get("taskId")?.string()?.into())
 }
 
 /// The listen request that a modern notification belongs to.
@@ -240,13 +215,14 @@ impl Link for Channel {
         Box::pin(async move {
             let (sender, frames) = mpsc::unbounded_channel();
             let queued = Arc::new(AtomicUsize::new(0));
+            let task = outbound.task();
             let pending = Pending {
                 frames: sender,
                 queued: queued.clone(),
                 token: outbound.token,
                 owner: outbound.owner,
                 may_ask: outbound.may_ask,
-                task: task_awaited(&outbound.body),
+                task,
             };
             if !self.is_alive() {
                 return Err(link::gone(&self.name, "it had already ended").unsent());
@@ -324,20 +300,16 @@ pub(crate) fn unsent(name: &Arc<str>, why: impl Into<String>) -> Fault {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
-
     use toolgate_gateway::call::Answer;
     use toolgate_protocol::jsonrpc;
 
     use super::*;
 
-    /// Everything that the server is told.
-    #[derive(Clone, Default)]
-    struct Told(Arc<Mutex<Vec<Bytes>>>);
+    /// A server that only talks.
+    struct Deaf;
 
-    impl Writer for Told {
-        fn write(&self, body: Bytes) -> Boxed<'_, Result<(), Fault>> {
-            self.0.lock().unwrap().push(body);
+    impl Writer for Deaf {
+        fn write(&self, _body: Bytes) -> Boxed<'_, Result<(), Fault>> {
             Box::pin(std::future::ready(Ok(())))
         }
 
@@ -352,10 +324,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_task_asks_whoever_waits_for_its_result_and_nobody_else() {
-        let told = Told::default();
-        let (limits, writer) = (Limits::default(), Box::new(told.clone()));
-        let channel = Channel::new("a".into(), Era::Legacy, writer, limits);
+    async fn a_task_asks_whoever_waits_for_its_result_and_a_call_its_own_client() {
+        let limits = Limits::default();
+        let channel = Channel::new("a".into(), Era::Legacy, Box::new(Deaf), limits);
         let other = channel.clone().request(outbound(1, "tools/call", r#"{"name":"x"}"#));
         let mut other = other.await.unwrap();
         let waiting = channel.clone().request(outbound(2, "tasks/result", r#"{"taskId":"t"}"#));
@@ -367,9 +338,7 @@ mod tests {
 
         let Some(Frame::Ask(ask)) = waiting.next().await else { panic!("no question") };
         ask.answer.send(Answer::Result("{}".into())).unwrap();
-        // Whose the other question is nobody can tell.
-        tokio::task::yield_now().await;
-        channel.receive(jsonrpc::result("1", "{}"));
-        assert!(matches!(other.next().await, Some(Frame::End(_))));
+        // What belongs to no task is for the call that is none.
+        assert!(matches!(other.next().await, Some(Frame::Ask(_))));
     }
 }

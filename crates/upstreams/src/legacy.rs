@@ -1,23 +1,22 @@
 //! A session with a legacy server, whatever carries it: the handshake, our own ids, and what
 //! outlives a single request.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use toolgate_gateway::call::{Boxed, Frame, Frames, Reply, Request};
 use toolgate_gateway::fault::{Fault, Reason};
 use toolgate_gateway::upstream::{Description, Interest, Watch};
 use toolgate_protocol::client::{Abilities, Level};
-use toolgate_protocol::json::quote;
 use toolgate_protocol::jsonrpc::{self, Kind, Message};
 use toolgate_protocol::legacy::{self, Welcome};
 use toolgate_protocol::method::Method;
 use toolgate_protocol::version::Era;
 
 use crate::link::{Counted, Hub, Link, Outbound};
+use crate::subscriptions::{Asks, Subscriptions};
 
 /// One session with a legacy server.
 pub(crate) struct Session {
@@ -26,9 +25,12 @@ pub(crate) struct Session {
     hub: Arc<Hub>,
     ids: AtomicU64,
     level: Mutex<Option<Level>>,
-    subscribed: Mutex<HashMap<String, usize>>,
+    subscriptions: Arc<Subscriptions>,
     used: Mutex<Instant>,
 }
+
+/// How long a server may take to answer a request of our own.
+const OWN: Duration = Duration::from_secs(10);
 
 /// The id of our `initialize`; requests count on from it.
 pub(crate) const FIRST_ID: u64 = 1;
@@ -80,7 +82,7 @@ impl Session {
             hub: Arc::default(),
             ids: AtomicU64::new(FIRST_ID + 1),
             level: Mutex::default(),
-            subscribed: Mutex::default(),
+            subscriptions: Arc::default(),
             used: Mutex::new(Instant::now()),
         })
     }
@@ -105,8 +107,15 @@ impl Session {
             body: edits.apply(request.message.bytes()),
             token: token.map(|token| token.raw().into()),
             owner: request.who.session.clone(),
-            may_ask: request.client.abilities().without(Abilities::TASKS) != Abilities::default(),
+            // An older client that declared nothing is never asked; a modern one is told what it
+            // lacks (2026-07-28, errors: missing client capability).
+            may_ask: request.client.era() == Era::Modern
+                || request.client.abilities() != Abilities::default(),
         };
+        if request.client.abilities() != Abilities::default() {
+            // The question may come outside of the call's own answer.
+            self.link.clone().listen(self.hub.clone()).await;
+        }
         let counted = self.hub.count(request.who.session.clone());
         // Only a call that is to become a task creates one.
         let params = request.message.params().filter(|_| request.method == Method::ToolsCall);
@@ -134,7 +143,10 @@ impl Session {
             owner: None,
             may_ask: false,
         };
-        Ok(self.link.clone().request(outbound).await?.end().await?.message)
+        let answering = async { self.link.clone().request(outbound).await?.end().await };
+        let answered = tokio::time::timeout(OWN, answering).await;
+        let silent = |_| Err(Fault::new(Reason::Timeout, format!("no answer to {method}")));
+        Ok(answered.unwrap_or_else(silent)?.message)
     }
 
     /// Delivers what the server announces, for as long as the watch lives.
@@ -151,56 +163,22 @@ impl Session {
             logs_of: None,
         };
         let subscribable = offers(&["resources", "subscribe"]);
-        for uri in interest.uris.iter().filter(|_| subscribable) {
-            // A server that refuses one subscription still serves the others.
-            if self.subscribe(uri).await.is_ok() {
-                accepted.uris.push(uri.clone());
-            }
-        }
+        let wanted = if subscribable { interest.uris.clone() } else { Vec::new() };
+        // We listen before we subscribe: an update may come before the answer.
         let events = self.hub.subscribe(interest);
         self.link.clone().listen(self.hub.clone()).await;
-        let guard = Subscribed { session: self.clone(), uris: accepted.uris.clone() };
-        Ok(Watch { accepted, events, guard: Box::new(guard) })
-    }
-
-    async fn subscribe(&self, uri: &str) -> Result<(), Fault> {
-        let first = {
-            let mut subscribed = self.subscribed();
-            let count = subscribed.entry(uri.to_owned()).or_default();
-            *count += 1;
-            *count == 1
-        };
-        if !first {
-            return Ok(());
-        }
-        let params = format!(r#"{{"uri":{}}}"#, quote(uri));
-        let outcome = self.ask("resources/subscribe", &params).await;
-        match outcome {
-            Ok(message) if message.kind() == Kind::Result => Ok(()),
-            Ok(_) => {
-                self.subscribed().remove(uri);
-                Err(Fault::new(Reason::NoResource, "the server refused the subscription"))
-            }
-            Err(fault) => {
-                self.subscribed().remove(uri);
-                Err(fault)
+        let mut leases = Vec::new();
+        for uri in wanted {
+            // A server that refuses one subscription still serves the others.
+            match self.subscriptions.subscribe(self, &uri).await {
+                Ok(lease) => {
+                    leases.push(lease);
+                    accepted.uris.push(uri);
+                }
+                Err(fault) => tracing::debug!(uri, %fault, "a resource cannot be subscribed to"),
             }
         }
-    }
-
-    fn release(self: &Arc<Self>, uri: &str) {
-        let mut subscribed = self.subscribed();
-        let Some(count) = subscribed.get_mut(uri) else { return };
-        *count -= 1;
-        if *count > 0 {
-            return;
-        }
-        subscribed.remove(uri);
-        drop(subscribed);
-        let (session, params) = (self.clone(), format!(r#"{{"uri":{}}}"#, quote(uri)));
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(async move { session.ask("resources/unsubscribe", &params).await });
-        }
+        Ok(Watch { accepted, events, guard: Box::new(leases) })
     }
 
     /// Has the server log as verbosely as this request wants. The level is the session's, so it
@@ -235,10 +213,6 @@ impl Session {
         self.hub.is_idle().then(|| *self.used.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn subscribed(&self) -> std::sync::MutexGuard<'_, HashMap<String, usize>> {
-        self.subscribed.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Ends it.
     pub async fn close(&self) {
         self.hub.close();
@@ -269,16 +243,8 @@ impl Frames for Running {
     }
 }
 
-/// Gives up the resource subscriptions of a watch.
-struct Subscribed {
-    session: Arc<Session>,
-    uris: Vec<String>,
-}
-
-impl Drop for Subscribed {
-    fn drop(&mut self) {
-        for uri in &self.uris {
-            self.session.release(uri);
-        }
+impl Asks for Session {
+    fn ask<'a>(&'a self, method: &'a str, params: &'a str) -> Boxed<'a, Result<Message, Fault>> {
+        Box::pin(Session::ask(self, method, params))
     }
 }

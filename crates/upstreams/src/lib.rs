@@ -6,6 +6,7 @@ mod channel;
 pub mod child;
 pub mod egress;
 mod endpoint;
+mod fan;
 pub mod http;
 mod legacy;
 mod link;
@@ -19,6 +20,8 @@ mod single;
 mod sse;
 mod stdio;
 mod streamable;
+mod subscriptions;
+mod topic;
 
 use std::sync::Arc;
 use std::time::Duration;

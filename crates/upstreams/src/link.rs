@@ -11,7 +11,9 @@ use toolgate_gateway::fault::{Fault, Reason};
 use toolgate_gateway::upstream::Interest;
 use toolgate_protocol::jsonrpc::{self, Message, codes};
 use toolgate_protocol::splice::Edits;
-use toolgate_protocol::tasks::Task;
+use toolgate_protocol::tasks::{self, Task};
+
+use crate::topic::{Audience, Topic, audience};
 
 /// A request ready to be sent.
 pub(crate) struct Outbound {
@@ -25,6 +27,17 @@ pub(crate) struct Outbound {
     pub owner: Option<Arc<str>>,
     /// Whether the server may ask something back while it runs.
     pub may_ask: bool,
+}
+
+impl Outbound {
+    /// The task whose result it fetches.
+    pub fn task(&self) -> Option<Box<str>> {
+        // One look spares all other requests the scan.
+        memchr::memmem::find(&self.body, b"\"tasks/result\"")?;
+        let request = Message::scan_reply(self.body.clone(), &Default::default()).ok()?;
+        let params = request.params().filter(|_| request.method() == Some("tasks/result"))?;
+        Some(params.get("taskId")?.string()?.into())
+    }
 }
 
 /// A carrier of messages to one legacy server, or to a server of either era on stdio.
@@ -52,7 +65,7 @@ pub(crate) trait Link: Send + Sync + 'static {
 /// outside of a call's own answer belongs to.
 #[derive(Default)]
 pub(crate) struct Hub {
-    listeners: Mutex<Vec<(Interest, mpsc::Sender<Message>)>>,
+    listeners: Mutex<Vec<(Interest, mpsc::Sender<Arc<Message>>)>>,
     running: Mutex<Running>,
     /// Whose tasks these are, by the server's ids.
     tasks: Mutex<HashMap<Box<str>, Arc<str>>>,
@@ -104,7 +117,7 @@ const BACKLOG: usize = 256;
 
 impl Hub {
     /// Adds a listener.
-    pub fn subscribe(&self, interest: Interest) -> mpsc::Receiver<Message> {
+    pub fn subscribe(&self, interest: Interest) -> mpsc::Receiver<Arc<Message>> {
         let (sender, receiver) = mpsc::channel(BACKLOG);
         self.lock().push((interest, sender));
         receiver
@@ -147,18 +160,25 @@ impl Hub {
     }
 
     /// Tells everybody who wants to hear it.
-    pub fn publish(&self, message: &Message) {
+    pub fn publish(&self, message: Message) {
         // What concerns one client is for that one alone.
         let (is_personal, owner) = match message.method() {
             Some("notifications/message") => (true, self.only_owner()),
-            Some("notifications/tasks/status") => (true, self.owner_of_task(message)),
+            Some("notifications/tasks/status") => (true, self.owner_of_task(&message)),
             _ => (false, None),
         };
+        let audience = audience(&message);
+        let message = Arc::new(message);
         self.lock().retain(|(interest, sender)| {
             let wanted = if is_personal {
                 owner.is_some() && interest.logs_of == owner
             } else {
-                wanted(interest, message)
+                match &audience {
+                    Audience::Of(topics) => topics.iter().any(|topic| wants(interest, topic)),
+                    // What a server invents is passed to whoever listens at all.
+                    Audience::Everybody => !interest.is_empty(),
+                    Audience::Nobody => false,
+                }
             };
             if !wanted {
                 return !sender.is_closed();
@@ -180,27 +200,19 @@ impl Hub {
         self.lock().clear();
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(Interest, mpsc::Sender<Message>)>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(Interest, mpsc::Sender<Arc<Message>>)>> {
         self.listeners.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn wanted(interest: &Interest, message: &Message) -> bool {
-    let named = |member: &str, among: &[String]| {
-        message
-            .params()
-            .and_then(|params| params.get(member))
-            .and_then(|value| value.string())
-            .is_some_and(|name| among.iter().any(|wanted| *wanted == name))
-    };
-    match message.method() {
-        Some("notifications/tools/list_changed") => interest.tools,
-        Some("notifications/prompts/list_changed") => interest.prompts,
-        Some("notifications/resources/list_changed") => interest.resources,
-        Some("notifications/resources/updated") => named("uri", &interest.uris),
-        Some("notifications/tasks") => named("taskId", &interest.tasks),
-        // What else a server invents is passed to whoever listens at all.
-        _ => !interest.is_empty(),
+fn wants(interest: &Interest, topic: &Topic) -> bool {
+    let among = |list: &[String], name: &str| list.iter().any(|wanted| wanted == name);
+    match topic {
+        Topic::Tools => interest.tools,
+        Topic::Prompts => interest.prompts,
+        Topic::Resources => interest.resources,
+        Topic::Resource(uri) => among(&interest.uris, uri),
+        Topic::Task(id) => among(&interest.tasks, id),
     }
 }
 
@@ -229,6 +241,48 @@ pub(crate) fn ask_of(message: &Message) -> (Ask, oneshot::Receiver<Answer>) {
         answer,
     };
     (ask, answered)
+}
+
+/// A running call that may be asked something.
+pub(crate) struct Candidate<'a> {
+    /// Our own id for it.
+    pub id: u64,
+    /// Whose call it is.
+    pub owner: Option<&'a Arc<str>>,
+    /// The task whose result it waits for.
+    pub task: Option<&'a str>,
+}
+
+/// The call that a question belongs to, among those that may be asked. A task asks whoever waits
+/// for its result (2025-11-25, tasks: input required status). Otherwise, with several of different
+/// owners running, nobody can tell, and the wrong person must not be asked.
+pub(crate) fn addressee(
+    server: &Arc<str>,
+    question: &Message,
+    candidates: &[Candidate<'_>],
+) -> Option<u64> {
+    let task = question.meta().and_then(|meta| tasks::related(&meta)?.string());
+    let awaited = candidates.iter().find(|call| task.is_some() && call.task == task.as_deref());
+    if let Some(call) = awaited {
+        return Some(call.id);
+    }
+    let is_call = |candidate: &&Candidate<'_>| candidate.task.is_none();
+    let any_call = candidates.iter().any(|candidate| is_call(&candidate));
+    let mut among = candidates.iter().filter(|candidate| !any_call || is_call(candidate));
+    let first = among.next()?;
+    let mut chosen = first.id;
+    for other in among {
+        if other.owner.is_none() || other.owner != first.owner {
+            tracing::warn!(
+                %server,
+                "a question that could belong to calls of several sessions was refused; \
+                 set `sessions: per_session` for this server"
+            );
+            return None;
+        }
+        chosen = chosen.max(other.id);
+    }
+    Some(chosen)
 }
 
 /// The response to a server's question.
@@ -281,7 +335,7 @@ pub(crate) fn gone(name: &Arc<str>, why: impl Into<String>) -> Fault {
 mod tests {
     use super::*;
 
-    fn listener(hub: &Hub, session: &str) -> mpsc::Receiver<Message> {
+    fn listener(hub: &Hub, session: &str) -> mpsc::Receiver<Arc<Message>> {
         hub.subscribe(Interest { logs_of: Some(session.into()), ..Interest::default() })
     }
 
@@ -294,7 +348,7 @@ mod tests {
         for task in ["t-1", "t-2"] {
             let params = format!(r#"{{"taskId":"{task}","status":"working"}}"#);
             let bytes = jsonrpc::notification("notifications/tasks/status", &params);
-            hub.publish(&Message::scan_reply(bytes, &Default::default()).unwrap());
+            hub.publish(Message::scan_reply(bytes, &Default::default()).unwrap());
         }
 
         assert!(ada.try_recv().is_ok());

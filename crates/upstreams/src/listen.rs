@@ -3,22 +3,21 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tokio::sync::mpsc;
 use toolgate_gateway::call::{Caller, Frame, Reply, Request, Trace, Who};
 use toolgate_gateway::fault::{Fault, Reason};
-use toolgate_gateway::upstream::{Description, Interest, Watch};
-use toolgate_protocol::client::Client;
-use toolgate_protocol::json::quote;
+use toolgate_gateway::upstream::{Description, Interest};
+use toolgate_protocol::client::{Abilities, Client};
+use toolgate_protocol::json::{Object, quote};
 use toolgate_protocol::jsonrpc::{self, Kind, Message, codes};
 use toolgate_protocol::method::Method;
 use toolgate_protocol::splice::Edits;
 use toolgate_protocol::version::{Era, Version, names_modern};
 
+use crate::topic::{Topic, Topics, interest_in, topics_of};
+
 /// Who we are towards servers.
 pub(crate) const CLIENT_INFO: &str =
     concat!(r#"{"name":"toolgate","version":""#, env!("CARGO_PKG_VERSION"), r#""}"#);
-/// Announcements that wait for somebody who does not read.
-const BACKLOG: usize = 256;
 
 /// A request of our own, in the internal dialect.
 pub(crate) fn own(id: &str, method: Method, params: &str) -> Result<Request, Fault> {
@@ -52,6 +51,9 @@ pub(crate) fn discover(id: &str) -> Result<Request, Fault> {
 pub(crate) enum Probe {
     /// A modern server.
     Modern(Description),
+    /// A modern server that refused our version and in the same breath named it as one of its
+    /// own: to be asked once more.
+    Again,
     /// Anything that is no sign of the modern era.
     Legacy,
 }
@@ -70,11 +72,14 @@ pub(crate) fn read_probe(name: &Arc<str>, message: &Message) -> Result<Probe, Fa
                     .and_then(|error| error.get("data"))
                     .and_then(|data| data.object())
                     .and_then(|data| data.get("supported"));
-                let offers_modern =
-                    supported.as_ref().and_then(|list| list.items()).is_some_and(|mut list| {
-                        list.any(|v| v.string().is_some_and(|v| names_modern(&v)))
-                    });
-                if offers_modern { Err(foreign_version(name)) } else { Ok(Probe::Legacy) }
+                let offers = |wanted: &dyn Fn(&str) -> bool| {
+                    let list = supported.as_ref().and_then(|list| list.items());
+                    list.into_iter().flatten().any(|v| v.string().is_some_and(|v| wanted(&v)))
+                };
+                if offers(&|version| version == Version::NEWEST.as_str()) {
+                    return Ok(Probe::Again);
+                }
+                if offers(&names_modern) { Err(foreign_version(name)) } else { Ok(Probe::Legacy) }
             }
             // It knows the modern checks and found our probe wanting: not a legacy server.
             Some(codes::HEADER_MISMATCH | codes::MISSING_CLIENT_CAPABILITY) => {
@@ -122,8 +127,28 @@ fn foreign_version(name: &Arc<str>) -> Fault {
     .at(name)
 }
 
-/// The `subscriptions/listen` request for an interest.
-pub(crate) fn request(interest: &Interest) -> Result<Request, Fault> {
+/// A server that refuses our version and goes on naming it as its own.
+pub(crate) fn undecided(name: &Arc<str>) -> Fault {
+    Fault::new(
+        Reason::Garbage,
+        format!("server \"{name}\" refuses protocol version {} and names it", Version::NEWEST),
+    )
+    .at(name)
+}
+
+/// The `subscriptions/listen` request for these topics.
+pub(crate) fn request(topics: &Topics) -> Result<Request, Fault> {
+    let mut request = own("\"listen\"", Method::Listen, &filter(topics))?;
+    if topics.iter().any(|topic| matches!(topic, Topic::Task(_))) {
+        // Task ids from a client without the extension are refused (SEP-2663).
+        request.client.capabilities = Abilities::TASKS.declare(request.client.version).into();
+    }
+    Ok(request)
+}
+
+/// The `params` that name these topics.
+pub(crate) fn filter(topics: &Topics) -> String {
+    let interest = interest_in(topics);
     let mut parts = Vec::new();
     for (wanted, name) in [
         (interest.tools, "toolsListChanged"),
@@ -140,85 +165,56 @@ pub(crate) fn request(interest: &Interest) -> Result<Request, Fault> {
             parts.push(format!(r#""{name}":[{}]"#, quoted.join(",")));
         }
     }
-    let params = format!(r#"{{"notifications":{{{}}}}}"#, parts.join(","));
-    own("\"listen\"", Method::Listen, &params)
+    format!(r#"{{"notifications":{{{}}}}}"#, parts.join(","))
 }
 
-/// Turns the reply to `subscriptions/listen` into a watch.
+/// Reads the reply to `subscriptions/listen` up to its acknowledgement: what the server grants.
 ///
 /// # Errors
-/// When the server does not acknowledge.
-pub(crate) async fn watch(mut reply: Reply, interest: Interest) -> Result<Watch, Fault> {
-    let accepted = loop {
+/// When the server does not acknowledge: [`Reason::NoMethod`] if it offers no subscriptions,
+/// [`Reason::Refused`] if it does not like this one.
+pub(crate) async fn acknowledged(reply: &mut Reply) -> Result<Topics, Fault> {
+    loop {
         match reply.next().await {
             Some(Frame::Notification(message))
                 if message.method() == Some("notifications/subscriptions/acknowledged") =>
             {
-                break read_accepted(&message, &interest);
+                return Ok(message.params().and_then(|p| granted(&p)).unwrap_or_default());
             }
             Some(Frame::Fail(fault)) => return Err(fault),
-            Some(Frame::End(end)) => {
-                let why = String::from_utf8_lossy(end.message.bytes()).into_owned();
-                return Err(
-                    Fault::new(Reason::NoMethod, "the server offers no subscriptions").because(why)
-                );
-            }
+            Some(Frame::End(end)) => return Err(refusal(&end.message)),
             Some(_) => {}
             None => return Err(Fault::new(Reason::Broken, "the subscription ended at once")),
         }
-    };
-    let (sender, events) = mpsc::channel(BACKLOG);
-    let pump = tokio::spawn(async move {
-        while let Some(frame) = reply.next().await {
-            match frame {
-                // A listener that does not read loses hints, not the connection.
-                Frame::Notification(message) => {
-                    if matches!(sender.try_send(message), Err(mpsc::error::TrySendError::Closed(_)))
-                    {
-                        return;
-                    }
-                }
-                Frame::End(_) | Frame::Fail(_) => return,
-                Frame::Opened | Frame::Ask(_) | Frame::Pause(_) => {}
-            }
+    }
+}
+
+fn refusal(end: &Message) -> Fault {
+    let code = end.error().and_then(|error| error.get("code")?.as_i64());
+    let why = String::from_utf8_lossy(end.bytes()).into_owned();
+    match code {
+        None | Some(codes::METHOD_NOT_FOUND) => {
+            Fault::new(Reason::NoMethod, "the server offers no subscriptions").because(why)
         }
-    });
-    Ok(Watch { accepted, events, guard: Box::new(AbortOnDrop(pump.abort_handle())) })
+        Some(_) => Fault::new(Reason::Refused, "the server refused the subscription").because(why),
+    }
 }
 
-/// What of the interest an acknowledgement names.
-fn read_accepted(message: &Message, interest: &Interest) -> Interest {
-    let Some(granted) = message
-        .params()
-        .and_then(|params| params.get("notifications"))
-        .and_then(|value| value.object())
-    else {
-        return Interest::default();
-    };
+/// The topics that `params` name.
+pub(crate) fn granted(params: &Object<'_>) -> Option<Topics> {
+    let granted = params.get("notifications")?.object()?;
     let flag = |name| granted.get(name).and_then(|value| value.as_bool()) == Some(true);
-    let names = |name, wanted: &[String]| -> Vec<String> {
+    let names = |name| -> Vec<String> {
         let listed = granted.get(name).and_then(|value| value.items());
-        let listed: Vec<_> = listed
-            .into_iter()
-            .flatten()
-            .filter_map(|v| v.string().map(|s| s.into_owned()))
-            .collect();
-        wanted.iter().filter(|item| listed.contains(item)).cloned().collect()
+        let names = listed.into_iter().flatten().filter_map(|v| v.string().map(|s| s.into_owned()));
+        names.collect()
     };
-    Interest {
-        tools: interest.tools && flag("toolsListChanged"),
-        prompts: interest.prompts && flag("promptsListChanged"),
-        resources: interest.resources && flag("resourcesListChanged"),
-        uris: names("resourceSubscriptions", &interest.uris),
-        tasks: names("taskIds", &interest.tasks),
+    Some(topics_of(&Interest {
+        tools: flag("toolsListChanged"),
+        prompts: flag("promptsListChanged"),
+        resources: flag("resourcesListChanged"),
+        uris: names("resourceSubscriptions"),
+        tasks: names("taskIds"),
         logs_of: None,
-    }
-}
-
-struct AbortOnDrop(tokio::task::AbortHandle);
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
+    }))
 }

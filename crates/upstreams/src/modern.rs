@@ -15,6 +15,7 @@ use toolgate_protocol::sse;
 use toolgate_protocol::version::{Era, Version};
 
 use crate::endpoint::{self, Endpoint, Shape};
+use crate::fan::Source;
 use crate::http::Body;
 
 /// A modern HTTP server.
@@ -78,6 +79,12 @@ impl Modern {
                 Err(self.endpoint.not_mcp(status, &body))
             }
         }
+    }
+}
+
+impl Source for Modern {
+    fn listen(self: Arc<Self>, request: Request) -> Boxed<'static, Result<Reply, Fault>> {
+        Box::pin(async move { self.call(&request).await })
     }
 }
 

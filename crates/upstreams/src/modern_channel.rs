@@ -4,14 +4,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use toolgate_gateway::call::{Reply, Request};
+use toolgate_gateway::call::{Boxed, Reply, Request};
 use toolgate_gateway::fault::Fault;
 use toolgate_gateway::upstream::{Description, Interest, Watch};
 use toolgate_protocol::modern;
 
 use crate::channel::Channel;
+use crate::fan::{Fan, Source};
 use crate::link::{Link, Outbound};
-use crate::listen;
 
 /// A modern server behind a shared channel.
 pub(crate) struct ModernChannel {
@@ -19,6 +19,7 @@ pub(crate) struct ModernChannel {
     pub description: Arc<Description>,
     ids: AtomicU64,
     used: Mutex<Instant>,
+    fan: Arc<Fan>,
 }
 
 impl ModernChannel {
@@ -33,6 +34,7 @@ impl ModernChannel {
             description,
             ids: AtomicU64::new(first_id),
             used: Mutex::new(Instant::now()),
+            fan: Arc::default(),
         })
     }
 
@@ -60,9 +62,8 @@ impl ModernChannel {
     }
 
     /// Delivers what the server announces.
-    pub async fn watch(&self, interest: Interest) -> Result<Watch, Fault> {
-        let request = listen::request(&interest)?;
-        listen::watch(self.call(&request).await?, interest).await
+    pub async fn watch(self: &Arc<Self>, interest: Interest) -> Result<Watch, Fault> {
+        self.fan.watch(self.clone(), interest).await
     }
 
     pub fn is_alive(&self) -> bool {
@@ -77,5 +78,11 @@ impl ModernChannel {
 
     pub async fn close(&self) {
         self.channel.close().await;
+    }
+}
+
+impl Source for ModernChannel {
+    fn listen(self: Arc<Self>, request: Request) -> Boxed<'static, Result<Reply, Fault>> {
+        Box::pin(async move { self.call(&request).await })
     }
 }

@@ -110,6 +110,15 @@ impl Peers {
         Key { scope, abilities: abilities.without(Abilities::TASKS) }
     }
 
+    /// Under whose authorization a request to a modern server travels: there is no conversation
+    /// that could be closer.
+    pub fn authorization(&self, who: &Who) -> Arc<str> {
+        match self.mode {
+            Sessions::Shared => "".into(),
+            Sessions::PerCaller | Sessions::PerSession => who.caller.principal.clone(),
+        }
+    }
+
     /// The conversation of this key, started if need be.
     ///
     /// # Errors

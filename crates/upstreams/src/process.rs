@@ -31,7 +31,8 @@ const START: Duration = Duration::from_secs(60);
 const PROBE: Duration = Duration::from_secs(10);
 /// Our ids while the era is found out; requests count on after them.
 const PROBE_ID: u64 = 0;
-const FIRST_FREE_ID: u64 = 2;
+const SECOND_PROBE_ID: u64 = 2;
+const FIRST_FREE_ID: u64 = 3;
 
 /// What to run.
 pub struct ProcessSpec {
@@ -116,7 +117,12 @@ impl Inner {
         let known = self.era.get();
         if known != Some(Era::Legacy) {
             let (channel, _) = self.spawn(Era::Modern)?;
-            match self.probe(&channel).await {
+            let mut found = self.probe(&channel, PROBE_ID).await;
+            if let Ok(Probe::Again) = found {
+                found = self.probe(&channel, SECOND_PROBE_ID).await;
+            }
+            match found {
+                Ok(Probe::Again) => return Err(listen::undecided(&self.spec.child.name)),
                 Ok(Probe::Modern(description)) => {
                     self.era.set(Era::Modern);
                     let description = Arc::new(description);
@@ -154,12 +160,12 @@ impl Inner {
 
     /// Which era does it speak? An answer that is no sign of the modern era, or silence, means
     /// legacy (2026-07-28, versioning: client behaviour on stdio).
-    async fn probe(&self, channel: &Arc<Channel>) -> Result<Probe, Fault> {
-        let request = listen::discover(&PROBE_ID.to_string())?;
+    async fn probe(&self, channel: &Arc<Channel>, id: u64) -> Result<Probe, Fault> {
+        let request = listen::discover(&id.to_string())?;
         let mut edits = Edits::default();
         modern::dress(&request.message, &request.client, &mut edits);
         let outbound = Outbound {
-            id: PROBE_ID,
+            id,
             body: edits.apply(request.message.bytes()),
             token: None,
             owner: None,
@@ -241,10 +247,15 @@ impl Upstream for Process {
         })
     }
 
-    fn notify<'a>(&'a self, who: &'a Who, message: &'a Message) -> Boxed<'a, Result<(), Fault>> {
+    fn notify<'a>(
+        &'a self,
+        who: &'a Who,
+        abilities: Abilities,
+        message: &'a Message,
+    ) -> Boxed<'a, Result<(), Fault>> {
         Box::pin(async move {
-            let key = self.inner.key(who, Abilities::default());
-            match &*self.inner.peer(&key, Abilities::default()).await? {
+            let key = self.inner.key(who, abilities);
+            match &*self.inner.peer(&key, abilities).await? {
                 Peer::Legacy(session) => session.link.send(message.line()).await,
                 Peer::Modern(_) => Ok(()),
             }

@@ -1,7 +1,8 @@
 //! A server reached over HTTP, of either era: found out once, then spoken to as it wants.
 
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, StatusCode, Uri};
@@ -13,6 +14,7 @@ use toolgate_protocol::client::Abilities;
 use toolgate_protocol::jsonrpc::{Message, codes};
 
 use crate::endpoint::{self, Bounds, Endpoint, Shape};
+use crate::fan::Fan;
 use crate::http::{Origin, Pool, Proxies, Target};
 use crate::legacy::{self, Session};
 use crate::link::{Link, Outbound};
@@ -56,9 +58,11 @@ pub struct Remote {
 struct Inner {
     spec: RemoteSpec,
     endpoint: Arc<Endpoint>,
-    modern: Modern,
+    modern: Arc<Modern>,
     era: Arc<Single<Era>>,
     peers: Arc<Peers>,
+    /// Who listens to a modern server, by the authorization they share.
+    fans: Mutex<HashMap<Arc<str>, Arc<Fan>>>,
     /// Whether the server turned out to speak HTTP+SSE.
     speaks_sse: AtomicBool,
 }
@@ -82,10 +86,11 @@ impl Remote {
         let speaks_sse = AtomicBool::new(spec.transport == Transport::Sse);
         Ok(Remote {
             inner: Arc::new(Inner {
-                modern: Modern::new(endpoint.clone()),
+                modern: Arc::new(Modern::new(endpoint.clone())),
                 endpoint,
                 era: Arc::default(),
                 peers,
+                fans: Mutex::default(),
                 speaks_sse,
                 spec,
             }),
@@ -116,18 +121,10 @@ impl Inner {
         if known_legacy {
             return Ok(Era::Legacy);
         }
-        let request = listen::discover(&self.modern.next_id())?;
-        let outcome = match self.modern.call(&request).await {
-            Ok(reply) => reply.end().await,
-            Err(fault) => Err(fault),
-        };
-        let found = match outcome {
-            Ok(end) => listen::read_probe(&self.endpoint.name, &end.message)?,
-            // Whatever it answered was no JSON-RPC: an older server, or none at all, which the
-            // handshake will tell.
-            Err(fault) if fault.reason == Reason::Garbage => Probe::Legacy,
-            Err(fault) => return Err(fault),
-        };
+        let mut found = self.discover().await?;
+        if let Probe::Again = found {
+            found = self.discover().await?;
+        }
         match found {
             Probe::Modern(description) => {
                 tracing::info!(server = %self.endpoint.name, era = "modern", "found out the era");
@@ -145,6 +142,22 @@ impl Inner {
                 tracing::info!(server = %self.endpoint.name, era = "legacy", "found out the era");
                 Ok(Era::Legacy)
             }
+            Probe::Again => Err(listen::undecided(&self.endpoint.name)),
+        }
+    }
+
+    async fn discover(&self) -> Result<Probe, Fault> {
+        let request = listen::discover(&self.modern.next_id())?;
+        let outcome = match self.modern.call(&request).await {
+            Ok(reply) => reply.end().await,
+            Err(fault) => Err(fault),
+        };
+        match outcome {
+            Ok(end) => listen::read_probe(&self.endpoint.name, &end.message),
+            // Whatever it answered was no JSON-RPC: an older server, or none at all, which the
+            // handshake will tell.
+            Err(fault) if fault.reason == Reason::Garbage => Ok(Probe::Legacy),
+            Err(fault) => Err(fault),
         }
     }
 
@@ -158,6 +171,21 @@ impl Inner {
                 }
             })
             .await
+    }
+
+    /// The session with a server that was found to be legacy. If there is none to be had it may
+    /// not have been such a server, but none yet: its era is found out again.
+    async fn legacy_peer(
+        self: &Arc<Self>,
+        era: &Arc<Era>,
+        key: &Key,
+        abilities: Abilities,
+    ) -> Result<Arc<Peer>, Fault> {
+        let outcome = self.peer(key, abilities).await;
+        if outcome.as_ref().is_err_and(|fault| fault.reason != Reason::Overloaded) {
+            self.era.reset(era, None);
+        }
+        outcome
     }
 
     async fn open(&self, abilities: Abilities) -> Result<Arc<Session>, Fault> {
@@ -274,12 +302,9 @@ impl Inner {
         }
         let abilities = request.client.abilities();
         let key = self.peers.key(&request.who, abilities);
-        let peer = match self.peer(&key, abilities).await {
+        let peer = match self.legacy_peer(&era, &key, abilities).await {
             Ok(peer) => peer,
-            Err(fault) => {
-                self.era.reset(&era, None);
-                return (Err(fault), false);
-            }
+            Err(fault) => return (Err(fault), false),
         };
         let outcome = peer.call(request).await;
         let lost = !peer.is_alive();
@@ -288,6 +313,36 @@ impl Inner {
             self.era.reset(&era, None);
         }
         (outcome, lost)
+    }
+
+    async fn watch(
+        self: &Arc<Self>,
+        who: &Who,
+        abilities: Abilities,
+        interest: Interest,
+    ) -> Result<Watch, Fault> {
+        let era = self.era().await?;
+        if let Era::Modern(_) = &*era {
+            let outcome = self.fan(who).watch(self.modern.clone(), interest).await;
+            self.doubt(&era, outcome.as_ref().err());
+            return outcome;
+        }
+        let key = self.peers.key(who, abilities);
+        self.legacy_peer(&era, &key, abilities).await?.watch(interest).await
+    }
+
+    fn fan(&self, who: &Who) -> Arc<Fan> {
+        let mut fans = self.fans.lock().unwrap_or_else(PoisonError::into_inner);
+        // One that is held elsewhere may be about to be listened to.
+        fans.retain(|_, fan| !fan.is_idle() || Arc::strong_count(fan) > 1);
+        fans.entry(self.peers.authorization(who)).or_default().clone()
+    }
+
+    /// Somebody may have replaced the server by another: then find out the era again.
+    fn doubt(&self, era: &Arc<Era>, fault: Option<&Fault>) {
+        if fault.is_some_and(|f| matches!(f.reason, Reason::Garbage | Reason::Unreachable)) {
+            self.era.reset(era, None);
+        }
     }
 }
 
@@ -330,22 +385,28 @@ impl Upstream for Remote {
         abilities: Abilities,
     ) -> Boxed<'a, Result<Arc<Description>, Fault>> {
         Box::pin(async move {
-            if let Era::Modern(description) = &*self.inner.era().await? {
+            let era = self.inner.era().await?;
+            if let Era::Modern(description) = &*era {
                 return Ok(description.clone());
             }
             let key = self.inner.peers.key(who, abilities);
-            Ok(self.inner.peer(&key, abilities).await?.description())
+            Ok(self.inner.legacy_peer(&era, &key, abilities).await?.description())
         })
     }
 
-    fn notify<'a>(&'a self, who: &'a Who, message: &'a Message) -> Boxed<'a, Result<(), Fault>> {
+    fn notify<'a>(
+        &'a self,
+        who: &'a Who,
+        abilities: Abilities,
+        message: &'a Message,
+    ) -> Boxed<'a, Result<(), Fault>> {
         Box::pin(async move {
             if let Era::Modern(_) = &*self.inner.era().await? {
                 // Modern clients send no notifications over HTTP.
                 return Ok(());
             }
-            let key = self.inner.peers.key(who, Abilities::default());
-            match &*self.inner.peer(&key, Abilities::default()).await? {
+            let key = self.inner.peers.key(who, abilities);
+            match &*self.inner.peer(&key, abilities).await? {
                 Peer::Legacy(session) => session.link.send(message.bytes().clone()).await,
                 Peer::Modern(_) => Ok(()),
             }
@@ -358,14 +419,7 @@ impl Upstream for Remote {
         abilities: Abilities,
         interest: Interest,
     ) -> Boxed<'a, Result<Watch, Fault>> {
-        Box::pin(async move {
-            if let Era::Modern(_) = &*self.inner.era().await? {
-                let request = listen::request(&interest)?;
-                return listen::watch(self.inner.modern.call(&request).await?, interest).await;
-            }
-            let key = self.inner.peers.key(who, abilities);
-            self.inner.peer(&key, abilities).await?.watch(interest).await
-        })
+        Box::pin(self.inner.watch(who, abilities, interest))
     }
 
     fn probe(&self) -> Boxed<'_, Result<(), Fault>> {

@@ -1,13 +1,16 @@
 //! A session with a legacy server over Streamable HTTP: each request has its own answer, what
 //! the server says unasked comes on a stream of its own.
 
+mod asked;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode};
-use toolgate_gateway::call::{Boxed, End, Frame, Frames, Reply};
+use tokio::sync::{oneshot, watch};
+use toolgate_gateway::call::{Answer, Boxed, End, Frame, Frames, Reply};
 use toolgate_gateway::fault::{Fault, Reason};
 use toolgate_protocol::jsonrpc::{Kind, Message};
 use toolgate_protocol::sse;
@@ -16,6 +19,7 @@ use toolgate_protocol::version::{Era, Version};
 use crate::endpoint::{self, Endpoint, Shape};
 use crate::http::Body;
 use crate::link::{self, Hub, Link, Outbound};
+use asked::{Asked, Asking, Begun, Early, Posting};
 
 /// How often a broken stream is resumed before the call fails.
 const RESUMES: u32 = 5;
@@ -23,6 +27,8 @@ const RESUMES: u32 = 5;
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// The pause before a stream is opened again where the server named none.
 const PAUSE: Duration = Duration::from_secs(1);
+/// How long calls wait for the session's own stream: a server may ask there before it answers.
+const OPEN: Duration = Duration::from_millis(500);
 
 /// One session over Streamable HTTP.
 pub(crate) struct Streamable {
@@ -30,7 +36,25 @@ pub(crate) struct Streamable {
     session: Option<HeaderValue>,
     version: Version,
     alive: AtomicBool,
-    listening: Mutex<Option<tokio::task::AbortHandle>>,
+    listening: Mutex<Option<Listening>>,
+    /// False once the server said that it has no stream for what belongs to no request.
+    offers_stream: AtomicBool,
+    asking: Arc<Asking>,
+}
+
+/// The task that reads the session's own stream.
+struct Listening {
+    task: tokio::task::AbortHandle,
+    /// Whether the server has opened the stream, or said that it will not.
+    settled: watch::Receiver<bool>,
+    /// Until when calls wait for that.
+    until: Instant,
+}
+
+/// Why the session's own stream is not there.
+enum NoStream {
+    Now,
+    Never,
 }
 
 impl Streamable {
@@ -45,6 +69,8 @@ impl Streamable {
             version,
             alive: AtomicBool::new(true),
             listening: Mutex::default(),
+            offers_stream: AtomicBool::new(true),
+            asking: Arc::default(),
         })
     }
 
@@ -90,17 +116,34 @@ impl Streamable {
             .unsent()
     }
 
+    /// Sends a request and waits for the head of its answer.
+    async fn begin(
+        self: Arc<Self>,
+        outbound: &Outbound,
+    ) -> Result<(Response<Body>, CancelGuard), Fault> {
+        let guard = CancelGuard { link: Some(self.clone()), id: outbound.id };
+        match self.post(outbound.body.clone()).await {
+            Ok(response) => Ok((response, guard)),
+            Err(fault) => {
+                guard.disarm();
+                Err(fault)
+            }
+        }
+    }
+
     async fn answer(
         self: &Arc<Self>,
         outbound: Outbound,
         mut response: Response<Body>,
         guard: CancelGuard,
+        asked: Option<Asked>,
     ) -> Result<Reply, Fault> {
         let status = response.status();
         if status.is_success() && endpoint::shape(&response) == Shape::Events {
             return Ok(Reply::Stream(Box::new(Stream {
                 link: self.clone(),
                 guard,
+                asked,
                 id: outbound.id.to_string(),
                 token: outbound.token,
                 may_ask: outbound.may_ask,
@@ -135,67 +178,140 @@ impl Streamable {
         Ok(Reply::Whole(End { message, era: Era::Legacy, status: None }))
     }
 
-    async fn listen_on(self: Arc<Self>, hub: Arc<Hub>) {
+    /// Reads the session's own stream for as long as the session lasts.
+    async fn listen_on(self: Arc<Self>, hub: Arc<Hub>, settled: watch::Sender<bool>) {
         let mut last_event: Option<String> = None;
         let mut pause = PAUSE;
+        let mut was_away = false;
         while self.is_alive() {
-            let Ok(mut response) = self.get(last_event.as_deref()).await else {
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(LONGEST_PAUSE);
-                continue;
-            };
-            let status = response.status();
-            if !status.is_success() || endpoint::shape(&response) != Shape::Events {
-                // 405: the server offers no such stream, which it may.
-                let body = self.endpoint.collect(&mut response).await.unwrap_or_default();
-                if self.is_session_lost(status, &body) {
-                    let _ = self.lost();
-                }
-                return;
-            }
-            pause = PAUSE;
-            let mut decoder = self.endpoint.decoder();
-            let body = response.body_mut();
-            while let Ok(Some(chunk)) = body.chunk().await {
-                decoder.feed(chunk);
-                while let Ok(Some(event)) = decoder.next_event() {
-                    last_event = event.id.or(last_event);
-                    if let Some(retry) = event.retry {
-                        pause = Duration::from_millis(retry).min(LONGEST_PAUSE);
+            let had_one = *settled.borrow();
+            match self.own_stream(last_event.as_deref(), had_one).await {
+                Ok(body) => {
+                    settled.send_replace(true);
+                    // Without an event id the server replays nothing: while it was away, anything
+                    // may have changed. Whoever listens begins anew and looks again.
+                    if was_away && last_event.is_none() {
+                        hub.close();
                     }
-                    if let Ok(message) = self.endpoint.message(StatusCode::OK, event.data) {
-                        self.unasked(&hub, message);
+                    was_away = false;
+                    let opened = Instant::now();
+                    match self.read_own(body, &mut last_event, &hub).await {
+                        Some(retry) => pause = retry.min(LONGEST_PAUSE),
+                        // What lasted was cut by whatever stands between: back at once. A
+                        // server that ends each stream at once is not pressed.
+                        None if opened.elapsed() > PAUSE => continue,
+                        None => {}
                     }
                 }
+                Err(NoStream::Never) => {
+                    settled.send_replace(true);
+                    return;
+                }
+                Err(NoStream::Now) => was_away = true,
             }
             tokio::time::sleep(pause).await;
+            pause = if was_away { (pause * 2).min(LONGEST_PAUSE) } else { PAUSE };
         }
+    }
+
+    /// Opens the stream. `had_one` tells a session that is lost from a server that has none.
+    async fn own_stream(&self, last_event: Option<&str>, had_one: bool) -> Result<Body, NoStream> {
+        let mut response = self.get(last_event).await.map_err(|_| NoStream::Now)?;
+        let status = response.status();
+        if status.is_success() && endpoint::shape(&response) == Shape::Events {
+            return Ok(response.into_body());
+        }
+        let body = self.endpoint.collect(&mut response).await.unwrap_or_default();
+        // Servers without such a stream say 405, and some 404, which then says nothing of the
+        // session.
+        if had_one && self.is_session_lost(status, &body) {
+            let _ = self.lost();
+        }
+        let passing = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
+        if passing {
+            return Err(NoStream::Now);
+        }
+        // 405: the server offers no such stream, which it may.
+        self.offers_stream.store(false, Ordering::Relaxed);
+        Err(NoStream::Never)
+    }
+
+    /// Reads a stream to its end; the pause that the server asks for before the next.
+    async fn read_own(
+        self: &Arc<Self>,
+        mut body: Body,
+        last_event: &mut Option<String>,
+        hub: &Hub,
+    ) -> Option<Duration> {
+        let mut retry = None;
+        let mut decoder = self.endpoint.decoder();
+        while let Ok(Some(chunk)) = body.chunk().await {
+            decoder.feed(chunk);
+            while let Ok(Some(event)) = decoder.next_event() {
+                *last_event = event.id.or(last_event.take());
+                retry = event.retry.map(Duration::from_millis).or(retry);
+                if let Ok(message) = self.endpoint.message(StatusCode::OK, event.data) {
+                    self.unasked(hub, message);
+                }
+            }
+        }
+        retry
     }
 
     fn unasked(self: &Arc<Self>, hub: &Hub, message: Message) {
         match message.kind() {
-            Kind::Notification => hub.publish(&message),
+            Kind::Notification => hub.publish(message),
             Kind::Request => {
-                let link = self.clone();
-                tokio::spawn(async move { link.send(link::unsolicited(&message)).await });
+                let asked = (message.method() != Some("ping"))
+                    .then(|| self.asking.ask(&self.endpoint.name, &message))
+                    .flatten();
+                match asked {
+                    Some(answered) => self.respond(&message, answered),
+                    None => {
+                        let link = self.clone();
+                        tokio::spawn(async move { link.send(link::unsolicited(&message)).await });
+                    }
+                }
             }
             Kind::Result | Kind::Error => {}
         }
+    }
+
+    /// Sends the answer to a question as soon as there is one.
+    fn respond(self: &Arc<Self>, question: &Message, answered: oneshot::Receiver<Answer>) {
+        let id = question.id().unwrap_or("null").to_owned();
+        let link = self.clone();
+        tokio::spawn(async move {
+            let response = link::response_to(&id, answered.await);
+            if let Err(fault) = link.send(response).await {
+                tracing::warn!(%fault, "an answer did not reach the server");
+            }
+        });
     }
 }
 
 impl Link for Streamable {
     fn request(self: Arc<Self>, outbound: Outbound) -> Boxed<'static, Result<Reply, Fault>> {
         Box::pin(async move {
-            let guard = CancelGuard { link: Some(self.clone()), id: outbound.id };
-            let response = match self.post(outbound.body.clone()).await {
-                Ok(response) => response,
-                Err(fault) => {
-                    guard.disarm();
-                    return Err(fault);
+            if !outbound.may_ask {
+                let (response, guard) = self.clone().begin(&outbound).await?;
+                return self.answer(outbound, response, guard, None).await;
+            }
+            let mut asked = Some(self.asking.register(&outbound));
+            let mut posting: Posting = Box::pin(async move {
+                let (response, guard) = self.clone().begin(&outbound).await?;
+                let begun: Begun = Box::new(move |asked| {
+                    Box::pin(async move { self.answer(outbound, response, guard, asked).await })
+                });
+                Ok(begun)
+            });
+            tokio::select! {
+                biased;
+                begun = &mut posting => begun?(asked).await,
+                question = asked::next(&mut asked) => {
+                    Ok(Reply::Stream(Box::new(Early::new(question, posting, asked))))
                 }
-            };
-            self.answer(outbound, response, guard).await
+            }
         })
     }
 
@@ -215,12 +331,28 @@ impl Link for Streamable {
     }
 
     fn listen(self: Arc<Self>, hub: Arc<Hub>) -> Boxed<'static, ()> {
-        let mut listening = self.listening.lock().unwrap_or_else(PoisonError::into_inner);
-        if listening.as_ref().is_none_or(tokio::task::AbortHandle::is_finished) {
-            *listening = Some(tokio::spawn(self.clone().listen_on(hub)).abort_handle());
+        if !self.offers_stream.load(Ordering::Relaxed) {
+            return Box::pin(std::future::ready(()));
         }
+        let mut listening = self.listening.lock().unwrap_or_else(PoisonError::into_inner);
+        if listening.as_ref().is_some_and(|reading| reading.task.is_finished()) {
+            *listening = None;
+        }
+        let current = listening.get_or_insert_with(|| {
+            let (settle, settled) = watch::channel(false);
+            let task = tokio::spawn(self.clone().listen_on(hub, settle)).abort_handle();
+            Listening { task, settled, until: Instant::now() + OPEN }
+        });
+        if *current.settled.borrow() {
+            return Box::pin(std::future::ready(()));
+        }
+        let (mut settled, until) = (current.settled.clone(), current.until);
         drop(listening);
-        Box::pin(std::future::ready(()))
+        Box::pin(async move {
+            // A server that does not say in time is not waited for again.
+            let settling = settled.wait_for(|settled| *settled);
+            let _ = tokio::time::timeout_at(until.into(), settling).await;
+        })
     }
 
     fn is_alive(&self) -> bool {
@@ -232,7 +364,7 @@ impl Link for Streamable {
             let was_alive = self.alive.swap(false, Ordering::AcqRel);
             let listening = self.listening.lock().unwrap_or_else(PoisonError::into_inner).take();
             if let Some(listening) = listening {
-                listening.abort();
+                listening.task.abort();
             }
             if was_alive && self.session.is_some() {
                 let mut request = self.endpoint.delete();
@@ -271,6 +403,7 @@ impl Drop for CancelGuard {
 struct Stream {
     link: Arc<Streamable>,
     guard: CancelGuard,
+    asked: Option<Asked>,
     id: String,
     token: Option<Box<str>>,
     may_ask: bool,
@@ -295,7 +428,12 @@ impl Stream {
                 self.resume().await?;
                 continue;
             };
-            match body.chunk().await {
+            let chunk = tokio::select! {
+                biased;
+                chunk = body.chunk() => chunk,
+                question = asked::next(&mut self.asked) => return Ok(question),
+            };
+            match chunk {
                 Ok(Some(chunk)) => self.decoder.feed(chunk),
                 // With an event id the rest can be had later, as a server that wants its
                 // connection back relies on (2025-11-25, transports: polling).
@@ -379,13 +517,7 @@ impl Stream {
             return None;
         }
         let (ask, answered) = link::ask_of(message);
-        let id = message.id().unwrap_or("null").to_owned();
-        tokio::spawn(async move {
-            let response = link::response_to(&id, answered.await);
-            if let Err(fault) = link.send(response).await {
-                tracing::warn!(%fault, "an answer did not reach the server");
-            }
-        });
+        self.link.respond(message, answered);
         Some(Frame::Ask(ask))
     }
 

@@ -18,7 +18,8 @@ use toolgate_protocol::splice::Edits;
 use toolgate_protocol::version::{Era, Version};
 
 use super::answer;
-use super::live::{Live, Running};
+use super::calls::Running;
+use super::live::Live;
 use super::outlet::Outlet;
 
 /// How often a modern server may ask back for one call.
@@ -97,6 +98,7 @@ impl Exchange {
                 Frame::Notification(message) => {
                     if self.is_wanted(&message) {
                         self.outlet.send(message.line());
+                        self.outlet.room().await;
                     }
                 }
                 // What the server streams, we stream, with all that comes with it for a client
@@ -136,6 +138,11 @@ impl Exchange {
 
     /// Passes a question of a legacy server on; the answer finds its way back by itself.
     fn ask(&self, ask: Ask) {
+        if !self.may_be_asked(&ask) {
+            // Dropped, the question is answered with an error.
+            tracing::debug!(method = &*ask.method, "a question that this client did not declare");
+            return;
+        }
         let params = ask.params.as_deref().map(|params| String::from_utf8_lossy(params));
         let asked = self.put(&ask.method, params.as_deref());
         tokio::spawn(async move {
@@ -143,6 +150,16 @@ impl Exchange {
                 let _ = ask.answer.send(answer);
             }
         });
+    }
+
+    /// Whether the client declared that it can answer; what is not MCP's is its own affair.
+    fn may_be_asked(&self, ask: &Ask) -> bool {
+        let params = ask.params.clone();
+        let params =
+            params.and_then(|text| Document::parse(text, &Limits::default(), Mode::Trusted).ok());
+        let object = params.as_ref().and_then(|params| params.root().object());
+        needed_for(&ask.method, object.as_ref())
+            .is_none_or(|needed| self.live.session.client.abilities().has(needed))
     }
 
     /// Sends a request to the client on the stream of its own request.

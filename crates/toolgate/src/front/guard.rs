@@ -3,8 +3,8 @@
 
 use std::net::IpAddr;
 
-use http::HeaderMap;
 use http::header::{HOST, ORIGIN};
+use http::{HeaderMap, Uri};
 use toolgate_gateway::config::Checked;
 
 /// Whom we answer to.
@@ -19,8 +19,16 @@ impl Guard {
     /// From the configuration.
     pub fn of(config: &Checked) -> Guard {
         let lower = |list: &[String]| list.iter().map(|item| item.to_ascii_lowercase()).collect();
+        let mut hosts: Vec<String> = lower(&config.allowed_hosts);
+        // What other replicas send on comes to the address that they know.
+        hosts.extend(
+            config
+                .replica
+                .as_ref()
+                .and_then(|replica| replica.url.uri().host().map(str::to_ascii_lowercase)),
+        );
         Guard {
-            hosts: lower(&config.allowed_hosts),
+            hosts,
             origins: lower(&config.allowed_origins),
             any_host: !config.listen.is_loopback() && config.allowed_hosts.is_empty(),
         }
@@ -29,15 +37,10 @@ impl Guard {
     /// Whether the request may be served.
     ///
     /// # Errors
-    /// One sentence that names the header and the way out.
-    pub fn check(&self, headers: &HeaderMap) -> Result<(), &'static str> {
-        let mut hosts = headers.get_all(HOST).iter();
-        let host = hosts.next().and_then(|host| host.to_str().ok()).unwrap_or_default();
-        if hosts.next().is_some() {
-            return Err("two Host headers");
-        }
-        if !self.is_our_host(host) {
-            return Err("this Host is not served here (add it to allowed_hosts)");
+    /// The status, and one sentence that names the header and the way out.
+    pub fn check(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), (u16, &'static str)> {
+        if !self.is_our_host(named_host(uri, headers)?) {
+            return Err((403, "this Host is not served here (add it to allowed_hosts)"));
         }
         match headers.get(ORIGIN) {
             None => Ok(()),
@@ -46,7 +49,7 @@ impl Guard {
                 if self.is_trusted_origin(origin) {
                     Ok(())
                 } else {
-                    Err("this Origin is not trusted here (add it to allowed_origins)")
+                    Err((403, "this Origin is not trusted here (add it to allowed_origins)"))
                 }
             }
         }
@@ -74,6 +77,24 @@ impl Guard {
     }
 }
 
+/// The one host that a request names. HTTP/2 has it in `:authority`, which arrives here as part of
+/// the address, as it does with the absolute form of HTTP/1.1 (RFC 9112, section 3.2.2). Of two that
+/// differ, a proxy before us may have believed the other.
+fn named_host<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Result<&'a str, (u16, &'static str)> {
+    let mut hosts = headers.get_all(HOST).iter();
+    let host = hosts.next().map(|host| host.to_str().unwrap_or_default());
+    if hosts.next().is_some() {
+        return Err((400, "two Host headers"));
+    }
+    match (host, uri.authority()) {
+        (Some(host), Some(address)) if !host.eq_ignore_ascii_case(address.as_str()) => {
+            Err((400, "the Host header differs from the address"))
+        }
+        (_, Some(address)) => Ok(address.as_str()),
+        (host, None) => Ok(host.unwrap_or_default()),
+    }
+}
+
 /// The host without its port.
 fn host_of(authority: &str) -> &str {
     if let Some(rest) = authority.strip_prefix('[') {
@@ -98,7 +119,7 @@ mod tests {
         if let Some(origin) = origin {
             headers.insert(ORIGIN, origin.parse().unwrap());
         }
-        guard.check(&headers).is_ok()
+        guard.check(&Uri::from_static("/mcp"), &headers).is_ok()
     }
 
     #[test]
@@ -115,6 +136,17 @@ mod tests {
         ] {
             assert_eq!(check(host, None), served, "{host}");
         }
+    }
+
+    #[test]
+    fn a_host_in_the_address_counts_as_one_in_the_header() {
+        let guard = Guard { hosts: vec![], origins: vec![], any_host: false };
+        let over_http2 = |address: &str| {
+            guard.check(&address.parse().unwrap(), &HeaderMap::new()).map_err(|(status, _)| status)
+        };
+
+        assert_eq!(over_http2("https://localhost:8443/mcp"), Ok(()));
+        assert_eq!(over_http2("https://evil.test/mcp"), Err(403));
     }
 
     #[test]

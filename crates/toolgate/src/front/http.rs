@@ -10,10 +10,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use toolgate_gateway::config;
@@ -24,7 +21,7 @@ use toolgate_protocol::modern::framing;
 use toolgate_protocol::version::Era;
 
 use super::body::{Answer, json, text};
-use super::{legacy, modern, sse};
+use super::{connection, legacy, modern, sse};
 use crate::app::App;
 
 /// How long `/ready` waits for a server.
@@ -60,14 +57,15 @@ impl Listener {
         self.tls.is_some()
     }
 
-    /// Serves until draining begins; connections then finish what they are doing.
+    /// Serves until draining begins; then connections finish what they are doing, and new ones
+    /// are refused.
     pub async fn serve(self, app: Arc<App>) {
         let connections = app.gateway().config.limits.connections;
         let room = Arc::new(Semaphore::new(connections));
         loop {
             let accepted = tokio::select! {
                 accepted = self.tcp.accept() => accepted,
-                () = app.draining() => return,
+                () = app.draining() => break,
             };
             let tcp = match accepted {
                 Ok((tcp, _)) => tcp,
@@ -84,70 +82,26 @@ impl Listener {
             };
             let (app, tls) = (app.clone(), self.tls.clone());
             tokio::spawn(async move {
-                serve_connection(app, tcp, tls).await;
+                connection::serve(app, tcp, tls).await;
                 drop(permit);
             });
         }
+        drop(self.tcp);
+        // The last words of an answer may still be on their way to the socket.
+        let all = u32::try_from(connections).unwrap_or(u32::MAX);
+        let _ = room.acquire_many(all).await;
     }
 }
 
-async fn serve_connection(app: Arc<App>, tcp: TcpStream, tls: Option<TlsAcceptor>) {
-    // Small answers, each waited for: Nagle would add 40 ms to them.
-    if tcp.set_nodelay(true).is_err() {
-        return;
-    }
-    let limits = app.gateway().config.limits.clone();
-    let service = {
-        let app = app.clone();
-        service_fn(move |request| {
-            let app = app.clone();
-            async move { Ok::<_, std::convert::Infallible>(route(&app, request).await) }
-        })
-    };
-    let Some(tls) = tls else {
-        let mut http = http1::Builder::new();
-        http.timer(TokioTimer::new())
-            .header_read_timeout(limits.header_time.duration())
-            .max_headers(limits.header_count)
-            .max_buf_size(limits.headers.bytes().max(8 * 1024));
-        let connection = http.serve_connection(TokioIo::new(tcp), service);
-        let mut connection = std::pin::pin!(connection);
-        tokio::select! {
-            _ = connection.as_mut() => return,
-            () = app.draining() => connection.as_mut().graceful_shutdown(),
-        }
-        let _ = connection.await;
-        return;
-    };
-    let handshake = tokio::time::timeout(limits.header_time.duration(), tls.accept(tcp)).await;
-    let Ok(Ok(stream)) = handshake else { return };
-    let mut http = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
-    http.http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.header_time.duration())
-        .max_headers(limits.header_count)
-        .max_buf_size(limits.headers.bytes().max(8 * 1024));
-    http.http2()
-        .timer(TokioTimer::new())
-        .max_header_list_size(limits.headers.bytes() as u32)
-        .max_concurrent_streams(256);
-    let connection = http.serve_connection(TokioIo::new(stream), service);
-    let mut connection = std::pin::pin!(connection);
-    tokio::select! {
-        _ = connection.as_mut() => return,
-        () = app.draining() => connection.as_mut().graceful_shutdown(),
-    }
-    let _ = connection.await;
-}
-
-async fn route(app: &Arc<App>, request: Request<Incoming>) -> Answer {
+/// Answers one request.
+pub(super) async fn route(app: &Arc<App>, request: Request<Incoming>) -> Answer {
     let (gateway, refused) = {
         let serving = app.serving();
-        (serving.gateway.clone(), serving.guard.check(request.headers()).err())
+        (serving.gateway.clone(), serving.guard.check(request.uri(), request.headers()).err())
     };
     // Before anything else, as nothing of a foreign page's request may be acted on.
-    if let Some(reason) = refused {
-        return text(403, reason);
+    if let Some((status, reason)) = refused {
+        return text(status, reason);
     }
     match (request.method(), request.uri().path()) {
         (&Method::POST, "/mcp" | "/") => post(app, gateway, request).await,
@@ -240,20 +194,27 @@ pub fn json_limits(limits: &config::Limits) -> Limits {
     Limits { depth: u16::try_from(limits.nesting).unwrap_or(Limits::DEPTH), ..Limits::default() }
 }
 
-fn is_batch(body: &[u8]) -> bool {
+/// Whether a body is several messages in one array.
+pub fn is_batch(body: &[u8]) -> bool {
     body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[')
 }
 
-fn check_content_type(headers: &HeaderMap) -> Option<Answer> {
+/// Refuses a body that is no plain JSON, before any of it is read.
+pub fn check_content_type(headers: &HeaderMap) -> Option<Answer> {
     let content_type = headers
         .get(http::header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default();
     let media = content_type.split(';').next().unwrap_or_default().trim();
-    if media.eq_ignore_ascii_case("application/json") {
-        return None;
-    }
-    let text = "the body must be application/json";
+    // Nothing is unpacked, so nothing can burst (RFC 9110, section 8.4: 415).
+    let packed = headers
+        .get(http::header::CONTENT_ENCODING)
+        .is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"));
+    let text = match media.eq_ignore_ascii_case("application/json") {
+        true if packed => "the body must not be compressed",
+        true => return None,
+        false => "the body must be application/json",
+    };
     Some(json(415, jsonrpc::error(None, codes::INVALID_REQUEST, text, None)))
 }
 

@@ -18,8 +18,9 @@ use toolgate_protocol::version::{Era, Version};
 
 use super::answer;
 use super::body::{Answer, Body, empty, events, json, text};
+use super::calls::Refused;
 use super::exchange::Exchange;
-use super::live::{Live, Refused};
+use super::live::Live;
 use super::modern::trace_of;
 use super::outlet::{Naming, Outlet};
 use crate::app::{Admitted, App};
@@ -73,47 +74,61 @@ pub async fn serve_batch(
     body: Bytes,
     limits: &Limits,
 ) -> Answer {
-    let refused = |text: &str| json(400, jsonrpc::error(None, codes::INVALID_REQUEST, text, None));
     let live = match session_of(app, headers, None) {
         Ok(live) => live,
         Err(answer) => return answer,
     };
-    if live.session.client.version != Version::V2025_03_26 {
-        return refused("batches belong to protocol version 2025-03-26 alone");
+    match batch(app, &gateway, &live, headers, &body, limits).await {
+        Ok(Some(answers)) => json(200, answers),
+        Ok(None) => empty(202),
+        Err(error) => json(400, error),
     }
-    let parts = match split_batch(&body, limits) {
-        Ok(parts) => parts,
-        Err(malformed) => {
-            return json(400, jsonrpc::error(None, malformed.code(), &malformed.to_string(), None));
-        }
-    };
+}
+
+/// Runs a batch: its answers in one array, or nothing when none is due.
+///
+/// # Errors
+/// The JSON-RPC error for the batch as a whole.
+pub async fn batch(
+    app: &Arc<App>,
+    gateway: &Arc<Gateway>,
+    live: &Arc<Live>,
+    headers: &HeaderMap,
+    body: &Bytes,
+    limits: &Limits,
+) -> Result<Option<Bytes>, Bytes> {
+    if live.session.client.version != Version::V2025_03_26 {
+        let text = "batches belong to protocol version 2025-03-26 alone";
+        return Err(jsonrpc::error(None, codes::INVALID_REQUEST, text, None));
+    }
+    let parts = split_batch(body, limits).map_err(|malformed| malformed.reply())?;
     let mut answers = Vec::new();
     let mut running = Vec::new();
     for part in parts {
         let message = match Message::scan(part, limits) {
             Ok(message) => message,
             Err(malformed) => {
-                let id = malformed.id();
-                answers.push(jsonrpc::error(id, malformed.code(), &malformed.to_string(), None));
+                answers.push(malformed.reply());
                 continue;
             }
         };
         match message.kind() {
-            Kind::Request => match exchange(app, &gateway, &live, headers, message) {
+            Kind::Request => match exchange(app, gateway, live, headers, message) {
                 // Nothing streams into a batch: what the call says meanwhile is dropped.
                 Ok((exchange, _)) => running.push(tokio::spawn(exchange.run())),
                 Err(error) => answers.push(error),
             },
-            Kind::Notification => notification(&gateway, &live, &message).await,
-            Kind::Result | Kind::Error => response(&live, &message),
+            Kind::Notification => notification(gateway, live, &message).await,
+            Kind::Result | Kind::Error => response(live, &message),
         }
     }
     for call in running {
         answers.extend(call.await.ok().flatten());
     }
-    if answers.is_empty() {
-        return empty(202);
-    }
+    Ok((!answers.is_empty()).then(|| array_of(&answers)))
+}
+
+fn array_of(answers: &[Bytes]) -> Bytes {
     let mut all = vec![b'['];
     for (at, answer) in answers.iter().enumerate() {
         if at > 0 {
@@ -122,7 +137,7 @@ pub async fn serve_batch(
         all.extend_from_slice(answer);
     }
     all.push(b']');
-    json(200, all.into())
+    all.into()
 }
 
 /// Serves GET: the stream of what belongs to no request, or the rest of one that broke.
@@ -254,7 +269,7 @@ fn session_of(app: &App, headers: &HeaderMap, id: Option<&str>) -> Result<Arc<Li
 async fn elsewhere(
     app: &Arc<App>,
     headers: &HeaderMap,
-    live: &Live,
+    live: &Arc<Live>,
     message: &Message,
 ) -> Option<Answer> {
     if app.prefix.is_empty() || app.forwarder.is_forwarded(headers, &app.caller()) {
@@ -271,8 +286,15 @@ async fn elsewhere(
     let method = Method::parse(message.method().unwrap_or_default());
     let creates_task = || message.params().is_some_and(|params| params.get("task").is_some());
     let lasting = match method {
-        Method::SetLevel | Method::ResourcesSubscribe | Method::ResourcesUnsubscribe => true,
+        Method::ResourcesSubscribe | Method::ResourcesUnsubscribe => true,
+        Method::SetLevel => {
+            // Calls that come here are to know of it too.
+            let _ = local(live, message, &Method::SetLevel);
+            true
+        }
         Method::ToolsCall => creates_task(),
+        // A call that does not run here runs, most likely, where the session began.
+        _ if message.method() == Some("notifications/cancelled") => !cancel(live, message),
         method => method.is_task(),
     };
     let home = app.forwarder.foreign_home(live.session.home.as_ref()).filter(|_| lasting)?;
@@ -283,18 +305,24 @@ async fn elsewhere(
 pub async fn notification(gateway: &Arc<Gateway>, live: &Arc<Live>, message: &Message) {
     match message.method() {
         Some("notifications/cancelled") => {
-            let id = message.params().and_then(|params| params.get("requestId"));
-            if let Some(id) = id {
-                live.cancel(id.raw());
-            }
+            cancel(live, message);
         }
         // The gateway's own handshakes with servers are long done. Roots are asked for when
         // they are needed; nobody keeps them.
         Some("notifications/initialized" | "notifications/roots/list_changed") | None => {}
         // The tokens of progress towards us are not ours to know.
         Some("notifications/progress") => {}
-        Some(_) => gateway.notify(&live.who(), message).await,
+        Some(_) => {
+            let abilities = live.session.client.abilities();
+            gateway.notify(&live.who(), abilities, message).await;
+        }
     }
+}
+
+/// Cancels the call that a notification names; false when no such call runs here.
+fn cancel(live: &Live, message: &Message) -> bool {
+    let id = message.params().and_then(|params| params.get("requestId"));
+    id.is_some_and(|id| live.cancel(id.raw()))
 }
 
 /// Handles the client's answer to a question of ours.
@@ -342,7 +370,7 @@ pub fn local(live: &Arc<Live>, message: &Message, method: &Method) -> Option<Byt
                 subscribed.remove(&*uri);
             }
             drop(subscribed);
-            live.resubscribe.notify_one();
+            live.resubscribe.send_replace(());
             Some(jsonrpc::result(id, "{}"))
         }
         Method::Initialize => {
@@ -373,13 +401,12 @@ pub fn exchange(
     }
     let running = match live.run(id, gateway.config.limits.in_flight_per_client) {
         Ok(running) => running,
-        Err(Refused::SameId) => {
-            let text = "a request with this id is running already";
-            return Err(jsonrpc::error(Some(id), codes::INVALID_REQUEST, text, None));
-        }
-        Err(Refused::TooMany) => {
-            let text = "too many requests of this session are running";
-            return Err(jsonrpc::error(Some(id), codes::INTERNAL_ERROR, text, None));
+        Err(refused) => {
+            let code = match refused {
+                Refused::SameId => codes::INVALID_REQUEST,
+                Refused::TooMany => codes::INTERNAL_ERROR,
+            };
+            return Err(jsonrpc::error(Some(id), code, refused.sentence(), None));
         }
     };
     let outlet = live.outlet(&app.prefix, true, app.sessions.replay());
@@ -412,7 +439,15 @@ async fn request(
     tokio::select! {
         biased;
         answer = call.wait() => match answer {
-            Some(answer) => return json(200, answer),
+            Some(answer) if outlet.has_said_nothing() => return json(200, answer),
+            // Its last words came together with what went before them.
+            Some(answer) => {
+                live.keep(outlet.stream(), outlet.clone());
+                outlet.send(answer);
+                let receiver = outlet.open(primes(live));
+                outlet.end();
+                return events(receiver);
+            }
             // Cancelled: there is no answer, and nobody who wants one.
             None => return empty(202),
         },
@@ -420,9 +455,14 @@ async fn request(
         () = tokio::time::sleep(PATIENCE) => {}
     }
     // From here on the answer is a stream, and the call runs on its own.
-    let receiver = outlet.open(live.session.client.version >= Version::V2025_11_25);
+    let receiver = outlet.open(primes(live));
     drop(call);
     events(receiver)
+}
+
+/// Whether the client knows of events that carry nothing but an id.
+fn primes(live: &Live) -> bool {
+    live.session.client.version >= Version::V2025_11_25
 }
 
 /// A running call that goes on by itself when nobody waits for it: for older clients a lost
@@ -478,7 +518,7 @@ impl<F: Future<Output = Option<Bytes>> + Send + 'static> Drop for Detachable<F> 
 /// Opens the stream of what belongs to no request, and follows what the servers announce.
 fn open_own_stream(app: &Arc<App>, gateway: Arc<Gateway>, live: &Arc<Live>) -> Answer {
     let outlet = live.outlet(&app.prefix, true, app.sessions.replay());
-    let receiver = outlet.open(live.session.client.version >= Version::V2025_11_25);
+    let receiver = outlet.open(primes(live));
     let previous =
         live.own_stream.lock().unwrap_or_else(PoisonError::into_inner).replace(outlet.clone());
     if let Some(previous) = previous {
@@ -498,13 +538,19 @@ pub async fn follow(
     outlet: Arc<Outlet>,
 ) {
     let abilities = live.session.client.abilities();
+    let mut resubscribe = live.resubscribe.subscribe();
     let mut watch = gateway.subscribe(&live.who(), abilities, &interest_of(&live)).await;
     loop {
         tokio::select! {
             // When no server has anything to announce, only the connection is kept.
             Some(message) = watch.events.recv() => outlet.send(message.line()),
-            () = live.resubscribe.notified() => {
-                watch = gateway.subscribe(&live.who(), abilities, &interest_of(&live)).await;
+            Ok(()) = resubscribe.changed() => {
+                let next = gateway.subscribe(&live.who(), abilities, &interest_of(&live)).await;
+                // What came while the new subscription was made.
+                while let Ok(message) = watch.events.try_recv() {
+                    outlet.send(message.line());
+                }
+                watch = next;
             }
             () = app.replaced() => {
                 gateway = app.gateway();

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{oneshot, watch};
 use toolgate_gateway::call::{Answer, Caller, Who};
 use toolgate_gateway::clock::Timestamp;
 use toolgate_gateway::config::SessionLimits;
@@ -14,6 +14,7 @@ use toolgate_gateway::seal::Keyring;
 use toolgate_gateway::session::{NoSession, Session};
 use toolgate_protocol::client::{Client, Level};
 
+use super::calls::{Calls, Refused, Running};
 use super::outlet::{Naming, Outlet};
 
 /// Ended streams kept for a client that has not read to the end.
@@ -36,7 +37,7 @@ pub struct Live {
     pub session: Session,
     used: Mutex<Instant>,
     level: Mutex<Option<Level>>,
-    running: Mutex<HashMap<Box<str>, Arc<Notify>>>,
+    calls: Arc<Calls>,
     questions: Mutex<HashMap<u64, oneshot::Sender<Answer>>>,
     next: AtomicU64,
     streams: Mutex<HashMap<u64, Arc<Outlet>>>,
@@ -45,7 +46,7 @@ pub struct Live {
     /// Resources whose changes the client wants to hear of, by published URI.
     pub subscribed: Mutex<HashSet<String>>,
     /// Tells the task that follows the servers' announcements to look again.
-    pub resubscribe: Notify,
+    pub resubscribe: watch::Sender<()>,
 }
 
 impl Sessions {
@@ -167,13 +168,13 @@ impl Live {
             session,
             used: Mutex::new(Instant::now()),
             level: Mutex::default(),
-            running: Mutex::default(),
+            calls: Arc::default(),
             questions: Mutex::default(),
             next: AtomicU64::new(1),
             streams: Mutex::default(),
             own_stream: Mutex::default(),
             subscribed: Mutex::default(),
-            resubscribe: Notify::new(),
+            resubscribe: watch::channel(()).0,
         }
     }
 
@@ -193,26 +194,17 @@ impl Live {
         *self.level.lock().unwrap_or_else(PoisonError::into_inner) = Some(level);
     }
 
-    /// Registers a running request; `None` when its id is in use already.
-    pub fn run(self: &Arc<Self>, id: &str, most: usize) -> Result<Running, Refused> {
-        let cancel = Arc::new(Notify::new());
-        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        if running.len() >= most {
-            return Err(Refused::TooMany);
-        }
-        if running.contains_key(id) {
-            return Err(Refused::SameId);
-        }
-        running.insert(id.into(), cancel.clone());
-        Ok(Running { live: self.clone(), id: id.into(), cancel })
+    /// Registers a running request.
+    ///
+    /// # Errors
+    /// When its id is in use, or too many run already.
+    pub fn run(&self, id: &str, most: usize) -> Result<Running, Refused> {
+        self.calls.run(id, most)
     }
 
-    /// Cancels a running request by its id as raw JSON.
-    pub fn cancel(&self, id: &str) {
-        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(cancel) = running.get(id) {
-            cancel.notify_one();
-        }
+    /// Cancels a running request by its id as raw JSON; false when there is none.
+    pub fn cancel(&self, id: &str) -> bool {
+        self.calls.cancel(id)
     }
 
     /// Registers a question to the client: its number, and where the answer comes out.
@@ -269,14 +261,11 @@ impl Live {
             let own = self.own_stream.lock().unwrap_or_else(PoisonError::into_inner);
             own.as_ref().is_some_and(|stream| stream.is_connected())
         };
-        let busy = || !self.running.lock().unwrap_or_else(PoisonError::into_inner).is_empty();
-        used.elapsed() > idle && !busy() && !streams()
+        used.elapsed() > idle && self.calls.is_empty() && !streams()
     }
 
     fn close(&self) {
-        for cancel in self.running.lock().unwrap_or_else(PoisonError::into_inner).values() {
-            cancel.notify_one();
-        }
+        self.calls.cancel_all();
         self.questions.lock().unwrap_or_else(PoisonError::into_inner).clear();
         if let Some(stream) = self.own_stream.lock().unwrap_or_else(PoisonError::into_inner).take()
         {
@@ -285,34 +274,5 @@ impl Live {
         for (_, stream) in self.streams.lock().unwrap_or_else(PoisonError::into_inner).drain() {
             stream.end();
         }
-    }
-}
-
-/// Why a request is not run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refused {
-    /// Another request with this id is running.
-    SameId,
-    /// The client has too many requests running.
-    TooMany,
-}
-
-/// A request that is running; it is forgotten when this is dropped.
-pub struct Running {
-    live: Arc<Live>,
-    id: Box<str>,
-    cancel: Arc<Notify>,
-}
-
-impl Running {
-    /// Resolves when the client cancels the request.
-    pub async fn cancelled(&self) {
-        self.cancel.notified().await;
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.live.running.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
     }
 }

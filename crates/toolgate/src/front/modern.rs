@@ -9,7 +9,8 @@ use toolgate_gateway::call::{Frame, Reply, Request, Trace, Who};
 use toolgate_gateway::fault::{Fault, Reason};
 use toolgate_gateway::gateway::Gateway;
 use toolgate_gateway::subscription::{self, Subscription};
-use toolgate_protocol::client::{Client, key};
+use toolgate_gateway::upstream::Interest;
+use toolgate_protocol::client::{Abilities, Client, Level, key};
 use toolgate_protocol::headers::Received;
 use toolgate_protocol::jsonrpc::{self, Kind, Message, codes};
 use toolgate_protocol::method::Method;
@@ -71,6 +72,7 @@ pub async fn serve(
     }
     let method = request.method.clone();
     let trace = request.trace.clone();
+    let log_level = request.client.log_level;
     let hint = gateway.only().map_or(Hint::NONE, |route| route.hint);
     match gateway.call_modern(request).await {
         Ok(Reply::Whole(end)) => {
@@ -78,7 +80,9 @@ pub async fn serve(
             json(status, body)
         }
         Ok(reply) => {
-            Streaming { app: app.clone(), reply, id, method, hint, trace, admitted }.begin().await
+            Streaming { app: app.clone(), reply, id, method, hint, trace, log_level, admitted }
+                .begin()
+                .await
         }
         Err(fault) => failed(&fault, &id, &method, trace.id()),
     }
@@ -148,6 +152,7 @@ struct Streaming {
     method: Method,
     hint: Hint,
     trace: Trace,
+    log_level: Option<Level>,
     admitted: Admitted,
 }
 
@@ -166,6 +171,7 @@ impl Streaming {
                     }
                     return json(status, body);
                 }
+                Some(Frame::Notification(message)) if !self.is_wanted(&message) => {}
                 Some(Frame::Notification(message)) => break event(message.line()),
                 Some(Frame::Opened) => streamed = true,
                 Some(Frame::Ask(_) | Frame::Pause(_)) => {}
@@ -181,6 +187,16 @@ impl Streaming {
         let (sender, receiver) = mpsc::channel(BACKLOG);
         tokio::spawn(self.go_on(first, sender));
         events(receiver)
+    }
+
+    /// Log messages are for those alone who asked for them (2026-07-28, logging).
+    fn is_wanted(&self, message: &Message) -> bool {
+        if message.method() != Some("notifications/message") {
+            return true;
+        }
+        let level = message.params().and_then(|params| params.get("level")?.string());
+        let level = level.as_deref().and_then(Level::parse);
+        self.log_level.is_some_and(|wanted| level.is_some_and(|level| level >= wanted))
     }
 
     async fn go_on(mut self, first: Bytes, client: mpsc::Sender<Bytes>) {
@@ -203,7 +219,10 @@ impl Streaming {
                 }
             };
             next = match frame {
-                Some(Frame::Notification(message)) => event(message.line()),
+                Some(Frame::Notification(message)) if self.is_wanted(&message) => {
+                    event(message.line())
+                }
+                Some(Frame::Notification(_)) => Bytes::from_static(b":\n\n"),
                 Some(Frame::Opened | Frame::Ask(_) | Frame::Pause(_)) => {
                     Bytes::from_static(b":\n\n")
                 }
@@ -230,6 +249,28 @@ impl Streaming {
     }
 }
 
+/// What a `subscriptions/listen` request wants to hear of.
+///
+/// # Errors
+/// When it does not say, or lacks the capability for it.
+pub fn interest_of(request: &Request) -> Result<Interest, Fault> {
+    let interest = subscription::read_interest(request)?;
+    let tasks = Abilities::TASKS;
+    if !interest.tasks.is_empty() && !request.client.abilities().has(tasks) {
+        let needed = tasks.declare(request.client.version);
+        let data = format!(r#"{{"requiredCapabilities":{needed}}}"#);
+        return Err(Fault::new(Reason::MissingCapability, "taskIds need the tasks extension")
+            .with_data(data));
+    }
+    Ok(interest)
+}
+
+/// The response that ends a listen stream in good order.
+pub fn listened(id: &str) -> Bytes {
+    let result = format!(r#"{{"resultType":"complete","_meta":{{"{}":{id}}}}}"#, key::SUBSCRIPTION);
+    jsonrpc::result(id, &result)
+}
+
 /// Serves `subscriptions/listen`.
 async fn listen(
     app: &Arc<App>,
@@ -238,19 +279,11 @@ async fn listen(
     id: String,
     admitted: Admitted,
 ) -> Answer {
-    let interest = match subscription::read_interest(request) {
+    let interest = match interest_of(request) {
         Ok(interest) => interest,
         Err(fault) => return failed(&fault, &id, &request.method, request.trace.id()),
     };
     let abilities = request.client.abilities();
-    let tasks = toolgate_protocol::client::Abilities::TASKS;
-    if !interest.tasks.is_empty() && !abilities.has(tasks) {
-        let needed = tasks.declare(request.client.version);
-        let data = format!(r#"{{"requiredCapabilities":{needed}}}"#);
-        let fault = Fault::new(Reason::MissingCapability, "taskIds need the tasks extension")
-            .with_data(data);
-        return failed(&fault, &id, &request.method, request.trace.id());
-    }
     let subscribed = gateway.subscribe(&request.who, abilities, &interest).await;
     let (client, receiver) = mpsc::channel(BACKLOG);
     tokio::spawn(announce(app.clone(), subscribed, id, client, admitted));
@@ -283,8 +316,7 @@ async fn announce(
             () = app.replaced() => break,
         };
     }
-    let result = format!(r#"{{"resultType":"complete","_meta":{{"{}":{id}}}}}"#, key::SUBSCRIPTION);
-    let _ = client.send(event(jsonrpc::result(&id, &result))).await;
+    let _ = client.send(event(listened(&id))).await;
 }
 
 fn event(data: Bytes) -> Bytes {
@@ -292,7 +324,7 @@ fn event(data: Bytes) -> Bytes {
 }
 
 /// Raw line breaks between tokens, as pretty-printed messages have, would split an event.
-fn one_line(body: Bytes) -> Bytes {
+pub fn one_line(body: Bytes) -> Bytes {
     if memchr::memchr2(b'\n', b'\r', &body).is_none() {
         return body;
     }

@@ -39,11 +39,22 @@ impl Naming {
 /// One stream. Events are kept for a while, within a byte budget.
 pub struct Outlet {
     naming: Naming,
-    /// Whether events carry ids, so that the stream can be resumed.
-    resumable: bool,
+    framing: Framing,
     budget: usize,
     state: Mutex<State>,
     wanted: Notify,
+}
+
+/// How messages travel.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Framing {
+    /// As events.
+    Events {
+        /// Whether they carry ids, so that the stream can be resumed.
+        resumable: bool,
+    },
+    /// As they are, one a line. The client reads them as long as it lives.
+    Lines,
 }
 
 struct State {
@@ -55,26 +66,51 @@ struct State {
     ended: Option<Instant>,
 }
 
+/// The number of the first message; the priming event, before all others, is number 0.
+const FIRST: u64 = 1;
+
+/// How long a client may leave its stream unread.
+const STALLED: Duration = Duration::from_secs(30);
+
 /// The pause that we ask for before a client reconnects.
 const RETRY: Duration = Duration::from_millis(500);
 
 impl Outlet {
     /// A stream without a client yet.
     pub fn new(naming: Naming, resumable: bool, budget: usize) -> Arc<Outlet> {
+        Self::with(naming, Framing::Events { resumable }, budget, None)
+    }
+
+    /// The channel of a client on stdio, which is open from the first.
+    pub fn lines(client: mpsc::Sender<Bytes>) -> Arc<Outlet> {
+        Self::with(Naming { stream: 0, prefix: "".into() }, Framing::Lines, 0, Some(client))
+    }
+
+    fn with(
+        naming: Naming,
+        framing: Framing,
+        budget: usize,
+        client: Option<mpsc::Sender<Bytes>>,
+    ) -> Arc<Outlet> {
+        let state = State {
+            opened: client.is_some(),
+            client,
+            kept: VecDeque::new(),
+            bytes: 0,
+            next: FIRST,
+            ended: None,
+        };
         Arc::new(Outlet {
             naming,
-            resumable,
+            framing,
             budget,
-            state: Mutex::new(State {
-                client: None,
-                kept: VecDeque::new(),
-                bytes: 0,
-                next: 0,
-                opened: false,
-                ended: None,
-            }),
+            state: Mutex::new(state),
             wanted: Notify::new(),
         })
+    }
+
+    fn is_resumable(&self) -> bool {
+        self.framing == Framing::Events { resumable: true }
     }
 
     /// Its number within the session.
@@ -92,24 +128,23 @@ impl Outlet {
         self.wanted.notify_one();
     }
 
-    /// Whether the answer has become a stream.
-    pub fn is_open(&self) -> bool {
-        self.state().opened
+    /// Whether nothing has been sent yet.
+    pub fn has_said_nothing(&self) -> bool {
+        self.state().next == FIRST
     }
 
     /// Connects the client. `prime` sends an event that carries nothing but an id, so that the
     /// stream can be resumed from its beginning (2025-11-25, transports: sending messages).
     pub fn open(&self, prime: bool) -> mpsc::Receiver<Bytes> {
-        let (client, events) = mpsc::channel(BACKLOG);
         let mut state = self.state();
+        let (client, events) = mpsc::channel(BACKLOG + state.kept.len());
         state.opened = true;
-        if prime && self.resumable {
+        if prime && self.is_resumable() {
             let event = Event {
-                id: Some(self.naming.id(state.next)),
+                id: Some(self.naming.id(0)),
                 retry: Some(RETRY.as_millis() as u64),
                 ..Event::default()
             };
-            state.next += 1;
             let _ = client.try_send(written(&event));
         }
         for (_, event) in &state.kept {
@@ -123,17 +158,21 @@ impl Outlet {
 
     /// Sends one message, or keeps it for the client to come.
     pub fn send(&self, message: Bytes) {
+        if self.framing == Framing::Lines {
+            return self.send_line(message);
+        }
+        let resumable = self.is_resumable();
         let mut state = self.state();
         let sequence = state.next;
         state.next += 1;
         let event = Event {
-            id: self.resumable.then(|| self.naming.id(sequence)),
-            event: (!self.resumable).then(|| "message".to_owned()),
+            id: resumable.then(|| self.naming.id(sequence)),
+            event: (!resumable).then(|| "message".to_owned()),
             data: message,
             ..Event::default()
         };
         let event = written(&event);
-        let keeps = self.resumable || !state.opened;
+        let keeps = resumable || !state.opened;
         if keeps {
             state.bytes += event.len();
             state.kept.push_back((sequence, event.clone()));
@@ -152,8 +191,40 @@ impl Outlet {
         self.wanted.notify_one();
     }
 
-    /// A sign of life that is no event.
+    /// Waits while the client does not keep up, so that what reads the server does not either. A
+    /// client that stays behind is given up by the next message.
+    pub async fn room(&self) {
+        let (client, opened) = {
+            let state = self.state();
+            (state.client.clone(), state.opened)
+        };
+        match client {
+            Some(client) => drop(tokio::time::timeout(STALLED, client.reserve()).await),
+            // Somebody has to open the stream first.
+            None if !opened => tokio::task::yield_now().await,
+            None => {}
+        }
+    }
+
+    fn send_line(&self, message: Bytes) {
+        let mut state = self.state();
+        let Some(client) = &state.client else { return };
+        match client.try_send(message) {
+            Ok(()) => {}
+            // There is no coming back on this channel, so a client that does not read loses the
+            // message and not its session.
+            Err(mpsc::error::TrySendError::Full(_)) => {
+                tracing::warn!("the client does not read: a message to it is dropped");
+            }
+            Err(mpsc::error::TrySendError::Closed(_)) => state.client = None,
+        }
+    }
+
+    /// A sign of life that is no event. A pipe needs none.
     pub fn keep_alive(&self) {
+        if self.framing == Framing::Lines {
+            return;
+        }
         let mut line = bytes::BytesMut::new();
         sse::comment(&mut line, "");
         let mut state = self.state();
@@ -166,9 +237,8 @@ impl Outlet {
 
     /// Closes the connection while the call goes on; the client comes back for the rest.
     pub fn pause(&self) {
-        let mut state = self.state();
-        if self.resumable {
-            state.client = None;
+        if self.is_resumable() {
+            self.state().client = None;
         }
     }
 
@@ -260,6 +330,17 @@ mod tests {
 
         let first = &drain(&mut events)[0];
         assert!(first.contains("id: 7-0") && first.contains("retry: 500"), "{first}");
+    }
+
+    #[test]
+    fn a_client_that_saw_only_the_priming_event_gets_all_that_was_sent_before_it_came() {
+        let outlet = outlet();
+        outlet.send("early".into());
+        drop(outlet.open(true));
+
+        let missed = drain(&mut outlet.resume(0));
+
+        assert!(missed.len() == 1 && missed[0].contains("data: early"), "{missed:?}");
     }
 
     #[test]

@@ -73,7 +73,12 @@ impl Upstream for Hosted {
         Box::pin(std::future::ready(Ok(self.description.clone())))
     }
 
-    fn notify<'a>(&'a self, _who: &'a Who, _message: &'a Message) -> Boxed<'a, Result<(), Fault>> {
+    fn notify<'a>(
+        &'a self,
+        _who: &'a Who,
+        _abilities: Abilities,
+        _message: &'a Message,
+    ) -> Boxed<'a, Result<(), Fault>> {
         Box::pin(std::future::ready(Ok(())))
     }
 

@@ -1,0 +1,52 @@
+//! `toolgate stdio`: the gateway for a client that launches a process.
+
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use toolgate_upstreams::Shared;
+
+use super::complain;
+use super::stop::Stop;
+use crate::app::App;
+use crate::build;
+use crate::front::stdio;
+use crate::telemetry;
+
+/// What to serve.
+#[derive(clap::Args)]
+pub struct StdioArgs {
+    /// A configuration (YAML), or the mcp.json of another client.
+    config: Option<PathBuf>,
+}
+
+/// Serves until the client closes its end. Nothing but messages is ever written to stdout.
+pub async fn run(args: StdioArgs) -> ExitCode {
+    let (config, warnings, content) = match build::load(args.config.as_deref()) {
+        Ok(loaded) => loaded,
+        Err(problems) => {
+            complain(&format!("the configuration has problems:\n{problems}"));
+            return ExitCode::FAILURE;
+        }
+    };
+    telemetry::begin(&config.log);
+    for warning in &warnings {
+        tracing::warn!(%warning, "configuration");
+    }
+    let shared = Shared::new(&config);
+    let gateway = build::lasting(&config)
+        .and_then(|lasting| build::gateway(config, content, lasting, &shared, None));
+    let gateway = match gateway {
+        Ok(gateway) => gateway,
+        Err(error) => {
+            complain(&error);
+            return ExitCode::FAILURE;
+        }
+    };
+    let app = App::new(gateway);
+    let input = io::BufReader::new(io::stdin());
+    let Ok(stop) = Stop::listen() else { return ExitCode::FAILURE };
+    stdio::serve(app.clone(), input, io::stdout(), stop.wanted()).await;
+    app.gateway().close().await;
+    ExitCode::SUCCESS
+}

@@ -1,0 +1,106 @@
+//! One request of a modern client on stdio, run to its end.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::sync::mpsc;
+use toolgate_gateway::call::{Frame, Request, Trace};
+use toolgate_gateway::fault::{Fault, Reason};
+use toolgate_gateway::gateway::Gateway;
+use toolgate_gateway::subscription;
+use toolgate_protocol::jsonrpc::{self, Message};
+use toolgate_protocol::method::Method;
+use toolgate_protocol::modern::{self as protocol, Hint};
+use toolgate_protocol::version::Era;
+
+use crate::app::{Admitted, App};
+use crate::front::{answer, modern};
+
+/// What a request needs to be answered.
+pub struct Call {
+    pub app: Arc<App>,
+    pub gateway: Arc<Gateway>,
+    pub out: mpsc::Sender<Bytes>,
+    /// The client's id, as raw JSON.
+    pub id: String,
+}
+
+impl Call {
+    /// Answers the request; dropping this cancels it.
+    pub async fn run(self, message: Message, admitted: Admitted) {
+        let method = Method::parse(message.method().unwrap_or_default());
+        // No headers on stdio, so nothing that could differ from the body.
+        let client = match protocol::read_client(&message, &method, None) {
+            Ok(client) => client,
+            Err(refusal) => {
+                let data = refusal.data.as_deref();
+                let id = Some(&*self.id);
+                let error = jsonrpc::error(id, refusal.code, &refusal.message, data);
+                self.say(error).await;
+                return;
+            }
+        };
+        let trace = Trace::default();
+        let request = modern::request_of(&self.app, message, method, client, Vec::new(), trace);
+        if request.method == Method::Listen {
+            // A listener is no call at work: shutting down does not wait for it.
+            drop(admitted);
+            return self.listen(&request).await;
+        }
+        let (method, trace) = (request.method.clone(), request.trace.clone());
+        let answer = match Box::pin(self.converse(request, &method)).await {
+            Ok(answer) => answer,
+            Err(fault) => answer::failure(&fault, &self.id, &method, Era::Modern, trace.id()).1,
+        };
+        self.say(answer).await;
+        drop(admitted);
+    }
+
+    async fn converse(&self, request: Request, method: &Method) -> Result<Bytes, Fault> {
+        let hint = self.gateway.only().map_or(Hint::NONE, |route| route.hint);
+        let mut reply = self.gateway.call_modern(request).await?;
+        while let Some(frame) = reply.next().await {
+            match frame {
+                Frame::Notification(message) => self.say(message.bytes().clone()).await,
+                Frame::End(end) => return Ok(answer::to_modern(&end, &self.id, method, hint).1),
+                Frame::Fail(fault) => return Err(fault),
+                Frame::Opened | Frame::Ask(_) | Frame::Pause(_) => {}
+            }
+        }
+        Err(Fault::new(Reason::Broken, "the server ended without an answer"))
+    }
+
+    /// Serves `subscriptions/listen`, until the client cancels it or we stop.
+    async fn listen(&self, request: &Request) {
+        let interest = match modern::interest_of(request) {
+            Ok(interest) => interest,
+            Err(fault) => {
+                let trace = request.trace.id();
+                let failed = answer::failure(&fault, &self.id, &request.method, Era::Modern, trace);
+                return self.say(failed.1).await;
+            }
+        };
+        let abilities = request.client.abilities();
+        let mut subscribed = self.gateway.subscribe(&request.who, abilities, &interest).await;
+        self.say(subscription::acknowledgement(&subscribed.accepted, &self.id)).await;
+        loop {
+            tokio::select! {
+                announced = subscribed.events.recv() => match announced {
+                    Some(message) => self.say(subscription::stamped(&message, &self.id)).await,
+                    None => break,
+                },
+                () = self.app.draining() => break,
+            }
+        }
+        self.say(modern::listened(&self.id)).await;
+        // On the shared channel the end of a subscription is told apart so, too (2026-07-28,
+        // subscriptions: cancellation on stdio).
+        let params = format!(r#"{{"requestId":{},"reason":"the server stopped"}}"#, self.id);
+        self.say(jsonrpc::notification("notifications/cancelled", &params)).await;
+    }
+
+    async fn say(&self, message: Bytes) {
+        // A client that has gone is noticed elsewhere.
+        let _ = self.out.send(message).await;
+    }
+}

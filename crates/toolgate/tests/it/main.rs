@@ -1,0 +1,18 @@
+//! Behaviour through the real binary: each test runs its own gateway, its own clients and servers.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail as tests do")]
+
+mod cli;
+mod http_asking;
+mod http_drain;
+mod http_fidelity;
+mod http_input;
+mod http_leaving;
+mod http_misbehaving;
+mod http_notices;
+mod http_oldest;
+mod http_replicas;
+mod http_several;
+mod peer;
+mod stdio;
+mod support;

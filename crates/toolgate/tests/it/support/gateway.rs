@@ -1,0 +1,142 @@
+//! The gateway as its users run it: the real binary, a file, a port that the system chose.
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::process::Stdio;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+use tokio::sync::watch;
+
+use super::client::Ask;
+use super::server::Server;
+use super::soon;
+use super::wire::{Answer, Wire};
+
+/// A running gateway. It ends with the test, and its children with it.
+pub struct Gateway {
+    pub address: SocketAddr,
+    child: Child,
+    log: Arc<Mutex<String>>,
+    grown: watch::Receiver<usize>,
+    _folder: TempDir,
+}
+
+impl Gateway {
+    /// One in front of this server alone.
+    pub async fn before(server: &Server) -> Gateway {
+        Gateway::serve(format!("servers: [{}]", server.entry("up", ""))).await
+    }
+
+    /// One with this configuration, on a port of its own.
+    pub async fn serve(yaml: impl AsRef<str>) -> Gateway {
+        Gateway::listen("127.0.0.1:0", yaml).await
+    }
+
+    /// One with this configuration that listens here.
+    pub async fn listen(address: &str, yaml: impl AsRef<str>) -> Gateway {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("gateway.yaml");
+        let mut file = std::fs::File::create(&path).unwrap();
+        write!(file, "listen: {address}\n{}\n", yaml.as_ref()).unwrap();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_toolgate"))
+            .arg("serve")
+            .arg(&path)
+            .env_remove("TOOLGATE_LOG")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let log = Arc::new(Mutex::new(String::new()));
+        let (grow, grown) = watch::channel(0);
+        let kept = log.clone();
+        tokio::spawn(async move {
+            while let Ok(Some(line)) = lines.next_line().await {
+                let mut log = kept.lock().unwrap();
+                log.push_str(&line);
+                log.push('\n');
+                grow.send_replace(log.len());
+            }
+        });
+        let address = ([127, 0, 0, 1], 0).into();
+        let mut gateway = Gateway { address, child, log, grown, _folder: folder };
+        let line = gateway.logged("serving url=").await;
+        let url = line.split("url=http://").nth(1).unwrap();
+        gateway.address = url.split('/').next().unwrap().parse().unwrap();
+        gateway
+    }
+
+    /// All that it logged so far.
+    pub fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
+    /// Waits until it has logged a line with this in it.
+    pub async fn logged(&self, text: &str) -> String {
+        let mut grown = self.grown.clone();
+        let waiting = async {
+            loop {
+                grown.borrow_and_update();
+                if let Some(line) = self.log().lines().find(|line| line.contains(text)) {
+                    return line.to_owned();
+                }
+                if grown.changed().await.is_err() {
+                    panic!("the gateway ended without logging {text:?}:\n{}", self.log());
+                }
+            }
+        };
+        soon(&format!("the log line {text:?}"), waiting).await
+    }
+
+    /// A fresh connection.
+    pub async fn connect(&self) -> Wire {
+        Wire::connect(self.address).await
+    }
+
+    /// Sends a request on a fresh connection.
+    pub async fn send(&self, ask: &Ask) -> Wire {
+        let mut wire = self.connect().await;
+        wire.send(&ask.bytes(self.address)).await;
+        wire
+    }
+
+    /// Sends a request on a fresh connection and reads the answer to its end.
+    pub async fn ask(&self, ask: &Ask) -> Answer {
+        self.send(ask).await.answer().await
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id().unwrap()
+    }
+
+    /// Asks it to stop, as a supervisor does.
+    pub fn terminate(&self) {
+        let pid = rustix::process::Pid::from_raw(self.pid() as i32).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    }
+
+    /// Waits for its end, which must be a good one.
+    pub async fn ends_well(&mut self) {
+        let status = soon("the end of the gateway", self.child.wait()).await.unwrap();
+        assert!(status.success(), "{status}:\n{}", self.log());
+    }
+
+    /// Proves that it is well: it answers, and at once.
+    pub async fn is_well(&self) {
+        let ask = Ask::new("GET", "/health");
+        let answer = tokio::time::timeout(Duration::from_secs(5), self.ask(&ask)).await.unwrap();
+        assert_eq!(answer.status, 200);
+    }
+}
+
+/// A port that was free a moment ago, for what has to know its own address before it starts.
+pub fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}

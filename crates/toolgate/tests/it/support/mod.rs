@@ -1,0 +1,32 @@
+//! What the scenarios share: the gateway as a process, clients down to the byte, and servers that
+//! do as each test says.
+
+mod client;
+mod gateway;
+mod hall;
+mod legacy_server;
+mod modern_server;
+mod python;
+mod server;
+mod wire;
+
+use std::time::Duration;
+
+pub use client::{Ask, Legacy, Modern, post};
+pub use gateway::{Gateway, free_port};
+pub use legacy_server::{legacy, legacy_with, sse};
+pub use modern_server::{modern, modern_with};
+pub use python::Script;
+pub use server::{Call, Reply, Server};
+pub use wire::{Answer, Wire};
+
+/// Longer than anything here takes, shorter than anybody's patience.
+pub const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Waits for something that is about to happen, and says what did not.
+pub async fn soon<T>(what: &str, happening: impl Future<Output = T>) -> T {
+    match tokio::time::timeout(PATIENCE, happening).await {
+        Ok(outcome) => outcome,
+        Err(_) => panic!("waited {PATIENCE:?} in vain: {what}"),
+    }
+}

@@ -1,0 +1,41 @@
+//! A server of 2026-07-28, of which a test scripts what it does with calls.
+
+use super::server::{Call, Reply, Server};
+
+const CAPABILITIES: &str = r#"{"tools":{"listChanged":true},"prompts":{"listChanged":true},"resources":{"listChanged":true,"subscribe":true},"completions":{},"logging":{}}"#;
+
+/// A modern server; `script` answers all but `server/discover`.
+pub async fn modern<F>(script: impl Fn(Call) -> F + Send + Sync + 'static) -> Server
+where
+    F: Future<Output = Reply> + Send + 'static,
+{
+    modern_with(CAPABILITIES, script).await
+}
+
+/// One with these capabilities, and further members of its description.
+pub async fn modern_with<F>(
+    capabilities: &'static str,
+    script: impl Fn(Call) -> F + Send + Sync + 'static,
+) -> Server
+where
+    F: Future<Output = Reply> + Send + 'static,
+{
+    Server::start(move |call| {
+        let known = match call.method() {
+            "server/discover" => Some(call.result(&format!(
+                r#"{{"resultType":"complete","supportedVersions":["2026-07-28"],"capabilities":{capabilities},"instructions":"be kind","ttlMs":60000,"cacheScope":"public"}}"#
+            ))),
+            "GET" | "DELETE" => Some(Reply::text(405, "text/plain", "")),
+            _ => None,
+        };
+        let scripted = known.is_none().then(|| script(call));
+        async move {
+            match (known, scripted) {
+                (Some(reply), _) => reply,
+                (None, Some(scripted)) => scripted.await,
+                (None, None) => unreachable!("one of them answers"),
+            }
+        }
+    })
+    .await
+}
