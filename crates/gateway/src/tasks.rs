@@ -94,15 +94,23 @@ impl Gateway {
             return Ok(false);
         }
         let Some(tool) = request.named() else { return Ok(false) };
-        if let Some(known) = route.tasks.requires(&tool) {
-            return Ok(known);
+        match route.tasks.requires(&tool) {
+            Some(known) => Ok(known),
+            None => {
+                // Once for each server, so all other calls need no room for it.
+                Box::pin(self.learn_support(route, request)).await?;
+                Ok(route.tasks.requires(&tool).unwrap_or(false))
+            }
         }
-        let asked = describe(route, &request.who, request.client.abilities());
-        if offers_tasks(&*Box::pin(asked).await?) {
-            Box::pin(self.relist(&[route], request)).await;
+    }
+
+    async fn learn_support(&self, route: &Route, request: &Request) -> Result<(), Fault> {
+        let server = describe(route, &request.who, request.client.abilities()).await?;
+        if offers_tasks(&server) {
+            self.relist(&[route], request).await;
         }
         route.tasks.settle();
-        Ok(route.tasks.requires(&tool).unwrap_or(false))
+        Ok(())
     }
 
     /// Calls a tool as a task. A client that declared the extension is handed the task; for any

@@ -79,3 +79,25 @@ pub fn failure(fault: &Fault, id: &str, method: &Method, era: Era, trace: &str) 
     };
     (status, jsonrpc::error(Some(id), code, &fault.message, Some(&data)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_older_client_reads_a_modern_result_in_its_own_form() {
+        let text = r#"{"jsonrpc":"2.0","id":7,"result":{"resultType":"complete","content":[{"type":"audio","data":"AAAA","mimeType":"audio/wav"}],"structuredContent":{"a":1e2}}}"#;
+        let message = jsonrpc::Message::scan_reply(text.into(), &Default::default()).unwrap();
+        let end = End { message, era: Era::Modern, status: None };
+
+        let old = to_legacy(&end, "\"x\"", &Method::ToolsCall, Version::V2024_11_05);
+        let newer = to_legacy(&end, "\"x\"", &Method::ToolsCall, Version::V2025_11_25);
+
+        let old = String::from_utf8_lossy(&old);
+        assert!(
+            old.starts_with(r#"{"jsonrpc":"2.0","id":"x","result":{"content":[{"type":"text","#)
+        );
+        assert!(old.ends_with(r#","structuredContent":{"a":1e2}}}"#), "{old}");
+        assert!(String::from_utf8_lossy(&newer).contains(r#""type":"audio""#));
+    }
+}

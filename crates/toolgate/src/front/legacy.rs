@@ -286,15 +286,15 @@ async fn elsewhere(
     let method = Method::parse(message.method().unwrap_or_default());
     let creates_task = || message.params().is_some_and(|params| params.get("task").is_some());
     let lasting = match method {
+        Method::ResourcesSubscribe | Method::ResourcesUnsubscribe => true,
         Method::SetLevel => {
             // Calls that come here are to know of it too.
             let _ = local(live, message, &Method::SetLevel);
             true
         }
-        Method::ResourcesSubscribe | Method::ResourcesUnsubscribe => true,
         Method::ToolsCall => creates_task(),
         // A call that does not run here runs, most likely, where the session began.
-        Method::Other(ref name) if &**name == "notifications/cancelled" => !cancel(live, message),
+        _ if message.method() == Some("notifications/cancelled") => !cancel(live, message),
         method => method.is_task(),
     };
     let home = app.forwarder.foreign_home(live.session.home.as_ref()).filter(|_| lasting)?;
