@@ -5,6 +5,7 @@
 mod http_asking;
 mod http_input;
 mod http_leaving;
+mod http_listening;
 mod http_misbehaving;
 mod http_notices;
 mod support;
