@@ -266,6 +266,28 @@ fn progress_comes_before_the_answer_it_belongs_to() {
     assert_eq!(text(&session.next()), "done");
 }
 
+#[test]
+fn log_messages_come_only_to_a_modern_client_that_asked_for_them() {
+    let url = peer::modern(json!([]), |seen| {
+        let note = |level: &str| {
+            let params = json!({ "level": level, "data": 0 });
+            json!({ "jsonrpc": "2.0", "method": "notifications/message", "params": params })
+        };
+        let notes = vec![note("debug"), note("error")];
+        Reply::Events(notes, Box::new(seen.result(said("done"))))
+    });
+    let mut session = Session::before(&url, "");
+
+    session.say(&modern(1, "tools/call", tool("t")));
+    assert_eq!(text(&session.next()), "done");
+
+    let mut call = modern(2, "tools/call", tool("t"));
+    call["params"]["_meta"]["io.modelcontextprotocol/logLevel"] = json!("warning");
+    session.say(&call);
+    assert_eq!(session.next()["params"]["level"], "error");
+    assert_eq!(text(&session.next()), "done");
+}
+
 /// A server that announces a change to whoever listens, and notes who has left.
 fn announcer() -> String {
     peer::modern(json!([]), |seen| match seen.method() {

@@ -69,9 +69,11 @@ impl Call {
 
     async fn converse(&self, request: Request, method: &Method) -> Result<Bytes, Fault> {
         let hint = self.gateway.only().map_or(Hint::NONE, |route| route.hint);
+        let log_level = request.client.log_level;
         let mut reply = self.gateway.call_modern(request).await?;
         while let Some(frame) = reply.next().await {
             match frame {
+                Frame::Notification(message) if !modern::is_wanted(&message, log_level) => {}
                 Frame::Notification(message) => self.say(message.bytes().clone()).await,
                 Frame::End(end) => return Ok(answer::to_modern(&end, &self.id, method, hint).1),
                 Frame::Fail(fault) => return Err(fault),
