@@ -26,6 +26,7 @@ pub struct App {
     /// Since when it runs.
     pub started: std::time::Instant,
     in_flight: AtomicUsize,
+    listening: AtomicUsize,
     idle: Notify,
     draining: AtomicBool,
     stop: watch::Sender<bool>,
@@ -59,6 +60,7 @@ impl App {
             prefix,
             started: std::time::Instant::now(),
             in_flight: AtomicUsize::new(0),
+            listening: AtomicUsize::new(0),
             idle: Notify::new(),
             draining: AtomicBool::new(false),
             stop: watch::channel(false).0,
@@ -104,6 +106,16 @@ impl App {
         Some(Admitted(self.clone()))
     }
 
+    /// Counts a listener in; `None` when too many listen. A listener is no request at work: it
+    /// may stay for days, takes no call's place, and nobody waits for its end.
+    pub fn listen(self: &Arc<Self>, most: usize) -> Option<Listening> {
+        if self.listening.fetch_add(1, Ordering::AcqRel) >= most {
+            self.listening.fetch_sub(1, Ordering::AcqRel);
+            return None;
+        }
+        Some(Listening(self.clone()))
+    }
+
     /// How many requests are at work.
     pub fn at_work(&self) -> usize {
         self.in_flight.load(Ordering::Acquire)
@@ -139,6 +151,15 @@ impl App {
             }
         };
         tokio::time::timeout(limit, waiting).await.is_ok()
+    }
+}
+
+/// A listener; dropping it counts it out.
+pub struct Listening(Arc<App>);
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.0.listening.fetch_sub(1, Ordering::AcqRel);
     }
 }
 

@@ -165,7 +165,7 @@ pub struct Limits {
     /// How deep objects and lists of a message may nest.
     #[schemars(range(min = 8, max = 1024))]
     pub nesting: usize,
-    /// Requests at work in the whole process.
+    /// Requests at work in the whole process. As many clients again may listen to changes.
     #[schemars(range(min = 1))]
     pub in_flight: usize,
     /// Requests at work for one client.

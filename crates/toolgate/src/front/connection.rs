@@ -94,3 +94,20 @@ fn answering(
         Box::pin(async move { Ok(route(&app, request).await) })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size_of_future<A, B, C, F>(_: impl Fn(A, B, C) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn an_idle_connection_is_small() {
+        // The buffers of hyper come on top of it.
+        let size = size_of_future(serve);
+
+        assert!(size < 2048, "{size} bytes");
+    }
+}

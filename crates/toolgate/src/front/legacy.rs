@@ -10,7 +10,7 @@ use toolgate_gateway::gateway::Gateway;
 use toolgate_gateway::session::Session;
 use toolgate_gateway::upstream::Interest;
 use toolgate_protocol::client::Level;
-use toolgate_protocol::json::Limits;
+use toolgate_protocol::json::{Limits, quote};
 use toolgate_protocol::jsonrpc::{self, Kind, Message, codes, split_batch};
 use toolgate_protocol::legacy;
 use toolgate_protocol::method::Method;
@@ -170,7 +170,7 @@ pub async fn serve_get(app: &Arc<App>, gateway: Arc<Gateway>, headers: &HeaderMa
     match after.and_then(Naming::parse) {
         // Only a stream of this very session is ever continued.
         Some((stream, sequence)) => match live.stream(stream) {
-            Some(outlet) => events(outlet.resume(sequence)),
+            Some(outlet) => resume(app, gateway, &live, outlet, sequence),
             None => text(404, "this stream is not kept any more"),
         },
         None if after.is_some() => text(400, "Last-Event-ID is not one of ours"),
@@ -531,15 +531,22 @@ fn open_own_stream(app: &Arc<App>, gateway: Arc<Gateway>, live: &Arc<Live>) -> A
 
 /// Passes announcements on for as long as the client listens. What it subscribes to may change
 /// meanwhile, and so may the gateway: the new subscription is there before the old one goes.
+///
+/// A client that loses its connection has until the next sign of life to come back: what is said
+/// meanwhile is kept for it. If it comes later still, it is told to look for itself.
 pub async fn follow(
     app: Arc<App>,
     mut gateway: Arc<Gateway>,
     live: Arc<Live>,
     outlet: Arc<Outlet>,
 ) {
+    if outlet.set_followed(true) {
+        return;
+    }
     let abilities = live.session.client.abilities();
     let mut resubscribe = live.resubscribe.subscribe();
     let mut watch = gateway.subscribe(&live.who(), abilities, &interest_of(&live)).await;
+    let mut ticks = tokio::time::interval_at(tokio::time::Instant::now() + KEEP_ALIVE, KEEP_ALIVE);
     loop {
         tokio::select! {
             // When no server has anything to announce, only the connection is kept.
@@ -555,19 +562,54 @@ pub async fn follow(
             () = app.replaced() => {
                 gateway = app.gateway();
                 watch = gateway.subscribe(&live.who(), abilities, &interest_of(&live)).await;
-                for list in ["tools", "prompts", "resources"] {
-                    let method = format!("notifications/{list}/list_changed");
-                    outlet.send(jsonrpc::notification(&method, "{}"));
+                announce_lists(&outlet);
+            }
+            _ = ticks.tick() => {
+                outlet.keep_alive();
+                if outlet.is_connected() {
+                    continue;
+                }
+                outlet.set_followed(false);
+                // Unless it came back this very moment.
+                if !outlet.is_connected() || outlet.set_followed(true) {
+                    return;
                 }
             }
-            () = tokio::time::sleep(KEEP_ALIVE) => outlet.keep_alive(),
+            () = outlet.over() => return,
             () = app.draining() => break,
-        }
-        if outlet.ended().is_some() || !outlet.is_connected() {
-            return;
         }
     }
     outlet.end();
+}
+
+/// Anything may have changed.
+fn announce_lists(outlet: &Outlet) {
+    for list in ["tools", "prompts", "resources"] {
+        let method = format!("notifications/{list}/list_changed");
+        outlet.send(jsonrpc::notification(&method, "{}"));
+    }
+}
+
+/// Goes on with a stream after the event that the client saw last.
+fn resume(
+    app: &Arc<App>,
+    gateway: Arc<Gateway>,
+    live: &Arc<Live>,
+    outlet: Arc<Outlet>,
+    after: u64,
+) -> Answer {
+    let receiver = outlet.resume(after);
+    let own = live.own_stream.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let is_own = own.is_some_and(|own| Arc::ptr_eq(&own, &outlet));
+    if is_own && outlet.ended().is_none() && !outlet.is_followed() {
+        announce_lists(&outlet);
+        for uri in &interest_of(live).uris {
+            let params = format!(r#"{{"uri":{}}}"#, quote(uri));
+            outlet.send(jsonrpc::notification("notifications/resources/updated", &params));
+        }
+        tokio::spawn(follow(app.clone(), gateway, live.clone(), outlet));
+    }
+    events(receiver)
 }
 
 fn interest_of(live: &Live) -> Interest {

@@ -22,10 +22,12 @@ use toolgate_protocol::version::Era;
 use super::answer;
 use super::body::{Answer, empty, events, json};
 use super::outlet::written;
-use crate::app::{Admitted, App};
+use crate::app::{Admitted, App, Listening};
 
 /// Frames that wait for a client that does not read.
 const BACKLOG: usize = 64;
+/// When a client that finds no place to listen may try again.
+const CROWDED: std::time::Duration = std::time::Duration::from_secs(10);
 /// How often an idle stream shows a sign of life.
 const KEEP_ALIVE: std::time::Duration = std::time::Duration::from_secs(15);
 
@@ -283,10 +285,17 @@ async fn listen(
         Ok(interest) => interest,
         Err(fault) => return failed(&fault, &id, &request.method, request.trace.id()),
     };
+    let Some(listening) = app.listen(gateway.config.limits.in_flight) else {
+        let fault = Fault::new(Reason::Overloaded, "too many clients listen to this gateway");
+        let fault = fault.retry_after(CROWDED);
+        return failed(&fault, &id, &request.method, request.trace.id());
+    };
+    // A listener is no call at work: shutting down does not wait for it.
+    drop(admitted);
     let abilities = request.client.abilities();
     let subscribed = gateway.subscribe(&request.who, abilities, &interest).await;
     let (client, receiver) = mpsc::channel(BACKLOG);
-    tokio::spawn(announce(app.clone(), subscribed, id, client, admitted));
+    tokio::spawn(announce(app.clone(), subscribed, id, client, listening));
     events(receiver)
 }
 
@@ -295,10 +304,8 @@ async fn announce(
     mut subscribed: Subscription,
     id: String,
     client: mpsc::Sender<Bytes>,
-    admitted: Admitted,
+    _listening: Listening,
 ) {
-    // A listener is no call at work: shutting down does not wait for it.
-    drop(admitted);
     let mut next = event(subscription::acknowledgement(&subscribed.accepted, &id));
     loop {
         if client.send(next).await.is_err() {

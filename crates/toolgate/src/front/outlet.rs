@@ -2,6 +2,7 @@
 //! (2025-11-25, transports: resumability and redelivery).
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -43,6 +44,8 @@ pub struct Outlet {
     budget: usize,
     state: Mutex<State>,
     wanted: Notify,
+    over: Notify,
+    followed: AtomicBool,
 }
 
 /// How messages travel.
@@ -106,6 +109,8 @@ impl Outlet {
             budget,
             state: Mutex::new(state),
             wanted: Notify::new(),
+            over: Notify::new(),
+            followed: AtomicBool::new(false),
         })
     }
 
@@ -247,6 +252,24 @@ impl Outlet {
         let mut state = self.state();
         state.client = None;
         state.ended = Some(Instant::now());
+        drop(state);
+        self.over.notify_one();
+    }
+
+    /// Resolves when nothing more will come.
+    pub async fn over(&self) {
+        self.over.notified().await;
+    }
+
+    /// Whether somebody fills this stream with what the servers announce.
+    pub fn is_followed(&self) -> bool {
+        self.followed.load(Ordering::Acquire)
+    }
+
+    /// Marks whether somebody fills this stream with what the servers announce; tells whether
+    /// somebody did so far.
+    pub fn set_followed(&self, followed: bool) -> bool {
+        self.followed.swap(followed, Ordering::AcqRel)
     }
 
     /// Whether a client is connected now.

@@ -8,6 +8,7 @@ mod http_drain;
 mod http_fidelity;
 mod http_input;
 mod http_leaving;
+mod http_listening;
 mod http_misbehaving;
 mod http_modern_child;
 mod http_notices;

@@ -4,11 +4,17 @@ use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use hyper::body::Body as _;
 
 use super::{Connection, HttpError, Pool, Raw};
+
+/// How long the end of a body may be in coming after its last message.
+const REST: Duration = Duration::from_secs(1);
+/// Pieces after the last message that are read at once.
+const MOST_REST: usize = 4;
 
 /// An answer's body. Dropped before its end, it closes the connection, which is how a call over
 /// HTTP is cancelled (2026-07-28, transports: cancellation).
@@ -77,12 +83,20 @@ impl Body {
         }
     }
 
-    /// Reads what little should follow a stream's last message, aside, so that the connection
-    /// can serve again.
+    /// Reads what little should follow a stream's last message, so that the connection can serve
+    /// again: at once where it is there already, as it nearly always is, else aside.
     pub fn finish_later(mut self) {
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        for _ in 0..MOST_REST {
+            match self.poll_chunk(&mut cx) {
+                Poll::Ready(Ok(Some(_))) => {}
+                Poll::Ready(_) => return,
+                Poll::Pending => break,
+            }
+        }
         tokio::spawn(async move {
             let rest = async { while let Ok(Some(_)) = self.chunk().await {} };
-            let _ = tokio::time::timeout(std::time::Duration::from_secs(1), rest).await;
+            let _ = tokio::time::timeout(REST, rest).await;
         });
     }
 

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::io;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
@@ -220,6 +221,7 @@ pub struct Server {
 struct Log {
     seen: Mutex<Vec<Call>>,
     left: Mutex<Vec<String>>,
+    connections: AtomicUsize,
     grown: watch::Sender<usize>,
 }
 
@@ -236,6 +238,7 @@ impl Server {
         let log = Arc::new(Log {
             seen: Mutex::default(),
             left: Mutex::default(),
+            connections: AtomicUsize::new(0),
             grown: watch::channel(0).0,
         });
         let hall = Arc::new(Hall::default());
@@ -277,6 +280,11 @@ impl Server {
         self.log.seen.lock().unwrap().iter().filter(|call| call.method() == method).count()
     }
 
+    /// How many connections were made so far.
+    pub fn connections(&self) -> usize {
+        self.log.connections.load(Ordering::Relaxed)
+    }
+
     /// Says something on the stream that belongs to no request, once somebody listens.
     pub async fn announce(&self, json: &str) {
         soon("somebody who listens", self.hall.announce(json)).await;
@@ -306,6 +314,7 @@ impl Log {
 async fn accept(listener: TcpListener, script: Arc<Script>, log: Arc<Log>, hall: Arc<Hall>) {
     loop {
         let (tcp, _) = listener.accept().await.unwrap();
+        log.connections.fetch_add(1, Ordering::Relaxed);
         let (script, log, hall) = (script.clone(), log.clone(), hall.clone());
         let service = service_fn(move |request| {
             let (script, log, hall) = (script.clone(), log.clone(), hall.clone());
