@@ -231,8 +231,7 @@ impl Gateway {
     /// Reads the lists of some servers again, for what reading leaves behind in their names.
     pub(crate) async fn relist(&self, routes: &[&Route], request: &Request) {
         for route in routes {
-            // Rare: the other calls carry no room for it.
-            let _ = Box::pin(self.tools_of(route, request)).await;
+            let _ = self.tools_of(route, request).await;
         }
     }
 
@@ -243,7 +242,7 @@ impl Gateway {
         request: &Request,
     ) -> Option<(&'a Route, Arc<str>)> {
         for (route, original) in candidates {
-            let Ok(part) = Box::pin(self.tools_of(route, request)).await else { continue };
+            let Ok(part) = self.tools_of(route, request).await else { continue };
             let published = route.names.publish_tool(&original);
             if part.entries.iter().any(|entry| Some(&*entry.key) == published.as_deref()) {
                 return Some((route, original));

@@ -15,6 +15,7 @@ mod http_notices;
 mod http_oldest;
 mod http_replicas;
 mod http_several;
+mod http_tasks;
 mod peer;
 mod stdio;
 mod support;
