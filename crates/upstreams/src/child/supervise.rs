@@ -109,6 +109,12 @@ mod tests {
 
     use crate::child::{Child, Slots, Spec};
 
+    /// Orphans are reaped by process 1, sooner or later: until then they are zombies.
+    fn has_ended(pid: &str) -> bool {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        stat.is_empty() || stat.contains(") Z ")
+    }
+
     #[tokio::test]
     async fn without_a_keeper_the_process_group_is_killed() {
         let script = "trap '' TERM; sleep 1000 & echo $$ $!; while :; do sleep 0.1; done";
@@ -123,9 +129,13 @@ mod tests {
         assert_eq!(exit.to_string(), "stopped; killed by SIGKILL");
         assert!(!Path::new(&format!("/proc/{}", child.pid())).exists(), "it is reaped");
         for pid in line.split(' ') {
-            // Orphans are reaped by process 1, sooner or later.
-            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-            assert!(stat.is_empty() || stat.contains(") Z "), "{stat}");
+            let ended = async {
+                while !has_ended(pid.trim()) {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+            };
+            // What was killed is gone a moment later.
+            tokio::time::timeout(Duration::from_secs(5), ended).await.expect("it was killed");
         }
     }
 }
