@@ -21,4 +21,6 @@ pub mod session;
 mod state;
 pub mod subscription;
 pub mod tasks;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod upstream;

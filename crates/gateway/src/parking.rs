@@ -113,27 +113,25 @@ impl Gateway {
     /// # Errors
     /// As [`Gateway::call`], and when the retry is not valid for this request.
     pub async fn call_modern(self: &Arc<Self>, mut request: Request) -> Result<Reply, Fault> {
-        if !request.method.may_ask_back() {
-            return self.call(request).await;
-        }
-        let Some(state) = self.state_of(&request)? else {
-            let seen = request.for_record();
-            let reply = self.call(request).await?;
-            return self.attend(reply, seen);
-        };
-        if let Some(id) = state.parked {
-            return self.resume(id, request);
-        }
-        let params = request.message.params();
-        if let Some(params) = params {
-            match &state.inner {
-                Some(inner) => request.edits.set(&params, "requestState", quote(inner)),
-                None => request.edits.remove(&params, "requestState"),
+        let may_ask_back = request.method.may_ask_back();
+        let state = if may_ask_back { self.state_of(&request)? } else { None };
+        if let Some(state) = state {
+            if let Some(id) = state.parked {
+                return self.resume(id, request);
+            }
+            if let Some(params) = request.message.params() {
+                match &state.inner {
+                    Some(inner) => request.edits.set(&params, "requestState", quote(inner)),
+                    None => request.edits.remove(&params, "requestState"),
+                }
             }
         }
-        let seen = request.for_record();
+        let seen = may_ask_back.then(|| request.for_record());
         let reply = self.call(request).await?;
-        self.attend(reply, seen)
+        match seen {
+            Some(seen) => self.attend(reply, seen),
+            None => Ok(reply),
+        }
     }
 
     /// The state in a retry; `None` for a first request.

@@ -24,10 +24,11 @@ impl Gateway {
     /// # Errors
     /// When no server can be asked, or it fails before it answers.
     pub async fn call(self: &Arc<Self>, mut request: Request) -> Result<Reply, Fault> {
+        // What is rarely asked for is boxed, so that a plain call does not carry its weight.
         match &request.method {
-            Method::Discover => return self.discover(&request).await,
-            method if method.is_list() => return self.list(request).await,
-            method if method.is_task() => return self.task(request).await,
+            Method::Discover => return Box::pin(self.discover(&request)).await,
+            method if method.is_list() => return Box::pin(self.list(request)).await,
+            method if method.is_task() => return Box::pin(self.task(request)).await,
             _ => {}
         }
         let route = self.route(&mut request).await?;
@@ -49,7 +50,7 @@ impl Gateway {
             route.mirrors.check(&request)?;
         }
         if self.must_become_task(route, &request).await? {
-            return self.call_as_task(route, request).await;
+            return Box::pin(self.call_as_task(route, request)).await;
         }
         if is_modern {
             return self.send(route, &request).await;
@@ -60,7 +61,7 @@ impl Gateway {
             Reply::Whole(end) if is_mismatch(&end) => {
                 // Refused before it ran, so it may be sent again: what we knew of the tool's
                 // schema was old, or nothing yet.
-                self.relist(&[route], &request).await;
+                Box::pin(self.relist(&[route], &request)).await;
                 request.params_headers = route.mirrors.headers(&request);
                 self.send(route, &request).await
             }
@@ -126,7 +127,7 @@ impl Gateway {
         candidates.sort_by_key(|route| std::cmp::Reverse(route.names.prefix_len()));
         if candidates.iter().any(|route| route.names.is_unknown_cut(&name)) {
             // A name that was cut on another replica, or before a restart.
-            self.relist(&candidates, request).await;
+            Box::pin(self.relist(&candidates, request)).await;
         }
         let mut owners =
             candidates.iter().filter_map(|route| Some((*route, route.names.original_tool(&name)?)));
@@ -136,7 +137,7 @@ impl Gateway {
             // Prefixes that begin alike: only the servers can tell whose it is.
             (Some(first), Some(second)) => {
                 let all: Vec<_> = [first, second].into_iter().chain(owners).collect();
-                self.owner_of_tool(all, request).await.ok_or_else(unknown)?
+                Box::pin(self.owner_of_tool(all, request)).await.ok_or_else(unknown)?
             }
         };
         rename(request, "name", &name, original);

@@ -94,15 +94,23 @@ impl Gateway {
             return Ok(false);
         }
         let Some(tool) = request.named() else { return Ok(false) };
-        if let Some(known) = route.tasks.requires(&tool) {
-            return Ok(known);
+        match route.tasks.requires(&tool) {
+            Some(known) => Ok(known),
+            None => {
+                // Once for each server, so all other calls need no room for it.
+                Box::pin(self.learn_support(route, request)).await?;
+                Ok(route.tasks.requires(&tool).unwrap_or(false))
+            }
         }
+    }
+
+    async fn learn_support(&self, route: &Route, request: &Request) -> Result<(), Fault> {
         let server = describe(route, &request.who, request.client.abilities()).await?;
         if offers_tasks(&server) {
             self.relist(&[route], request).await;
         }
         route.tasks.settle();
-        Ok(route.tasks.requires(&tool).unwrap_or(false))
+        Ok(())
     }
 
     /// Calls a tool as a task. A client that declared the extension is handed the task; for any
@@ -124,7 +132,7 @@ impl Gateway {
             return self.own_result(&request, &task.to_created(&id));
         }
         let id = self.original(&task.id);
-        Ok(errand::begin(self, route, &request, id, task.poll_interval()).await?)
+        errand::begin(self, route, &request, id, task.poll_interval()).await
     }
 
     /// What the server called the task in an answer that was translated already.
@@ -147,3 +155,6 @@ fn unknown() -> Fault {
 fn no_method(method: &Method) -> Fault {
     Fault::new(Reason::NoMethod, format!("no method \"{}\" here", method.as_str()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -108,7 +108,7 @@ pub struct Interest {
     pub uris: Vec<String>,
     /// `notifications/tasks` for these ids, as the upstream knows them.
     pub tasks: Vec<String>,
-    /// Log messages that belong to calls of this client session.
+    /// Log messages, and the states of legacy tasks, that belong to calls of this client session.
     pub logs_of: Option<Arc<str>>,
 }
 

@@ -6,6 +6,7 @@ mod inspect;
 mod schema;
 mod serve;
 mod stdio;
+mod stop;
 
 use std::io::{self, Write};
 use std::process::ExitCode;

@@ -8,6 +8,7 @@ mod target;
 pub mod text;
 mod tool;
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
@@ -94,7 +95,7 @@ impl Server {
             target.upstream(reach).map_err(|error| Fault::new(Reason::Invalid, error))?;
         // One conversation: its own session, so that questions can be told to be ours.
         let who = Who { caller: Caller::anonymous(), session: Some("command".into()) };
-        let timeout = reach.timeout.duration();
+        let timeout = reach.timeout();
         let described = tokio::time::timeout(timeout, upstream.describe(&who, abilities)).await;
         let description = described.unwrap_or_else(|_| Err(late(&name, timeout)))?;
         let client = Client {
@@ -251,7 +252,7 @@ fn read(end: End) -> Result<Message, Failure> {
     }
     let error = end.message.error();
     let get = |name: &str| error.as_ref().and_then(|error| error.get(name));
-    let message = get("message").and_then(|text| text.string().map(|text| text.into_owned()));
+    let message = get("message").and_then(|text| text.string().map(Cow::into_owned));
     Err(Failure::Error(Refusal {
         code: get("code").and_then(|code| code.as_i64()).unwrap_or_default(),
         message: message.unwrap_or_default(),
@@ -283,7 +284,7 @@ impl std::fmt::Display for Failure {
 /// What a person at a terminal can do.
 fn way_out(reason: Reason) -> Option<&'static str> {
     Some(match reason {
-        Reason::Unreachable => "is the address right, and does the server run?",
+        Reason::Unreachable => "is the address or the command right, and does the server run?",
         Reason::Refused => "pass its credentials: --header 'Authorization: Bearer TOKEN'",
         Reason::Timeout => "give it more time: --timeout 5m",
         Reason::Garbage => "is this its MCP address? It often ends in /mcp or /sse",

@@ -2,8 +2,8 @@
 
 mod answer;
 mod body;
-mod connection;
 mod calls;
+mod connection;
 mod exchange;
 mod forward;
 mod guard;

@@ -14,7 +14,7 @@ use toolgate_protocol::json::Limits;
 use toolgate_protocol::jsonrpc::{Kind, Message};
 use toolgate_protocol::version::Era;
 
-use crate::link::{self, Hub, Link, Outbound};
+use crate::link::{self, Candidate, Hub, Link, Outbound};
 
 /// Frames that wait for a caller that does not read. Beyond it notifications are dropped: one
 /// slow client must never stop the reading for the others.
@@ -47,6 +47,8 @@ struct Pending {
     token: Option<Box<str>>,
     owner: Option<Arc<str>>,
     may_ask: bool,
+    /// The task whose result it waits for.
+    task: Option<Box<str>>,
 }
 
 impl Channel {
@@ -165,11 +167,17 @@ impl Channel {
     /// Hands a question to the call that it belongs to; false when there is none.
     fn ask(self: &Arc<Self>, message: &Message) -> bool {
         let pending = self.pending();
-        let candidates = pending
+        let candidates: Vec<_> = pending
             .iter()
             .filter(|(_, waiting)| waiting.may_ask)
-            .map(|(id, waiting)| (*id, waiting.owner.as_ref()));
-        let chosen = link::addressee(&self.name, candidates).and_then(|id| pending.get(&id));
+            .map(|(id, waiting)| Candidate {
+                id: *id,
+                owner: waiting.owner.as_ref(),
+                task: waiting.task.as_deref(),
+            })
+            .collect();
+        let chosen = link::addressee(&self.name, message, &candidates);
+        let chosen = chosen.and_then(|id| pending.get(&id));
         let Some(chosen) = chosen else { return false };
         let (ask, answered) = link::ask_of(message);
         let _ = chosen.frames.send(Frame::Ask(ask));
@@ -207,12 +215,14 @@ impl Link for Channel {
         Box::pin(async move {
             let (sender, frames) = mpsc::unbounded_channel();
             let queued = Arc::new(AtomicUsize::new(0));
+            let task = outbound.task();
             let pending = Pending {
                 frames: sender,
                 queued: queued.clone(),
                 token: outbound.token,
                 owner: outbound.owner,
                 may_ask: outbound.may_ask,
+                task,
             };
             if !self.is_alive() {
                 return Err(link::gone(&self.name, "it had already ended").unsent());
@@ -286,4 +296,49 @@ pub(crate) fn unsent(name: &Arc<str>, why: impl Into<String>) -> Fault {
         .because(why.into())
         .at(name)
         .unsent()
+}
+
+#[cfg(test)]
+mod tests {
+    use toolgate_gateway::call::Answer;
+    use toolgate_protocol::jsonrpc;
+
+    use super::*;
+
+    /// A server that only talks.
+    struct Deaf;
+
+    impl Writer for Deaf {
+        fn write(&self, _body: Bytes) -> Boxed<'_, Result<(), Fault>> {
+            Box::pin(std::future::ready(Ok(())))
+        }
+
+        fn close(&self) -> Boxed<'_, ()> {
+            Box::pin(std::future::ready(()))
+        }
+    }
+
+    fn outbound(id: u64, method: &str, params: &str) -> Outbound {
+        let body = jsonrpc::request(&id.to_string(), method, params);
+        Outbound { id, body, token: None, owner: None, may_ask: true }
+    }
+
+    #[tokio::test]
+    async fn a_task_asks_whoever_waits_for_its_result_and_a_call_its_own_client() {
+        let limits = Limits::default();
+        let channel = Channel::new("a".into(), Era::Legacy, Box::new(Deaf), limits);
+        let other = channel.clone().request(outbound(1, "tools/call", r#"{"name":"x"}"#));
+        let mut other = other.await.unwrap();
+        let waiting = channel.clone().request(outbound(2, "tasks/result", r#"{"taskId":"t"}"#));
+        let mut waiting = waiting.await.unwrap();
+
+        let params = format!(r#"{{"_meta":{{"{}":{{"taskId":"t"}}}}}}"#, key::RELATED_TASK);
+        channel.receive(jsonrpc::request("9", "elicitation/create", &params));
+        channel.receive(jsonrpc::request("10", "elicitation/create", "{}"));
+
+        let Some(Frame::Ask(ask)) = waiting.next().await else { panic!("no question") };
+        ask.answer.send(Answer::Result("{}".into())).unwrap();
+        // What belongs to no task is for the call that is none.
+        assert!(matches!(other.next().await, Some(Frame::Ask(_))));
+    }
 }

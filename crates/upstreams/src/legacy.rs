@@ -12,6 +12,7 @@ use toolgate_gateway::upstream::{Description, Interest, Watch};
 use toolgate_protocol::client::{Abilities, Level};
 use toolgate_protocol::jsonrpc::{self, Kind, Message};
 use toolgate_protocol::legacy::{self, Welcome};
+use toolgate_protocol::method::Method;
 use toolgate_protocol::version::Era;
 
 use crate::link::{Counted, Hub, Link, Outbound};
@@ -101,6 +102,8 @@ impl Session {
         if let Some(token) = &token {
             edits.replace(token.span(), id.to_string());
         }
+        let can_answer =
+            request.client.abilities().without(Abilities::TASKS) != Abilities::default();
         let outbound = Outbound {
             id,
             body: edits.apply(request.message.bytes()),
@@ -108,17 +111,26 @@ impl Session {
             owner: request.who.session.clone(),
             // An older client that declared nothing is never asked; a modern one is told what it
             // lacks (2026-07-28, errors: missing client capability).
-            may_ask: request.client.era() == Era::Modern
-                || request.client.abilities() != Abilities::default(),
+            may_ask: request.client.era() == Era::Modern || can_answer,
         };
-        if request.client.abilities() != Abilities::default() {
+        if can_answer {
             // The question may come outside of the call's own answer.
             self.link.clone().listen(self.hub.clone()).await;
         }
         let counted = self.hub.count(request.who.session.clone());
+        // Only a call that is to become a task creates one.
+        let params = request.message.params().filter(|_| request.method == Method::ToolsCall);
+        let creates = params.is_some_and(|params| params.get("task").is_some());
         match self.link.clone().request(outbound).await? {
-            Reply::Stream(frames) => Ok(Reply::Stream(Box::new(Running { frames, counted }))),
-            whole => Ok(whole),
+            Reply::Stream(frames) => {
+                Ok(Reply::Stream(Box::new(Running { frames, counted, creates })))
+            }
+            Reply::Whole(end) => {
+                if creates {
+                    counted.adopt(&end);
+                }
+                Ok(Reply::Whole(end))
+            }
         }
     }
 
@@ -147,7 +159,8 @@ impl Session {
             prompts: interest.prompts && offers(&["prompts", "listChanged"]),
             resources: interest.resources && offers(&["resources", "listChanged"]),
             uris: Vec::new(),
-            tasks: interest.tasks.clone(),
+            // Only the extension has them.
+            tasks: Vec::new(),
             logs_of: None,
         };
         let subscribable = offers(&["resources", "subscribe"]);
@@ -211,13 +224,23 @@ impl Session {
 /// A call whose answer comes in frames, counted until its end.
 struct Running {
     frames: Box<dyn Frames>,
-    #[expect(dead_code, reason = "held for its Drop")]
     counted: Counted,
+    /// Whether a task may come of it.
+    creates: bool,
 }
 
 impl Frames for Running {
     fn next(&mut self) -> Boxed<'_, Option<Frame>> {
-        self.frames.next()
+        if !self.creates {
+            return self.frames.next();
+        }
+        Box::pin(async {
+            let frame = self.frames.next().await;
+            if let Some(Frame::End(end)) = &frame {
+                self.counted.adopt(end);
+            }
+            frame
+        })
     }
 }
 

@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
-use toolgate_gateway::call::{Answer, Ask, Boxed, Reply};
+use toolgate_gateway::call::{Answer, Ask, Boxed, End, Reply};
 use toolgate_gateway::fault::{Fault, Reason};
 use toolgate_gateway::upstream::Interest;
 use toolgate_protocol::jsonrpc::{self, Message, codes};
 use toolgate_protocol::splice::Edits;
+use toolgate_protocol::tasks::{self, Task};
 
 use crate::topic::{Audience, Topic, audience};
 
@@ -26,6 +27,17 @@ pub(crate) struct Outbound {
     pub owner: Option<Arc<str>>,
     /// Whether the server may ask something back while it runs.
     pub may_ask: bool,
+}
+
+impl Outbound {
+    /// The task whose result it fetches.
+    pub fn task(&self) -> Option<Box<str>> {
+        // One look spares all other requests the scan.
+        memchr::memmem::find(&self.body, b"\"tasks/result\"")?;
+        let request = Message::scan_reply(self.body.clone(), &Default::default()).ok()?;
+        let params = request.params().filter(|_| request.method() == Some("tasks/result"))?;
+        Some(params.get("taskId")?.string()?.into())
+    }
 }
 
 /// A carrier of messages to one legacy server, or to a server of either era on stdio.
@@ -55,7 +67,12 @@ pub(crate) trait Link: Send + Sync + 'static {
 pub(crate) struct Hub {
     listeners: Mutex<Vec<(Interest, mpsc::Sender<Arc<Message>>)>>,
     running: Mutex<Running>,
+    /// Whose tasks these are, by the server's ids.
+    tasks: Mutex<HashMap<Box<str>, Arc<str>>>,
 }
+
+/// Tasks remembered at most. States are told as a courtesy: clients ask for them anyway.
+const MOST_TASKS: usize = 10_000;
 
 #[derive(Default)]
 struct Running {
@@ -70,6 +87,15 @@ const AFTERWARDS: Duration = Duration::from_secs(1);
 pub(crate) struct Counted {
     hub: Arc<Hub>,
     owner: Option<Arc<str>>,
+}
+
+impl Counted {
+    /// The call became a task, if its end says so.
+    pub fn adopt(&self, end: &End) {
+        if let (Some(task), Some(owner)) = (Task::created(&end.message), &self.owner) {
+            self.hub.adopt(&task.id, owner);
+        }
+    }
 }
 
 impl Drop for Counted {
@@ -119,14 +145,32 @@ impl Hub {
         }
     }
 
+    /// A task was created for a call of this client session.
+    pub fn adopt(&self, task: &str, owner: &Arc<str>) {
+        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        if tasks.len() >= MOST_TASKS {
+            tasks.clear();
+        }
+        tasks.insert(task.into(), owner.clone());
+    }
+
+    fn owner_of_task(&self, message: &Message) -> Option<Arc<str>> {
+        let task = message.params()?.get("taskId")?.string()?;
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).get(&*task).cloned()
+    }
+
     /// Tells everybody who wants to hear it.
     pub fn publish(&self, message: Message) {
-        let is_log = message.method() == Some("notifications/message");
-        let owner = if is_log { self.only_owner() } else { None };
+        // What concerns one client is for that one alone.
+        let (is_personal, owner) = match message.method() {
+            Some("notifications/message") => (true, self.only_owner()),
+            Some("notifications/tasks/status") => (true, self.owner_of_task(&message)),
+            _ => (false, None),
+        };
         let audience = audience(&message);
         let message = Arc::new(message);
         self.lock().retain(|(interest, sender)| {
-            let wanted = if is_log {
+            let wanted = if is_personal {
                 owner.is_some() && interest.logs_of == owner
             } else {
                 match &audience {
@@ -199,15 +243,36 @@ pub(crate) fn ask_of(message: &Message) -> (Ask, oneshot::Receiver<Answer>) {
     (ask, answered)
 }
 
-/// The call that a question belongs to, among those that may be asked. With several of different
-/// owners running nobody can tell, and the wrong person must not be asked.
-pub(crate) fn addressee<'a>(
+/// A running call that may be asked something.
+pub(crate) struct Candidate<'a> {
+    /// Our own id for it.
+    pub id: u64,
+    /// Whose call it is.
+    pub owner: Option<&'a Arc<str>>,
+    /// The task whose result it waits for.
+    pub task: Option<&'a str>,
+}
+
+/// The call that a question belongs to, among those that may be asked. A task asks whoever waits
+/// for its result (2025-11-25, tasks: input required status). Otherwise, with several of different
+/// owners running, nobody can tell, and the wrong person must not be asked.
+pub(crate) fn addressee(
     server: &Arc<str>,
-    mut candidates: impl Iterator<Item = (u64, Option<&'a Arc<str>>)>,
+    question: &Message,
+    candidates: &[Candidate<'_>],
 ) -> Option<u64> {
-    let (mut chosen, owner) = candidates.next()?;
-    for (id, other) in candidates {
-        if other.is_none() || other != owner {
+    let task = question.meta().and_then(|meta| tasks::related(&meta)?.string());
+    let awaited = candidates.iter().find(|call| task.is_some() && call.task == task.as_deref());
+    if let Some(call) = awaited {
+        return Some(call.id);
+    }
+    let is_call = |candidate: &&Candidate<'_>| candidate.task.is_none();
+    let any_call = candidates.iter().any(|candidate| is_call(&candidate));
+    let mut among = candidates.iter().filter(|candidate| !any_call || is_call(candidate));
+    let first = among.next()?;
+    let mut chosen = first.id;
+    for other in among {
+        if other.owner.is_none() || other.owner != first.owner {
             tracing::warn!(
                 %server,
                 "a question that could belong to calls of several sessions was refused; \
@@ -215,7 +280,7 @@ pub(crate) fn addressee<'a>(
             );
             return None;
         }
-        chosen = chosen.max(id);
+        chosen = chosen.max(other.id);
     }
     Some(chosen)
 }
@@ -264,4 +329,29 @@ pub(crate) fn gone(name: &Arc<str>, why: impl Into<String>) -> Fault {
     Fault::new(Reason::Broken, format!("server \"{name}\" ended while the call was running"))
         .because(why.into())
         .at(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn listener(hub: &Hub, session: &str) -> mpsc::Receiver<Arc<Message>> {
+        hub.subscribe(Interest { logs_of: Some(session.into()), ..Interest::default() })
+    }
+
+    #[test]
+    fn the_state_of_a_task_is_told_to_the_session_that_created_it_alone() {
+        let hub = Hub::default();
+        let (mut ada, mut eve) = (listener(&hub, "ada"), listener(&hub, "eve"));
+        hub.adopt("t-1", &"ada".into());
+
+        for task in ["t-1", "t-2"] {
+            let params = format!(r#"{{"taskId":"{task}","status":"working"}}"#);
+            let bytes = jsonrpc::notification("notifications/tasks/status", &params);
+            hub.publish(Message::scan_reply(bytes, &Default::default()).unwrap());
+        }
+
+        assert!(ada.try_recv().is_ok());
+        assert!(ada.try_recv().is_err() && eve.try_recv().is_err());
+    }
 }

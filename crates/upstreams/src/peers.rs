@@ -106,7 +106,8 @@ impl Peers {
                 who.session.clone().unwrap_or_else(|| who.caller.principal.clone())
             }
         };
-        Key { scope, abilities }
+        // Legacy servers are never told of the extension, and modern ones are with each request.
+        Key { scope, abilities: abilities.without(Abilities::TASKS) }
     }
 
     /// Under whose authorization a request to a modern server travels: there is no conversation

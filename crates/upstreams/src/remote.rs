@@ -173,6 +173,21 @@ impl Inner {
             .await
     }
 
+    /// The session with a server that was found to be legacy. If there is none to be had it may
+    /// not have been such a server, but none yet: its era is found out again.
+    async fn legacy_peer(
+        self: &Arc<Self>,
+        era: &Arc<Era>,
+        key: &Key,
+        abilities: Abilities,
+    ) -> Result<Arc<Peer>, Fault> {
+        let outcome = self.peer(key, abilities).await;
+        if outcome.as_ref().is_err_and(|fault| fault.reason != Reason::Overloaded) {
+            self.era.reset(era, None);
+        }
+        outcome
+    }
+
     async fn open(&self, abilities: Abilities) -> Result<Arc<Session>, Fault> {
         if !self.speaks_sse.load(Ordering::Relaxed) {
             match self.open_streamable(abilities).await {
@@ -287,12 +302,9 @@ impl Inner {
         }
         let abilities = request.client.abilities();
         let key = self.peers.key(&request.who, abilities);
-        let peer = match self.peer(&key, abilities).await {
+        let peer = match self.legacy_peer(&era, &key, abilities).await {
             Ok(peer) => peer,
-            Err(fault) => {
-                self.era.reset(&era, None);
-                return (Err(fault), false);
-            }
+            Err(fault) => return (Err(fault), false),
         };
         let outcome = peer.call(request).await;
         let lost = !peer.is_alive();
@@ -316,7 +328,7 @@ impl Inner {
             return outcome;
         }
         let key = self.peers.key(who, abilities);
-        self.peer(&key, abilities).await?.watch(interest).await
+        self.legacy_peer(&era, &key, abilities).await?.watch(interest).await
     }
 
     fn fan(&self, who: &Who) -> Arc<Fan> {
@@ -373,11 +385,12 @@ impl Upstream for Remote {
         abilities: Abilities,
     ) -> Boxed<'a, Result<Arc<Description>, Fault>> {
         Box::pin(async move {
-            if let Era::Modern(description) = &*self.inner.era().await? {
+            let era = self.inner.era().await?;
+            if let Era::Modern(description) = &*era {
                 return Ok(description.clone());
             }
             let key = self.inner.peers.key(who, abilities);
-            Ok(self.inner.peer(&key, abilities).await?.description())
+            Ok(self.inner.legacy_peer(&era, &key, abilities).await?.description())
         })
     }
 

@@ -297,7 +297,7 @@ impl Link for Streamable {
                 let (response, guard) = self.clone().begin(&outbound).await?;
                 return self.answer(outbound, response, guard, None).await;
             }
-            let mut asked = Some(self.asking.register(outbound.id, outbound.owner.clone()));
+            let mut asked = Some(self.asking.register(&outbound));
             let mut posting: Posting = Box::pin(async move {
                 let (response, guard) = self.clone().begin(&outbound).await?;
                 let begun: Begun = Box::new(move |asked| {

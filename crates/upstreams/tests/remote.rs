@@ -1,12 +1,14 @@
 //! Remote servers of few words, and what we make of them.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use bytes::Bytes;
-use toolgate_gateway::call::{Answer, Caller, Frame, Request, Trace, Who};
+use toolgate_gateway::call::{Answer, Caller, Frame, Reply, Request, Trace, Who};
 use toolgate_gateway::config::{EraChoice, Sessions, Transport};
 use toolgate_gateway::upstream::Upstream;
 use toolgate_protocol::client::{Abilities, Client};
@@ -187,6 +189,16 @@ fn asker(begins_early: bool) -> (String, mpsc::Receiver<String>) {
     (url, answers)
 }
 
+/// The next frame that says something.
+async fn next(reply: &mut Reply) -> Option<Frame> {
+    loop {
+        match reply.next().await {
+            Some(Frame::Opened) => {}
+            other => return other,
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_question_on_the_sessions_own_stream_reaches_the_call() {
     for begins_early in [true, false] {
@@ -194,11 +206,11 @@ async fn a_question_on_the_sessions_own_stream_reaches_the_call() {
         let remote = remote(&url);
 
         let mut reply = remote.call(&call()).await.unwrap();
-        let Some(Frame::Ask(ask)) = reply.next().await else { panic!("expected a question") };
+        let Some(Frame::Ask(ask)) = next(&mut reply).await else { panic!("expected a question") };
         assert_eq!(&*ask.method, "elicitation/create");
         ask.answer.send(Answer::Result(Bytes::from_static(br#"{"action":"accept"}"#))).unwrap();
 
-        let Some(Frame::End(end)) = reply.next().await else { panic!("expected the end") };
+        let Some(Frame::End(end)) = next(&mut reply).await else { panic!("expected the end") };
         assert!(end.message.result().is_some());
         assert!(answers.recv().unwrap().contains(r#""id":"q""#));
     }
@@ -247,5 +259,40 @@ async fn a_server_that_refuses_a_version_and_names_it_is_asked_again() {
 
     let described = remote(&url).describe(&who(), Abilities::default()).await.unwrap();
 
+    assert_eq!(described.era, Era::Modern);
+}
+
+#[tokio::test]
+async fn a_server_that_was_none_at_first_may_turn_out_to_be_modern() {
+    let broken = Arc::new(Mutex::new(true));
+    let state = broken.clone();
+    let url = serve(move |seen, stream| {
+        if *state.lock().unwrap() {
+            return send_json(stream, 200, "starting");
+        }
+        if seen.body.contains("server/discover") {
+            let found = r#"{"supportedVersions":["2026-07-28"],"capabilities":{}}"#;
+            let answer = jsonrpc::result(&id_of(&seen.body), found);
+            send_json(stream, 200, &String::from_utf8_lossy(&answer));
+        } else {
+            send_json(stream, 404, "");
+        }
+    });
+    let remote = remote(&url);
+    assert!(remote.describe(&who(), Abilities::default()).await.is_err());
+
+    *broken.lock().unwrap() = false;
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
+    let described = loop {
+        match remote.describe(&who(), Abilities::default()).await {
+            Ok(described) => break described,
+            // Failures are remembered for a little while.
+            Err(fault) => {
+                assert!(tokio::time::Instant::now() < deadline, "{fault}");
+                let pause = fault.retry_after.unwrap_or(Duration::from_millis(20));
+                tokio::time::sleep(pause.min(Duration::from_millis(200))).await;
+            }
+        }
+    };
     assert_eq!(described.era, Era::Modern);
 }

@@ -1,5 +1,6 @@
 //! `toolgate call`: one tool, called once.
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -206,7 +207,7 @@ async fn again(
     let state = result.get("requestState");
     let mut answers = Vec::new();
     let questions = result.get("inputRequests").and_then(|questions| questions.object());
-    for (key, question) in questions.iter().flat_map(|questions| questions.iter()) {
+    for (key, question) in questions.iter().flat_map(Object::iter) {
         let question = question.object().ok_or_else(broken)?;
         let method =
             question.get("method").and_then(|method| method.string()).ok_or_else(broken)?;
@@ -272,7 +273,7 @@ fn rendered(result: &Object<'_>) -> String {
 
 fn part(content: &Object<'_>) -> String {
     let text_of = |object: &Object<'_>, name: &str| {
-        object.get(name).and_then(|value| value.string().map(|text| text.into_owned()))
+        object.get(name).and_then(|value| value.string().map(Cow::into_owned))
     };
     let say = |name| text::line(&text_of(content, name).unwrap_or_default()).into_owned();
     match &*say("type") {

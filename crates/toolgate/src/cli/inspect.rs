@@ -1,15 +1,19 @@
 //! `toolgate inspect`: what does this server offer?
 
+use std::borrow::Cow;
 use std::fmt::Write;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use bytes::Bytes;
+use clap::Parser;
+use toolgate_gateway::upstream::Description;
 use toolgate_protocol::client::Abilities;
 use toolgate_protocol::json::{Document, Limits, Mode, Object, quote};
 use toolgate_protocol::method::Method;
 
 use super::{complain, print};
-use crate::client::{Failure, Reach, Server, Status, Target, Tool, text};
+use crate::client::{Failure, Reach, Server, Status, Target, Tool, is_url, text};
 use crate::telemetry;
 
 /// Which server to look at.
@@ -17,10 +21,15 @@ use crate::telemetry;
 #[command(after_help = "Examples:
   toolgate inspect https://host/mcp --header 'Authorization: Bearer TOKEN'
   toolgate inspect npx -y @modelcontextprotocol/server-everything
-  toolgate inspect --json -- ./server --json")]
+  toolgate inspect --json ./server --its-own-option")]
 pub struct InspectArgs {
-    /// The URL of a server, or the command that starts one. What follows `--` is the command's.
-    #[arg(required = true, value_name = "URL | COMMAND", allow_hyphen_values = true)]
+    /// The URL of a server, or the command that starts one: the rest of the line is its own.
+    #[arg(
+        required = true,
+        value_name = "URL | COMMAND",
+        trailing_var_arg = true,
+        allow_hyphen_values = true
+    )]
     server: Vec<String>,
     /// Print one JSON object, the entries of the lists as the server wrote them.
     #[arg(long)]
@@ -29,9 +38,33 @@ pub struct InspectArgs {
     reach: Reach,
 }
 
+/// The same, for what stands behind a URL, which has no arguments of its own.
+#[derive(clap::Parser)]
+#[command(name = "toolgate inspect")]
+struct Rest {
+    #[command(flatten)]
+    args: InspectArgs,
+}
+
+impl InspectArgs {
+    fn settled(mut self) -> InspectArgs {
+        let [url, rest @ ..] = &self.server[..] else { return self };
+        if !is_url(url) || rest.is_empty() {
+            return self;
+        }
+        let words = ["toolgate inspect"].into_iter().chain(rest.iter().map(String::as_str));
+        let more = Rest::parse_from(words.chain([url.as_str()])).args;
+        self.json |= more.json;
+        self.reach.also(more.reach);
+        self.server = more.server;
+        self
+    }
+}
+
 /// Prints all that the server offers. Exit: 0, or 1 when it cannot be asked.
 pub async fn run(args: InspectArgs) -> ExitCode {
     telemetry::for_command();
+    let args = args.settled();
     let target = match Target::parse(&args.server) {
         Ok(target) => target,
         Err(error) => {
@@ -59,7 +92,7 @@ pub async fn run(args: InspectArgs) -> ExitCode {
 
 /// All that a server offers.
 struct Found {
-    server: Server,
+    description: Arc<Description>,
     tools: Vec<Bytes>,
     resources: Vec<Bytes>,
     templates: Vec<Bytes>,
@@ -69,27 +102,24 @@ struct Found {
 async fn look(target: &Target, reach: &Reach, status: &Status) -> Result<Found, Failure> {
     // Nothing is declared: looking asks for no answers.
     let server = Server::open(target, reach, Abilities::default(), status).await?;
-    let lists = lists(server, status).await;
-    if let Ok(found) = &lists {
-        found.server.close().await;
-    }
-    lists
+    let found = lists(&server, status).await;
+    server.close().await;
+    found
 }
 
-async fn lists(server: Server, status: &Status) -> Result<Found, Failure> {
-    let mut lists = Vec::new();
-    for (capability, list) in [
-        ("tools", Method::ToolsList),
-        ("resources", Method::ResourcesList),
-        ("resources", Method::TemplatesList),
-        ("prompts", Method::PromptsList),
-    ] {
-        let offered = server.description.offers(&[capability]);
-        lists.push(if offered { server.list(&list, status).await? } else { Vec::new() });
-    }
-    let [tools, resources, templates, prompts] = <[_; 4]>::try_from(lists).unwrap_or_default();
-    let tools = if server.wants_mirrors() { usable(tools, status) } else { tools };
-    Ok(Found { server, tools, resources, templates, prompts })
+async fn lists(server: &Server, status: &Status) -> Result<Found, Failure> {
+    let list = async |capability, list| match server.description.offers(&[capability]) {
+        true => server.list(&list, status).await,
+        false => Ok(Vec::new()),
+    };
+    let tools = list("tools", Method::ToolsList).await?;
+    Ok(Found {
+        description: server.description.clone(),
+        tools: if server.wants_mirrors() { usable(tools, status) } else { tools },
+        resources: list("resources", Method::ResourcesList).await?,
+        templates: list("resources", Method::TemplatesList).await?,
+        prompts: list("prompts", Method::PromptsList).await?,
+    })
 }
 
 /// The tools whose header annotations follow the rules; clients over HTTP leave out the others
@@ -108,7 +138,7 @@ fn usable(tools: Vec<Bytes>, status: &Status) -> Vec<Bytes> {
 
 impl Found {
     fn to_json(&self) -> String {
-        let description = &self.server.description;
+        let description = &self.description;
         let raw = |bytes: &Bytes| String::from_utf8_lossy(bytes).into_owned();
         let list = |entries: &[Bytes]| {
             let entries: Vec<_> = entries.iter().map(raw).collect();
@@ -139,7 +169,7 @@ impl Found {
     }
 
     fn head(&self) -> String {
-        let description = &self.server.description;
+        let description = &self.description;
         let info = description.info.as_ref().and_then(parse);
         let info = info.as_ref().and_then(|info| info.root().object());
         let say = |name| info.as_ref().map(|info| member(info, name)).unwrap_or_default();
@@ -250,10 +280,7 @@ fn parse(bytes: &Bytes) -> Option<Document> {
 }
 
 fn raw_member(object: &Object<'_>, name: &str) -> String {
-    object
-        .get(name)
-        .and_then(|value| value.string().map(|text| text.into_owned()))
-        .unwrap_or_default()
+    object.get(name).and_then(|value| value.string().map(Cow::into_owned)).unwrap_or_default()
 }
 
 fn member(object: &Object<'_>, name: &str) -> String {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use toolgate_upstreams::Shared;
 
 use super::complain;
+use super::stop::Stop;
 use crate::app::App;
 use crate::build::{self, Content};
 use crate::front::http::Listener;
@@ -56,11 +57,13 @@ pub async fn run(args: ServeArgs) -> ExitCode {
         }
     };
     let app = App::new(gateway);
+    // Before anybody learns that we serve: a supervisor may think better of it at once.
+    let Ok(stop) = Stop::listen() else { return ExitCode::FAILURE };
     greet(&app, &listener, content);
     let serving = tokio::spawn(listener.serve(app.clone()));
     let sweeping = tokio::spawn(sweep(app.clone()));
     let reloading = args.config.map(|path| tokio::spawn(reload::watch(app.clone(), path, shared)));
-    stop_signal().await;
+    stop.wanted().await;
     sweeping.abort();
     if let Some(reloading) = reloading {
         reloading.abort();
@@ -131,18 +134,5 @@ async fn sweep(app: Arc<App>) {
     loop {
         ticks.tick().await;
         app.sessions.sweep();
-    }
-}
-
-/// Resolves when the process is told to stop.
-pub async fn stop_signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut term) = signal(SignalKind::terminate()) else {
-        let _ = tokio::signal::ctrl_c().await;
-        return;
-    };
-    tokio::select! {
-        _ = term.recv() => {}
-        _ = tokio::signal::ctrl_c() => {}
     }
 }

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use toolgate_upstreams::Shared;
 
 use super::complain;
-use super::serve::stop_signal;
+use super::stop::Stop;
 use crate::app::App;
 use crate::build;
 use crate::front::stdio;
@@ -45,7 +45,8 @@ pub async fn run(args: StdioArgs) -> ExitCode {
     };
     let app = App::new(gateway);
     let input = io::BufReader::new(io::stdin());
-    stdio::serve(app.clone(), input, io::stdout(), stop_signal()).await;
+    let Ok(stop) = Stop::listen() else { return ExitCode::FAILURE };
+    stdio::serve(app.clone(), input, io::stdout(), stop.wanted()).await;
     app.gateway().close().await;
     ExitCode::SUCCESS
 }

@@ -1,7 +1,7 @@
 //! The arguments of a call as they are typed: `key=value`, `key:=json`, or a whole object.
 
 use bytes::Bytes;
-use toolgate_protocol::json::{Document, Limits, Mode, quote};
+use toolgate_protocol::json::{Document, Limits, Mode, Object, quote};
 
 use super::tool::Tool;
 
@@ -52,7 +52,7 @@ impl Arguments {
         let overridden = |key: &str| self.pairs.iter().any(|pair| pair.key == key);
         let mut members: Vec<_> = whole
             .iter()
-            .flat_map(|object| object.iter())
+            .flat_map(Object::iter)
             .filter(|(key, _)| !overridden(key))
             .map(|(key, value)| format!("{}:{}", quote(&key), value.raw()))
             .collect();

@@ -1,5 +1,6 @@
 //! What is going on, on stderr: one line that changes, if a person watches, and notes that stay.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::io::{self, IsTerminal, Write};
 
@@ -45,7 +46,7 @@ impl Status {
         let Some(params) = message.params() else { return };
         let text = |name: &str| {
             let value = params.get(name)?;
-            Some(value.string().map_or_else(|| value.raw().to_owned(), |text| text.into_owned()))
+            Some(value.string().map_or_else(|| value.raw().to_owned(), Cow::into_owned))
         };
         match message.method() {
             Some("notifications/progress") => {

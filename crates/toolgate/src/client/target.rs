@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
 use toolgate_gateway::config::{EraChoice, Limits, Sessions, Span, Transport, Url};
@@ -14,7 +15,10 @@ use toolgate_upstreams::{Bounds, Process, ProcessSpec, Remote, RemoteSpec};
 /// Processes at once: a server that dies of the probe is started once more.
 const PROCESSES: usize = 4;
 /// A session lives as long as the command.
-const IDLE: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
+const IDLE: Duration = Duration::from_secs(24 * 3600);
+/// How long a server may say nothing, unless told otherwise: programs that are fetched when
+/// first run take their time.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How to reach the server.
 #[derive(clap::Args)]
@@ -25,9 +29,23 @@ pub struct Reach {
     /// Set a variable for a command, or hand on ours by its name; may be repeated.
     #[arg(long, value_name = "NAME[=VALUE]", value_parser = variable)]
     env: Vec<(String, String)>,
+    /// How long the server may say nothing [default: 60s].
+    #[arg(long, value_name = "TIME", value_parser = span)]
+    timeout: Option<Span>,
+}
+
+impl Reach {
     /// How long the server may say nothing.
-    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = span)]
-    pub timeout: Span,
+    pub fn timeout(&self) -> Duration {
+        self.timeout.map_or(PATIENCE, Span::duration)
+    }
+
+    /// Adds what was said elsewhere on the command line.
+    pub fn also(&mut self, more: Reach) {
+        self.headers.extend(more.headers);
+        self.env.extend(more.env);
+        self.timeout = more.timeout.or(self.timeout);
+    }
 }
 
 /// A server.

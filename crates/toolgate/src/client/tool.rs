@@ -1,6 +1,7 @@
 //! One tool as its server describes it, and what of that concerns a call.
 
 use bytes::Bytes;
+use std::borrow::Cow;
 use toolgate_protocol::headers::{Mirror, mirrors};
 use toolgate_protocol::json::{Document, Limits, Mode, Object, Value};
 
@@ -78,7 +79,7 @@ impl Tool {
         let argument = |name: &str, schema: Value<'_>| {
             let schema = schema.object();
             let get = |member: &str| schema.as_ref().and_then(|schema| schema.get(member));
-            let text = |member| get(member).and_then(|it| it.string().map(|it| it.into_owned()));
+            let text = |member| get(member).and_then(|it| it.string().map(Cow::into_owned));
             Argument {
                 required: required.iter().any(|known| known == name),
                 kind: text("type").unwrap_or_default(),

@@ -7,7 +7,7 @@ use toolgate_protocol::jsonrpc::{self, Kind, codes};
 use toolgate_protocol::method::Method;
 use toolgate_protocol::modern::{self, Hint};
 use toolgate_protocol::splice::Edits;
-use toolgate_protocol::version::Era;
+use toolgate_protocol::version::{Era, Version};
 use toolgate_protocol::{legacy, modern as protocol};
 
 /// The end of a call as a modern client reads it, and the HTTP status that belongs to it.
@@ -30,9 +30,10 @@ pub fn to_modern(end: &End, id: &str, method: &Method, hint: Hint) -> (u16, Byte
     (status, edits.apply(end.message.bytes()))
 }
 
-/// The end of a call as a legacy client reads it.
-pub fn to_legacy(end: &End, id: &str, method: &Method) -> Bytes {
+/// The end of a call as a legacy client of this revision reads it.
+pub fn to_legacy(end: &End, id: &str, method: &Method, version: Version) -> Bytes {
     let mut edits = with_id(end, id);
+    legacy::degrade_result(&end.message, method, version, &mut edits);
     if end.era == Era::Modern {
         match end.message.kind() {
             Kind::Error => legacy::adopt_error(&end.message, method, &mut edits),
@@ -77,4 +78,26 @@ pub fn failure(fault: &Fault, id: &str, method: &Method, era: Era, trace: &str) 
         _ => modern::status_of(code),
     };
     (status, jsonrpc::error(Some(id), code, &fault.message, Some(&data)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_older_client_reads_a_modern_result_in_its_own_form() {
+        let text = r#"{"jsonrpc":"2.0","id":7,"result":{"resultType":"complete","content":[{"type":"audio","data":"AAAA","mimeType":"audio/wav"}],"structuredContent":{"a":1e2}}}"#;
+        let message = jsonrpc::Message::scan_reply(text.into(), &Default::default()).unwrap();
+        let end = End { message, era: Era::Modern, status: None };
+
+        let old = to_legacy(&end, "\"x\"", &Method::ToolsCall, Version::V2024_11_05);
+        let newer = to_legacy(&end, "\"x\"", &Method::ToolsCall, Version::V2025_11_25);
+
+        let old = String::from_utf8_lossy(&old);
+        assert!(
+            old.starts_with(r#"{"jsonrpc":"2.0","id":"x","result":{"content":[{"type":"text","#)
+        );
+        assert!(old.ends_with(r#","structuredContent":{"a":1e2}}}"#), "{old}");
+        assert!(String::from_utf8_lossy(&newer).contains(r#""type":"audio""#));
+    }
 }

@@ -1,13 +1,28 @@
 //! The requests of one client that are running, by their ids: what it can cancel.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Notify;
 
 /// What is running.
 #[derive(Default)]
-pub struct Calls(Mutex<HashMap<Box<str>, Arc<Notify>>>);
+pub struct Calls(Mutex<HashMap<Box<str>, Arc<Cancel>>>);
+
+/// The end of a request by its client's wish.
+#[derive(Default)]
+struct Cancel {
+    wished: AtomicBool,
+    notify: Notify,
+}
+
+impl Cancel {
+    fn wish(&self) {
+        self.wished.store(true, Ordering::Release);
+        self.notify.notify_one();
+    }
+}
 
 /// Why a request is not run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +49,7 @@ impl Calls {
     /// # Errors
     /// When its id is in use, or `most` run already.
     pub fn run(self: &Arc<Self>, id: &str, most: usize) -> Result<Running, Refused> {
-        let cancel = Arc::new(Notify::new());
+        let cancel = Arc::<Cancel>::default();
         let mut calls = self.lock();
         if calls.len() >= most {
             return Err(Refused::TooMany);
@@ -46,17 +61,15 @@ impl Calls {
         Ok(Running { calls: self.clone(), id: id.into(), cancel })
     }
 
-    /// Cancels one.
-    pub fn cancel(&self, id: &str) {
-        if let Some(cancel) = self.lock().get(id) {
-            cancel.notify_one();
-        }
+    /// Cancels one; false when it does not run.
+    pub fn cancel(&self, id: &str) -> bool {
+        self.lock().get(id).inspect(|cancel| cancel.wish()).is_some()
     }
 
     /// Cancels all.
     pub fn cancel_all(&self) {
         for cancel in self.lock().values() {
-            cancel.notify_one();
+            cancel.wish();
         }
     }
 
@@ -65,7 +78,7 @@ impl Calls {
         self.lock().is_empty()
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Box<str>, Arc<Notify>>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Box<str>, Arc<Cancel>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -74,13 +87,18 @@ impl Calls {
 pub struct Running {
     calls: Arc<Calls>,
     id: Box<str>,
-    cancel: Arc<Notify>,
+    cancel: Arc<Cancel>,
 }
 
 impl Running {
     /// Resolves when the client cancels the request.
     pub async fn cancelled(&self) {
-        self.cancel.notified().await;
+        self.cancel.notify.notified().await;
+    }
+
+    /// Whether the client has cancelled the request, for what is just about to answer it.
+    pub fn is_cancelled(&self) -> bool {
+        self.cancel.wished.load(Ordering::Acquire)
     }
 }
 

@@ -12,7 +12,7 @@ use toolgate_gateway::parking::is_input_required;
 use toolgate_protocol::client::Level;
 use toolgate_protocol::json::{Document, Limits, Mode, quote};
 use toolgate_protocol::jsonrpc::{self, Message, codes};
-use toolgate_protocol::legacy::needed_for;
+use toolgate_protocol::legacy::{degrade_question, needed_for};
 use toolgate_protocol::method::Method;
 use toolgate_protocol::splice::Edits;
 use toolgate_protocol::version::{Era, Version};
@@ -47,7 +47,10 @@ impl Exchange {
             // The client does not want an answer any more (2025-11-25, cancellation).
             () = self.running.cancelled() => None,
             outcome = self.attempt() => Some(match outcome {
-                Ok(end) => answer::to_legacy(&end, &id, &self.method),
+                Ok(end) => {
+                    let version = self.live.session.client.version;
+                    answer::to_legacy(&end, &id, &self.method, version)
+                }
                 Err(fault) => {
                     let trace = self.trace.id();
                     answer::failure(&fault, &id, &self.method, Era::Legacy, trace).1
@@ -163,7 +166,10 @@ impl Exchange {
     fn put(&self, method: &str, params: Option<&str>) -> tokio::sync::oneshot::Receiver<Answer> {
         let (number, answer) = self.live.question();
         let id = quote(&format!("{}{number:x}", self.prefix));
-        self.outlet.send(jsonrpc::request(&id, method, params.unwrap_or("{}")));
+        let params = Bytes::copy_from_slice(params.unwrap_or("{}").as_bytes());
+        let params = degrade_question(params, self.live.session.client.version);
+        let params = String::from_utf8_lossy(&params);
+        self.outlet.send(jsonrpc::request(&id, method, &params));
         answer
     }
 

@@ -19,8 +19,16 @@ impl Guard {
     /// From the configuration.
     pub fn of(config: &Checked) -> Guard {
         let lower = |list: &[String]| list.iter().map(|item| item.to_ascii_lowercase()).collect();
+        let mut hosts: Vec<String> = lower(&config.allowed_hosts);
+        // What other replicas send on comes to the address that they know.
+        hosts.extend(
+            config
+                .replica
+                .as_ref()
+                .and_then(|replica| replica.url.uri().host().map(str::to_ascii_lowercase)),
+        );
         Guard {
-            hosts: lower(&config.allowed_hosts),
+            hosts,
             origins: lower(&config.allowed_origins),
             any_host: !config.listen.is_loopback() && config.allowed_hosts.is_empty(),
         }

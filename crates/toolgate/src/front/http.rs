@@ -57,14 +57,15 @@ impl Listener {
         self.tls.is_some()
     }
 
-    /// Serves until draining begins; connections then finish what they are doing.
+    /// Serves until draining begins; then connections finish what they are doing, and new ones
+    /// are refused.
     pub async fn serve(self, app: Arc<App>) {
         let connections = app.gateway().config.limits.connections;
         let room = Arc::new(Semaphore::new(connections));
         loop {
             let accepted = tokio::select! {
                 accepted = self.tcp.accept() => accepted,
-                () = app.draining() => return,
+                () = app.draining() => break,
             };
             let tcp = match accepted {
                 Ok((tcp, _)) => tcp,
@@ -85,6 +86,10 @@ impl Listener {
                 drop(permit);
             });
         }
+        drop(self.tcp);
+        // The last words of an answer may still be on their way to the socket.
+        let all = u32::try_from(connections).unwrap_or(u32::MAX);
+        let _ = room.acquire_many(all).await;
     }
 }
 
@@ -194,7 +199,8 @@ pub fn is_batch(body: &[u8]) -> bool {
     body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[')
 }
 
-fn check_content_type(headers: &HeaderMap) -> Option<Answer> {
+/// Refuses a body that is no plain JSON, before any of it is read.
+pub fn check_content_type(headers: &HeaderMap) -> Option<Answer> {
     let content_type = headers
         .get(http::header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())

@@ -269,7 +269,7 @@ fn session_of(app: &App, headers: &HeaderMap, id: Option<&str>) -> Result<Arc<Li
 async fn elsewhere(
     app: &Arc<App>,
     headers: &HeaderMap,
-    live: &Live,
+    live: &Arc<Live>,
     message: &Message,
 ) -> Option<Answer> {
     if app.prefix.is_empty() || app.forwarder.is_forwarded(headers, &app.caller()) {
@@ -281,11 +281,22 @@ async fn elsewhere(
         let replica = app.forwarder.elsewhere(&id)?;
         return Some(app.forwarder.forward_post(&replica, headers, message, &caller).await);
     }
-    // What changes the session is kept where its stream is.
-    let lasting = matches!(
-        message.method(),
-        Some("logging/setLevel" | "resources/subscribe" | "resources/unsubscribe")
-    );
+    // What changes the session is kept where its stream is, and so are its tasks, whose server
+    // may know them in one session only.
+    let method = Method::parse(message.method().unwrap_or_default());
+    let creates_task = || message.params().is_some_and(|params| params.get("task").is_some());
+    let lasting = match method {
+        Method::ResourcesSubscribe | Method::ResourcesUnsubscribe => true,
+        Method::SetLevel => {
+            // Calls that come here are to know of it too.
+            let _ = local(live, message, &Method::SetLevel);
+            true
+        }
+        Method::ToolsCall => creates_task(),
+        // A call that does not run here runs, most likely, where the session began.
+        _ if message.method() == Some("notifications/cancelled") => !cancel(live, message),
+        method => method.is_task(),
+    };
     let home = app.forwarder.foreign_home(live.session.home.as_ref()).filter(|_| lasting)?;
     app.forwarder.send(home, Verb::POST, headers, message.bytes().clone(), &caller).await
 }
@@ -294,10 +305,7 @@ async fn elsewhere(
 pub async fn notification(gateway: &Arc<Gateway>, live: &Arc<Live>, message: &Message) {
     match message.method() {
         Some("notifications/cancelled") => {
-            let id = message.params().and_then(|params| params.get("requestId"));
-            if let Some(id) = id {
-                live.cancel(id.raw());
-            }
+            cancel(live, message);
         }
         // The gateway's own handshakes with servers are long done. Roots are asked for when
         // they are needed; nobody keeps them.
@@ -309,6 +317,12 @@ pub async fn notification(gateway: &Arc<Gateway>, live: &Arc<Live>, message: &Me
             gateway.notify(&live.who(), abilities, message).await;
         }
     }
+}
+
+/// Cancels the call that a notification names; false when no such call runs here.
+fn cancel(live: &Live, message: &Message) -> bool {
+    let id = message.params().and_then(|params| params.get("requestId"));
+    id.is_some_and(|id| live.cancel(id.raw()))
 }
 
 /// Handles the client's answer to a question of ours.

@@ -202,9 +202,9 @@ impl Live {
         self.calls.run(id, most)
     }
 
-    /// Cancels a running request by its id as raw JSON.
-    pub fn cancel(&self, id: &str) {
-        self.calls.cancel(id);
+    /// Cancels a running request by its id as raw JSON; false when there is none.
+    pub fn cancel(&self, id: &str) -> bool {
+        self.calls.cancel(id)
     }
 
     /// Registers a question to the client: its number, and where the answer comes out.

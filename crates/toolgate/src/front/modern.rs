@@ -146,6 +146,16 @@ fn failed(fault: &Fault, id: &str, method: &Method, trace: &str) -> Answer {
     answer
 }
 
+/// Log messages are for those alone who asked for them (2026-07-28, logging).
+pub fn is_wanted(message: &Message, asked: Option<Level>) -> bool {
+    if message.method() != Some("notifications/message") {
+        return true;
+    }
+    let level = message.params().and_then(|params| params.get("level")?.string());
+    let level = level.as_deref().and_then(Level::parse);
+    asked.is_some_and(|asked| level.is_some_and(|level| level >= asked))
+}
+
 /// A call whose answer may come in pieces.
 struct Streaming {
     app: Arc<App>,
@@ -173,7 +183,7 @@ impl Streaming {
                     }
                     return json(status, body);
                 }
-                Some(Frame::Notification(message)) if !self.is_wanted(&message) => {}
+                Some(Frame::Notification(message)) if !is_wanted(&message, self.log_level) => {}
                 Some(Frame::Notification(message)) => break event(message.line()),
                 Some(Frame::Opened) => streamed = true,
                 Some(Frame::Ask(_) | Frame::Pause(_)) => {}
@@ -189,16 +199,6 @@ impl Streaming {
         let (sender, receiver) = mpsc::channel(BACKLOG);
         tokio::spawn(self.go_on(first, sender));
         events(receiver)
-    }
-
-    /// Log messages are for those alone who asked for them (2026-07-28, logging).
-    fn is_wanted(&self, message: &Message) -> bool {
-        if message.method() != Some("notifications/message") {
-            return true;
-        }
-        let level = message.params().and_then(|params| params.get("level")?.string());
-        let level = level.as_deref().and_then(Level::parse);
-        self.log_level.is_some_and(|wanted| level.is_some_and(|level| level >= wanted))
     }
 
     async fn go_on(mut self, first: Bytes, client: mpsc::Sender<Bytes>) {
@@ -221,7 +221,7 @@ impl Streaming {
                 }
             };
             next = match frame {
-                Some(Frame::Notification(message)) if self.is_wanted(&message) => {
+                Some(Frame::Notification(message)) if is_wanted(&message, self.log_level) => {
                     event(message.line())
                 }
                 Some(Frame::Notification(_)) => Bytes::from_static(b":\n\n"),

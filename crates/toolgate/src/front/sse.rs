@@ -20,7 +20,7 @@ use toolgate_protocol::version::{Era, Version};
 
 use super::answer;
 use super::body::{Answer, empty, events, json, text};
-use super::http::{json_limits, read};
+use super::http::{check_content_type, json_limits, read};
 use super::legacy;
 use super::outlet::written;
 use crate::app::App;
@@ -79,6 +79,9 @@ pub fn open(app: &Arc<App>, gateway: Arc<Gateway>) -> Answer {
 /// Serves POST /messages: what the client says. Answers go to the stream.
 pub async fn post(app: &Arc<App>, gateway: Arc<Gateway>, request: Request<Incoming>) -> Answer {
     let (head, body) = request.into_parts();
+    if let Some(answer) = check_content_type(&head.headers) {
+        return answer;
+    }
     let query = head.uri.query().unwrap_or_default();
     let token = query.split('&').find_map(|pair| pair.strip_prefix("session="));
     let Some(token) = token else { return text(400, "no session in the address") };

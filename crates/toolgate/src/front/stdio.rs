@@ -164,15 +164,9 @@ impl Front {
                 return self.say(error).await;
             }
         };
-        let call = modern::Call { app: self.app.clone(), gateway, out: self.out.clone(), id };
-        self.tasks.spawn(async move {
-            tokio::select! {
-                biased;
-                // Dropped, the call is cancelled upstream, and its answer with it.
-                () = running.cancelled() => {}
-                () = call.run(message, admitted) => {}
-            }
-        });
+        let call =
+            modern::Call { app: self.app.clone(), gateway, out: self.out.clone(), id, running };
+        self.tasks.spawn(call.run(message, admitted));
     }
 
     async fn legacy(&mut self, gateway: Arc<Gateway>, message: Message) {

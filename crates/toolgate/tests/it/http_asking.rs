@@ -513,7 +513,7 @@ async fn between_modern_peers_questions_pass_and_the_state_is_sealed() {
     let first = client.call("form", "{}").await;
     let (_, state) = asked(&first);
     assert!(first.body.contains(&format!(r#""params":{FORM}"#)), "{}", first.body);
-    assert!(!state.to_string().contains("s1"));
+    assert!(!state.to_string().contains("s1 "));
     let answer = client.retry("form", "{}", &state, &format!(r#"{{"who":{ANSWER}}}"#)).await;
     let told = json_of(&text_of(&answer));
     assert_eq!(told["state"], "s1 \"é\"", "the server's own state, as it was");

@@ -229,3 +229,72 @@ async fn an_older_client_cancels_by_name() {
         }
     }
 }
+
+/// An older server that closes each stream after one event, as the revision allows it to.
+async fn closing() -> Server {
+    let asked = std::sync::Arc::new(std::sync::Mutex::new(String::new()));
+    legacy(move |call| {
+        let asked = asked.clone();
+        async move {
+            match call.header("last-event-id") {
+                None => {
+                    *asked.lock().unwrap() = call.id();
+                    let token = call.json["params"]["_meta"]["progressToken"].clone();
+                    call.stream(|stream| async move {
+                        stream.raw("id: e-0\nretry: 20\ndata:\n\n").await;
+                        stream.numbered("e-1", &progress(&token, 1)).await;
+                    })
+                }
+                Some("e-1") => call.stream(|stream| async move {
+                    let note = r#"{"jsonrpc":"2.0","method":"notifications/x","params":{}}"#;
+                    stream.numbered("e-2", note).await;
+                }),
+                Some(_) => {
+                    let id = asked.lock().unwrap().clone();
+                    call.stream(|stream| async move {
+                        let end = format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{DONE}}}"#);
+                        stream.numbered("e-3", &end).await;
+                    })
+                }
+            }
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn the_rest_of_a_stream_that_a_server_closes_is_fetched() {
+    let server = closing().await;
+    let gateway = Gateway::before(&server).await;
+    let client = Modern::of(&gateway).meta(r#""progressToken":"t""#);
+
+    let messages = client.call("t", "{}").await.messages();
+
+    assert_eq!(messages[0]["params"]["progressToken"], "t");
+    assert_eq!(messages[1]["method"], "notifications/x");
+    assert_eq!(messages[2]["result"]["content"][0]["text"], "done");
+    assert_eq!(server.count("tools/call"), 1);
+
+    // An older client comes back for it itself, or is spared that if it does not know how.
+    let older = Legacy::open(&gateway, "2025-06-18", "{}").await;
+    assert_eq!(older.call("t", "{}").await.result()["content"][0]["text"], "done");
+    let newer = Legacy::open(&gateway, "2025-11-25", "{}").await;
+    let mut wire = newer.begin("t", "{}").await;
+    wire.head().await.unwrap();
+    let mut last = None;
+    let end = loop {
+        match wire.event().await {
+            Some(event) => {
+                last = event.id.clone().or(last);
+                if event.data.contains("result") {
+                    break event.json();
+                }
+            }
+            None => {
+                wire = newer.listen(last.as_deref()).await;
+                assert_eq!(wire.head().await.unwrap().status, 200);
+            }
+        }
+    };
+    assert_eq!(end["result"]["content"][0]["text"], "done");
+}

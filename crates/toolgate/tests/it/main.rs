@@ -2,10 +2,20 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail as tests do")]
 
+mod cli;
 mod http_asking;
+mod http_drain;
+mod http_fidelity;
 mod http_input;
 mod http_leaving;
 mod http_listening;
 mod http_misbehaving;
+mod http_modern_child;
 mod http_notices;
+mod http_oldest;
+mod http_replicas;
+mod http_several;
+mod http_tasks;
+mod peer;
+mod stdio;
 mod support;

@@ -11,7 +11,7 @@ use toolgate_gateway::call::{Boxed, Frame, Frames, Reply};
 use toolgate_gateway::fault::Fault;
 use toolgate_protocol::jsonrpc::Message;
 
-use crate::link;
+use crate::link::{self, Candidate, Outbound};
 
 /// The calls of one session that may be asked something.
 #[derive(Default)]
@@ -19,6 +19,8 @@ pub(crate) struct Asking(Mutex<HashMap<u64, Waiting>>);
 
 struct Waiting {
     owner: Option<Arc<str>>,
+    /// The task whose result it waits for.
+    task: Option<Box<str>>,
     questions: mpsc::UnboundedSender<Frame>,
 }
 
@@ -31,10 +33,11 @@ pub(crate) struct Asked {
 
 impl Asking {
     /// Takes questions for a call.
-    pub fn register(self: &Arc<Self>, id: u64, owner: Option<Arc<str>>) -> Asked {
+    pub fn register(self: &Arc<Self>, call: &Outbound) -> Asked {
         let (sender, questions) = mpsc::unbounded_channel();
-        self.lock().insert(id, Waiting { owner, questions: sender });
-        Asked { asking: self.clone(), id, questions }
+        let (owner, task) = (call.owner.clone(), call.task());
+        self.lock().insert(call.id, Waiting { owner, task, questions: sender });
+        Asked { asking: self.clone(), id: call.id, questions }
     }
 
     /// Hands a question to the call that it belongs to; the receiver gives the answer. `None`
@@ -45,8 +48,15 @@ impl Asking {
         message: &Message,
     ) -> Option<tokio::sync::oneshot::Receiver<toolgate_gateway::call::Answer>> {
         let waiting = self.lock();
-        let candidates = waiting.iter().map(|(id, waiting)| (*id, waiting.owner.as_ref()));
-        let chosen = waiting.get(&link::addressee(server, candidates)?)?;
+        let candidates: Vec<_> = waiting
+            .iter()
+            .map(|(id, waiting)| Candidate {
+                id: *id,
+                owner: waiting.owner.as_ref(),
+                task: waiting.task.as_deref(),
+            })
+            .collect();
+        let chosen = waiting.get(&link::addressee(server, message, &candidates)?)?;
         let (ask, answered) = link::ask_of(message);
         chosen.questions.send(Frame::Ask(ask)).ok()?;
         Some(answered)

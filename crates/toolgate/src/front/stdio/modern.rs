@@ -14,6 +14,7 @@ use toolgate_protocol::modern::{self as protocol, Hint};
 use toolgate_protocol::version::Era;
 
 use crate::app::{Admitted, App};
+use crate::front::calls::Running;
 use crate::front::{answer, modern};
 
 /// What a request needs to be answered.
@@ -23,11 +24,21 @@ pub struct Call {
     pub out: mpsc::Sender<Bytes>,
     /// The client's id, as raw JSON.
     pub id: String,
+    pub running: Running,
 }
 
 impl Call {
-    /// Answers the request; dropping this cancels it.
+    /// Answers the request, unless the client cancels it.
     pub async fn run(self, message: Message, admitted: Admitted) {
+        tokio::select! {
+            biased;
+            // Dropped, the call is cancelled upstream, too.
+            () = self.running.cancelled() => {}
+            () = self.answer(message, admitted) => {}
+        }
+    }
+
+    async fn answer(&self, message: Message, admitted: Admitted) {
         let method = Method::parse(message.method().unwrap_or_default());
         // No headers on stdio, so nothing that could differ from the body.
         let client = match protocol::read_client(&message, &method, None) {
@@ -48,7 +59,7 @@ impl Call {
             return self.listen(&request).await;
         }
         let (method, trace) = (request.method.clone(), request.trace.clone());
-        let answer = match self.converse(request, &method).await {
+        let answer = match Box::pin(self.converse(request, &method)).await {
             Ok(answer) => answer,
             Err(fault) => answer::failure(&fault, &self.id, &method, Era::Modern, trace.id()).1,
         };
@@ -58,9 +69,11 @@ impl Call {
 
     async fn converse(&self, request: Request, method: &Method) -> Result<Bytes, Fault> {
         let hint = self.gateway.only().map_or(Hint::NONE, |route| route.hint);
+        let log_level = request.client.log_level;
         let mut reply = self.gateway.call_modern(request).await?;
         while let Some(frame) = reply.next().await {
             match frame {
+                Frame::Notification(message) if !modern::is_wanted(&message, log_level) => {}
                 Frame::Notification(message) => self.say(message.bytes().clone()).await,
                 Frame::End(end) => return Ok(answer::to_modern(&end, &self.id, method, hint).1),
                 Frame::Fail(fault) => return Err(fault),
@@ -100,7 +113,10 @@ impl Call {
     }
 
     async fn say(&self, message: Bytes) {
-        // A client that has gone is noticed elsewhere.
-        let _ = self.out.send(message).await;
+        // It may have been cancelled only just now, on another thread.
+        if !self.running.is_cancelled() {
+            // A client that has gone is noticed elsewhere.
+            let _ = self.out.send(message).await;
+        }
     }
 }

@@ -129,6 +129,7 @@ impl Modern {
         let member = match method {
             "tools/call" | "prompts/get" => "name",
             "resources/read" => "uri",
+            "tasks/get" | "tasks/update" | "tasks/cancel" => "taskId",
             _ => return ask,
         };
         match params[member].as_str() {

@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 use std::net::SocketAddr;
-use std::process::{ExitStatus, Stdio};
+use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -122,9 +122,10 @@ impl Gateway {
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
     }
 
-    /// Waits for its end.
-    pub async fn exit(&mut self) -> ExitStatus {
-        soon("the end of the gateway", self.child.wait()).await.unwrap()
+    /// Waits for its end, which must be a good one.
+    pub async fn ends_well(&mut self) {
+        let status = soon("the end of the gateway", self.child.wait()).await.unwrap();
+        assert!(status.success(), "{status}:\n{}", self.log());
     }
 
     /// Proves that it is well: it answers, and at once.

@@ -17,8 +17,8 @@ pub use gateway::{Gateway, free_port};
 pub use legacy_server::{legacy, legacy_with, sse};
 pub use modern_server::{modern, modern_with};
 pub use python::Script;
-pub use server::{Call, Reply, Server, Stream};
-pub use wire::{Answer, Event, Wire};
+pub use server::{Call, Reply, Server};
+pub use wire::{Answer, Wire};
 
 /// Longer than anything here takes, shorter than anybody's patience.
 pub const PATIENCE: Duration = Duration::from_secs(10);

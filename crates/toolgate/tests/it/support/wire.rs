@@ -72,7 +72,7 @@ impl Wire {
     }
 
     async fn fill(&mut self) -> bool {
-        let mut piece = [0; 16 * 1024];
+        let mut piece = vec![0; 16 * 1024];
         match soon("bytes from the gateway", self.stream.read(&mut piece)).await {
             Ok(0) | Err(_) => false,
             Ok(read) => {

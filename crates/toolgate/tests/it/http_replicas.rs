@@ -1,0 +1,346 @@
+//! Two replicas that share nothing but a key, and clients that are sent to either in turn.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use tokio::sync::Notify;
+
+use crate::support::{
+    Call, Gateway, Legacy, Modern, Reply, Server, free_port, legacy, modern, soon,
+};
+
+const KEY: &str = "kq3v9Z0eTn1bXw7RyP5sLd2HfJ8mCa4G";
+const NEWER: &str = "Zr8uW2xQ6yT4mB1nV9cK7pL5dS3gH0jF";
+const ALL: &str = r#"{"elicitation":{},"roots":{}}"#;
+
+fn said(text: &str) -> String {
+    json!({"content": [{"type": "text", "text": text}]}).to_string()
+}
+
+fn progress(token: &Value, at: u32) -> String {
+    format!(
+        r#"{{"jsonrpc":"2.0","method":"notifications/progress","params":{{"progressToken":{token},"progress":{at}}}}}"#
+    )
+}
+
+/// An older server with a tool that asks, one that reports in two steps, and one that is quick.
+async fn server(go_on: Arc<Notify>) -> Server {
+    legacy(move |call: Call| {
+        let go_on = go_on.clone();
+        async move {
+            let token = call.json["params"]["_meta"]["progressToken"].clone();
+            let this = call.clone();
+            match call.name() {
+                "ask" => call.stream(|stream| async move {
+                    stream.question("e", "elicitation/create", r#"{"message":"?"}"#).await;
+                    let answer = this.answer_to("e").await;
+                    stream.result(&said(&answer["result"].to_string())).await;
+                }),
+                "steps" => call.stream(|stream| async move {
+                    stream.message(&progress(&token, 1)).await;
+                    go_on.notified().await;
+                    stream.message(&progress(&token, 2)).await;
+                    stream.result(&said("done")).await;
+                }),
+                "logs" => call.stream(|stream| async move {
+                    let note = |level: &str| {
+                        format!(r#"{{"jsonrpc":"2.0","method":"notifications/message","params":{{"level":"{level}","data":0}}}}"#)
+                    };
+                    stream.message(&note("debug")).await;
+                    stream.message(&note("error")).await;
+                    stream.result(&said("done")).await;
+                }),
+                _ => call.result(&said("done")),
+            }
+        }
+    })
+    .await
+}
+
+/// Two replicas in front of a server.
+struct Pair {
+    a: Gateway,
+    b: Gateway,
+    server: Server,
+    go_on: Arc<Notify>,
+}
+
+async fn replica(server: &Server, keys: &[&str]) -> Gateway {
+    let port = free_port();
+    let yaml = format!(
+        "keys: {keys:?}\nreplica: {{url: \"http://127.0.0.1:{port}\"}}\nservers: [{}]",
+        server.entry("up", "")
+    );
+    Gateway::listen(&format!("127.0.0.1:{port}"), yaml).await
+}
+
+async fn pair() -> Pair {
+    let go_on = Arc::new(Notify::new());
+    let server = server(go_on.clone()).await;
+    let (a, b) = (replica(&server, &[KEY]).await, replica(&server, &[KEY]).await);
+    Pair { a, b, server, go_on }
+}
+
+#[tokio::test]
+async fn a_session_goes_on_at_every_replica() {
+    let pair = pair().await;
+    let client = Legacy::open(&pair.a, "2025-06-18", "{}").await;
+
+    for at in [&pair.a, &pair.b, &pair.a, &pair.b] {
+        let client = client.at(at);
+        assert_eq!(client.request("1", "ping", "{}").await.result(), json!({}));
+        assert_eq!(client.call("t", "{}").await.result()["content"][0]["text"], "done");
+        assert_eq!(client.say("notifications/initialized", "{}").await.status, 202);
+    }
+}
+
+#[tokio::test]
+async fn a_question_of_one_replica_is_answered_through_the_other() {
+    let pair = pair().await;
+    let client = Legacy::open(&pair.a, "2025-11-25", ALL).await;
+
+    for (asking, answering) in [(&pair.a, &pair.b), (&pair.b, &pair.a), (&pair.b, &pair.b)] {
+        let mut wire = client.at(asking).begin("ask", "{}").await;
+        wire.head().await.unwrap();
+        let question = wire.message().await;
+        let taken = client.at(answering).reply(&question, r#""result":{"action":"decline"}"#).await;
+        assert_eq!((taken.status, taken.body.as_str()), (202, ""));
+        let end = wire.message().await;
+        assert_eq!(end["result"]["content"][0]["text"], r#"{"action":"decline"}"#);
+    }
+}
+
+#[tokio::test]
+async fn a_broken_stream_is_picked_up_at_the_other_replica() {
+    let pair = pair().await;
+    let client = Legacy::open(&pair.a, "2025-11-25", "{}").await;
+    for (calling, resuming) in [(&pair.a, &pair.b), (&pair.b, &pair.a)] {
+        let params = r#"{"name":"steps","_meta":{"progressToken":"p"}}"#;
+        let calling = client.at(calling);
+        let mut wire = calling.send(&calling.ask("1", "tools/call", params)).await;
+        wire.head().await.unwrap();
+        let first = wire.event().await.unwrap();
+        assert_eq!(wire.message().await["params"]["progress"], 1);
+        drop(wire);
+
+        let mut again = client.at(resuming).listen(first.id.as_deref()).await;
+        assert_eq!(again.head().await.unwrap().status, 200);
+        assert_eq!(again.message().await["params"]["progress"], 1);
+        pair.go_on.notify_one();
+        assert_eq!(again.message().await["params"]["progress"], 2);
+        assert_eq!(again.message().await["result"]["content"][0]["text"], "done");
+        assert_eq!(again.event().await, None);
+    }
+    assert_eq!(pair.server.count("tools/call"), 2);
+}
+
+#[tokio::test]
+async fn what_a_session_listens_to_is_the_same_wherever_it_says_so() {
+    let pair = pair().await;
+    let client = Legacy::open(&pair.a, "2025-11-25", "{}").await;
+    let there = client.at(&pair.b);
+    there.request("1", "resources/subscribe", r#"{"uri":"file:///a"}"#).await.result();
+
+    let mut wire = there.listen(None).await;
+    assert_eq!(wire.head().await.unwrap().status, 200);
+    pair.server.seen("resources/subscribe").await;
+    pair.server
+        .announce(r#"{"jsonrpc":"2.0","method":"notifications/resources/updated","params":{"uri":"file:///a"}}"#)
+        .await;
+
+    assert_eq!(wire.message().await["params"]["uri"], "file:///a");
+}
+
+#[tokio::test]
+async fn the_log_level_of_a_session_holds_where_it_was_set_and_where_it_began() {
+    let pair = pair().await;
+    let client = Legacy::open(&pair.a, "2025-06-18", "{}").await;
+    client.at(&pair.b).request("1", "logging/setLevel", r#"{"level":"error"}"#).await.result();
+
+    for at in [&pair.a, &pair.b] {
+        let messages = client.at(at).call("logs", "{}").await.messages();
+        let levels: Vec<_> =
+            messages.iter().filter_map(|one| one["params"]["level"].as_str()).collect();
+        assert_eq!(levels, ["error"]);
+    }
+}
+
+#[tokio::test]
+async fn a_call_is_cancelled_through_the_other_replica() {
+    let pair = pair().await;
+    let client = Legacy::open(&pair.a, "2025-11-25", "{}").await;
+    let params = r#"{"name":"steps","_meta":{"progressToken":1}}"#;
+    let mut wire = client.send(&client.ask("7", "tools/call", params)).await;
+    wire.head().await.unwrap();
+    wire.message().await;
+
+    client.at(&pair.b).say("notifications/cancelled", r#"{"requestId":7}"#).await;
+
+    assert_eq!(wire.event().await, None);
+    pair.server.seen("notifications/cancelled").await;
+}
+
+#[tokio::test]
+async fn a_parked_call_is_taken_up_through_the_other_replica() {
+    let pair = pair().await;
+    for (asking, answering) in [(&pair.a, &pair.b), (&pair.b, &pair.a), (&pair.a, &pair.a)] {
+        let client = Modern::of(asking).able(ALL);
+        let asked = client.call("ask", "{}").await.result();
+        assert_eq!(asked["resultType"], "input_required");
+        let answers = r#"{"q1":{"action":"decline"}}"#;
+        let state = &asked["requestState"];
+
+        let wrong = client.at(answering).retry("ask", r#"{"a":1}"#, state, answers).await;
+        assert_eq!(wrong.code(), -32602);
+        let answer = client.at(answering).retry("ask", "{}", state, answers).await;
+
+        assert_eq!(answer.result()["content"][0]["text"], r#"{"action":"decline"}"#);
+        assert_eq!(answer.json()["id"], 2);
+    }
+    assert_eq!(pair.server.count("tools/call"), 3);
+}
+
+#[tokio::test]
+async fn a_call_parked_at_a_replica_that_is_gone_is_not_run_again() {
+    let pair = pair().await;
+    let client = Modern::of(&pair.a).able(ALL);
+    let asked = client.call("ask", "{}").await.result();
+    let there = client.at(&pair.b);
+    drop(pair.a);
+
+    let answers = r#"{"q1":{"action":"decline"}}"#;
+    let answer = there.retry("ask", "{}", &asked["requestState"], answers).await;
+
+    assert_eq!(answer.status, 503);
+    assert_eq!(answer.json()["id"], 2);
+    assert_eq!(pair.server.count("tools/call"), 1);
+    assert_eq!(there.call("t", "{}").await.result()["content"][0]["text"], "done");
+}
+
+#[tokio::test]
+async fn the_state_of_a_modern_server_can_be_brought_back_anywhere() {
+    let server = modern(|call: Call| async move {
+        match call.json["params"]["requestState"].as_str() {
+            None => call.result(r#"{"resultType":"input_required","requestState":"s\u00e9"}"#),
+            Some(state) => call.result(&format!(
+                r#"{{"resultType":"complete","content":[{{"type":"text","text":"{state}"}}]}}"#
+            )),
+        }
+    })
+    .await;
+    let (a, b) = (replica(&server, &[KEY]).await, replica(&server, &[KEY]).await);
+    let client = Modern::of(&a).able(ALL);
+    let asked = client.call("t", "{}").await.result();
+
+    let answer = client.at(&b).retry("t", "{}", &asked["requestState"], "{}").await;
+
+    assert_eq!(answer.result()["content"][0]["text"], "sé");
+}
+
+#[tokio::test]
+async fn a_cursor_leads_on_at_every_replica() {
+    let list = |call: Call| async move {
+        let tools = r#"{"name":"t","inputSchema":{}},{"name":"u","inputSchema":{}}"#;
+        call.result(&format!(
+            r#"{{"resultType":"complete","tools":[{tools}],"ttlMs":0,"cacheScope":"private"}}"#
+        ))
+    };
+    let (one, two) = (modern(list).await, modern(list).await);
+    let yaml = format!(
+        "keys: [{KEY}]\nlimits: {{page: 1}}\nservers: [{}, {}]",
+        one.entry("one", ""),
+        two.entry("two", "")
+    );
+    let (a, b) = (Gateway::serve(&yaml).await, Gateway::serve(&yaml).await);
+
+    let first = Modern::of(&a).request("1", "tools/list", "{}").await.result();
+    let params = json!({"cursor": first["nextCursor"]}).to_string();
+    let second = Modern::of(&b).request("1", "tools/list", &params).await.result();
+
+    assert_eq!(first["tools"][0]["name"], "one_t");
+    assert_eq!(second["tools"][0]["name"], "two_t");
+}
+
+#[tokio::test]
+async fn a_session_that_was_ended_is_ended_where_it_began_and_where_it_was_said() {
+    let pair = pair().await;
+    let client = Legacy::open(&pair.a, "2025-06-18", "{}").await;
+    let there = client.at(&pair.b);
+    there.request("1", "ping", "{}").await.result();
+
+    assert_eq!(there.end().await.status, 204);
+
+    for at in [&pair.a, &pair.b] {
+        assert_eq!(client.at(at).request("1", "ping", "{}").await.status, 404);
+    }
+}
+
+#[tokio::test]
+async fn keys_can_be_rotated_and_other_keys_open_nothing() {
+    let server = server(Arc::default()).await;
+    let old = replica(&server, &[KEY]).await;
+    let both = replica(&server, &[NEWER, KEY]).await;
+    let foreign = replica(&server, &[NEWER]).await;
+    let began_old = Legacy::open(&old, "2025-06-18", "{}").await;
+    let began_new = Legacy::open(&both, "2025-06-18", "{}").await;
+
+    for (client, at, status) in [
+        (&began_old, &both, 200),
+        (&began_old, &foreign, 404),
+        (&began_new, &foreign, 200),
+        (&began_new, &old, 404),
+    ] {
+        assert_eq!(client.at(at).request("1", "ping", "{}").await.status, status);
+    }
+}
+
+#[tokio::test]
+async fn nobody_can_pose_as_a_replica_or_point_one_at_another_address() {
+    let pair = pair().await;
+    let trap = Server::start(|_| async { Reply::text(200, "text/plain", "trapped") }).await;
+    let client = Legacy::open(&pair.a, "2025-11-25", ALL).await;
+    for id in
+        [format!("{}~1-1", trap.url), "AAAA~1-1".to_owned(), format!("{}~1-1", client.session)]
+    {
+        let head = client.listen(Some(&id)).await.head().await.unwrap();
+        assert!(matches!(head.status, 400 | 404), "{id}: {}", head.status);
+        let taken = client.reply(&json!({"id": id}), r#""result":{}"#).await;
+        assert_eq!(taken.status, 202);
+    }
+    let forged = client.at(&pair.b).ask("1", "ping", "{}").header("Toolgate-Forwarded", "x");
+    assert_eq!(pair.b.ask(&forged).await.status, 200);
+    assert_eq!(trap.count("POST") + trap.count("GET") + trap.count("response"), 0);
+}
+
+#[tokio::test]
+async fn a_replica_is_served_under_the_address_that_others_reach_it_by() {
+    let server = server(Arc::default()).await;
+    let yaml = format!(
+        "keys: [{KEY}]\nreplica: {{url: \"http://a.internal:8080\"}}\nservers: [{}]",
+        server.entry("up", "")
+    );
+    let gateway = Gateway::serve(yaml).await;
+    let ask = Modern::of(&gateway).ask("1", "server/discover", "{}");
+
+    for (host, status) in [("a.internal:8080", 200), ("b.internal:8080", 403)] {
+        assert_eq!(gateway.ask(&ask.clone().header("Host", host)).await.status, status, "{host}");
+    }
+}
+
+#[tokio::test]
+async fn a_replica_that_is_gone_takes_only_what_was_going_on_there() {
+    let pair = pair().await;
+    let client = Legacy::open(&pair.a, "2025-11-25", ALL).await;
+    let mut wire = client.begin("ask", "{}").await;
+    wire.head().await.unwrap();
+    let question = wire.message().await;
+    let there = client.at(&pair.b);
+    drop(pair.a);
+
+    let lost = there.reply(&question, r#""result":{"action":"decline"}"#).await;
+    assert_eq!(lost.status, 503);
+    assert_eq!(there.call("t", "{}").await.result()["content"][0]["text"], "done");
+    let listening =
+        soon("an answer to GET", async { there.listen(None).await.head().await.unwrap().status });
+    assert_eq!(listening.await, 200);
+}
