@@ -22,7 +22,7 @@ pub struct Gateway {
     child: Child,
     log: Arc<Mutex<String>>,
     grown: watch::Receiver<usize>,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Gateway {
@@ -65,11 +65,25 @@ impl Gateway {
             }
         });
         let address = ([127, 0, 0, 1], 0).into();
-        let mut gateway = Gateway { address, child, log, grown, _folder: folder };
+        let mut gateway = Gateway { address, child, log, grown, folder };
         let line = gateway.logged("serving url=").await;
         let url = line.split("url=http://").nth(1).unwrap();
         gateway.address = url.split('/').next().unwrap().parse().unwrap();
         gateway
+    }
+
+    /// Writes another configuration into its file, as an editor would.
+    pub fn rewrite(&self, yaml: impl AsRef<str>) {
+        let text = format!("listen: {}\n{}\n", self.address, yaml.as_ref());
+        let next = self.folder.path().join("next.yaml");
+        std::fs::write(&next, text).unwrap();
+        std::fs::rename(next, self.folder.path().join("gateway.yaml")).unwrap();
+    }
+
+    /// Asks it to read its file again.
+    pub fn hang_up(&self) {
+        let pid = rustix::process::Pid::from_raw(self.pid() as i32).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::HUP).unwrap();
     }
 
     /// All that it logged so far.
