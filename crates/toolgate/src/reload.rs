@@ -1,11 +1,13 @@
 //! A new configuration for a running process: check, build, swap, drain. A bad one changes
 //! nothing and says so.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use notify::{RecursiveMode, Watcher};
+use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use toolgate_gateway::config::Checked;
 use toolgate_gateway::gateway::Gateway;
@@ -18,33 +20,60 @@ use crate::build;
 /// Editors write a file in several steps: what follows within this time is one change.
 const SETTLE: Duration = Duration::from_millis(200);
 
-/// Reloads whenever the file or one of its imports changes, and on SIGHUP.
-pub async fn watch(app: Arc<App>, path: PathBuf, shared: Arc<Shared>) {
-    let (changed, mut changes) = mpsc::channel(1);
-    let watcher = watch_files(&app.gateway().config, &path, changed);
-    if let Err(error) = &watcher {
-        tracing::warn!(%error, "changes of the file are not seen; send SIGHUP to reload");
+/// Watches over the file of a running gateway.
+pub struct Watch {
+    path: PathBuf,
+    seen: Option<Vec<u8>>,
+    changes: mpsc::Receiver<()>,
+    hangup: Signal,
+    /// Held for what it watches.
+    _watcher: Option<RecommendedWatcher>,
+}
+
+impl Watch {
+    /// Begins to watch the file that `config` was read from, whose content was `seen` before it
+    /// was read: what changes from then on is noticed.
+    ///
+    /// # Errors
+    /// When the process cannot listen to SIGHUP.
+    pub fn begin(config: &Checked, path: PathBuf, seen: Option<Vec<u8>>) -> io::Result<Watch> {
+        let hangup = signal(SignalKind::hangup())?;
+        let (changed, changes) = mpsc::channel(1);
+        // It may have changed while it was read.
+        let _ = changed.try_send(());
+        let watcher = watch_files(config, &path, changed)
+            .inspect_err(|error| {
+                tracing::warn!(%error, "changes of the file are not seen; send SIGHUP to reload");
+            })
+            .ok();
+        Ok(Watch { path, seen, changes, hangup, _watcher: watcher })
     }
-    let Ok(mut hangup) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())
-    else {
-        return;
-    };
-    let mut seen = std::fs::read(&path).ok();
-    loop {
-        let asked = tokio::select! {
-            _ = hangup.recv() => true,
-            Some(()) = changes.recv() => {
-                tokio::time::sleep(SETTLE).await;
-                while changes.try_recv().is_ok() {}
-                false
+
+    /// Reloads whenever the file or one of its imports changes, and on SIGHUP.
+    pub async fn run(mut self, app: Arc<App>, shared: Arc<Shared>) {
+        let mut imports = imported(&app.gateway().config);
+        loop {
+            let asked = tokio::select! {
+                _ = self.hangup.recv() => true,
+                Some(()) = self.changes.recv() => {
+                    tokio::time::sleep(SETTLE).await;
+                    while self.changes.try_recv().is_ok() {}
+                    false
+                }
+            };
+            let text = std::fs::read(&self.path).ok();
+            let imports_now = imported(&app.gateway().config);
+            if asked || text != self.seen || imports != imports_now {
+                (self.seen, imports) = (text, imports_now);
+                reload(&app, &self.path, &shared);
             }
-        };
-        let text = std::fs::read(&path).ok();
-        if asked || text != seen || !app.gateway().config.import.is_empty() {
-            seen = text;
-            reload(&app, &path, &shared);
         }
     }
+}
+
+/// The content of the files that a configuration imports.
+fn imported(config: &Checked) -> Vec<Option<Vec<u8>>> {
+    config.import.iter().map(|path| std::fs::read(path).ok()).collect()
 }
 
 /// Checks, builds and swaps; the old gateway drains by itself.
@@ -115,7 +144,7 @@ fn watch_files(
     config: &Checked,
     path: &Path,
     changed: mpsc::Sender<()>,
-) -> notify::Result<notify::RecommendedWatcher> {
+) -> notify::Result<RecommendedWatcher> {
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
         // A full channel means that a change is noticed already.
         if event.is_ok_and(|event| !event.kind.is_access()) {

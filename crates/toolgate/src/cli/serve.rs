@@ -27,6 +27,8 @@ pub struct ServeArgs {
 
 /// Serves until told to stop.
 pub async fn run(args: ServeArgs) -> ExitCode {
+    // Before it is read: what changes meanwhile is noticed then.
+    let seen = args.config.as_ref().and_then(|path| std::fs::read(path).ok());
     let (config, warnings, content) = match build::load(args.config.as_deref()) {
         Ok(loaded) => loaded,
         Err(problems) => {
@@ -59,10 +61,12 @@ pub async fn run(args: ServeArgs) -> ExitCode {
     let app = App::new(gateway);
     // Before anybody learns that we serve: a supervisor may think better of it at once.
     let Ok(stop) = Stop::listen() else { return ExitCode::FAILURE };
+    let watch = args.config.map(|path| reload::Watch::begin(&app.gateway().config, path, seen));
     greet(&app, &listener, content);
     let serving = tokio::spawn(listener.serve(app.clone()));
     let sweeping = tokio::spawn(sweep(app.clone()));
-    let reloading = args.config.map(|path| tokio::spawn(reload::watch(app.clone(), path, shared)));
+    let reloading =
+        watch.and_then(Result::ok).map(|watch| tokio::spawn(watch.run(app.clone(), shared)));
     stop.wanted().await;
     sweeping.abort();
     if let Some(reloading) = reloading {
