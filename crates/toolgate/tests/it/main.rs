@@ -17,6 +17,7 @@ mod http_reload;
 mod http_replicas;
 mod http_several;
 mod http_tasks;
+mod http_tls;
 mod peer;
 mod stdio;
 mod support;

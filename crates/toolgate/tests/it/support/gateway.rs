@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -38,6 +39,15 @@ impl Gateway {
 
     /// One with this configuration that listens here.
     pub async fn listen(address: &str, yaml: impl AsRef<str>) -> Gateway {
+        Gateway::start(address, yaml, &[]).await
+    }
+
+    /// One with this configuration that also finds this in its environment.
+    pub async fn start(
+        address: &str,
+        yaml: impl AsRef<str>,
+        environment: &[(&str, &Path)],
+    ) -> Gateway {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join("gateway.yaml");
         let mut file = std::fs::File::create(&path).unwrap();
@@ -46,6 +56,7 @@ impl Gateway {
             .arg("serve")
             .arg(&path)
             .env_remove("TOOLGATE_LOG")
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -67,7 +78,7 @@ impl Gateway {
         let address = ([127, 0, 0, 1], 0).into();
         let mut gateway = Gateway { address, child, log, grown, folder };
         let line = gateway.logged("serving url=").await;
-        let url = line.split("url=http://").nth(1).unwrap();
+        let url = line.split("://").nth(1).unwrap();
         gateway.address = url.split('/').next().unwrap().parse().unwrap();
         gateway
     }

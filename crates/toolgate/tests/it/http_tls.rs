@@ -1,0 +1,130 @@
+//! HTTPS on both sides: clients reach the gateway, and the gateway its servers, over TLS.
+
+use std::sync::Arc;
+
+use rustls::pki_types::{CertificateDer, ServerName};
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+use crate::support::{Call, Gateway, Modern, modern, post, soon};
+
+const DONE: &str = r#"{"resultType":"complete","content":[{"type":"text","text":"done"}]}"#;
+
+/// A certificate for localhost, in files as an operator has them.
+struct Identity {
+    certificate: CertificateDer<'static>,
+    folder: TempDir,
+}
+
+impl Identity {
+    fn new() -> Identity {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let folder = TempDir::new().unwrap();
+        std::fs::write(folder.path().join("cert.pem"), made.cert.pem()).unwrap();
+        std::fs::write(folder.path().join("key.pem"), made.signing_key.serialize_pem()).unwrap();
+        Identity { certificate: made.cert.der().clone(), folder }
+    }
+
+    fn yaml(&self) -> String {
+        let folder = self.folder.path().display();
+        format!("tls: {{ certificate: {folder}/cert.pem, key: {folder}/key.pem }}")
+    }
+
+    /// A client that trusts this certificate alone.
+    fn connector(&self, protocol: &str) -> TlsConnector {
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(self.certificate.clone()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let mut config = rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        config.alpn_protocols = vec![protocol.as_bytes().to_vec()];
+        TlsConnector::from(Arc::new(config))
+    }
+}
+
+#[tokio::test]
+async fn a_client_is_answered_over_tls() {
+    let identity = Identity::new();
+    let server = modern(|call: Call| async move { call.result(DONE) }).await;
+    let yaml = format!("{}\nservers: [{}]", identity.yaml(), server.entry("up", ""));
+    let gateway = Gateway::serve(yaml).await;
+    let tcp = TcpStream::connect(gateway.address).await.unwrap();
+    let name = ServerName::try_from("localhost").unwrap();
+
+    let mut tls = identity.connector("http/1.1").connect(name, tcp).await.unwrap();
+    let initialize = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":
+        {"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"c","version":"1"}}}"#;
+    tls.write_all(&post(initialize).bytes(gateway.address)).await.unwrap();
+    let mut answer = [0; 12];
+    soon("an answer", tls.read_exact(&mut answer)).await.unwrap();
+
+    assert_eq!(&answer, b"HTTP/1.1 200");
+}
+
+#[tokio::test]
+async fn http_2_is_spoken_where_the_client_offers_it() {
+    let identity = Identity::new();
+    let server = modern(|call: Call| async move { call.result(DONE) }).await;
+    let yaml = format!("{}\nservers: [{}]", identity.yaml(), server.entry("up", ""));
+    let gateway = Gateway::serve(yaml).await;
+    let tcp = TcpStream::connect(gateway.address).await.unwrap();
+    let name = ServerName::try_from("localhost").unwrap();
+
+    let tls = identity.connector("h2").connect(name, tcp).await.unwrap();
+    assert_eq!(tls.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
+    let executor = hyper_util::rt::TokioExecutor::new();
+    let io = hyper_util::rt::TokioIo::new(tls);
+    let (mut sender, connection) =
+        hyper::client::conn::http2::handshake(executor, io).await.unwrap();
+    tokio::spawn(connection);
+    let uri = format!("https://localhost:{}/health", gateway.address.port());
+    let body = http_body_util::Empty::<bytes::Bytes>::new();
+    let request = http::Request::get(uri).body(body).unwrap();
+    let response = soon("an answer", sender.send_request(request)).await.unwrap();
+
+    assert_eq!(response.status(), 200);
+}
+
+#[tokio::test]
+async fn plain_bytes_on_a_tls_port_end_that_connection_only() {
+    let identity = Identity::new();
+    let server = modern(|call: Call| async move { call.result(DONE) }).await;
+    let yaml = format!("{}\nservers: [{}]", identity.yaml(), server.entry("up", ""));
+    let gateway = Gateway::serve(yaml).await;
+
+    let mut plain = TcpStream::connect(gateway.address).await.unwrap();
+    plain.write_all(b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+    let mut rest = Vec::new();
+    let _ = soon("the end", plain.read_to_end(&mut rest)).await;
+    assert!(!rest.starts_with(b"HTTP/"));
+
+    let tcp = TcpStream::connect(gateway.address).await.unwrap();
+    let name = ServerName::try_from("localhost").unwrap();
+    identity.connector("http/1.1").connect(name, tcp).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_server_is_reached_over_tls_if_its_certificate_is_trusted() {
+    let identity = Identity::new();
+    let server = modern(|call: Call| async move { call.result(DONE) }).await;
+    let yaml = format!("{}\nservers: [{}]", identity.yaml(), server.entry("up", ""));
+    let behind = Gateway::serve(yaml).await;
+    let url = format!("https://localhost:{}/mcp", behind.address.port());
+    let yaml = format!("servers: [{{ name: up, upstream: '{url}' }}]");
+    let trusted = identity.folder.path().join("cert.pem");
+    let front = Gateway::start("127.0.0.1:0", &yaml, &[("SSL_CERT_FILE", &trusted)]).await;
+
+    let answer = Modern::of(&front).call("tool", "{}").await;
+    assert!(answer.json()["result"]["isError"].is_null(), "{}", answer.json());
+
+    let other = Identity::new();
+    let untrusted = other.folder.path().join("cert.pem");
+    let wary = Gateway::start("127.0.0.1:0", &yaml, &[("SSL_CERT_FILE", &untrusted)]).await;
+    let answer = Modern::of(&wary).call("tool", "{}").await;
+    assert_eq!(answer.json()["result"]["isError"], true);
+}
