@@ -19,7 +19,7 @@ use crate::rewrite::Rewritten;
 
 impl Gateway {
     /// Answers one request of either era. `subscriptions/listen` is not among them: it is no
-    /// call, and [`Gateway::listen`] serves it.
+    /// call, and [`Gateway::subscribe`] serves it.
     ///
     /// # Errors
     /// When no server can be asked, or it fails before it answers.

@@ -9,9 +9,14 @@ mod stdio;
 mod stop;
 
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use toolgate_gateway::config::Checked;
+
+use crate::build::{self, Content};
+use crate::telemetry;
 
 /// A production gateway and server runtime for the Model Context Protocol.
 #[derive(Parser)]
@@ -70,6 +75,22 @@ fn block_on(command: impl Future<Output = ExitCode>) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Reads the configuration and begins to log as it says; without one, says what is wrong.
+fn configure(path: Option<&Path>) -> Option<(Checked, Content)> {
+    let (config, warnings, content) = match build::load(path) {
+        Ok(loaded) => loaded,
+        Err(problems) => {
+            complain(&format!("the configuration has problems:\n{problems}"));
+            return None;
+        }
+    };
+    telemetry::begin(&config.log);
+    for warning in &warnings {
+        tracing::warn!(%warning, "configuration");
+    }
+    Some((config, content))
 }
 
 /// Says on stderr what went wrong.

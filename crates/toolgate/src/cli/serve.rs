@@ -12,7 +12,7 @@ use super::stop::Stop;
 use crate::app::App;
 use crate::build::{self, Content};
 use crate::front::http::Listener;
-use crate::{reload, telemetry};
+use crate::reload;
 
 /// How often what nobody uses is let go.
 const SWEEP: Duration = Duration::from_secs(30);
@@ -29,17 +29,9 @@ pub struct ServeArgs {
 pub async fn run(args: ServeArgs) -> ExitCode {
     // Before it is read: what changes meanwhile is noticed then.
     let seen = args.config.as_ref().and_then(|path| std::fs::read(path).ok());
-    let (config, warnings, content) = match build::load(args.config.as_deref()) {
-        Ok(loaded) => loaded,
-        Err(problems) => {
-            complain(&format!("the configuration has problems:\n{problems}"));
-            return ExitCode::FAILURE;
-        }
+    let Some((config, content)) = super::configure(args.config.as_deref()) else {
+        return ExitCode::FAILURE;
     };
-    telemetry::begin(&config.log);
-    for warning in &warnings {
-        tracing::warn!(%warning, "configuration");
-    }
     let listener = match Listener::bind(&config).await {
         Ok(listener) => listener,
         Err(error) => {

@@ -11,7 +11,6 @@ use super::stop::Stop;
 use crate::app::App;
 use crate::build;
 use crate::front::stdio;
-use crate::telemetry;
 
 /// What to serve.
 #[derive(clap::Args)]
@@ -22,17 +21,9 @@ pub struct StdioArgs {
 
 /// Serves until the client closes its end. Nothing but messages is ever written to stdout.
 pub async fn run(args: StdioArgs) -> ExitCode {
-    let (config, warnings, content) = match build::load(args.config.as_deref()) {
-        Ok(loaded) => loaded,
-        Err(problems) => {
-            complain(&format!("the configuration has problems:\n{problems}"));
-            return ExitCode::FAILURE;
-        }
+    let Some((config, content)) = super::configure(args.config.as_deref()) else {
+        return ExitCode::FAILURE;
     };
-    telemetry::begin(&config.log);
-    for warning in &warnings {
-        tracing::warn!(%warning, "configuration");
-    }
     let shared = Shared::new(&config);
     let gateway = build::lasting(&config)
         .and_then(|lasting| build::gateway(config, content, lasting, &shared, None));

@@ -7,6 +7,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 use crate::support::{Call, Gateway, Modern, modern, post, soon};
 
@@ -27,13 +28,16 @@ impl Identity {
         Identity { certificate: made.cert.der().clone(), folder }
     }
 
-    fn yaml(&self) -> String {
-        let folder = self.folder.path().display();
-        format!("tls: {{ certificate: {folder}/cert.pem, key: {folder}/key.pem }}")
+    /// A gateway with this certificate, in front of a server that answers at once.
+    async fn gateway(&self) -> Gateway {
+        let server = modern(|call: Call| async move { call.result(DONE) }).await;
+        let (folder, entry) = (self.folder.path().display(), server.entry("up", ""));
+        let tls = format!("tls: {{ certificate: {folder}/cert.pem, key: {folder}/key.pem }}");
+        Gateway::serve(format!("{tls}\nservers: [{entry}]")).await
     }
 
-    /// A client that trusts this certificate alone.
-    fn connector(&self, protocol: &str) -> TlsConnector {
+    /// Connects as a client that trusts this certificate alone.
+    async fn connect(&self, gateway: &Gateway, protocol: &str) -> TlsStream<TcpStream> {
         let mut roots = rustls::RootCertStore::empty();
         roots.add(self.certificate.clone()).unwrap();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -43,20 +47,18 @@ impl Identity {
             .with_root_certificates(roots)
             .with_no_client_auth();
         config.alpn_protocols = vec![protocol.as_bytes().to_vec()];
-        TlsConnector::from(Arc::new(config))
+        let tcp = TcpStream::connect(gateway.address).await.unwrap();
+        let name = ServerName::try_from("localhost").unwrap();
+        TlsConnector::from(Arc::new(config)).connect(name, tcp).await.unwrap()
     }
 }
 
 #[tokio::test]
 async fn a_client_is_answered_over_tls() {
     let identity = Identity::new();
-    let server = modern(|call: Call| async move { call.result(DONE) }).await;
-    let yaml = format!("{}\nservers: [{}]", identity.yaml(), server.entry("up", ""));
-    let gateway = Gateway::serve(yaml).await;
-    let tcp = TcpStream::connect(gateway.address).await.unwrap();
-    let name = ServerName::try_from("localhost").unwrap();
+    let gateway = identity.gateway().await;
 
-    let mut tls = identity.connector("http/1.1").connect(name, tcp).await.unwrap();
+    let mut tls = identity.connect(&gateway, "http/1.1").await;
     let initialize = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":
         {"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"c","version":"1"}}}"#;
     tls.write_all(&post(initialize).bytes(gateway.address)).await.unwrap();
@@ -69,13 +71,9 @@ async fn a_client_is_answered_over_tls() {
 #[tokio::test]
 async fn http_2_is_spoken_where_the_client_offers_it() {
     let identity = Identity::new();
-    let server = modern(|call: Call| async move { call.result(DONE) }).await;
-    let yaml = format!("{}\nservers: [{}]", identity.yaml(), server.entry("up", ""));
-    let gateway = Gateway::serve(yaml).await;
-    let tcp = TcpStream::connect(gateway.address).await.unwrap();
-    let name = ServerName::try_from("localhost").unwrap();
+    let gateway = identity.gateway().await;
 
-    let tls = identity.connector("h2").connect(name, tcp).await.unwrap();
+    let tls = identity.connect(&gateway, "h2").await;
     assert_eq!(tls.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
     let executor = hyper_util::rt::TokioExecutor::new();
     let io = hyper_util::rt::TokioIo::new(tls);
@@ -93,9 +91,7 @@ async fn http_2_is_spoken_where_the_client_offers_it() {
 #[tokio::test]
 async fn plain_bytes_on_a_tls_port_end_that_connection_only() {
     let identity = Identity::new();
-    let server = modern(|call: Call| async move { call.result(DONE) }).await;
-    let yaml = format!("{}\nservers: [{}]", identity.yaml(), server.entry("up", ""));
-    let gateway = Gateway::serve(yaml).await;
+    let gateway = identity.gateway().await;
 
     let mut plain = TcpStream::connect(gateway.address).await.unwrap();
     plain.write_all(b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
@@ -103,17 +99,13 @@ async fn plain_bytes_on_a_tls_port_end_that_connection_only() {
     let _ = soon("the end", plain.read_to_end(&mut rest)).await;
     assert!(!rest.starts_with(b"HTTP/"));
 
-    let tcp = TcpStream::connect(gateway.address).await.unwrap();
-    let name = ServerName::try_from("localhost").unwrap();
-    identity.connector("http/1.1").connect(name, tcp).await.unwrap();
+    identity.connect(&gateway, "http/1.1").await;
 }
 
 #[tokio::test]
 async fn a_server_is_reached_over_tls_if_its_certificate_is_trusted() {
     let identity = Identity::new();
-    let server = modern(|call: Call| async move { call.result(DONE) }).await;
-    let yaml = format!("{}\nservers: [{}]", identity.yaml(), server.entry("up", ""));
-    let behind = Gateway::serve(yaml).await;
+    let behind = identity.gateway().await;
     let url = format!("https://localhost:{}/mcp", behind.address.port());
     let yaml = format!("servers: [{{ name: up, upstream: '{url}' }}]");
     let trusted = identity.folder.path().join("cert.pem");
