@@ -46,7 +46,7 @@ pub(crate) type Kept = Recall<(usize, &'static str, Abilities), Part>;
 
 impl Gateway {
     /// Answers one of the four lists.
-    pub(crate) async fn list(self: &Arc<Self>, request: Request) -> Result<Reply, Fault> {
+    pub(crate) async fn list(self: &Arc<Self>, request: Box<Request>) -> Result<Reply, Fault> {
         if let Some(route) = self.only() {
             let plain = request.method != Method::ToolsList || route.names.leaves_tools_alone();
             if plain && self.is_plain(route) {
@@ -112,7 +112,7 @@ impl Gateway {
     async fn part_or_kept(
         self: &Arc<Self>,
         at: usize,
-        request: Request,
+        request: Box<Request>,
         member: &'static str,
         cursor: Option<String>,
     ) -> Result<Part, Fault> {
@@ -265,7 +265,7 @@ impl Part {
 }
 
 /// The list request as we send it: the client's context, our own message.
-fn own_list(request: &Request, cursor: Option<String>) -> Result<Request, Fault> {
+fn own_list(request: &Request, cursor: Option<String>) -> Result<Box<Request>, Fault> {
     let params =
         cursor.map_or_else(|| "{}".to_owned(), |c| format!(r#"{{"cursor":{}}}"#, quote(&c)));
     request.asking(request.method.clone(), &params)

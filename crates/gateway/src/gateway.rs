@@ -14,6 +14,7 @@ use crate::metrics::Metrics;
 use crate::mirrors::Mirrors;
 use crate::names::Names;
 use crate::parking::Parking;
+use crate::routing::Owners;
 use crate::seal::Keyring;
 use crate::tasks::Support;
 use crate::upstream::Upstream;
@@ -102,6 +103,7 @@ pub struct Gateway {
     pub lasting: Lasting,
     /// How other replicas reach this one.
     pub replica: Option<Arc<str>>,
+    pub(crate) owners: Owners,
     pub(crate) kept: Kept,
     pub(crate) known: Known,
 }
@@ -113,7 +115,15 @@ impl Gateway {
             .replica
             .as_ref()
             .map(|replica| replica.url.to_string().trim_end_matches('/').into());
-        Gateway { config, routes, lasting, replica, kept: Kept::default(), known: Known::default() }
+        Gateway {
+            config,
+            owners: Owners::of(&routes),
+            routes,
+            lasting,
+            replica,
+            kept: Kept::default(),
+            known: Known::default(),
+        }
     }
 
     /// The one server there is; `None` when there are several.

@@ -16,6 +16,7 @@ pub mod parking;
 pub mod pipeline;
 mod recall;
 mod rewrite;
+mod routing;
 pub mod seal;
 pub mod session;
 mod state;

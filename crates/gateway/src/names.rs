@@ -99,14 +99,14 @@ impl Names {
         Cow::Owned(short)
     }
 
-    /// Whether a published name may be one of this server's.
-    pub fn may_own(&self, published: &str) -> bool {
-        published.starts_with(&self.prefix)
+    /// What the published names of this server begin with.
+    pub(crate) fn prefix(&self) -> &str {
+        &self.prefix
     }
 
-    /// How much of a name the prefix tells: the longer, the surer.
-    pub fn prefix_len(&self) -> usize {
-        self.prefix.len()
+    /// What its published URIs begin with, before a plus sign; `None` when it is alone.
+    pub(crate) fn scheme(&self) -> Option<&str> {
+        self.scheme.as_deref()
     }
 
     /// What the server calls the tool with this published name; `None` when it is not offered
@@ -137,7 +137,7 @@ impl Names {
     pub fn is_unknown_cut(&self, published: &str) -> bool {
         published.len() == LONGEST
             && !self.prefix.is_empty()
-            && self.may_own(published)
+            && published.starts_with(&self.prefix)
             && !self.long.lock().unwrap_or_else(PoisonError::into_inner).contains_key(published)
     }
 

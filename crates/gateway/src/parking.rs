@@ -112,7 +112,7 @@ impl Gateway {
     ///
     /// # Errors
     /// As [`Gateway::call`], and when the retry is not valid for this request.
-    pub async fn call_modern(self: &Arc<Self>, mut request: Request) -> Result<Reply, Fault> {
+    pub async fn call_modern(self: &Arc<Self>, mut request: Box<Request>) -> Result<Reply, Fault> {
         let may_ask_back = request.method.may_ask_back();
         let state = if may_ask_back { self.state_of(&request)? } else { None };
         if let Some(state) = state {
@@ -155,7 +155,7 @@ impl Gateway {
         (self.replica.as_deref() != Some(&*replica)).then_some(replica)
     }
 
-    fn resume(self: &Arc<Self>, id: u64, request: Request) -> Result<Reply, Fault> {
+    fn resume(self: &Arc<Self>, id: u64, request: Box<Request>) -> Result<Reply, Fault> {
         let Some(mut parked) = self.lasting.parking.take(id) else {
             // Never executed again without being asked to: what it did so far is not known.
             return Err(Fault::new(
@@ -187,7 +187,7 @@ impl Gateway {
         Ok(Reply::Stream(Box::new(attended)))
     }
 
-    fn attend(self: &Arc<Self>, reply: Reply, seen: Request) -> Result<Reply, Fault> {
+    fn attend(self: &Arc<Self>, reply: Reply, seen: Box<Request>) -> Result<Reply, Fault> {
         match reply {
             Reply::Whole(end) => Ok(Reply::Whole(self.relay_state(end, &seen)?)),
             reply => Ok(Reply::Stream(Box::new(Attended {
@@ -273,7 +273,7 @@ pub(crate) fn missing(ability: Abilities) -> Fault {
 struct Attended {
     inner: Reply,
     gateway: Arc<Gateway>,
-    seen: Request,
+    seen: Box<Request>,
     questions: Vec<(String, Ask)>,
     over: bool,
 }

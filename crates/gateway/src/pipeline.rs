@@ -1,13 +1,12 @@
 //! The life of a call, in order.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Instant;
 
 use toolgate_protocol::client::key;
 use toolgate_protocol::json::quote;
 use toolgate_protocol::jsonrpc::{Message, codes};
-use toolgate_protocol::method::{Method, Target};
+use toolgate_protocol::method::Method;
 use toolgate_protocol::version::Era;
 
 use crate::call::{End, Reply, Request};
@@ -23,7 +22,7 @@ impl Gateway {
     ///
     /// # Errors
     /// When no server can be asked, or it fails before it answers.
-    pub async fn call(self: &Arc<Self>, mut request: Request) -> Result<Reply, Fault> {
+    pub async fn call(self: &Arc<Self>, mut request: Box<Request>) -> Result<Reply, Fault> {
         // What is rarely asked for is boxed, so that a plain call does not carry its weight.
         match &request.method {
             Method::Discover => return Box::pin(self.discover(&request)).await,
@@ -43,7 +42,7 @@ impl Gateway {
     async fn call_tool(
         self: &Arc<Self>,
         route: &Route,
-        mut request: Request,
+        mut request: Box<Request>,
     ) -> Result<Reply, Fault> {
         let is_modern = request.client.era() == Era::Modern;
         if is_modern {
@@ -102,111 +101,6 @@ impl Gateway {
         route.names.leaves_uris_alone() && route.names.leaves_names_alone()
     }
 
-    /// Finds the server of a request and edits the request to that server's own names.
-    async fn route(&self, request: &mut Request) -> Result<&Route, Fault> {
-        match request.method.target() {
-            Target::Tool => self.route_tool(request).await,
-            Target::Prompt => self.route_prompt(request),
-            Target::Resource => self.route_resource(request),
-            Target::Task => self.route_task(request).map(|(route, _)| route),
-            Target::Reference => self.route_reference(request),
-            Target::Nothing => self.only().ok_or_else(|| {
-                Fault::new(
-                    Reason::NoMethod,
-                    format!("no method \"{}\" here", request.method.as_str()),
-                )
-            }),
-        }
-    }
-
-    async fn route_tool(&self, request: &mut Request) -> Result<&Route, Fault> {
-        let name = member(request, "name")?.into_owned();
-        let unknown = || Fault::new(Reason::Unknown, format!("unknown tool: {name}"));
-        let mut candidates: Vec<&Route> =
-            self.routes.iter().filter(|route| route.names.may_own(&name)).collect();
-        candidates.sort_by_key(|route| std::cmp::Reverse(route.names.prefix_len()));
-        if candidates.iter().any(|route| route.names.is_unknown_cut(&name)) {
-            // A name that was cut on another replica, or before a restart.
-            Box::pin(self.relist(&candidates, request)).await;
-        }
-        let mut owners =
-            candidates.iter().filter_map(|route| Some((*route, route.names.original_tool(&name)?)));
-        let (route, original) = match (owners.next(), owners.next()) {
-            (None, _) => return Err(unknown()),
-            (Some(only), None) => only,
-            // Prefixes that begin alike: only the servers can tell whose it is.
-            (Some(first), Some(second)) => {
-                let all: Vec<_> = [first, second].into_iter().chain(owners).collect();
-                Box::pin(self.owner_of_tool(all, request)).await.ok_or_else(unknown)?
-            }
-        };
-        rename(request, "name", &name, original);
-        Ok(route)
-    }
-
-    fn route_prompt(&self, request: &mut Request) -> Result<&Route, Fault> {
-        let name = member(request, "name")?.into_owned();
-        let (route, original) = self
-            .routes
-            .iter()
-            .filter(|route| route.names.may_own(&name))
-            .max_by_key(|route| route.names.prefix_len())
-            .and_then(|route| Some((route, route.names.original_prompt(&name)?)))
-            .ok_or_else(|| Fault::new(Reason::Unknown, format!("unknown prompt: {name}")))?;
-        rename(request, "name", &name, original);
-        Ok(route)
-    }
-
-    fn route_resource(&self, request: &mut Request) -> Result<&Route, Fault> {
-        let uri = member(request, "uri")?.into_owned();
-        let (route, original) = self.owner_of_uri(&uri).ok_or_else(|| {
-            Fault::new(Reason::NoResource, format!("unknown resource: {uri}"))
-                .with_data(format!(r#"{{"uri":{}}}"#, quote(&uri)))
-        })?;
-        rename(request, "uri", &uri, original);
-        Ok(route)
-    }
-
-    /// Which server has the resource with this published URI, and what it calls it.
-    pub(crate) fn owner_of_uri(&self, uri: &str) -> Option<(&Route, Arc<str>)> {
-        self.routes.iter().find_map(|route| {
-            route.names.original_uri(uri).map(|original| (route, original.as_ref().into()))
-        })
-    }
-
-    fn route_reference(&self, request: &mut Request) -> Result<&Route, Fault> {
-        let invalid = |what: &str| Fault::new(Reason::Invalid, what.to_owned());
-        let params = request.message.params().ok_or_else(|| invalid("params are missing"))?;
-        let reference = params
-            .get("ref")
-            .and_then(|value| value.object())
-            .ok_or_else(|| invalid("params lack \"ref\""))?;
-        if let Some(route) = self.only()
-            && self.is_plain(route)
-        {
-            return Ok(route);
-        }
-        let text =
-            |name| reference.get(name).and_then(|value| Some((value.span(), value.string()?)));
-        if let Some((span, uri)) = text("uri") {
-            let (route, original) = self
-                .owner_of_uri(&uri)
-                .ok_or_else(|| Fault::new(Reason::NoResource, "unknown resource template"))?;
-            request.edits.replace(span, quote(&original));
-            return Ok(route);
-        }
-        let (span, name) = text("name").ok_or_else(|| invalid("ref has neither name nor uri"))?;
-        let (route, original) = self
-            .routes
-            .iter()
-            .filter(|route| route.names.may_own(&name))
-            .max_by_key(|route| route.names.prefix_len())
-            .and_then(|route| Some((route, route.names.original_prompt(&name)?)))
-            .ok_or_else(|| Fault::new(Reason::Unknown, "unknown prompt"))?;
-        request.edits.replace(span, quote(&original));
-        Ok(route)
-    }
-
     /// A result of our own making.
     pub(crate) fn own_result(&self, request: &Request, result: &str) -> Result<Reply, Fault> {
         let id = request.message.id().unwrap_or("null");
@@ -241,22 +135,4 @@ impl Gateway {
 fn is_mismatch(end: &End) -> bool {
     let code = end.message.error().and_then(|error| error.get("code")?.as_i64());
     end.era == Era::Modern && code == Some(codes::HEADER_MISMATCH)
-}
-
-pub(crate) fn member<'a>(request: &'a Request, name: &str) -> Result<Cow<'a, str>, Fault> {
-    request
-        .message
-        .params()
-        .and_then(|params| params.get(name)?.string())
-        .ok_or_else(|| Fault::new(Reason::Invalid, format!("params lack \"{name}\"")))
-}
-
-pub(crate) fn rename(request: &mut Request, member: &str, published: &str, original: Arc<str>) {
-    if *original == *published {
-        return;
-    }
-    if let Some(value) = request.message.params().and_then(|params| params.get(member)) {
-        request.edits.replace(value.span(), quote(&original));
-    }
-    request.target = Some(original);
 }

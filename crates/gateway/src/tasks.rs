@@ -22,7 +22,7 @@ use crate::discover::describe;
 use crate::fault::{Fault, Reason};
 use crate::gateway::{Gateway, Route};
 use crate::parking::missing;
-use crate::pipeline::{member, rename};
+use crate::routing::{member, rename};
 use crate::upstream::Description;
 
 pub(crate) use handle::Handle;
@@ -31,7 +31,7 @@ pub use support::Support;
 
 impl Gateway {
     /// Answers a request that concerns a task.
-    pub(crate) async fn task(self: &Arc<Self>, mut request: Request) -> Result<Reply, Fault> {
+    pub(crate) async fn task(self: &Arc<Self>, mut request: Box<Request>) -> Result<Reply, Fault> {
         let client = request.client.era();
         // Declared with each request (tasks extension, protocol errors).
         if client == Era::Modern && !request.client.abilities().has(Abilities::TASKS) {
@@ -118,7 +118,7 @@ impl Gateway {
     pub(crate) async fn call_as_task(
         self: &Arc<Self>,
         route: &Route,
-        mut request: Request,
+        mut request: Box<Request>,
     ) -> Result<Reply, Fault> {
         if let Some(params) = request.message.params() {
             request.edits.set(&params, "task", "{}");

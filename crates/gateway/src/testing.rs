@@ -213,7 +213,7 @@ pub fn client(version: Version, capabilities: &Value) -> Client {
 }
 
 /// A request of a client, in the framing of its era.
-pub fn request(client: &Client, method: &str, mut params: Value) -> Request {
+pub fn request(client: &Client, method: &str, mut params: Value) -> Box<Request> {
     if client.era() == Era::Modern {
         let declared: Value =
             serde_json::from_slice(&client.capabilities).expect("capabilities are JSON");
@@ -221,7 +221,7 @@ pub fn request(client: &Client, method: &str, mut params: Value) -> Request {
         params["_meta"][key::CAPABILITIES] = declared;
     }
     let bytes = jsonrpc::request("1", method, &params.to_string());
-    Request {
+    Box::new(Request {
         message: Message::scan(bytes, &Default::default()).expect("a request is a message"),
         method: Method::parse(method),
         client: client.clone(),
@@ -230,7 +230,7 @@ pub fn request(client: &Client, method: &str, mut params: Value) -> Request {
         params_headers: Vec::new(),
         trace: Trace::default(),
         target: None,
-    }
+    })
 }
 
 /// What a client that waits to the end is told: `result` or `error`, as JSON.

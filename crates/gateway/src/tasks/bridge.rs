@@ -10,7 +10,7 @@ use toolgate_protocol::tasks::{Status, Task, outcome};
 use crate::call::{Answer, End, Reply, Request};
 use crate::fault::Fault;
 use crate::gateway::{Gateway, Route};
-use crate::pipeline::member;
+use crate::routing::member;
 
 /// The acknowledgement of `tasks/update` and `tasks/cancel`.
 const ACK: &str = r#"{"resultType":"complete"}"#;
@@ -20,7 +20,7 @@ impl Gateway {
     pub(super) async fn bridge(
         self: &Arc<Self>,
         route: &Route,
-        request: Request,
+        request: Box<Request>,
     ) -> Result<Reply, Fault> {
         let task = request.named().unwrap_or_default().into_owned();
         match request.method {
@@ -102,6 +102,6 @@ impl Gateway {
         task: &str,
     ) -> Result<End, Fault> {
         let params = format!(r#"{{"taskId":{}}}"#, quote(task));
-        self.send(route, &request.asking(method, &params)?).await?.end().await
+        self.send(route, &*request.asking(method, &params)?).await?.end().await
     }
 }

@@ -58,7 +58,7 @@ fn pause(interval: Option<u64>) -> Duration {
 struct Errand {
     gateway: Arc<Gateway>,
     server: Arc<str>,
-    request: Request,
+    request: Box<Request>,
     /// The parameters of everything that is asked about the task.
     params: String,
     /// The client's progress token, as raw JSON.
@@ -152,7 +152,7 @@ impl Errand {
         let route = self.gateway.route_named(&self.server).ok_or_else(|| {
             Fault::new(Reason::Internal, "the server of a task has left its gateway")
         })?;
-        self.gateway.send(route, &self.request.asking(method, &self.params)?).await
+        self.gateway.send(route, &*self.request.asking(method, &self.params)?).await
     }
 
     /// The server does not know the task any more.

@@ -19,7 +19,7 @@ use toolgate_protocol::splice::Edits;
 use crate::call::{Ask, Frame, Request};
 use crate::fault::{Fault, Reason};
 use crate::gateway::{Gateway, Route};
-use crate::pipeline::member;
+use crate::routing::member;
 
 /// How long a client is kept waiting for the first question of a task that wants input.
 const FIRST: Duration = Duration::from_secs(1);
@@ -183,7 +183,7 @@ async fn listen(
     gateway: Arc<Gateway>,
     server: Arc<str>,
     id: String,
-    request: Request,
+    request: Box<Request>,
     open: Arc<Open>,
 ) {
     let ttl = gateway.config.parking.ttl.duration();

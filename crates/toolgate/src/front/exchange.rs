@@ -72,12 +72,12 @@ impl Exchange {
         Err(Fault::new(Reason::Garbage, format!("the server asked back more than {ROUNDS} times")))
     }
 
-    fn first(&self) -> Request {
+    fn first(&self) -> Box<Request> {
         self.request_of(self.request.clone())
     }
 
-    fn request_of(&self, message: Message) -> Request {
-        Request {
+    fn request_of(&self, message: Message) -> Box<Request> {
+        Box::new(Request {
             message,
             method: self.method.clone(),
             client: self.live.client(),
@@ -86,7 +86,7 @@ impl Exchange {
             params_headers: Vec::new(),
             trace: self.trace.clone(),
             target: None,
-        }
+        })
     }
 
     async fn follow(&self, mut reply: Reply) -> Result<End, Fault> {
@@ -174,7 +174,7 @@ impl Exchange {
     }
 
     /// What a modern server asked, asked of the client; and the call with the answers.
-    async fn again(&self, end: &End, round: u32) -> Result<Request, Fault> {
+    async fn again(&self, end: &End, round: u32) -> Result<Box<Request>, Fault> {
         let result = end.message.result_object();
         let broken = || Fault::new(Reason::Garbage, "input_required without a request or a state");
         let result = result.ok_or_else(broken)?;
@@ -253,7 +253,7 @@ impl Exchange {
         answers: Vec<String>,
         state: Option<String>,
         round: u32,
-    ) -> Result<Request, Fault> {
+    ) -> Result<Box<Request>, Fault> {
         let mut edits = Edits::default();
         if let Some(span) = self.request.id_span() {
             // A retry is a new request with an id of its own (2026-07-28, MRTR).

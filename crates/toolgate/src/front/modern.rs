@@ -98,9 +98,9 @@ pub fn request_of(
     client: Client,
     params_headers: Vec<(String, Bytes)>,
     trace: Trace,
-) -> Request {
+) -> Box<Request> {
     let trace = if trace.parent.is_some() { trace } else { trace_in(&message) };
-    Request {
+    Box::new(Request {
         message,
         method,
         client,
@@ -109,7 +109,7 @@ pub fn request_of(
         params_headers,
         trace,
         target: None,
-    }
+    })
 }
 
 fn params_headers(headers: &HeaderMap) -> Vec<(String, Bytes)> {

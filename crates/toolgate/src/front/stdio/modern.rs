@@ -67,7 +67,7 @@ impl Call {
         drop(admitted);
     }
 
-    async fn converse(&self, request: Request, method: &Method) -> Result<Bytes, Fault> {
+    async fn converse(&self, request: Box<Request>, method: &Method) -> Result<Bytes, Fault> {
         let hint = self.gateway.only().map_or(Hint::NONE, |route| route.hint);
         let log_level = request.client.log_level;
         let mut reply = self.gateway.call_modern(request).await?;

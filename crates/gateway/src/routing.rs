@@ -1,0 +1,269 @@
+//! Which server is a request for, and what does that server call the thing?
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+use toolgate_protocol::json::quote;
+use toolgate_protocol::method::Target;
+
+use crate::call::Request;
+use crate::fault::{Fault, Reason};
+use crate::gateway::{Gateway, Route};
+
+/// Where published names lead. The cost of a look-up depends on how many lengths of prefix there
+/// are, not on how many servers.
+pub(crate) struct Owners {
+    /// Positions of the servers with this prefix of names.
+    prefixes: HashMap<Box<str>, Vec<usize>>,
+    /// The lengths of the prefixes in bytes, longest first: the longer, the surer.
+    lengths: Vec<usize>,
+    /// The server whose URIs begin with this scheme and a plus sign.
+    schemes: HashMap<Box<str>, usize>,
+    /// The server that alone keeps its URIs.
+    only: Option<usize>,
+}
+
+impl Owners {
+    pub(crate) fn of(routes: &[Route]) -> Owners {
+        let mut prefixes: HashMap<Box<str>, Vec<usize>> = HashMap::new();
+        let mut schemes = HashMap::new();
+        let mut only = None;
+        for (at, route) in routes.iter().enumerate() {
+            prefixes.entry(route.names.prefix().into()).or_default().push(at);
+            match route.names.scheme() {
+                Some(scheme) => _ = schemes.entry(scheme.into()).or_insert(at),
+                None => only = Some(at),
+            }
+        }
+        let mut lengths: Vec<_> = prefixes.keys().map(|prefix| prefix.len()).collect();
+        lengths.sort_unstable_by(|a, b| b.cmp(a));
+        lengths.dedup();
+        Owners { prefixes, lengths, schemes, only }
+    }
+
+    /// The servers that may have something under this name, the surest first.
+    fn of_name<'a, 'n>(&'a self, name: &'n str) -> impl Iterator<Item = usize> + use<'a, 'n> {
+        self.lengths
+            .iter()
+            .filter_map(|length| self.prefixes.get(name.get(..*length)?))
+            .flatten()
+            .copied()
+    }
+
+    /// The server that has what is under this URI.
+    fn of_uri(&self, uri: &str) -> Option<usize> {
+        let scheme =
+            uri.strip_prefix("ui://").unwrap_or(uri).split_once('+').map(|(scheme, _)| scheme);
+        scheme.and_then(|scheme| self.schemes.get(scheme).copied()).or(self.only)
+    }
+}
+
+impl Gateway {
+    /// Finds the server of a request and edits the request to that server's own names.
+    pub(crate) async fn route(&self, request: &mut Request) -> Result<&Route, Fault> {
+        match request.method.target() {
+            Target::Tool => self.route_tool(request).await,
+            Target::Prompt => self.route_prompt(request),
+            Target::Resource => self.route_resource(request),
+            Target::Task => self.route_task(request).map(|(route, _)| route),
+            Target::Reference => self.route_reference(request),
+            Target::Nothing => self.only().ok_or_else(|| {
+                Fault::new(
+                    Reason::NoMethod,
+                    format!("no method \"{}\" here", request.method.as_str()),
+                )
+            }),
+        }
+    }
+
+    async fn route_tool(&self, request: &mut Request) -> Result<&Route, Fault> {
+        let name = member(request, "name")?.into_owned();
+        let unknown = || Fault::new(Reason::Unknown, format!("unknown tool: {name}"));
+        let candidates: SmallVec<[&Route; 4]> = self.candidates(&name).collect();
+        if candidates.iter().any(|route| route.names.is_unknown_cut(&name)) {
+            // A name that was cut on another replica, or before a restart.
+            Box::pin(self.relist(&candidates, request)).await;
+        }
+        let mut owners =
+            candidates.iter().filter_map(|route| Some((*route, route.names.original_tool(&name)?)));
+        let (route, original) = match (owners.next(), owners.next()) {
+            (None, _) => return Err(unknown()),
+            (Some(only), None) => only,
+            // Prefixes that begin alike: only the servers can tell whose it is.
+            (Some(first), Some(second)) => {
+                let all: Vec<_> = [first, second].into_iter().chain(owners).collect();
+                Box::pin(self.owner_of_tool(all, request)).await.ok_or_else(unknown)?
+            }
+        };
+        rename(request, "name", &name, original);
+        Ok(route)
+    }
+
+    fn route_prompt(&self, request: &mut Request) -> Result<&Route, Fault> {
+        let name = member(request, "name")?.into_owned();
+        let (route, original) = self.owner_of_prompt(&name)?;
+        rename(request, "name", &name, original);
+        Ok(route)
+    }
+
+    fn route_resource(&self, request: &mut Request) -> Result<&Route, Fault> {
+        let uri = member(request, "uri")?.into_owned();
+        let (route, original) = self.owner_of_uri(&uri).ok_or_else(|| {
+            Fault::new(Reason::NoResource, format!("unknown resource: {uri}"))
+                .with_data(format!(r#"{{"uri":{}}}"#, quote(&uri)))
+        })?;
+        rename(request, "uri", &uri, original);
+        Ok(route)
+    }
+
+    /// Which server has the resource with this published URI, and what it calls it.
+    pub(crate) fn owner_of_uri(&self, uri: &str) -> Option<(&Route, Arc<str>)> {
+        let route = self.routes.get(self.owners.of_uri(uri)?)?;
+        Some((route, route.names.original_uri(uri)?.as_ref().into()))
+    }
+
+    fn owner_of_prompt<'a>(&'a self, name: &str) -> Result<(&'a Route, Arc<str>), Fault> {
+        self.candidates(name)
+            .find_map(|route| Some((route, route.names.original_prompt(name)?)))
+            .ok_or_else(|| Fault::new(Reason::Unknown, format!("unknown prompt: {name}")))
+    }
+
+    /// The servers that may have something under this published name, the surest first.
+    fn candidates<'a, 'n>(
+        &'a self,
+        name: &'n str,
+    ) -> impl Iterator<Item = &'a Route> + use<'a, 'n> {
+        self.owners.of_name(name).filter_map(|at| self.routes.get(at))
+    }
+
+    fn route_reference(&self, request: &mut Request) -> Result<&Route, Fault> {
+        let invalid = |what: &str| Fault::new(Reason::Invalid, what.to_owned());
+        let params = request.message.params().ok_or_else(|| invalid("params are missing"))?;
+        let reference = params
+            .get("ref")
+            .and_then(|value| value.object())
+            .ok_or_else(|| invalid("params lack \"ref\""))?;
+        if let Some(route) = self.only()
+            && self.is_plain(route)
+        {
+            return Ok(route);
+        }
+        let text =
+            |name| reference.get(name).and_then(|value| Some((value.span(), value.string()?)));
+        if let Some((span, uri)) = text("uri") {
+            let (route, original) = self
+                .owner_of_uri(&uri)
+                .ok_or_else(|| Fault::new(Reason::NoResource, "unknown resource template"))?;
+            request.edits.replace(span, quote(&original));
+            return Ok(route);
+        }
+        let (span, name) = text("name").ok_or_else(|| invalid("ref has neither name nor uri"))?;
+        let (route, original) = self.owner_of_prompt(&name)?;
+        request.edits.replace(span, quote(&original));
+        Ok(route)
+    }
+}
+
+pub(crate) fn member<'a>(request: &'a Request, name: &str) -> Result<Cow<'a, str>, Fault> {
+    request
+        .message
+        .params()
+        .and_then(|params| params.get(name)?.string())
+        .ok_or_else(|| Fault::new(Reason::Invalid, format!("params lack \"{name}\"")))
+}
+
+pub(crate) fn rename(request: &mut Request, member: &str, published: &str, original: Arc<str>) {
+    if *original == *published {
+        return;
+    }
+    if let Some(value) = request.message.params().and_then(|params| params.get(member)) {
+        request.edits.replace(value.span(), quote(&original));
+    }
+    request.target = Some(original);
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use toolgate_protocol::version::Version;
+
+    use super::*;
+    use crate::testing::{Fake, Said, client, gateway, request, told};
+
+    fn echoing() -> Arc<Fake> {
+        let capabilities = json!({ "tools": {}, "prompts": {}, "resources": {} });
+        let fake = Fake::new(Version::V2026_07_28, &capabilities)
+            .on("tools/call", |_| Said::Result(json!({ "content": [] })))
+            .on("prompts/get", |_| Said::Result(json!({ "messages": [] })))
+            .on("resources/read", |_| Said::Result(json!({ "contents": [] })))
+            .on("tools/list", |_| Said::Result(json!({ "tools": [{ "name": "eu_find" }] })));
+        Arc::new(fake)
+    }
+
+    /// What each server heard of one request, by the member that names the thing.
+    async fn heard(
+        servers: &[(&'static str, Arc<Fake>)],
+        method: &str,
+        member: &str,
+        name: &str,
+    ) -> Vec<(&'static str, String)> {
+        let gateway = gateway(servers, "");
+        let client = client(Version::V2026_07_28, &json!({}));
+        let params = json!({ member: name });
+        let _ = told(gateway.call(request(&client, method, params)).await).await;
+        let named = |heard: serde_json::Value| heard["params"][member].as_str().map(str::to_owned);
+        servers
+            .iter()
+            .flat_map(|(server, fake)| {
+                fake.heard().into_iter().filter_map(named).map(move |name| (*server, name))
+            })
+            .collect()
+    }
+
+    #[tokio::test]
+    async fn the_longest_prefix_that_fits_decides() {
+        for (name, expected) in [
+            ("crm_find", ("crm", "find")),
+            ("billing_find", ("billing", "find")),
+            ("billing_eu_find", ("billing_eu", "find")),
+        ] {
+            let servers = ["crm", "billing", "billing_eu"].map(|name| (name, echoing()));
+            let prompts = heard(&servers, "prompts/get", "name", name).await;
+            assert_eq!(prompts, [(expected.0, expected.1.to_owned())], "{name}");
+        }
+    }
+
+    #[tokio::test]
+    async fn where_prefixes_begin_alike_the_servers_say_whose_tool_it_is() {
+        let servers = ["billing", "billing_eu"].map(|name| (name, echoing()));
+        // Both offer "eu_find"; "billing_eu_find" can only be that of "billing".
+        let calls = heard(&servers, "tools/call", "name", "billing_eu_find").await;
+        assert_eq!(calls, [("billing", "eu_find".to_owned())]);
+    }
+
+    #[tokio::test]
+    async fn a_uri_leads_to_the_server_in_front_of_the_plus_sign() {
+        for (uri, expected) in [
+            ("crm-eu+file:///a+b", ("crm_eu", "file:///a+b")),
+            ("ui://crm-eu+app/view", ("crm_eu", "ui://app/view")),
+        ] {
+            let servers = ["crm_eu", "other"].map(|name| (name, echoing()));
+            let reads = heard(&servers, "resources/read", "uri", uri).await;
+            assert_eq!(reads, [(expected.0, expected.1.to_owned())], "{uri}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_nobody_owns_reaches_nobody() {
+        for name in ["", "crm", "crmfind", "file:///a", "\u{e9}", "nobody+file:///a"] {
+            for (method, member) in
+                [("tools/call", "name"), ("prompts/get", "name"), ("resources/read", "uri")]
+            {
+                let servers = ["crm", "other"].map(|name| (name, echoing()));
+                assert_eq!(heard(&servers, method, member, name).await, [], "{method} {name}");
+            }
+        }
+    }
+}
