@@ -13,6 +13,7 @@ use toolgate_gateway::config::SessionLimits;
 use toolgate_gateway::seal::Keyring;
 use toolgate_gateway::session::{NoSession, Session};
 use toolgate_protocol::client::{Client, Level};
+use toolgate_protocol::version::Version;
 
 use super::calls::{Calls, Refused, Running};
 use super::outlet::{Naming, Outlet};
@@ -182,6 +183,11 @@ impl Live {
     pub fn client(&self) -> Client {
         let level = *self.level.lock().unwrap_or_else(PoisonError::into_inner);
         Client { log_level: level, ..self.session.client.clone() }
+    }
+
+    /// Whether the client knows of events that carry nothing but an id.
+    pub fn primes(&self) -> bool {
+        self.session.client.version >= Version::V2025_11_25
     }
 
     /// Whose calls these are.

@@ -2,7 +2,6 @@
 //! that they say. Kept for old clients; nothing new should use it.
 
 use std::sync::{Arc, PoisonError};
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::Request;
@@ -19,14 +18,11 @@ use toolgate_protocol::sse::Event;
 use toolgate_protocol::version::{Era, Version};
 
 use super::answer;
-use super::body::{Answer, empty, events, json, text};
-use super::http::{check_content_type, json_limits, read};
+use super::body::{Answer, KEEP_ALIVE, bytes_of, empty, events, text};
+use super::incoming::{check_content_type, json_limits, read, scan};
 use super::legacy;
 use super::outlet::written;
 use crate::app::App;
-
-/// How often an idle stream shows a sign of life.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// Serves GET /sse: the stream, whose first event names the address for messages.
 pub fn open(app: &Arc<App>, gateway: Arc<Gateway>) -> Answer {
@@ -101,12 +97,9 @@ pub async fn post(app: &Arc<App>, gateway: Arc<Gateway>, request: Request<Incomi
         Ok(body) => body,
         Err(answer) => return answer,
     };
-    let message = match Message::scan(body, &json_limits(limits)) {
+    let message = match scan(body, &json_limits(limits)) {
         Ok(message) => message,
-        Err(malformed) => {
-            let id = malformed.id();
-            return json(400, jsonrpc::error(id, malformed.code(), &malformed.to_string(), None));
-        }
+        Err(answer) => return answer,
     };
     match message.kind() {
         Kind::Request if message.method() == Some("initialize") => {
@@ -152,7 +145,7 @@ async fn initialize(
     let id = message.id().unwrap_or("null");
     let session = match legacy::begin(app, gateway, message) {
         Ok(session) => session,
-        Err(answer) => return legacy::bytes_of(answer),
+        Err(answer) => return bytes_of(answer),
     };
     let client = session.client.clone();
     let who = Who { caller: session.caller.clone(), session: Some(session.id.clone()) };

@@ -1,0 +1,110 @@
+//! A session's beginning, its token and its end.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method as Verb};
+use toolgate_gateway::call::Who;
+use toolgate_gateway::clock::Timestamp;
+use toolgate_gateway::gateway::Gateway;
+use toolgate_gateway::session::Session;
+use toolgate_protocol::jsonrpc::{self, Message, codes};
+use toolgate_protocol::legacy;
+use toolgate_protocol::method::Method;
+use toolgate_protocol::version::{Era, Version};
+
+use crate::app::App;
+use crate::front::answer;
+use crate::front::body::{Answer, empty, json, text};
+use crate::front::live::Live;
+
+/// The session header (2025-03-26 to 2025-11-25, transports: session management).
+pub const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
+const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
+
+/// Answers `initialize` and begins a session.
+pub async fn initialize(app: &Arc<App>, gateway: &Arc<Gateway>, message: &Message) -> Answer {
+    let id = message.id().unwrap_or("null");
+    let session = match begin(app, gateway, message) {
+        Ok(session) => session,
+        Err(error) => return error,
+    };
+    let client = &session.client;
+    let who = Who { caller: session.caller.clone(), session: Some(session.id.clone()) };
+    let welcome = gateway.welcome(&who, client.abilities(), client.version).await;
+    let welcome = match welcome {
+        Ok(welcome) => welcome,
+        Err(fault) => {
+            let (_, body) = answer::failure(&fault, id, &Method::Initialize, Era::Legacy, "");
+            return json(200, body);
+        }
+    };
+    let token = session.seal(gateway.keys(), Timestamp::now());
+    if !app.sessions.begin(&token, session) {
+        let text = "too many sessions are open";
+        return json(503, jsonrpc::error(Some(id), codes::INTERNAL_ERROR, text, None));
+    }
+    let mut answer = json(200, jsonrpc::result(id, &welcome));
+    if let Ok(token) = HeaderValue::from_str(&token) {
+        answer.headers_mut().insert(SESSION_ID, token);
+    }
+    answer
+}
+
+/// A session for a client that says `initialize`.
+pub fn begin(app: &App, gateway: &Gateway, message: &Message) -> Result<Session, Answer> {
+    let id = message.id();
+    let client = legacy::read_initialize(message)
+        .map_err(|text| json(400, jsonrpc::error(id, codes::INVALID_PARAMS, text, None)))?;
+    Session::begin(app.caller(), client, gateway.replica.clone())
+        .map_err(|_| json(500, jsonrpc::error(id, codes::INTERNAL_ERROR, "no randomness", None)))
+}
+
+/// The session that a request belongs to.
+pub fn session_of(app: &App, headers: &HeaderMap, id: Option<&str>) -> Result<Arc<Live>, Answer> {
+    let refused = |status, text: &str| {
+        Err(json(status, jsonrpc::error(id, codes::INVALID_REQUEST, text, None)))
+    };
+    if let Some(version) = headers.get(PROTOCOL_VERSION) {
+        let known = version.to_str().ok().and_then(Version::parse);
+        if known.is_none() {
+            return refused(400, "unknown MCP-Protocol-Version (begin with initialize)");
+        }
+    }
+    let Some(token) = headers.get(SESSION_ID) else {
+        return refused(400, "no Mcp-Session-Id (begin with initialize)");
+    };
+    let token = token.to_str().unwrap_or_default();
+    match app.sessions.find(token, &app.caller(), &app.lasting.keys) {
+        Ok(live) => Ok(live),
+        // Unknown, ended or somebody else's: a client begins anew on this status.
+        Err(_) => refused(404, "no such session (begin with initialize)"),
+    }
+}
+
+/// Serves DELETE: the end of a session.
+pub async fn serve_delete(app: &Arc<App>, headers: &HeaderMap) -> Answer {
+    if !headers.contains_key(SESSION_ID) {
+        return method_not_allowed();
+    }
+    let live = match session_of(app, headers, None) {
+        Ok(live) => live,
+        Err(answer) => return answer,
+    };
+    if let Some(token) = headers.get(SESSION_ID).and_then(|value| value.to_str().ok()) {
+        app.sessions.end(token);
+    }
+    let forwarded = app.forwarder.is_forwarded(headers, &app.caller());
+    let home = app.forwarder.foreign_home(live.session.home.as_ref());
+    if let Some(home) = home.filter(|_| !forwarded) {
+        let caller = app.caller();
+        let _ = app.forwarder.send(home, Verb::DELETE, headers, Bytes::new(), &caller).await;
+    }
+    empty(204)
+}
+
+pub fn method_not_allowed() -> Answer {
+    let mut answer = text(405, "POST a message here");
+    answer.headers_mut().insert(http::header::ALLOW, HeaderValue::from_static("POST"));
+    answer
+}
