@@ -93,10 +93,25 @@ impl Forwarder {
         body: Bytes,
         caller: &Caller,
     ) -> Option<Answer> {
+        let endpoint = Uri::from_static("/mcp");
+        self.send_to(replica, endpoint, method, headers, body, caller).await
+    }
+
+    /// Sends a request on to another address than the endpoint; `None` when the replica cannot
+    /// be reached.
+    pub async fn send_to(
+        &self,
+        replica: &str,
+        uri: Uri,
+        method: Method,
+        headers: &HeaderMap,
+        body: Bytes,
+        caller: &Caller,
+    ) -> Option<Answer> {
         let pool = self.pool(replica)?;
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = method;
-        *request.uri_mut() = Uri::from_static("/mcp");
+        *request.uri_mut() = uri;
         let sent = request.headers_mut();
         for (name, value) in headers {
             let hop = matches!(

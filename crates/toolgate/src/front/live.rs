@@ -93,24 +93,44 @@ impl Sessions {
         caller: &Caller,
         keys: &Keyring,
     ) -> Result<Arc<Live>, NoSession> {
-        if let Some(live) = self.lock().get(token) {
-            if live.session.caller != *caller {
-                return Err(NoSession::Foreign);
-            }
-            live.touch();
-            return Ok(live.clone());
+        if let Some(live) = self.held(token, caller)? {
+            return Ok(live);
         }
-        let lifetime = self.limits.lifetime.duration();
-        let session = Session::open(token, caller, keys, Timestamp::now(), lifetime)?;
-        if self.ended.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&session.id) {
-            return Err(NoSession::Unknown);
-        }
+        let session = self.open(token, caller, keys)?;
         let mut all = self.lock();
         if all.len() >= self.limits.max {
             return Err(NoSession::Unknown);
         }
         let live = all.entry(token.into()).or_insert_with(|| Arc::new(Live::new(session)));
         Ok(live.clone())
+    }
+
+    /// The session of a token if it is held here already.
+    ///
+    /// # Errors
+    /// When it is somebody else's.
+    pub fn held(&self, token: &str, caller: &Caller) -> Result<Option<Arc<Live>>, NoSession> {
+        let all = self.lock();
+        let Some(live) = all.get(token) else { return Ok(None) };
+        if live.session.caller != *caller {
+            return Err(NoSession::Foreign);
+        }
+        live.touch();
+        Ok(Some(live.clone()))
+    }
+
+    /// What a token says, without taking the session up.
+    ///
+    /// # Errors
+    /// When there is no such session for this caller.
+    pub fn open(&self, token: &str, caller: &Caller, keys: &Keyring) -> Result<Session, NoSession> {
+        let lifetime = self.limits.lifetime.duration();
+        let session = Session::open(token, caller, keys, Timestamp::now(), lifetime)?;
+        let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        if ended.contains_key(&session.id) {
+            return Err(NoSession::Unknown);
+        }
+        Ok(session)
     }
 
     /// Ends a session: its streams close, its calls are cancelled, its token is refused.

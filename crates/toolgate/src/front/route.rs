@@ -36,7 +36,7 @@ pub async fn route(app: &Arc<App>, request: Request<Incoming>) -> Answer {
         (&Method::DELETE, "/mcp") => legacy::serve_delete(app, request.headers()).await,
         (_, "/mcp") => not_allowed("GET, POST, DELETE"),
         (&Method::GET, "/sse") => sse::open(app, gateway),
-        (&Method::POST, "/messages") => sse::post(app, gateway, request).await,
+        (&Method::POST, sse::MESSAGES) => sse::post(app, gateway, request).await,
         (&Method::GET, "/health") => health(app),
         (&Method::GET, "/ready") => ready(app, &gateway).await,
         (&Method::GET, "/metrics") if gateway.config.metrics => metrics(app, &gateway),

@@ -1,12 +1,13 @@
 //! Two replicas that share nothing but a key, and clients that are sent to either in turn.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
 use crate::support::{
-    Call, Gateway, Legacy, Modern, Reply, Server, free_port, legacy, modern, soon,
+    Call, Gateway, Legacy, Modern, Oldest, Reply, Server, free_port, legacy, modern, soon,
 };
 
 const KEY: &str = "kq3v9Z0eTn1bXw7RyP5sLd2HfJ8mCa4G";
@@ -36,6 +37,11 @@ async fn server(go_on: Arc<Notify>) -> Server {
                     let answer = this.answer_to("e").await;
                     stream.result(&said(&answer["result"].to_string())).await;
                 }),
+                "sample" => call.stream(|stream| async move {
+                    stream.question("s", "sampling/createMessage", r#"{"messages":[]}"#).await;
+                    let answer = this.answer_to("s").await;
+                    stream.result(&said(&answer["result"].to_string())).await;
+                }),
                 "steps" => call.stream(|stream| async move {
                     stream.message(&progress(&token, 1)).await;
                     go_on.notified().await;
@@ -50,6 +56,9 @@ async fn server(go_on: Arc<Notify>) -> Server {
                     stream.message(&note("error")).await;
                     stream.result(&said("done")).await;
                 }),
+                _ if call.method() == "tools/list" => {
+                    call.result(r#"{"tools":[{"name":"t","inputSchema":{"type":"object"}}]}"#)
+                }
                 _ => call.result(&said("done")),
             }
         }
@@ -273,6 +282,82 @@ async fn a_session_that_was_ended_is_ended_where_it_began_and_where_it_was_said(
     for at in [&pair.a, &pair.b] {
         assert_eq!(client.at(at).request("1", "ping", "{}").await.status, 404);
     }
+}
+
+#[tokio::test]
+async fn the_oldest_clients_hear_at_one_replica_and_speak_to_each_in_turn() {
+    let pair = pair().await;
+    let mut client = Oldest::among(&[&pair.a, &pair.b]).await;
+
+    for id in [1, 2] {
+        client.request(id, "tools/list", "{}").await;
+        let list = client.hear().await;
+        assert_eq!((&list["id"], &list["result"]["tools"][0]["name"]), (&json!(id), &json!("t")));
+        client.call(id, "t").await;
+        assert_eq!(client.hear().await["result"]["content"][0]["text"], "done");
+    }
+    for (id, answer) in [(3, r#"{"role":"user"}"#), (4, r#"{"role":"assistant"}"#)] {
+        client.call(id, "sample").await;
+        let question = client.hear().await;
+        assert_eq!(question["method"], "sampling/createMessage");
+        // Now the next word goes to the replica that the call did not come by.
+        client
+            .say(&format!(r#"{{"jsonrpc":"2.0","id":{},"result":{answer}}}"#, question["id"]))
+            .await;
+        let end = client.hear().await;
+        assert_eq!(
+            (&end["id"], &end["result"]["content"][0]["text"]),
+            (&json!(id), &json!(answer))
+        );
+        client.request(id, "ping", "{}").await;
+        assert_eq!(client.hear().await["result"], json!({}));
+    }
+    assert_eq!(pair.server.count("initialize"), 1, "all of it happened at one replica");
+}
+
+#[tokio::test]
+async fn a_message_for_a_stream_that_is_gone_is_refused_at_every_replica() {
+    let pair = pair().await;
+    let client = Oldest::among(&[&pair.a, &pair.b]).await;
+    let ping = client.ask(r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#);
+    assert_eq!(pair.b.ask(&ping.clone().header("Toolgate-Forwarded", "x")).await.status, 202);
+
+    drop(client);
+
+    for at in [&pair.b, &pair.a] {
+        let ended = async {
+            while at.ask(&ping).await.status != 404 {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        soon("the end of the session", ended).await;
+    }
+    let client = Oldest::among(&[&pair.a, &pair.b]).await;
+    let lost = client.ask(r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#);
+    drop(client);
+    drop(pair.a);
+    assert_eq!(pair.b.ask(&lost).await.status, 503);
+}
+
+#[tokio::test]
+async fn what_another_replica_sent_on_is_not_sent_on_again() {
+    let Pair { mut a, b, server, .. } = pair().await;
+    let client = Oldest::open(&a).await;
+    let ping = client.ask(r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#);
+    drop(client);
+    a.terminate();
+    a.ends_well().await;
+    let yaml = format!(
+        "keys: [{KEY}]\nreplica: {{url: \"http://127.0.0.1:{}\"}}\nservers: [{}]",
+        free_port(),
+        server.entry("up", "")
+    );
+    // Somebody else has moved in at that address.
+    let _stranger = Gateway::listen(&a.address.to_string(), yaml).await;
+
+    let refused = soon("an answer", b.ask(&ping)).await;
+
+    assert_eq!((refused.status, refused.body.contains("not here")), (404, true));
 }
 
 #[tokio::test]
