@@ -14,6 +14,7 @@ mod live;
 mod modern;
 mod outlet;
 mod route;
+mod spread;
 mod sse;
 pub mod stdio;
 mod tls;

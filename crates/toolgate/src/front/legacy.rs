@@ -18,7 +18,7 @@ use super::body::{Answer, empty};
 use crate::app::{Admitted, App};
 use elsewhere::elsewhere;
 use request::request;
-use session::{initialize, session_of};
+use session::{initialize, lasting_session_of};
 
 pub use batch::{batch, serve_batch};
 pub use message::{notification, response};
@@ -37,7 +37,7 @@ pub async fn serve_post(
     if message.kind() == Kind::Request && message.method() == Some("initialize") {
         return initialize(app, &gateway, &message).await;
     }
-    let live = match session_of(app, headers, message.id()) {
+    let live = match lasting_session_of(app, headers, message.id()).await {
         Ok(live) => live,
         Err(answer) => return answer,
     };

@@ -17,6 +17,7 @@ use toolgate_protocol::version::Version;
 
 use super::calls::{Calls, Refused, Running};
 use super::outlet::{Naming, Outlet};
+use super::spread::Spread;
 
 /// Ended streams kept for a client that has not read to the end.
 const KEPT_STREAMS: usize = 16;
@@ -48,6 +49,23 @@ pub struct Live {
     pub subscribed: Mutex<HashSet<String>>,
     /// Tells the task that follows the servers' announcements to look again.
     pub resubscribe: watch::Sender<()>,
+    /// The session at other replicas.
+    pub spread: Spread,
+}
+
+/// Why a session is not to be had here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// There is none for this caller.
+    Unknown,
+    /// It cannot be taken up: too many are held.
+    NoRoom,
+}
+
+impl From<NoSession> for Missing {
+    fn from(_: NoSession) -> Missing {
+        Missing::Unknown
+    }
 }
 
 impl Sessions {
@@ -86,20 +104,15 @@ impl Sessions {
     /// The session of a token; one that began on another replica is taken up here.
     ///
     /// # Errors
-    /// When there is no such session for this caller.
-    pub fn find(
-        &self,
-        token: &str,
-        caller: &Caller,
-        keys: &Keyring,
-    ) -> Result<Arc<Live>, NoSession> {
+    /// When there is no such session for this caller, or no room for it.
+    pub fn find(&self, token: &str, caller: &Caller, keys: &Keyring) -> Result<Arc<Live>, Missing> {
         if let Some(live) = self.held(token, caller)? {
             return Ok(live);
         }
         let session = self.open(token, caller, keys)?;
         let mut all = self.lock();
         if all.len() >= self.limits.max {
-            return Err(NoSession::Unknown);
+            return Err(Missing::NoRoom);
         }
         let live = all.entry(token.into()).or_insert_with(|| Arc::new(Live::new(session)));
         Ok(live.clone())
@@ -196,6 +209,7 @@ impl Live {
             own_stream: Mutex::default(),
             subscribed: Mutex::default(),
             resubscribe: watch::channel(()).0,
+            spread: Spread::new(Instant::now()),
         }
     }
 

@@ -175,18 +175,25 @@ async fn the_log_level_of_a_session_holds_where_it_was_set_and_where_it_began() 
 }
 
 #[tokio::test]
-async fn a_call_is_cancelled_through_the_other_replica() {
+async fn a_call_is_cancelled_wherever_that_is_said() {
     let pair = pair().await;
+    let third = replica(&pair.server, &[KEY]).await;
     let client = Legacy::open(&pair.a, "2025-11-25", "{}").await;
-    let params = r#"{"name":"steps","_meta":{"progressToken":1}}"#;
-    let mut wire = client.send(&client.ask("7", "tools/call", params)).await;
-    wire.head().await.unwrap();
-    wire.message().await;
+    let cases = [(&pair.a, &pair.b), (&pair.b, &pair.a), (&pair.b, &third), (&pair.b, &pair.b)];
+    for (at, (calling, cancelling)) in cases.into_iter().enumerate() {
+        let params = r#"{"name":"steps","_meta":{"progressToken":1}}"#;
+        let calling = client.at(calling);
+        let mut wire = calling.send(&calling.ask("7", "tools/call", params)).await;
+        wire.head().await.unwrap();
+        wire.message().await;
 
-    client.at(&pair.b).say("notifications/cancelled", r#"{"requestId":7}"#).await;
+        let taken =
+            client.at(cancelling).say("notifications/cancelled", r#"{"requestId":7}"#).await;
 
-    assert_eq!(wire.event().await, None);
-    pair.server.seen("notifications/cancelled").await;
+        assert_eq!((taken.status, taken.body.as_str()), (202, ""));
+        assert_eq!(wire.event().await, None);
+        pair.server.nth("notifications/cancelled", at).await;
+    }
 }
 
 #[tokio::test]
@@ -271,17 +278,38 @@ async fn a_cursor_leads_on_at_every_replica() {
 }
 
 #[tokio::test]
-async fn a_session_that_was_ended_is_ended_where_it_began_and_where_it_was_said() {
+async fn a_session_that_was_ended_is_ended_everywhere_wherever_that_was_said() {
     let pair = pair().await;
-    let client = Legacy::open(&pair.a, "2025-06-18", "{}").await;
-    let there = client.at(&pair.b);
-    there.request("1", "ping", "{}").await.result();
+    let third = replica(&pair.server, &[KEY]).await;
+    let all = [&pair.a, &pair.b, &third];
+    for said in all {
+        let client = Legacy::open(&pair.a, "2025-06-18", "{}").await;
+        client.at(&pair.b).request("1", "ping", "{}").await.result();
 
-    assert_eq!(there.end().await.status, 204);
+        assert_eq!(client.at(said).end().await.status, 204);
 
-    for at in [&pair.a, &pair.b] {
-        assert_eq!(client.at(at).request("1", "ping", "{}").await.status, 404);
+        for at in all {
+            assert_eq!(client.at(at).request("1", "ping", "{}").await.status, 404);
+        }
     }
+}
+
+#[tokio::test]
+async fn what_answers_in_place_of_a_home_that_is_gone_ends_no_session() {
+    let server = server(Arc::default()).await;
+    let stranger = Server::start(|_| async { Reply::text(404, "text/html", "no page") }).await;
+    let home = Gateway::serve(format!(
+        "keys: [{KEY}]\nreplica: {{url: \"{}\"}}\nservers: [{}]",
+        stranger.url.trim_end_matches("/mcp"),
+        server.entry("up", "")
+    ));
+    let client = Legacy::open(&home.await, "2025-06-18", "{}").await;
+    let there = replica(&server, &[KEY]).await;
+
+    for _ in 0..2 {
+        assert_eq!(client.at(&there).request("1", "ping", "{}").await.status, 200);
+    }
+    assert_eq!(stranger.count("ping"), 1, "the home is asked once");
 }
 
 #[tokio::test]

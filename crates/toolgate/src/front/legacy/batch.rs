@@ -11,7 +11,7 @@ use toolgate_protocol::version::Version;
 
 use super::message::{notification, response};
 use super::request::exchange;
-use super::session::session_of;
+use super::session::lasting_session_of;
 use crate::app::App;
 use crate::front::body::{Answer, empty, json};
 use crate::front::live::Live;
@@ -24,7 +24,7 @@ pub async fn serve_batch(
     body: Bytes,
     limits: &Limits,
 ) -> Answer {
-    let live = match session_of(app, headers, None) {
+    let live = match lasting_session_of(app, headers, None).await {
         Ok(live) => live,
         Err(answer) => return answer,
     };

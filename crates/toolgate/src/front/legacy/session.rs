@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method as Verb};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use toolgate_gateway::call::Who;
 use toolgate_gateway::clock::Timestamp;
 use toolgate_gateway::gateway::Gateway;
@@ -13,14 +12,17 @@ use toolgate_protocol::legacy;
 use toolgate_protocol::method::Method;
 use toolgate_protocol::version::{Era, Version};
 
+use super::elsewhere;
 use crate::app::App;
 use crate::front::answer;
 use crate::front::body::{Answer, empty, json, text};
-use crate::front::live::Live;
+use crate::front::live::{Live, Missing};
 
 /// The session header (2025-03-26 to 2025-11-25, transports: session management).
 pub const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
-const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
+/// The revision that a request is written in (2025-06-18, transports: protocol version header).
+pub const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
+const NO_SESSION: &str = "no such session (begin with initialize)";
 
 /// Answers `initialize` and begins a session.
 pub async fn initialize(app: &Arc<App>, gateway: &Arc<Gateway>, message: &Message) -> Answer {
@@ -75,10 +77,36 @@ pub fn session_of(app: &App, headers: &HeaderMap, id: Option<&str>) -> Result<Ar
         return refused(400, "no Mcp-Session-Id (begin with initialize)");
     };
     let token = token.to_str().unwrap_or_default();
-    match app.sessions.find(token, &app.caller(), &app.lasting.keys) {
-        Ok(live) => Ok(live),
+    let caller = app.caller();
+    match app.sessions.find(token, &caller, &app.lasting.keys) {
+        Ok(live) => {
+            elsewhere::note_sender(app, headers, &live);
+            Ok(live)
+        }
         // Unknown, ended or somebody else's: a client begins anew on this status.
-        Err(_) => refused(404, "no such session (begin with initialize)"),
+        Err(Missing::Unknown) => refused(404, NO_SESSION),
+        Err(Missing::NoRoom) => refused(503, "too many sessions are open"),
+    }
+}
+
+/// The session that a request belongs to, unless it has ended where it began.
+pub async fn lasting_session_of(
+    app: &Arc<App>,
+    headers: &HeaderMap,
+    id: Option<&str>,
+) -> Result<Arc<Live>, Answer> {
+    let live = session_of(app, headers, id)?;
+    if elsewhere::goes_on(app, headers, &live).await {
+        return Ok(live);
+    }
+    end(app, headers);
+    Err(json(404, jsonrpc::error(id, codes::INVALID_REQUEST, NO_SESSION, None)))
+}
+
+/// Ends the session that a request names, here.
+pub fn end(app: &App, headers: &HeaderMap) {
+    if let Some(token) = headers.get(SESSION_ID).and_then(|value| value.to_str().ok()) {
+        app.sessions.end(token);
     }
 }
 
@@ -91,15 +119,8 @@ pub async fn serve_delete(app: &Arc<App>, headers: &HeaderMap) -> Answer {
         Ok(live) => live,
         Err(answer) => return answer,
     };
-    if let Some(token) = headers.get(SESSION_ID).and_then(|value| value.to_str().ok()) {
-        app.sessions.end(token);
-    }
-    let forwarded = app.forwarder.is_forwarded(headers, &app.caller());
-    let home = app.forwarder.foreign_home(live.session.home.as_ref());
-    if let Some(home) = home.filter(|_| !forwarded) {
-        let caller = app.caller();
-        let _ = app.forwarder.send(home, Verb::DELETE, headers, Bytes::new(), &caller).await;
-    }
+    end(app, headers);
+    elsewhere::tell_of_end(app, headers, &live).await;
     empty(204)
 }
 
