@@ -7,6 +7,7 @@ mod message;
 mod request;
 mod session;
 mod stream;
+mod token;
 
 use std::sync::Arc;
 

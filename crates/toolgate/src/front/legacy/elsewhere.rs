@@ -17,7 +17,7 @@ use toolgate_protocol::method::Method;
 
 use super::local::local;
 use super::message::cancel;
-use super::session::{PROTOCOL_VERSION, end};
+use super::token::{PROTOCOL_VERSION, end};
 use crate::app::App;
 use crate::front::body::{Answer, empty};
 use crate::front::live::Live;
@@ -133,16 +133,6 @@ async fn tell_others(
     }
     // Whoever does not hear it now finds out when it asks again.
     let _ = tokio::time::timeout(PASSING, telling.join_all()).await;
-}
-
-/// Remembers that another replica serves a session of ours too.
-pub fn note_sender(app: &App, headers: &HeaderMap, live: &Live) {
-    if !app.forwarder.is_home(live.session.home.as_ref()) {
-        return;
-    }
-    if let Some(sender) = app.forwarder.sender(headers, &app.caller()) {
-        live.spread.note(&sender);
-    }
 }
 
 /// Whether a session goes on, as far as its home has told. The first request to come here waits

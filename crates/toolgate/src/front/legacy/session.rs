@@ -1,8 +1,8 @@
-//! A session's beginning, its token and its end.
+//! How a session begins, whether it goes on, and how it ends.
 
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderValue};
 use toolgate_gateway::call::Who;
 use toolgate_gateway::clock::Timestamp;
 use toolgate_gateway::gateway::Gateway;
@@ -10,19 +10,14 @@ use toolgate_gateway::session::Session;
 use toolgate_protocol::jsonrpc::{self, Message, codes};
 use toolgate_protocol::legacy;
 use toolgate_protocol::method::Method;
-use toolgate_protocol::version::{Era, Version};
+use toolgate_protocol::version::Era;
 
 use super::elsewhere;
+use super::token::{NO_SESSION, SESSION_ID, end, session_of};
 use crate::app::App;
 use crate::front::answer;
 use crate::front::body::{Answer, empty, json, text};
-use crate::front::live::{Live, Missing};
-
-/// The session header (2025-03-26 to 2025-11-25, transports: session management).
-pub const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
-/// The revision that a request is written in (2025-06-18, transports: protocol version header).
-pub const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
-const NO_SESSION: &str = "no such session (begin with initialize)";
+use crate::front::live::Live;
 
 /// Answers `initialize` and begins a session.
 pub async fn initialize(app: &Arc<App>, gateway: &Arc<Gateway>, message: &Message) -> Answer {
@@ -62,33 +57,6 @@ pub fn begin(app: &App, gateway: &Gateway, message: &Message) -> Result<Session,
         .map_err(|_| json(500, jsonrpc::error(id, codes::INTERNAL_ERROR, "no randomness", None)))
 }
 
-/// The session that a request belongs to.
-pub fn session_of(app: &App, headers: &HeaderMap, id: Option<&str>) -> Result<Arc<Live>, Answer> {
-    let refused = |status, text: &str| {
-        Err(json(status, jsonrpc::error(id, codes::INVALID_REQUEST, text, None)))
-    };
-    if let Some(version) = headers.get(PROTOCOL_VERSION) {
-        let known = version.to_str().ok().and_then(Version::parse);
-        if known.is_none() {
-            return refused(400, "unknown MCP-Protocol-Version (begin with initialize)");
-        }
-    }
-    let Some(token) = headers.get(SESSION_ID) else {
-        return refused(400, "no Mcp-Session-Id (begin with initialize)");
-    };
-    let token = token.to_str().unwrap_or_default();
-    let caller = app.caller();
-    match app.sessions.find(token, &caller, &app.lasting.keys) {
-        Ok(live) => {
-            elsewhere::note_sender(app, headers, &live);
-            Ok(live)
-        }
-        // Unknown, ended or somebody else's: a client begins anew on this status.
-        Err(Missing::Unknown) => refused(404, NO_SESSION),
-        Err(Missing::NoRoom) => refused(503, "too many sessions are open"),
-    }
-}
-
 /// The session that a request belongs to, unless it has ended where it began.
 pub async fn lasting_session_of(
     app: &Arc<App>,
@@ -101,13 +69,6 @@ pub async fn lasting_session_of(
     }
     end(app, headers);
     Err(json(404, jsonrpc::error(id, codes::INVALID_REQUEST, NO_SESSION, None)))
-}
-
-/// Ends the session that a request names, here.
-pub fn end(app: &App, headers: &HeaderMap) {
-    if let Some(token) = headers.get(SESSION_ID).and_then(|value| value.to_str().ok()) {
-        app.sessions.end(token);
-    }
 }
 
 /// Serves DELETE: the end of a session.
@@ -124,6 +85,7 @@ pub async fn serve_delete(app: &Arc<App>, headers: &HeaderMap) -> Answer {
     empty(204)
 }
 
+/// What a client without a session may do here.
 pub fn method_not_allowed() -> Answer {
     let mut answer = text(405, "POST a message here");
     answer.headers_mut().insert(http::header::ALLOW, HeaderValue::from_static("POST"));

@@ -9,7 +9,8 @@ use toolgate_gateway::upstream::Interest;
 use toolgate_protocol::json::quote;
 use toolgate_protocol::jsonrpc;
 
-use super::session::{SESSION_ID, method_not_allowed, session_of};
+use super::session::method_not_allowed;
+use super::token::{SESSION_ID, session_of};
 use crate::app::App;
 use crate::front::body::{Answer, KEEP_ALIVE, events, text};
 use crate::front::live::Live;
