@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode};
-use tokio::sync::oneshot;
+use tokio::sync::{RwLock, oneshot};
 use toolgate_gateway::call::{Answer, Boxed, End, Reply};
 use toolgate_gateway::fault::{Fault, Reason};
 use toolgate_protocol::jsonrpc::Message;
@@ -27,6 +27,8 @@ use cancel::CancelGuard;
 use own::Listening;
 use stream::Stream;
 
+/// How long the end of a session waits for what is still to be said to the server.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 /// The longest pause that a server's `retry` is honoured for.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// The pause before a stream is opened again where the server named none.
@@ -42,6 +44,8 @@ pub(crate) struct Streamable {
     /// False once the server said that it has no stream for what belongs to no request.
     offers_stream: AtomicBool,
     asking: Arc<Asking>,
+    /// Shared by whatever is said to the server in passing, which the end of the session waits for.
+    saying: Arc<RwLock<()>>,
 }
 
 impl Streamable {
@@ -58,6 +62,7 @@ impl Streamable {
             listening: Mutex::default(),
             offers_stream: AtomicBool::new(true),
             asking: Arc::default(),
+            saying: Arc::default(),
         })
     }
 
@@ -144,16 +149,24 @@ impl Streamable {
         Ok(Reply::Whole(End { message, era: Era::Legacy, status: None }))
     }
 
+    /// Says something that nobody waits for.
+    fn say(self: &Arc<Self>, body: impl Future<Output = Bytes> + Send + 'static) {
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        let link = self.clone();
+        // None once the session ends: then nobody waits for it either.
+        let saying = self.saying.clone().try_read_owned();
+        runtime.spawn(async move {
+            if let Err(fault) = link.send(body.await).await {
+                tracing::warn!(%fault, "a message did not reach the server");
+            }
+            drop(saying);
+        });
+    }
+
     /// Sends the answer to a question as soon as there is one.
     fn respond(self: &Arc<Self>, question: &Message, answered: oneshot::Receiver<Answer>) {
         let id = question.id().unwrap_or("null").to_owned();
-        let link = self.clone();
-        tokio::spawn(async move {
-            let response = link::response_to(&id, answered.await);
-            if let Err(fault) = link.send(response).await {
-                tracing::warn!(%fault, "an answer did not reach the server");
-            }
-        });
+        self.say(async move { link::response_to(&id, answered.await) });
     }
 }
 
@@ -212,6 +225,8 @@ impl Link for Streamable {
             if let Some(listening) = listening {
                 listening.task.abort();
             }
+            // A process that ends cuts off what it has not sent.
+            let _ = tokio::time::timeout(LAST_WORDS, self.saying.write()).await;
             if was_alive && self.session.is_some() {
                 let mut request = self.endpoint.delete();
                 self.sign(&mut request);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Streamable;
-use crate::link::{self, Link};
+use crate::link;
 
 /// Tells the server when nobody waits for a request any more: closing the stream alone does not
 /// mean that (2025-11-25, transports).
@@ -27,8 +27,6 @@ impl Drop for CancelGuard {
     fn drop(&mut self) {
         let Some(link) = self.link.take() else { return };
         let id = self.id;
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(async move { link.send(link::cancelled(id)).await });
-        }
+        link.say(async move { link::cancelled(id) });
     }
 }
