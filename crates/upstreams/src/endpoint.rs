@@ -9,7 +9,7 @@ use http_body_util::Full;
 use toolgate_gateway::call::Trace;
 use toolgate_gateway::fault::{Fault, Reason};
 use toolgate_protocol::json::Limits;
-use toolgate_protocol::jsonrpc::Message;
+use toolgate_protocol::jsonrpc::{Kind, Message};
 use toolgate_protocol::sse;
 
 use crate::http::{Body, HttpError, Pool};
@@ -179,6 +179,28 @@ impl Endpoint {
     pub fn message(&self, status: StatusCode, body: Bytes) -> Result<Message, Fault> {
         Message::scan_reply(body.clone(), &self.bounds.json)
             .map_err(|_| self.not_mcp(status, &body))
+    }
+
+    /// Checks that a message answers the request with this id, as raw JSON.
+    pub fn check_answer(&self, message: &Message, id: &str) -> Result<(), Fault> {
+        match message.kind() {
+            // An error about a request that could not be read carries no id.
+            Kind::Error if message.id().is_none_or(|id| id == "null") => Ok(()),
+            Kind::Result | Kind::Error if message.id() == Some(id) => Ok(()),
+            _ => Err(self.garbage(format!("an answer with id {:?}", message.id()))),
+        }
+    }
+
+    /// An answer on a stream that belongs to another request: nobody's fault that can be told.
+    pub fn ignore_stray(&self, message: &Message) {
+        let id = message.id();
+        tracing::warn!(server = %self.name, ?id, "an answer to somebody else's request");
+    }
+
+    /// An answer that ended before its result.
+    pub fn cut_short(&self) -> Fault {
+        let name = &self.name;
+        Fault::new(Reason::Broken, format!("server \"{name}\" ended without an answer")).at(name)
     }
 
     /// An answer that broke the rules of the stream or of JSON-RPC.

@@ -15,7 +15,9 @@ use toolgate_protocol::legacy::{self, Welcome};
 use toolgate_protocol::method::Method;
 use toolgate_protocol::version::Era;
 
+use crate::channel::Channel;
 use crate::link::{Counted, Hub, Link, Outbound};
+use crate::listen::CLIENT_INFO;
 use crate::subscriptions::{Asks, Subscriptions};
 
 /// One session with a legacy server.
@@ -64,6 +66,28 @@ pub(crate) fn welcome(name: &Arc<str>, message: &Message) -> Result<Welcome, Fau
         Fault::new(Reason::Garbage, format!("server \"{name}\" failed the handshake: {error}"))
             .at(name)
     })
+}
+
+/// Shakes hands on a channel that carries everything.
+///
+/// # Errors
+/// When the server does not answer, or refuses.
+pub(crate) async fn shake_hands(
+    name: &Arc<str>,
+    channel: Arc<Channel>,
+    abilities: Abilities,
+) -> Result<Arc<Session>, Fault> {
+    let outbound = Outbound {
+        id: FIRST_ID,
+        body: initialize(abilities, CLIENT_INFO),
+        token: None,
+        owner: None,
+        may_ask: false,
+    };
+    let end = channel.clone().request(outbound).await?.end().await?;
+    let welcome = welcome(name, &end.message)?;
+    channel.send(initialized()).await?;
+    Ok(Session::new(channel, welcome))
 }
 
 impl Session {

@@ -4,6 +4,7 @@
 pub mod builtin;
 mod channel;
 pub mod child;
+mod connector;
 pub mod egress;
 mod endpoint;
 mod fan;
@@ -19,6 +20,7 @@ mod remote;
 mod single;
 mod sse;
 mod stdio;
+mod stepped;
 mod streamable;
 mod subscriptions;
 mod topic;

@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode};
-use toolgate_gateway::call::{Boxed, End, Frame, Frames, Reply, Request};
-use toolgate_gateway::fault::{Fault, Reason};
+use toolgate_gateway::call::{Boxed, End, Frame, Reply, Request};
+use toolgate_gateway::fault::Fault;
 use toolgate_protocol::headers;
-use toolgate_protocol::jsonrpc::{Kind, Message};
+use toolgate_protocol::jsonrpc::Kind;
 use toolgate_protocol::method::Method;
 use toolgate_protocol::modern;
 use toolgate_protocol::sse;
@@ -17,6 +17,7 @@ use toolgate_protocol::version::{Era, Version};
 use crate::endpoint::{self, Endpoint, Shape};
 use crate::fan::Source;
 use crate::http::Body;
+use crate::stepped::{Stepped, Steps};
 
 /// A modern HTTP server.
 pub(crate) struct Modern {
@@ -61,18 +62,21 @@ impl Modern {
         let mut response = self.endpoint.send(post).await?;
         let status = response.status();
         match endpoint::shape(&response) {
-            Shape::Events if status.is_success() => Ok(Reply::Stream(Box::new(Stream {
-                endpoint: self.endpoint.clone(),
-                body: Some(response.into_body()),
-                decoder: self.endpoint.decoder(),
-                id: id.into(),
-                opened: false,
-                ended: false,
-            }))),
+            Shape::Events if status.is_success() => {
+                let stream = Stream {
+                    endpoint: self.endpoint.clone(),
+                    body: Some(response.into_body()),
+                    decoder: self.endpoint.decoder(),
+                    id: id.into(),
+                };
+                Ok(Reply::Stream(Box::new(Stepped::new(stream))))
+            }
             Shape::Json => {
                 let body = self.endpoint.collect(&mut response).await?;
                 let message = self.endpoint.message(status, body)?;
-                Ok(Reply::Whole(end_of(&self.endpoint, message, id, status)?))
+                self.endpoint.check_answer(&message, id)?;
+                let status = (!status.is_success()).then_some(status.as_u16());
+                Ok(Reply::Whole(End { message, era: Era::Modern, status }))
             }
             _ => {
                 let body = self.endpoint.collect(&mut response).await?;
@@ -101,34 +105,15 @@ fn method_value(method: &Method) -> HeaderValue {
     }
 }
 
-/// Checks that an answer belongs to the request.
-fn end_of(
-    endpoint: &Endpoint,
-    message: Message,
-    id: &str,
-    status: StatusCode,
-) -> Result<End, Fault> {
-    match message.kind() {
-        // An error about a request that could not be read carries no id.
-        Kind::Error if message.id().is_none_or(|id| id == "null") => {}
-        Kind::Result | Kind::Error if message.id() == Some(id) => {}
-        _ => return Err(endpoint.garbage(format!("an answer with id {:?}", message.id()))),
-    }
-    let status = (!status.is_success()).then_some(status.as_u16());
-    Ok(End { message, era: Era::Modern, status })
-}
-
 /// The frames of one streamed answer.
 struct Stream {
     endpoint: Arc<Endpoint>,
     body: Option<Body>,
     decoder: sse::Decoder,
     id: Box<str>,
-    opened: bool,
-    ended: bool,
 }
 
-impl Stream {
+impl Steps for Stream {
     async fn step(&mut self) -> Result<Frame, Fault> {
         loop {
             while let Some(event) = self
@@ -145,17 +130,13 @@ impl Stream {
             };
             match body.chunk().await.map_err(|error| self.endpoint.fault(error))? {
                 Some(chunk) => self.decoder.feed(chunk),
-                None => {
-                    return Err(Fault::new(
-                        Reason::Broken,
-                        format!("server \"{}\" ended without an answer", self.endpoint.name),
-                    )
-                    .at(&self.endpoint.name));
-                }
+                None => return Err(self.endpoint.cut_short()),
             }
         }
     }
+}
 
+impl Stream {
     fn frame(&mut self, data: Bytes) -> Result<Option<Frame>, Fault> {
         if data.is_empty() {
             return Ok(None);
@@ -169,40 +150,15 @@ impl Stream {
                 Ok(None)
             }
             Kind::Result | Kind::Error if message.id() == Some(&self.id) => {
-                self.ended = true;
                 if let Some(body) = self.body.take() {
                     body.finish_later();
                 }
                 Ok(Some(Frame::End(End { message, era: Era::Modern, status: None })))
             }
             Kind::Result | Kind::Error => {
-                tracing::warn!(
-                    server = %self.endpoint.name,
-                    id = ?message.id(),
-                    "an answer to somebody else's request"
-                );
+                self.endpoint.ignore_stray(&message);
                 Ok(None)
             }
         }
-    }
-}
-
-impl Frames for Stream {
-    fn next(&mut self) -> Boxed<'_, Option<Frame>> {
-        Box::pin(async {
-            if self.ended {
-                return None;
-            }
-            if !std::mem::replace(&mut self.opened, true) {
-                return Some(Frame::Opened);
-            }
-            match self.step().await {
-                Ok(frame) => Some(frame),
-                Err(fault) => {
-                    self.ended = true;
-                    Some(Frame::Fail(fault))
-                }
-            }
-        })
     }
 }

@@ -10,58 +10,87 @@ use toolgate_gateway::config::Sessions;
 use toolgate_gateway::fault::{Fault, Reason};
 use toolgate_gateway::upstream::{Description, Interest, Watch};
 use toolgate_protocol::client::Abilities;
+use toolgate_protocol::jsonrpc::Message;
 
+use crate::fan::Fan;
 use crate::legacy::Session;
+use crate::modern::Modern;
 use crate::modern_channel::ModernChannel;
 use crate::single::Single;
 
-/// One conversation with a server: a legacy session, or a modern process.
+/// One conversation with a server.
 #[derive(Clone)]
 pub(crate) enum Peer {
+    /// A session with a legacy server.
     Legacy(Arc<Session>),
-    Modern(Arc<ModernChannel>),
+    /// A modern server in a process.
+    Channel(Arc<ModernChannel>),
+    /// A modern server over HTTP, with which there is no conversation: it is never kept.
+    Alone(Alone),
+}
+
+/// A modern server over HTTP, and those who listen to it under one authorization.
+#[derive(Clone)]
+pub(crate) struct Alone {
+    pub server: Arc<Modern>,
+    pub description: Arc<Description>,
+    pub fan: Arc<Fan>,
 }
 
 impl Peer {
     pub async fn call(&self, request: &Request) -> Result<Reply, Fault> {
         match self {
             Peer::Legacy(session) => session.call(request).await,
-            Peer::Modern(channel) => channel.call(request).await,
+            Peer::Channel(channel) => channel.call(request).await,
+            Peer::Alone(alone) => alone.server.call(request).await,
         }
     }
 
     pub fn description(&self) -> Arc<Description> {
         match self {
             Peer::Legacy(session) => session.description.clone(),
-            Peer::Modern(channel) => channel.description.clone(),
+            Peer::Channel(channel) => channel.description.clone(),
+            Peer::Alone(alone) => alone.description.clone(),
         }
     }
 
     pub async fn watch(&self, interest: Interest) -> Result<Watch, Fault> {
         match self {
             Peer::Legacy(session) => session.watch(interest).await,
-            Peer::Modern(channel) => channel.watch(interest).await,
+            Peer::Channel(channel) => channel.watch(interest).await,
+            Peer::Alone(alone) => alone.fan.watch(alone.server.clone(), interest).await,
+        }
+    }
+
+    /// Passes a notification of the client on, to a server of an era that hears any.
+    pub async fn notify(&self, message: &Message) -> Result<(), Fault> {
+        match self {
+            Peer::Legacy(session) => session.link.send(message.line()).await,
+            Peer::Channel(_) | Peer::Alone(_) => Ok(()),
         }
     }
 
     pub fn is_alive(&self) -> bool {
         match self {
             Peer::Legacy(session) => session.link.is_alive(),
-            Peer::Modern(channel) => channel.is_alive(),
+            Peer::Channel(channel) => channel.is_alive(),
+            Peer::Alone(_) => true,
         }
     }
 
     fn idle_since(&self) -> Option<Instant> {
         match self {
             Peer::Legacy(session) => session.idle_since(),
-            Peer::Modern(channel) => channel.idle_since(),
+            Peer::Channel(channel) => channel.idle_since(),
+            Peer::Alone(_) => None,
         }
     }
 
     async fn close(&self) {
         match self {
             Peer::Legacy(session) => session.close().await,
-            Peer::Modern(channel) => channel.close().await,
+            Peer::Channel(channel) => channel.close().await,
+            Peer::Alone(_) => {}
         }
     }
 }

@@ -4,20 +4,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
-use toolgate_gateway::call::{Boxed, Reply, Request, Who};
+use toolgate_gateway::call::{Reply, Request, Who};
 use toolgate_gateway::config::{EraChoice, Sessions};
 use toolgate_gateway::fault::{Fault, Reason, SideEffect};
-use toolgate_gateway::upstream::{Description, Interest, Upstream, Vitals, Watch};
+use toolgate_gateway::upstream::Vitals;
 use toolgate_protocol::client::Abilities;
 use toolgate_protocol::json::Limits;
-use toolgate_protocol::jsonrpc::Message;
 use toolgate_protocol::modern;
 use toolgate_protocol::splice::Edits;
 use toolgate_protocol::version::Era;
 
 use crate::channel::Channel;
 use crate::child::{Slots, Spec};
-use crate::legacy::{self, Session};
+use crate::connector::{Connector, Reach};
+use crate::legacy;
 use crate::link::{Link, Outbound};
 use crate::listen::{self, Probe};
 use crate::modern_channel::ModernChannel;
@@ -49,11 +49,10 @@ pub struct ProcessSpec {
 }
 
 /// A server that runs as our child.
-pub struct Process {
-    inner: Arc<Inner>,
-}
+pub type Process = Connector<Children>;
 
-struct Inner {
+/// The processes of one program.
+pub struct Children {
     spec: ProcessSpec,
     slots: Slots,
     peers: Arc<Peers>,
@@ -89,11 +88,11 @@ impl Process {
         }
         // How many processes there may be is for the slots to say.
         let peers = Peers::new(spec.child.name.clone(), spec.sessions, spec.idle, usize::MAX);
-        Process { inner: Arc::new(Inner { spec, slots, peers, era }) }
+        Connector::of(Children { spec, slots, peers, era })
     }
 }
 
-impl Inner {
+impl Children {
     fn key(&self, who: &Who, abilities: Abilities) -> Key {
         // A modern server learns the capabilities with every request: one process serves all.
         let abilities =
@@ -101,13 +100,17 @@ impl Inner {
         self.peers.key(who, abilities)
     }
 
-    async fn peer(self: &Arc<Self>, key: &Key, abilities: Abilities) -> Result<Arc<Peer>, Fault> {
-        let inner = self.clone();
+    async fn peer_of(
+        self: &Arc<Self>,
+        key: &Key,
+        abilities: Abilities,
+    ) -> Result<Arc<Peer>, Fault> {
+        let children = self.clone();
         self.peers
             .get(key, || async move {
-                match tokio::time::timeout(START, inner.start(abilities)).await {
+                match tokio::time::timeout(START, children.start(abilities)).await {
                     Ok(outcome) => outcome,
-                    Err(_) => Err(inner.silent()),
+                    Err(_) => Err(children.silent()),
                 }
             })
             .await
@@ -126,7 +129,7 @@ impl Inner {
                 Ok(Probe::Modern(description)) => {
                     self.era.set(Era::Modern);
                     let description = Arc::new(description);
-                    return Ok(Peer::Modern(ModernChannel::new(
+                    return Ok(Peer::Channel(ModernChannel::new(
                         channel,
                         description,
                         FIRST_FREE_ID,
@@ -184,22 +187,9 @@ impl Inner {
         channel: Arc<Channel>,
         abilities: Abilities,
     ) -> Result<Peer, Fault> {
-        let outbound = Outbound {
-            id: legacy::FIRST_ID,
-            body: legacy::initialize(abilities, listen::CLIENT_INFO),
-            token: None,
-            owner: None,
-            may_ask: false,
-        };
-        let outcome = async {
-            let end = channel.clone().request(outbound).await?.end().await?;
-            let welcome = legacy::welcome(&self.spec.child.name, &end.message)?;
-            channel.send(legacy::initialized()).await?;
-            Ok(welcome)
-        }
-        .await;
-        match outcome {
-            Ok(welcome) => Ok(Peer::Legacy(Session::new(channel, welcome))),
+        let name = &self.spec.child.name;
+        match legacy::shake_hands(name, channel.clone(), abilities).await {
+            Ok(session) => Ok(Peer::Legacy(session)),
             Err(fault) => {
                 channel.close().await;
                 Err(fault)
@@ -215,80 +205,41 @@ impl Inner {
     fn silent(&self) -> Fault {
         self.fault(Reason::Timeout, "did not finish its handshake within 60s").unsent()
     }
+}
 
+impl Reach for Children {
     async fn call(self: &Arc<Self>, request: &Request) -> Result<Reply, Fault> {
         let abilities = request.client.abilities();
         let key = self.key(&request.who, abilities);
-        let peer = self.peer(&key, abilities).await?;
+        let peer = self.peer_of(&key, abilities).await?;
         match peer.call(request).await {
             // It ended before it took the request: the next process may have it.
             Err(fault) if !peer.is_alive() && fault.side_effect == SideEffect::None => {
                 self.peers.forget(&key, &peer);
-                self.peer(&key, abilities).await?.call(request).await
+                self.peer_of(&key, abilities).await?.call(request).await
             }
             outcome => outcome,
         }
     }
-}
 
-impl Upstream for Process {
-    fn call<'a>(&'a self, request: &'a Request) -> Boxed<'a, Result<Reply, Fault>> {
-        Box::pin(self.inner.call(request))
+    async fn peer(self: &Arc<Self>, who: &Who, abilities: Abilities) -> Result<Arc<Peer>, Fault> {
+        self.peer_of(&self.key(who, abilities), abilities).await
     }
 
-    fn describe<'a>(
-        &'a self,
-        who: &'a Who,
-        abilities: Abilities,
-    ) -> Boxed<'a, Result<Arc<Description>, Fault>> {
-        Box::pin(async move {
-            let key = self.inner.key(who, abilities);
-            Ok(self.inner.peer(&key, abilities).await?.description())
-        })
-    }
-
-    fn notify<'a>(
-        &'a self,
-        who: &'a Who,
-        abilities: Abilities,
-        message: &'a Message,
-    ) -> Boxed<'a, Result<(), Fault>> {
-        Box::pin(async move {
-            let key = self.inner.key(who, abilities);
-            match &*self.inner.peer(&key, abilities).await? {
-                Peer::Legacy(session) => session.link.send(message.line()).await,
-                Peer::Modern(_) => Ok(()),
-            }
-        })
-    }
-
-    fn watch<'a>(
-        &'a self,
-        who: &'a Who,
-        abilities: Abilities,
-        interest: Interest,
-    ) -> Boxed<'a, Result<Watch, Fault>> {
-        Box::pin(async move {
-            let key = self.inner.key(who, abilities);
-            self.inner.peer(&key, abilities).await?.watch(interest).await
-        })
-    }
-
-    fn probe(&self) -> Boxed<'_, Result<(), Fault>> {
+    async fn probe(self: &Arc<Self>) -> Result<(), Fault> {
         // Dormant is well: only a process that failed to start is not.
-        let outcome = match (self.inner.peers.any(), self.inner.peers.failure()) {
+        match (self.peers.any(), self.peers.failure()) {
             (None, Some(fault)) => Err(fault),
             _ => Ok(()),
-        };
-        Box::pin(std::future::ready(outcome))
+        }
     }
 
-    fn close(&self) -> Boxed<'_, ()> {
-        Box::pin(self.inner.peers.close())
+    async fn close(&self) {
+        self.peers.close().await;
     }
 
     fn vitals(&self) -> Vitals {
-        let alive = self.inner.peers.count();
+        let alive = self.peers.count();
         Vitals { processes: alive, sessions: alive, connections: 0 }
     }
 }

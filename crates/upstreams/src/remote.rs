@@ -1,29 +1,29 @@
 //! A server reached over HTTP, of either era: found out once, then spoken to as it wants.
 
+mod era;
+mod handshake;
+
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use http::{HeaderName, HeaderValue, StatusCode, Uri};
-use toolgate_gateway::call::{Boxed, Reply, Request, Who};
+use http::{HeaderName, HeaderValue, Uri};
+use toolgate_gateway::call::{Reply, Request, Who};
 use toolgate_gateway::config::{EraChoice, Sessions, Transport};
 use toolgate_gateway::fault::{Fault, Reason, SideEffect};
-use toolgate_gateway::upstream::{Description, Interest, Upstream, Vitals, Watch};
+use toolgate_gateway::upstream::Vitals;
 use toolgate_protocol::client::Abilities;
-use toolgate_protocol::jsonrpc::{Message, codes};
 
-use crate::endpoint::{self, Bounds, Endpoint, Shape};
+use crate::connector::{Connector, Reach};
+use crate::endpoint::{Bounds, Endpoint};
 use crate::fan::Fan;
 use crate::http::{Origin, Pool, Proxies, Target};
-use crate::legacy::{self, Session};
-use crate::link::{Link, Outbound};
-use crate::listen::{self, Probe};
+use crate::listen;
 use crate::modern::Modern;
-use crate::peers::{Key, Peer, Peers};
+use crate::peers::{Alone, Key, Peer, Peers};
 use crate::single::Single;
-use crate::sse;
-use crate::streamable::Streamable;
+use era::{Era, is_no_longer_modern};
 
 /// How long finding out the era, or a handshake, may take.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -51,11 +51,10 @@ pub struct RemoteSpec {
 }
 
 /// A server reached over HTTP.
-pub struct Remote {
-    inner: Arc<Inner>,
-}
+pub type Remote = Connector<Server>;
 
-struct Inner {
+/// The one server at an address.
+pub struct Server {
     spec: RemoteSpec,
     endpoint: Arc<Endpoint>,
     modern: Arc<Modern>,
@@ -65,11 +64,6 @@ struct Inner {
     fans: Mutex<HashMap<Arc<str>, Arc<Fan>>>,
     /// Whether the server turned out to speak HTTP+SSE.
     speaks_sse: AtomicBool,
-}
-
-enum Era {
-    Modern(Arc<Description>),
-    Legacy,
 }
 
 impl Remote {
@@ -84,90 +78,45 @@ impl Remote {
             Arc::new(Endpoint::new(spec.name.clone(), &spec.url, pool, &spec.headers, spec.bounds));
         let peers = Peers::new(spec.name.clone(), spec.sessions, Some(spec.idle), MOST_SESSIONS);
         let speaks_sse = AtomicBool::new(spec.transport == Transport::Sse);
-        Ok(Remote {
-            inner: Arc::new(Inner {
-                modern: Arc::new(Modern::new(endpoint.clone())),
-                endpoint,
-                era: Arc::default(),
-                peers,
-                fans: Mutex::default(),
-                speaks_sse,
-                spec,
-            }),
-        })
+        Ok(Connector::of(Server {
+            modern: Arc::new(Modern::new(endpoint.clone())),
+            endpoint,
+            era: Arc::default(),
+            peers,
+            fans: Mutex::default(),
+            speaks_sse,
+            spec,
+        }))
     }
 }
 
-impl Inner {
+impl Server {
     async fn era(self: &Arc<Self>) -> Result<Arc<Era>, Fault> {
         if let Some(era) = self.era.peek() {
             return Ok(era);
         }
-        let inner = self.clone();
+        let server = self.clone();
         self.era
             .get(|| async move {
-                match tokio::time::timeout(HANDSHAKE, inner.probe()).await {
+                match tokio::time::timeout(HANDSHAKE, server.find_out()).await {
                     Ok(outcome) => outcome,
-                    Err(_) => Err(inner.silent()),
+                    Err(_) => Err(server.silent()),
                 }
             })
             .await
     }
 
-    /// Which era does it speak? (2026-07-28, versioning: client behaviour over HTTP.)
-    async fn probe(&self) -> Result<Era, Fault> {
-        let known_legacy =
-            self.spec.era == EraChoice::Legacy || self.spec.transport == Transport::Sse;
-        if known_legacy {
-            return Ok(Era::Legacy);
-        }
-        let mut found = self.discover().await?;
-        if let Probe::Again = found {
-            found = self.discover().await?;
-        }
-        match found {
-            Probe::Modern(description) => {
-                tracing::info!(server = %self.endpoint.name, era = "modern", "found out the era");
-                Ok(Era::Modern(Arc::new(description)))
-            }
-            Probe::Legacy if self.spec.era == EraChoice::Modern => {
-                let name = &self.endpoint.name;
-                Err(Fault::new(
-                    Reason::Garbage,
-                    format!("server \"{name}\" is configured as modern but does not answer so"),
-                )
-                .at(name))
-            }
-            Probe::Legacy => {
-                tracing::info!(server = %self.endpoint.name, era = "legacy", "found out the era");
-                Ok(Era::Legacy)
-            }
-            Probe::Again => Err(listen::undecided(&self.endpoint.name)),
-        }
-    }
-
-    async fn discover(&self) -> Result<Probe, Fault> {
-        let request = listen::discover(&self.modern.next_id())?;
-        let outcome = match self.modern.call(&request).await {
-            Ok(reply) => reply.end().await,
-            Err(fault) => Err(fault),
-        };
-        match outcome {
-            Ok(end) => listen::read_probe(&self.endpoint.name, &end.message),
-            // Whatever it answered was no JSON-RPC: an older server, or none at all, which the
-            // handshake will tell.
-            Err(fault) if fault.reason == Reason::Garbage => Ok(Probe::Legacy),
-            Err(fault) => Err(fault),
-        }
-    }
-
-    async fn peer(self: &Arc<Self>, key: &Key, abilities: Abilities) -> Result<Arc<Peer>, Fault> {
-        let inner = self.clone();
+    async fn session(
+        self: &Arc<Self>,
+        key: &Key,
+        abilities: Abilities,
+    ) -> Result<Arc<Peer>, Fault> {
+        let server = self.clone();
         self.peers
             .get(key, || async move {
-                match tokio::time::timeout(HANDSHAKE, inner.open(abilities)).await {
+                match tokio::time::timeout(HANDSHAKE, server.open(abilities)).await {
                     Ok(outcome) => outcome.map(Peer::Legacy),
-                    Err(_) => Err(inner.silent()),
+                    Err(_) => Err(server.silent()),
                 }
             })
             .await
@@ -175,97 +124,17 @@ impl Inner {
 
     /// The session with a server that was found to be legacy. If there is none to be had it may
     /// not have been such a server, but none yet: its era is found out again.
-    async fn legacy_peer(
+    async fn legacy(
         self: &Arc<Self>,
         era: &Arc<Era>,
         key: &Key,
         abilities: Abilities,
     ) -> Result<Arc<Peer>, Fault> {
-        let outcome = self.peer(key, abilities).await;
+        let outcome = self.session(key, abilities).await;
         if outcome.as_ref().is_err_and(|fault| fault.reason != Reason::Overloaded) {
             self.era.reset(era, None);
         }
         outcome
-    }
-
-    async fn open(&self, abilities: Abilities) -> Result<Arc<Session>, Fault> {
-        if !self.speaks_sse.load(Ordering::Relaxed) {
-            match self.open_streamable(abilities).await {
-                Err(fault) if self.may_be_sse(&fault) => {}
-                outcome => return outcome,
-            }
-        }
-        let session = self.open_sse(abilities).await?;
-        self.speaks_sse.store(true, Ordering::Relaxed);
-        Ok(session)
-    }
-
-    fn may_be_sse(&self, fault: &Fault) -> bool {
-        fault.reason == Reason::Garbage && self.spec.transport == Transport::Auto
-    }
-
-    async fn open_streamable(&self, abilities: Abilities) -> Result<Arc<Session>, Fault> {
-        let endpoint = &self.endpoint;
-        let body = legacy::initialize(abilities, listen::CLIENT_INFO);
-        let mut response = endpoint.send(endpoint.post(body, None)).await?;
-        let status = response.status();
-        let session_id = response.headers().get(endpoint::SESSION_ID).cloned();
-        let message = match endpoint::shape(&response) {
-            Shape::Events if status.is_success() => self.first_answer(response.into_body()).await?,
-            Shape::Json => {
-                let body = endpoint.collect(&mut response).await?;
-                let message = endpoint.message(status, body)?;
-                if is_no_handshake(status) {
-                    return Err(endpoint.garbage(format!("HTTP {status} to initialize")));
-                }
-                message
-            }
-            _ => {
-                let body = endpoint.collect(&mut response).await?;
-                return Err(endpoint.not_mcp(status, &body));
-            }
-        };
-        let welcome = legacy::welcome(&endpoint.name, &message)?;
-        let link = Streamable::new(endpoint.clone(), session_id, welcome.version);
-        link.send(legacy::initialized()).await?;
-        Ok(Session::new(link, welcome))
-    }
-
-    async fn first_answer(&self, mut body: crate::http::Body) -> Result<Message, Fault> {
-        let mut decoder = self.endpoint.decoder();
-        loop {
-            while let Some(event) =
-                decoder.next_event().map_err(|error| self.endpoint.garbage(error.to_string()))?
-            {
-                if event.data.is_empty() {
-                    continue;
-                }
-                let message = self.endpoint.message(StatusCode::OK, event.data)?;
-                if message.id() == Some(&legacy::FIRST_ID.to_string()) {
-                    body.finish_later();
-                    return Ok(message);
-                }
-            }
-            match body.chunk().await.map_err(|error| self.endpoint.fault(error))? {
-                Some(chunk) => decoder.feed(chunk),
-                None => return Err(self.endpoint.garbage("the handshake's stream ended early")),
-            }
-        }
-    }
-
-    async fn open_sse(&self, abilities: Abilities) -> Result<Arc<Session>, Fault> {
-        let channel = sse::open(&self.endpoint, &self.spec.url).await?;
-        let outbound = Outbound {
-            id: legacy::FIRST_ID,
-            body: legacy::initialize(abilities, listen::CLIENT_INFO),
-            token: None,
-            owner: None,
-            may_ask: false,
-        };
-        let end = channel.clone().request(outbound).await?.end().await?;
-        let welcome = legacy::welcome(&self.endpoint.name, &end.message)?;
-        channel.send(legacy::initialized()).await?;
-        Ok(Session::new(channel, welcome))
     }
 
     fn silent(&self) -> Fault {
@@ -276,14 +145,6 @@ impl Inner {
         )
         .at(name)
         .unsent()
-    }
-
-    async fn call(self: &Arc<Self>, request: &Request) -> Result<Reply, Fault> {
-        match self.attempt(request).await {
-            // What was known of the server no longer holds, and it has not run the call.
-            (outcome, true) if is_unsent(&outcome) => self.attempt(request).await.0,
-            (outcome, _) => outcome,
-        }
     }
 
     /// One try; also whether the server turned out to be another than it was.
@@ -302,7 +163,7 @@ impl Inner {
         }
         let abilities = request.client.abilities();
         let key = self.peers.key(&request.who, abilities);
-        let peer = match self.legacy_peer(&era, &key, abilities).await {
+        let peer = match self.legacy(&era, &key, abilities).await {
             Ok(peer) => peer,
             Err(fault) => return (Err(fault), false),
         };
@@ -315,33 +176,72 @@ impl Inner {
         (outcome, lost)
     }
 
-    async fn watch(
-        self: &Arc<Self>,
-        who: &Who,
-        abilities: Abilities,
-        interest: Interest,
-    ) -> Result<Watch, Fault> {
-        let era = self.era().await?;
-        if let Era::Modern(_) = &*era {
-            let outcome = self.fan(who).watch(self.modern.clone(), interest).await;
-            self.doubt(&era, outcome.as_ref().err());
-            return outcome;
-        }
-        let key = self.peers.key(who, abilities);
-        self.legacy_peer(&era, &key, abilities).await?.watch(interest).await
-    }
-
     fn fan(&self, who: &Who) -> Arc<Fan> {
         let mut fans = self.fans.lock().unwrap_or_else(PoisonError::into_inner);
         // One that is held elsewhere may be about to be listened to.
         fans.retain(|_, fan| !fan.is_idle() || Arc::strong_count(fan) > 1);
         fans.entry(self.peers.authorization(who)).or_default().clone()
     }
+}
 
-    /// Somebody may have replaced the server by another: then find out the era again.
-    fn doubt(&self, era: &Arc<Era>, fault: Option<&Fault>) {
-        if fault.is_some_and(|f| matches!(f.reason, Reason::Garbage | Reason::Unreachable)) {
-            self.era.reset(era, None);
+impl Reach for Server {
+    async fn call(self: &Arc<Self>, request: &Request) -> Result<Reply, Fault> {
+        match self.attempt(request).await {
+            // What was known of the server no longer holds, and it has not run the call.
+            (outcome, true) if is_unsent(&outcome) => self.attempt(request).await.0,
+            (outcome, _) => outcome,
+        }
+    }
+
+    async fn peer(self: &Arc<Self>, who: &Who, abilities: Abilities) -> Result<Arc<Peer>, Fault> {
+        let era = self.era().await?;
+        if let Era::Modern(description) = &*era {
+            return Ok(Arc::new(Peer::Alone(Alone {
+                server: self.modern.clone(),
+                description: description.clone(),
+                fan: self.fan(who),
+            })));
+        }
+        self.legacy(&era, &self.peers.key(who, abilities), abilities).await
+    }
+
+    /// Somebody may have replaced the server by another: then its era is found out again.
+    fn doubt(&self, peer: &Peer, fault: &Fault) {
+        if !matches!(fault.reason, Reason::Garbage | Reason::Unreachable) {
+            return;
+        }
+        let (Peer::Alone(doubtful), Some(era)) = (peer, self.era.peek()) else { return };
+        // Unless that has happened since.
+        if matches!(&*era, Era::Modern(known) if Arc::ptr_eq(known, &doubtful.description)) {
+            self.era.reset(&era, None);
+        }
+    }
+
+    async fn probe(self: &Arc<Self>) -> Result<(), Fault> {
+        // Really reached: a fresh exchange, not the memory of one.
+        let request = listen::discover(&self.modern.next_id())?;
+        if self.speaks_sse.load(Ordering::Relaxed) {
+            let key = self.peers.key(&request.who, Abilities::default());
+            return self.session(&key, Abilities::default()).await.map(|_| ());
+        }
+        match tokio::time::timeout(HANDSHAKE, self.modern.call(&request)).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(fault)) if fault.reason == Reason::Garbage => Ok(()),
+            Ok(Err(fault)) => Err(fault),
+            Err(_) => Err(self.silent()),
+        }
+    }
+
+    async fn close(&self) {
+        self.peers.close().await;
+        self.endpoint.pool.close();
+    }
+
+    fn vitals(&self) -> Vitals {
+        Vitals {
+            processes: 0,
+            sessions: self.peers.count(),
+            connections: self.endpoint.pool.idle_count(),
         }
     }
 }
@@ -352,106 +252,5 @@ fn is_unsent(outcome: &Result<Reply, Fault>) -> bool {
         Ok(Reply::Whole(end)) => end.status.is_some(),
         Ok(Reply::Stream(_)) => false,
         Err(fault) => fault.side_effect == SideEffect::None && fault.reason != Reason::Unreachable,
-    }
-}
-
-/// Whether an answer shows that another server stands there now: it refuses with an error that
-/// no modern server uses, or answers what is no JSON-RPC.
-fn is_no_longer_modern(outcome: &Result<Reply, Fault>) -> bool {
-    match outcome {
-        Ok(Reply::Whole(end)) if end.status.is_some() => {
-            let code = end.message.error().and_then(|error| error.get("code")?.as_i64());
-            matches!(code, Some(codes::INVALID_REQUEST) | Some(-32_019..=-32_000))
-        }
-        Ok(_) => false,
-        Err(fault) => matches!(fault.reason, Reason::Garbage | Reason::Unreachable),
-    }
-}
-
-/// The answers to `initialize` after which an older transport is tried (2025-11-25,
-/// transports: backwards compatibility).
-fn is_no_handshake(status: StatusCode) -> bool {
-    matches!(status.as_u16(), 404 | 405)
-}
-
-impl Upstream for Remote {
-    fn call<'a>(&'a self, request: &'a Request) -> Boxed<'a, Result<Reply, Fault>> {
-        Box::pin(self.inner.call(request))
-    }
-
-    fn describe<'a>(
-        &'a self,
-        who: &'a Who,
-        abilities: Abilities,
-    ) -> Boxed<'a, Result<Arc<Description>, Fault>> {
-        Box::pin(async move {
-            let era = self.inner.era().await?;
-            if let Era::Modern(description) = &*era {
-                return Ok(description.clone());
-            }
-            let key = self.inner.peers.key(who, abilities);
-            Ok(self.inner.legacy_peer(&era, &key, abilities).await?.description())
-        })
-    }
-
-    fn notify<'a>(
-        &'a self,
-        who: &'a Who,
-        abilities: Abilities,
-        message: &'a Message,
-    ) -> Boxed<'a, Result<(), Fault>> {
-        Box::pin(async move {
-            if let Era::Modern(_) = &*self.inner.era().await? {
-                // Modern clients send no notifications over HTTP.
-                return Ok(());
-            }
-            let key = self.inner.peers.key(who, abilities);
-            match &*self.inner.peer(&key, abilities).await? {
-                Peer::Legacy(session) => session.link.send(message.bytes().clone()).await,
-                Peer::Modern(_) => Ok(()),
-            }
-        })
-    }
-
-    fn watch<'a>(
-        &'a self,
-        who: &'a Who,
-        abilities: Abilities,
-        interest: Interest,
-    ) -> Boxed<'a, Result<Watch, Fault>> {
-        Box::pin(self.inner.watch(who, abilities, interest))
-    }
-
-    fn probe(&self) -> Boxed<'_, Result<(), Fault>> {
-        Box::pin(async {
-            // Really reached: a fresh exchange, not the memory of one.
-            let inner = &self.inner;
-            let request = listen::discover(&inner.modern.next_id())?;
-            if inner.speaks_sse.load(Ordering::Relaxed) {
-                let key = inner.peers.key(&request.who, Abilities::default());
-                return inner.peer(&key, Abilities::default()).await.map(|_| ());
-            }
-            match tokio::time::timeout(HANDSHAKE, inner.modern.call(&request)).await {
-                Ok(Ok(_)) => Ok(()),
-                Ok(Err(fault)) if fault.reason == Reason::Garbage => Ok(()),
-                Ok(Err(fault)) => Err(fault),
-                Err(_) => Err(inner.silent()),
-            }
-        })
-    }
-
-    fn close(&self) -> Boxed<'_, ()> {
-        Box::pin(async {
-            self.inner.peers.close().await;
-            self.inner.endpoint.pool.close();
-        })
-    }
-
-    fn vitals(&self) -> Vitals {
-        Vitals {
-            processes: 0,
-            sessions: self.inner.peers.count(),
-            connections: self.inner.endpoint.pool.idle_count(),
-        }
     }
 }

@@ -2,33 +2,37 @@
 //! the server says unasked comes on a stream of its own.
 
 mod asked;
+mod cancel;
+mod own;
+mod stream;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode};
-use tokio::sync::{oneshot, watch};
-use toolgate_gateway::call::{Answer, Boxed, End, Frame, Frames, Reply};
+use tokio::sync::{RwLock, oneshot};
+use toolgate_gateway::call::{Answer, Boxed, End, Reply};
 use toolgate_gateway::fault::{Fault, Reason};
-use toolgate_protocol::jsonrpc::{Kind, Message};
-use toolgate_protocol::sse;
+use toolgate_protocol::jsonrpc::Message;
 use toolgate_protocol::version::{Era, Version};
 
 use crate::endpoint::{self, Endpoint, Shape};
 use crate::http::Body;
 use crate::link::{self, Hub, Link, Outbound};
+use crate::stepped::Stepped;
 use asked::{Asked, Asking, Begun, Early, Posting};
+use cancel::CancelGuard;
+use own::Listening;
+use stream::Stream;
 
-/// How often a broken stream is resumed before the call fails.
-const RESUMES: u32 = 5;
+/// How long the end of a session waits for what is still to be said to the server.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 /// The longest pause that a server's `retry` is honoured for.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// The pause before a stream is opened again where the server named none.
 const PAUSE: Duration = Duration::from_secs(1);
-/// How long calls wait for the session's own stream: a server may ask there before it answers.
-const OPEN: Duration = Duration::from_millis(500);
 
 /// One session over Streamable HTTP.
 pub(crate) struct Streamable {
@@ -40,21 +44,8 @@ pub(crate) struct Streamable {
     /// False once the server said that it has no stream for what belongs to no request.
     offers_stream: AtomicBool,
     asking: Arc<Asking>,
-}
-
-/// The task that reads the session's own stream.
-struct Listening {
-    task: tokio::task::AbortHandle,
-    /// Whether the server has opened the stream, or said that it will not.
-    settled: watch::Receiver<bool>,
-    /// Until when calls wait for that.
-    until: Instant,
-}
-
-/// Why the session's own stream is not there.
-enum NoStream {
-    Now,
-    Never,
+    /// Shared by whatever is said to the server in passing, which the end of the session waits for.
+    saying: Arc<RwLock<()>>,
 }
 
 impl Streamable {
@@ -71,6 +62,7 @@ impl Streamable {
             listening: Mutex::default(),
             offers_stream: AtomicBool::new(true),
             asking: Arc::default(),
+            saying: Arc::default(),
         })
     }
 
@@ -121,7 +113,7 @@ impl Streamable {
         self: Arc<Self>,
         outbound: &Outbound,
     ) -> Result<(Response<Body>, CancelGuard), Fault> {
-        let guard = CancelGuard { link: Some(self.clone()), id: outbound.id };
+        let mut guard = CancelGuard::new(self.clone(), outbound.id);
         match self.post(outbound.body.clone()).await {
             Ok(response) => Ok((response, guard)),
             Err(fault) => {
@@ -135,26 +127,13 @@ impl Streamable {
         self: &Arc<Self>,
         outbound: Outbound,
         mut response: Response<Body>,
-        guard: CancelGuard,
+        mut guard: CancelGuard,
         asked: Option<Asked>,
     ) -> Result<Reply, Fault> {
         let status = response.status();
         if status.is_success() && endpoint::shape(&response) == Shape::Events {
-            return Ok(Reply::Stream(Box::new(Stream {
-                link: self.clone(),
-                guard,
-                asked,
-                id: outbound.id.to_string(),
-                token: outbound.token,
-                may_ask: outbound.may_ask,
-                body: Some(response.into_body()),
-                decoder: self.endpoint.decoder(),
-                last_event: None,
-                retry: None,
-                resumes: 0,
-                opened: false,
-                ended: false,
-            })));
+            let stream = Stream::new(self.clone(), guard, asked, outbound, response.into_body());
+            return Ok(Reply::Stream(Box::new(Stepped::new(stream))));
         }
         let shape = endpoint::shape(&response);
         let body = self.endpoint.collect(&mut response).await?;
@@ -166,127 +145,28 @@ impl Streamable {
             return Err(self.endpoint.not_mcp(status, &body));
         }
         let message = self.endpoint.message(status, body)?;
-        let id = outbound.id.to_string();
-        match message.kind() {
-            Kind::Error if message.id().is_none_or(|id| id == "null") => {}
-            Kind::Result | Kind::Error if message.id() == Some(&id) => {}
-            _ => {
-                let what = format!("an answer with id {:?}", message.id());
-                return Err(self.endpoint.garbage(what));
-            }
-        }
+        self.endpoint.check_answer(&message, &outbound.id.to_string())?;
         Ok(Reply::Whole(End { message, era: Era::Legacy, status: None }))
     }
 
-    /// Reads the session's own stream for as long as the session lasts.
-    async fn listen_on(self: Arc<Self>, hub: Arc<Hub>, settled: watch::Sender<bool>) {
-        let mut last_event: Option<String> = None;
-        let mut pause = PAUSE;
-        let mut was_away = false;
-        while self.is_alive() {
-            let had_one = *settled.borrow();
-            match self.own_stream(last_event.as_deref(), had_one).await {
-                Ok(body) => {
-                    settled.send_replace(true);
-                    // Without an event id the server replays nothing: while it was away, anything
-                    // may have changed. Whoever listens begins anew and looks again.
-                    if was_away && last_event.is_none() {
-                        hub.close();
-                    }
-                    was_away = false;
-                    let opened = Instant::now();
-                    match self.read_own(body, &mut last_event, &hub).await {
-                        Some(retry) => pause = retry.min(LONGEST_PAUSE),
-                        // What lasted was cut by whatever stands between: back at once. A
-                        // server that ends each stream at once is not pressed.
-                        None if opened.elapsed() > PAUSE => continue,
-                        None => {}
-                    }
-                }
-                Err(NoStream::Never) => {
-                    settled.send_replace(true);
-                    return;
-                }
-                Err(NoStream::Now) => was_away = true,
+    /// Says something that nobody waits for.
+    fn say(self: &Arc<Self>, body: impl Future<Output = Bytes> + Send + 'static) {
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        let link = self.clone();
+        // None once the session ends: then nobody waits for it either.
+        let saying = self.saying.clone().try_read_owned();
+        runtime.spawn(async move {
+            if let Err(fault) = link.send(body.await).await {
+                tracing::warn!(%fault, "a message did not reach the server");
             }
-            tokio::time::sleep(pause).await;
-            pause = if was_away { (pause * 2).min(LONGEST_PAUSE) } else { PAUSE };
-        }
-    }
-
-    /// Opens the stream. `had_one` tells a session that is lost from a server that has none.
-    async fn own_stream(&self, last_event: Option<&str>, had_one: bool) -> Result<Body, NoStream> {
-        let mut response = self.get(last_event).await.map_err(|_| NoStream::Now)?;
-        let status = response.status();
-        if status.is_success() && endpoint::shape(&response) == Shape::Events {
-            return Ok(response.into_body());
-        }
-        let body = self.endpoint.collect(&mut response).await.unwrap_or_default();
-        // Servers without such a stream say 405, and some 404, which then says nothing of the
-        // session.
-        if had_one && self.is_session_lost(status, &body) {
-            let _ = self.lost();
-        }
-        let passing = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
-        if passing {
-            return Err(NoStream::Now);
-        }
-        // 405: the server offers no such stream, which it may.
-        self.offers_stream.store(false, Ordering::Relaxed);
-        Err(NoStream::Never)
-    }
-
-    /// Reads a stream to its end; the pause that the server asks for before the next.
-    async fn read_own(
-        self: &Arc<Self>,
-        mut body: Body,
-        last_event: &mut Option<String>,
-        hub: &Hub,
-    ) -> Option<Duration> {
-        let mut retry = None;
-        let mut decoder = self.endpoint.decoder();
-        while let Ok(Some(chunk)) = body.chunk().await {
-            decoder.feed(chunk);
-            while let Ok(Some(event)) = decoder.next_event() {
-                *last_event = event.id.or(last_event.take());
-                retry = event.retry.map(Duration::from_millis).or(retry);
-                if let Ok(message) = self.endpoint.message(StatusCode::OK, event.data) {
-                    self.unasked(hub, message);
-                }
-            }
-        }
-        retry
-    }
-
-    fn unasked(self: &Arc<Self>, hub: &Hub, message: Message) {
-        match message.kind() {
-            Kind::Notification => hub.publish(message),
-            Kind::Request => {
-                let asked = (message.method() != Some("ping"))
-                    .then(|| self.asking.ask(&self.endpoint.name, &message))
-                    .flatten();
-                match asked {
-                    Some(answered) => self.respond(&message, answered),
-                    None => {
-                        let link = self.clone();
-                        tokio::spawn(async move { link.send(link::unsolicited(&message)).await });
-                    }
-                }
-            }
-            Kind::Result | Kind::Error => {}
-        }
+            drop(saying);
+        });
     }
 
     /// Sends the answer to a question as soon as there is one.
     fn respond(self: &Arc<Self>, question: &Message, answered: oneshot::Receiver<Answer>) {
         let id = question.id().unwrap_or("null").to_owned();
-        let link = self.clone();
-        tokio::spawn(async move {
-            let response = link::response_to(&id, answered.await);
-            if let Err(fault) = link.send(response).await {
-                tracing::warn!(%fault, "an answer did not reach the server");
-            }
-        });
+        self.say(async move { link::response_to(&id, answered.await) });
     }
 }
 
@@ -331,28 +211,7 @@ impl Link for Streamable {
     }
 
     fn listen(self: Arc<Self>, hub: Arc<Hub>) -> Boxed<'static, ()> {
-        if !self.offers_stream.load(Ordering::Relaxed) {
-            return Box::pin(std::future::ready(()));
-        }
-        let mut listening = self.listening.lock().unwrap_or_else(PoisonError::into_inner);
-        if listening.as_ref().is_some_and(|reading| reading.task.is_finished()) {
-            *listening = None;
-        }
-        let current = listening.get_or_insert_with(|| {
-            let (settle, settled) = watch::channel(false);
-            let task = tokio::spawn(self.clone().listen_on(hub, settle)).abort_handle();
-            Listening { task, settled, until: Instant::now() + OPEN }
-        });
-        if *current.settled.borrow() {
-            return Box::pin(std::future::ready(()));
-        }
-        let (mut settled, until) = (current.settled.clone(), current.until);
-        drop(listening);
-        Box::pin(async move {
-            // A server that does not say in time is not waited for again.
-            let settling = settled.wait_for(|settled| *settled);
-            let _ = tokio::time::timeout_at(until.into(), settling).await;
-        })
+        self.settle_own(hub)
     }
 
     fn is_alive(&self) -> bool {
@@ -366,189 +225,13 @@ impl Link for Streamable {
             if let Some(listening) = listening {
                 listening.task.abort();
             }
+            // A process that ends cuts off what it has not sent.
+            let _ = tokio::time::timeout(LAST_WORDS, self.saying.write()).await;
             if was_alive && self.session.is_some() {
                 let mut request = self.endpoint.delete();
                 self.sign(&mut request);
                 // The server may refuse (405); the session then dies of age.
                 let _ = self.endpoint.send(request).await;
-            }
-        })
-    }
-}
-
-/// Tells the server when nobody waits for a request any more: closing the stream alone does not
-/// mean that (2025-11-25, transports).
-struct CancelGuard {
-    link: Option<Arc<Streamable>>,
-    id: u64,
-}
-
-impl CancelGuard {
-    fn disarm(mut self) {
-        self.link = None;
-    }
-}
-
-impl Drop for CancelGuard {
-    fn drop(&mut self) {
-        let Some(link) = self.link.take() else { return };
-        let id = self.id;
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(async move { link.send(link::cancelled(id)).await });
-        }
-    }
-}
-
-/// The frames of one streamed answer.
-struct Stream {
-    link: Arc<Streamable>,
-    guard: CancelGuard,
-    asked: Option<Asked>,
-    id: String,
-    token: Option<Box<str>>,
-    may_ask: bool,
-    body: Option<Body>,
-    decoder: sse::Decoder,
-    last_event: Option<String>,
-    retry: Option<u64>,
-    resumes: u32,
-    opened: bool,
-    ended: bool,
-}
-
-impl Stream {
-    async fn step(&mut self) -> Result<Frame, Fault> {
-        loop {
-            while let Some(event) = self.next_event()? {
-                if let Some(frame) = self.frame(event)? {
-                    return Ok(frame);
-                }
-            }
-            let Some(body) = &mut self.body else {
-                self.resume().await?;
-                continue;
-            };
-            let chunk = tokio::select! {
-                biased;
-                chunk = body.chunk() => chunk,
-                question = asked::next(&mut self.asked) => return Ok(question),
-            };
-            match chunk {
-                Ok(Some(chunk)) => self.decoder.feed(chunk),
-                // With an event id the rest can be had later, as a server that wants its
-                // connection back relies on (2025-11-25, transports: polling).
-                outcome => {
-                    self.body = None;
-                    if self.last_event.is_none() {
-                        return Err(self.cut_short(outcome.err()));
-                    }
-                    return Ok(Frame::Pause(self.retry.map(Duration::from_millis)));
-                }
-            }
-        }
-    }
-
-    fn next_event(&mut self) -> Result<Option<sse::Event>, Fault> {
-        self.decoder.next_event().map_err(|error| self.link.endpoint.garbage(error.to_string()))
-    }
-
-    async fn resume(&mut self) -> Result<(), Fault> {
-        self.resumes += 1;
-        if self.resumes > RESUMES {
-            return Err(self.cut_short(None));
-        }
-        let pause = self.retry.map_or(PAUSE, Duration::from_millis).min(LONGEST_PAUSE);
-        tokio::time::sleep(pause).await;
-        let mut response = self.link.get(self.last_event.as_deref()).await?;
-        if !response.status().is_success() || endpoint::shape(&response) != Shape::Events {
-            let status = response.status();
-            let body = self.link.endpoint.collect(&mut response).await?;
-            return Err(self.link.endpoint.not_mcp(status, &body));
-        }
-        self.decoder = self.link.endpoint.decoder();
-        self.body = Some(response.into_body());
-        Ok(())
-    }
-
-    fn frame(&mut self, event: sse::Event) -> Result<Option<Frame>, Fault> {
-        self.last_event = event.id.or(self.last_event.take());
-        self.retry = event.retry.or(self.retry);
-        if event.data.is_empty() {
-            return Ok(None);
-        }
-        let message = self.link.endpoint.message(StatusCode::OK, event.data)?;
-        Ok(match message.kind() {
-            Kind::Notification => self.notification(message).map(Frame::Notification),
-            Kind::Request => self.question(&message),
-            Kind::Result | Kind::Error if message.id() == Some(&self.id) => {
-                self.ended = true;
-                self.guard.link = None;
-                if let Some(body) = self.body.take() {
-                    body.finish_later();
-                }
-                Some(Frame::End(End { message, era: Era::Legacy, status: None }))
-            }
-            Kind::Result | Kind::Error => {
-                tracing::warn!(
-                    server = %self.link.endpoint.name,
-                    id = ?message.id(),
-                    "an answer to somebody else's request"
-                );
-                None
-            }
-        })
-    }
-
-    fn notification(&self, message: Message) -> Option<Message> {
-        match link::progress_id(&message) {
-            Some(id) if id.to_string() == self.id => {
-                link::with_token(&message, self.token.as_deref()?)
-            }
-            Some(_) => None,
-            None => Some(message),
-        }
-    }
-
-    fn question(&self, message: &Message) -> Option<Frame> {
-        let link = self.link.clone();
-        if message.method() == Some("ping") || !self.may_ask {
-            let refusal = link::unsolicited(message);
-            tokio::spawn(async move { link.send(refusal).await });
-            return None;
-        }
-        let (ask, answered) = link::ask_of(message);
-        self.link.respond(message, answered);
-        Some(Frame::Ask(ask))
-    }
-
-    fn cut_short(&self, error: Option<crate::http::HttpError>) -> Fault {
-        let name = &self.link.endpoint.name;
-        let fault =
-            Fault::new(Reason::Broken, format!("server \"{name}\" ended without an answer"))
-                .at(name);
-        match error {
-            Some(error) => fault.because(error),
-            None => fault,
-        }
-    }
-}
-
-impl Frames for Stream {
-    fn next(&mut self) -> Boxed<'_, Option<Frame>> {
-        Box::pin(async {
-            if self.ended {
-                return None;
-            }
-            if !std::mem::replace(&mut self.opened, true) {
-                return Some(Frame::Opened);
-            }
-            match self.step().await {
-                Ok(frame) => Some(frame),
-                Err(fault) => {
-                    self.ended = true;
-                    self.guard.link = None;
-                    Some(Frame::Fail(fault))
-                }
             }
         })
     }

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
@@ -50,6 +51,9 @@ impl hyper::body::Body for Body {
 /// An answer.
 pub type Answer = Response<Body>;
 
+/// How often an idle stream shows a sign of life.
+pub const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const EVENTS: HeaderValue = HeaderValue::from_static("text/event-stream");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
@@ -87,4 +91,12 @@ pub fn empty(status: u16) -> Answer {
     let mut answer = Response::new(Body::Whole(Bytes::new()));
     *answer.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
     answer
+}
+
+/// An answer's bytes, for transports that have no status.
+pub fn bytes_of(answer: Answer) -> Bytes {
+    match answer.into_body() {
+        Body::Whole(bytes) => bytes,
+        Body::Events(_) => Bytes::new(),
+    }
 }

@@ -18,7 +18,7 @@ use toolgate_gateway::call::Boxed;
 use toolgate_gateway::config::Limits;
 
 use super::body::Answer;
-use super::http::route;
+use super::route::route;
 use crate::app::App;
 
 /// Streams of one HTTP/2 connection at a time.

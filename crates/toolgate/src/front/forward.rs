@@ -28,6 +28,9 @@ const MOST_REPLICAS: usize = 256;
 struct Proof {
     principal: String,
     at: u64,
+    /// The replica that sends, where others reach it.
+    #[serde(default)]
+    from: Option<String>,
 }
 
 /// Towards the other replicas.
@@ -56,14 +59,27 @@ impl Forwarder {
         (self.own.as_ref() != Some(home)).then_some(&**home)
     }
 
+    /// Whether a session began here.
+    pub fn is_home(&self, home: Option<&Arc<str>>) -> bool {
+        home.is_some() && self.own.as_ref() == home
+    }
+
     /// Whether a request comes from another replica. It is then not sent on again.
     pub fn is_forwarded(&self, headers: &HeaderMap, caller: &Caller) -> bool {
-        let proof = headers.get(FORWARDED).and_then(|value| value.to_str().ok());
-        let proof: Option<Proof> = proof.and_then(|token| self.keys.open(Purpose::Forward, token));
-        proof.is_some_and(|proof| {
-            let age = Timestamp::now().seconds().abs_diff(proof.at);
-            *proof.principal == *caller.principal && age <= FRESH.as_secs()
-        })
+        self.proof(headers, caller).is_some()
+    }
+
+    /// The replica that a request comes from, if it comes from one that can be reached.
+    pub fn sender(&self, headers: &HeaderMap, caller: &Caller) -> Option<Arc<str>> {
+        let from: Arc<str> = self.proof(headers, caller)?.from?.into();
+        (self.own.as_ref() != Some(&from)).then_some(from)
+    }
+
+    fn proof(&self, headers: &HeaderMap, caller: &Caller) -> Option<Proof> {
+        let token = headers.get(FORWARDED)?.to_str().ok()?;
+        let proof: Proof = self.keys.open(Purpose::Forward, token)?;
+        let age = Timestamp::now().seconds().abs_diff(proof.at);
+        (*proof.principal == *caller.principal && age <= FRESH.as_secs()).then_some(proof)
     }
 
     /// Sends a POST on and passes the answer back as it comes.
@@ -93,10 +109,25 @@ impl Forwarder {
         body: Bytes,
         caller: &Caller,
     ) -> Option<Answer> {
+        let endpoint = Uri::from_static("/mcp");
+        self.send_to(replica, endpoint, method, headers, body, caller).await
+    }
+
+    /// Sends a request on to another address than the endpoint; `None` when the replica cannot
+    /// be reached.
+    pub async fn send_to(
+        &self,
+        replica: &str,
+        uri: Uri,
+        method: Method,
+        headers: &HeaderMap,
+        body: Bytes,
+        caller: &Caller,
+    ) -> Option<Answer> {
         let pool = self.pool(replica)?;
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = method;
-        *request.uri_mut() = Uri::from_static("/mcp");
+        *request.uri_mut() = uri;
         let sent = request.headers_mut();
         for (name, value) in headers {
             let hop = matches!(
@@ -112,8 +143,11 @@ impl Forwarder {
             }
         }
         sent.insert(http::header::HOST, HeaderValue::from_str(&pool.target().authority()).ok()?);
-        let proof =
-            Proof { principal: caller.principal.to_string(), at: Timestamp::now().seconds() };
+        let proof = Proof {
+            principal: caller.principal.to_string(),
+            at: Timestamp::now().seconds(),
+            from: self.own.as_deref().map(str::to_owned),
+        };
         let proof = self.keys.seal(Purpose::Forward, &proof);
         sent.insert(FORWARDED, HeaderValue::from_str(&proof).ok()?);
         match pool.send(request).await {

@@ -13,9 +13,11 @@ use toolgate_gateway::config::SessionLimits;
 use toolgate_gateway::seal::Keyring;
 use toolgate_gateway::session::{NoSession, Session};
 use toolgate_protocol::client::{Client, Level};
+use toolgate_protocol::version::Version;
 
 use super::calls::{Calls, Refused, Running};
 use super::outlet::{Naming, Outlet};
+use super::spread::Spread;
 
 /// Ended streams kept for a client that has not read to the end.
 const KEPT_STREAMS: usize = 16;
@@ -47,6 +49,23 @@ pub struct Live {
     pub subscribed: Mutex<HashSet<String>>,
     /// Tells the task that follows the servers' announcements to look again.
     pub resubscribe: watch::Sender<()>,
+    /// The session at other replicas.
+    pub spread: Spread,
+}
+
+/// Why a session is not to be had here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// There is none for this caller.
+    Unknown,
+    /// It cannot be taken up: too many are held.
+    NoRoom,
+}
+
+impl From<NoSession> for Missing {
+    fn from(_: NoSession) -> Missing {
+        Missing::Unknown
+    }
 }
 
 impl Sessions {
@@ -85,31 +104,46 @@ impl Sessions {
     /// The session of a token; one that began on another replica is taken up here.
     ///
     /// # Errors
-    /// When there is no such session for this caller.
-    pub fn find(
-        &self,
-        token: &str,
-        caller: &Caller,
-        keys: &Keyring,
-    ) -> Result<Arc<Live>, NoSession> {
-        if let Some(live) = self.lock().get(token) {
-            if live.session.caller != *caller {
-                return Err(NoSession::Foreign);
-            }
-            live.touch();
-            return Ok(live.clone());
+    /// When there is no such session for this caller, or no room for it.
+    pub fn find(&self, token: &str, caller: &Caller, keys: &Keyring) -> Result<Arc<Live>, Missing> {
+        if let Some(live) = self.held(token, caller)? {
+            return Ok(live);
         }
-        let lifetime = self.limits.lifetime.duration();
-        let session = Session::open(token, caller, keys, Timestamp::now(), lifetime)?;
-        if self.ended.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&session.id) {
-            return Err(NoSession::Unknown);
-        }
+        let session = self.open(token, caller, keys)?;
         let mut all = self.lock();
         if all.len() >= self.limits.max {
-            return Err(NoSession::Unknown);
+            return Err(Missing::NoRoom);
         }
         let live = all.entry(token.into()).or_insert_with(|| Arc::new(Live::new(session)));
         Ok(live.clone())
+    }
+
+    /// The session of a token if it is held here already.
+    ///
+    /// # Errors
+    /// When it is somebody else's.
+    pub fn held(&self, token: &str, caller: &Caller) -> Result<Option<Arc<Live>>, NoSession> {
+        let all = self.lock();
+        let Some(live) = all.get(token) else { return Ok(None) };
+        if live.session.caller != *caller {
+            return Err(NoSession::Foreign);
+        }
+        live.touch();
+        Ok(Some(live.clone()))
+    }
+
+    /// What a token says, without taking the session up.
+    ///
+    /// # Errors
+    /// When there is no such session for this caller.
+    pub fn open(&self, token: &str, caller: &Caller, keys: &Keyring) -> Result<Session, NoSession> {
+        let lifetime = self.limits.lifetime.duration();
+        let session = Session::open(token, caller, keys, Timestamp::now(), lifetime)?;
+        let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        if ended.contains_key(&session.id) {
+            return Err(NoSession::Unknown);
+        }
+        Ok(session)
     }
 
     /// Ends a session: its streams close, its calls are cancelled, its token is refused.
@@ -175,6 +209,7 @@ impl Live {
             own_stream: Mutex::default(),
             subscribed: Mutex::default(),
             resubscribe: watch::channel(()).0,
+            spread: Spread::new(Instant::now()),
         }
     }
 
@@ -182,6 +217,11 @@ impl Live {
     pub fn client(&self) -> Client {
         let level = *self.level.lock().unwrap_or_else(PoisonError::into_inner);
         Client { log_level: level, ..self.session.client.clone() }
+    }
+
+    /// Whether the client knows of events that carry nothing but an id.
+    pub fn primes(&self) -> bool {
+        self.session.client.version >= Version::V2025_11_25
     }
 
     /// Whose calls these are.

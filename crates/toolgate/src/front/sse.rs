@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::Request;
+use http::{HeaderMap, Method as Verb, Request, Uri};
 use hyper::body::Incoming;
 use tokio::sync::mpsc;
 use toolgate_gateway::call::Who;
@@ -19,14 +19,18 @@ use toolgate_protocol::sse::Event;
 use toolgate_protocol::version::{Era, Version};
 
 use super::answer;
-use super::body::{Answer, empty, events, json, text};
-use super::http::{check_content_type, json_limits, read};
+use super::body::{Answer, KEEP_ALIVE, bytes_of, empty, events, text};
+use super::incoming::{check_content_type, json_limits, read, scan};
 use super::legacy;
-use super::outlet::written;
+use super::live::Live;
+use super::outlet::{Outlet, written};
 use crate::app::App;
 
-/// How often an idle stream shows a sign of life.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// Where clients send what they say.
+pub const MESSAGES: &str = "/messages";
+/// How long another replica may take to take a message in. A handshake waits for servers, which
+/// may have to be started.
+const TAKEN: Duration = Duration::from_secs(60);
 
 /// Serves GET /sse: the stream, whose first event names the address for messages.
 pub fn open(app: &Arc<App>, gateway: Arc<Gateway>) -> Answer {
@@ -55,7 +59,7 @@ pub fn open(app: &Arc<App>, gateway: Arc<Gateway>) -> Answer {
     tokio::spawn(async move {
         let endpoint = Event {
             event: Some("endpoint".to_owned()),
-            data: format!("/messages?session={token}").into(),
+            data: format!("{MESSAGES}?session={token}").into(),
             ..Event::default()
         };
         let mut next = written(&endpoint);
@@ -85,61 +89,116 @@ pub async fn post(app: &Arc<App>, gateway: Arc<Gateway>, request: Request<Incomi
     let query = head.uri.query().unwrap_or_default();
     let token = query.split('&').find_map(|pair| pair.strip_prefix("session="));
     let Some(token) = token else { return text(400, "no session in the address") };
-    let Ok(live) = app.sessions.find(token, &app.caller(), gateway.keys()) else {
-        return text(404, "no such session");
-    };
-    let outlet = live.own_stream.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    let Some(outlet) = outlet else {
-        // The token is good, yet its stream is not here: it is on the replica it began on.
-        if let Some(home) = app.forwarder.foreign_home(live.session.home.as_ref()) {
-            tracing::debug!(home, "an HTTP+SSE message for another replica");
-        }
-        return text(404, "the event stream of this session is not here");
+    let place = match place_of(app, token, &head.headers) {
+        Ok(place) => place,
+        Err(refused) => return refused,
     };
     let limits = &gateway.config.limits;
     let body = match read(body, &head.headers, limits).await {
         Ok(body) => body,
         Err(answer) => return answer,
     };
-    let message = match Message::scan(body, &json_limits(limits)) {
-        Ok(message) => message,
-        Err(malformed) => {
-            let id = malformed.id();
-            return json(400, jsonrpc::error(id, malformed.code(), &malformed.to_string(), None));
-        }
-    };
-    match message.kind() {
-        Kind::Request if message.method() == Some("initialize") => {
-            let answer = initialize(app, &gateway, token, &message).await;
-            outlet.send(answer);
-        }
-        Kind::Request => {
-            let Some(admitted) = app.admit(limits.in_flight) else {
-                return text(429, "the gateway is at its limit of requests");
-            };
-            match legacy::exchange(app, &gateway, &live, &head.headers, message) {
-                Ok((mut exchange, _)) => {
-                    exchange.outlet = outlet.clone();
-                    tokio::spawn(async move {
-                        if let Some(answer) = exchange.run().await {
-                            outlet.send(answer);
-                        }
-                        drop(admitted);
-                    });
-                }
-                Err(answer) => outlet.send(answer),
+    match place {
+        Place::Here(live, outlet) => match scan(body, &json_limits(limits)) {
+            Ok(message) => {
+                let session = Open { app, gateway, token, live, outlet };
+                session.hear(&head.headers, message).await
             }
-        }
-        Kind::Notification => {
-            if message.method() == Some("notifications/initialized") {
-                tokio::spawn(legacy::follow(app.clone(), gateway, live, outlet));
-            } else {
-                legacy::notification(&gateway, &live, &message).await;
-            }
-        }
-        Kind::Result | Kind::Error => legacy::response(&live, &message),
+            Err(answer) => answer,
+        },
+        Place::At(home) => pass_on(app, &home, token, &head.headers, body).await,
     }
-    empty(202)
+}
+
+/// Where the stream of a session is.
+enum Place {
+    Here(Arc<Live>, Arc<Outlet>),
+    At(String),
+}
+
+fn place_of(app: &App, token: &str, headers: &HeaderMap) -> Result<Place, Answer> {
+    let caller = app.caller();
+    let unknown = |_| text(404, "no such session");
+    if let Some(live) = app.sessions.held(token, &caller).map_err(unknown)? {
+        let outlet = live.own_stream.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(outlet) = outlet {
+            return Ok(Place::Here(live, outlet));
+        }
+    }
+    // Only read, not taken up: the replica that it began on holds all there is of it.
+    let session = app.sessions.open(token, &caller, &app.lasting.keys).map_err(unknown)?;
+    let home = app.forwarder.foreign_home(session.home.as_ref());
+    match home.filter(|_| !app.forwarder.is_forwarded(headers, &caller)) {
+        Some(home) => Ok(Place::At(home.to_owned())),
+        None => Err(text(404, "the event stream of this session is not here")),
+    }
+}
+
+/// Passes a message on to the replica that holds the session's stream.
+async fn pass_on(app: &App, home: &str, token: &str, headers: &HeaderMap, body: Bytes) -> Answer {
+    let unreachable = || text(503, "the replica that holds the event stream cannot be reached");
+    // A token that opened is made of characters that need no escape.
+    let Ok(uri) = Uri::try_from(format!("{MESSAGES}?session={token}")) else {
+        return unreachable();
+    };
+    let caller = app.caller();
+    let sending = app.forwarder.send_to(home, uri, Verb::POST, headers, body, &caller);
+    match tokio::time::timeout(TAKEN, sending).await {
+        Ok(Some(answer)) => answer,
+        Ok(None) | Err(_) => unreachable(),
+    }
+}
+
+/// A session whose stream is here.
+struct Open<'a> {
+    app: &'a Arc<App>,
+    gateway: Arc<Gateway>,
+    token: &'a str,
+    live: Arc<Live>,
+    outlet: Arc<Outlet>,
+}
+
+impl Open<'_> {
+    /// Takes one message in.
+    async fn hear(self, headers: &HeaderMap, message: Message) -> Answer {
+        match message.kind() {
+            Kind::Request if message.method() == Some("initialize") => {
+                let answer = initialize(self.app, &self.gateway, self.token, &message).await;
+                self.outlet.send(answer);
+            }
+            Kind::Request => return self.run(headers, message),
+            Kind::Notification if message.method() == Some("notifications/initialized") => {
+                let app = self.app.clone();
+                tokio::spawn(legacy::follow(app, self.gateway, self.live, self.outlet));
+            }
+            Kind::Notification => {
+                legacy::notification(&self.gateway, &self.live, &message).await;
+            }
+            Kind::Result | Kind::Error => legacy::response(&self.live, &message),
+        }
+        empty(202)
+    }
+
+    /// Starts a request, whose answer goes to the stream.
+    fn run(self, headers: &HeaderMap, message: Message) -> Answer {
+        let Some(admitted) = self.app.admit(self.gateway.config.limits.in_flight) else {
+            return text(429, "the gateway is at its limit of requests");
+        };
+        let outlet = self.outlet;
+        match legacy::exchange(self.app, &self.gateway, &self.live, headers, message) {
+            Ok((mut exchange, _)) => {
+                exchange.outlet = outlet.clone();
+                tokio::spawn(async move {
+                    if let Some(answer) = exchange.run().await {
+                        outlet.send(answer);
+                    }
+                    drop(admitted);
+                });
+            }
+            Err(answer) => outlet.send(answer),
+        }
+        empty(202)
+    }
 }
 
 /// The handshake: the session, open already, learns whom it serves.
@@ -152,7 +211,7 @@ async fn initialize(
     let id = message.id().unwrap_or("null");
     let session = match legacy::begin(app, gateway, message) {
         Ok(session) => session,
-        Err(answer) => return legacy::bytes_of(answer),
+        Err(answer) => return bytes_of(answer),
     };
     let client = session.client.clone();
     let who = Who { caller: session.caller.clone(), session: Some(session.id.clone()) };

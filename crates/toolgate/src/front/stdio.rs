@@ -18,8 +18,9 @@ use toolgate_protocol::method::Method;
 use toolgate_protocol::modern::framing;
 use toolgate_protocol::version::Era;
 
+use super::body::bytes_of;
 use super::calls::Calls;
-use super::http::{is_batch, json_limits};
+use super::incoming::{is_batch, json_limits};
 use super::live::Live;
 use super::outlet::Outlet;
 use super::{answer, legacy};
@@ -204,7 +205,7 @@ impl Front {
         let Some(admitted) = self.admit(&gateway, Some(id)).await else { return };
         let session = match legacy::begin(&self.app, &gateway, message) {
             Ok(session) => session,
-            Err(refused) => return self.say(legacy::bytes_of(refused)).await,
+            Err(refused) => return self.say(bytes_of(refused)).await,
         };
         let live = Arc::new(Live::new(session));
         *self.live.lock().unwrap_or_else(PoisonError::into_inner) = Some(live.clone());

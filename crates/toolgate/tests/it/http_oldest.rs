@@ -1,60 +1,8 @@
 //! Clients of 2024-11-05 over HTTP+SSE: one stream to hear, one address to speak to.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::support::{Ask, Call, Gateway, Server, Wire, legacy, modern, post, sse};
-
-const ALL: &str = r#"{"sampling":{},"roots":{}}"#;
-
-/// A client with its stream.
-struct Oldest<'a> {
-    gateway: &'a Gateway,
-    wire: Wire,
-    path: String,
-}
-
-impl Oldest<'_> {
-    async fn open(gateway: &Gateway) -> Oldest<'_> {
-        let mut wire =
-            gateway.send(&Ask::new("GET", "/sse").header("Accept", "text/event-stream")).await;
-        let head = wire.head().await.unwrap();
-        assert_eq!((head.status, head.header("content-type")), (200, Some("text/event-stream")));
-        let first = wire.event().await.unwrap();
-        assert_eq!(first.name.as_deref(), Some("endpoint"));
-        let mut client = Oldest { gateway, wire, path: first.data };
-        let params = format!(
-            r#"{{"protocolVersion":"2024-11-05","capabilities":{ALL},"clientInfo":{{"name":"o","version":"1"}}}}"#
-        );
-        client
-            .say(&format!(r#"{{"jsonrpc":"2.0","id":0,"method":"initialize","params":{params}}}"#))
-            .await;
-        let welcome = client.hear().await;
-        assert_eq!(welcome["result"]["protocolVersion"], "2024-11-05", "{welcome}");
-        client.say(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#).await;
-        client
-    }
-
-    async fn say(&self, message: &str) {
-        let ask =
-            Ask::new("POST", &self.path).header("Content-Type", "application/json").body(message);
-        let answer = self.gateway.ask(&ask).await;
-        assert_eq!((answer.status, answer.body.as_str()), (202, ""), "{message}");
-    }
-
-    async fn hear(&mut self) -> Value {
-        let event = self.wire.event().await.expect("an event");
-        assert_eq!(event.name.as_deref(), Some("message"));
-        assert_eq!(event.id, None, "this transport knows no ids of events");
-        event.json()
-    }
-
-    async fn call(&mut self, id: u32, tool: &str) {
-        self.say(&format!(
-            r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/call","params":{{"name":"{tool}","_meta":{{"progressToken":"p{id}"}}}}}}"#
-        ))
-        .await;
-    }
-}
+use crate::support::{Ask, Call, Gateway, Oldest, Server, legacy, modern, post, sse};
 
 async fn behaves(call: Call) -> crate::support::Reply {
     let token = call.json["params"]["_meta"]["progressToken"].clone();
@@ -149,7 +97,7 @@ async fn the_oldest_clients_hear_changes_and_only_their_own_answers() {
 async fn the_stream_of_an_oldest_client_is_its_session() {
     let server = legacy(behaves).await;
     let gateway = Gateway::before(&server).await;
-    let mut client = Oldest::open(&gateway).await;
+    let client = Oldest::open(&gateway).await;
     client.call(1, "never").await;
     server.seen("tools/call").await;
     let path = client.path.clone();

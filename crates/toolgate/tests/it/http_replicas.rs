@@ -1,12 +1,13 @@
 //! Two replicas that share nothing but a key, and clients that are sent to either in turn.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
 use crate::support::{
-    Call, Gateway, Legacy, Modern, Reply, Server, free_port, legacy, modern, soon,
+    Call, Gateway, Legacy, Modern, Oldest, Reply, Server, free_port, legacy, modern, soon,
 };
 
 const KEY: &str = "kq3v9Z0eTn1bXw7RyP5sLd2HfJ8mCa4G";
@@ -36,6 +37,11 @@ async fn server(go_on: Arc<Notify>) -> Server {
                     let answer = this.answer_to("e").await;
                     stream.result(&said(&answer["result"].to_string())).await;
                 }),
+                "sample" => call.stream(|stream| async move {
+                    stream.question("s", "sampling/createMessage", r#"{"messages":[]}"#).await;
+                    let answer = this.answer_to("s").await;
+                    stream.result(&said(&answer["result"].to_string())).await;
+                }),
                 "steps" => call.stream(|stream| async move {
                     stream.message(&progress(&token, 1)).await;
                     go_on.notified().await;
@@ -50,6 +56,9 @@ async fn server(go_on: Arc<Notify>) -> Server {
                     stream.message(&note("error")).await;
                     stream.result(&said("done")).await;
                 }),
+                _ if call.method() == "tools/list" => {
+                    call.result(r#"{"tools":[{"name":"t","inputSchema":{"type":"object"}}]}"#)
+                }
                 _ => call.result(&said("done")),
             }
         }
@@ -166,18 +175,25 @@ async fn the_log_level_of_a_session_holds_where_it_was_set_and_where_it_began() 
 }
 
 #[tokio::test]
-async fn a_call_is_cancelled_through_the_other_replica() {
+async fn a_call_is_cancelled_wherever_that_is_said() {
     let pair = pair().await;
+    let third = replica(&pair.server, &[KEY]).await;
     let client = Legacy::open(&pair.a, "2025-11-25", "{}").await;
-    let params = r#"{"name":"steps","_meta":{"progressToken":1}}"#;
-    let mut wire = client.send(&client.ask("7", "tools/call", params)).await;
-    wire.head().await.unwrap();
-    wire.message().await;
+    let cases = [(&pair.a, &pair.b), (&pair.b, &pair.a), (&pair.b, &third), (&pair.b, &pair.b)];
+    for (at, (calling, cancelling)) in cases.into_iter().enumerate() {
+        let params = r#"{"name":"steps","_meta":{"progressToken":1}}"#;
+        let calling = client.at(calling);
+        let mut wire = calling.send(&calling.ask("7", "tools/call", params)).await;
+        wire.head().await.unwrap();
+        wire.message().await;
 
-    client.at(&pair.b).say("notifications/cancelled", r#"{"requestId":7}"#).await;
+        let taken =
+            client.at(cancelling).say("notifications/cancelled", r#"{"requestId":7}"#).await;
 
-    assert_eq!(wire.event().await, None);
-    pair.server.seen("notifications/cancelled").await;
+        assert_eq!((taken.status, taken.body.as_str()), (202, ""));
+        assert_eq!(wire.event().await, None);
+        pair.server.nth("notifications/cancelled", at).await;
+    }
 }
 
 #[tokio::test]
@@ -262,17 +278,114 @@ async fn a_cursor_leads_on_at_every_replica() {
 }
 
 #[tokio::test]
-async fn a_session_that_was_ended_is_ended_where_it_began_and_where_it_was_said() {
+async fn a_session_that_was_ended_is_ended_everywhere_wherever_that_was_said() {
     let pair = pair().await;
-    let client = Legacy::open(&pair.a, "2025-06-18", "{}").await;
-    let there = client.at(&pair.b);
-    there.request("1", "ping", "{}").await.result();
+    let third = replica(&pair.server, &[KEY]).await;
+    let all = [&pair.a, &pair.b, &third];
+    for said in all {
+        let client = Legacy::open(&pair.a, "2025-06-18", "{}").await;
+        client.at(&pair.b).request("1", "ping", "{}").await.result();
 
-    assert_eq!(there.end().await.status, 204);
+        assert_eq!(client.at(said).end().await.status, 204);
 
-    for at in [&pair.a, &pair.b] {
-        assert_eq!(client.at(at).request("1", "ping", "{}").await.status, 404);
+        for at in all {
+            assert_eq!(client.at(at).request("1", "ping", "{}").await.status, 404);
+        }
     }
+}
+
+#[tokio::test]
+async fn what_answers_in_place_of_a_home_that_is_gone_ends_no_session() {
+    let server = server(Arc::default()).await;
+    let stranger = Server::start(|_| async { Reply::text(404, "text/html", "no page") }).await;
+    let home = Gateway::serve(format!(
+        "keys: [{KEY}]\nreplica: {{url: \"{}\"}}\nservers: [{}]",
+        stranger.url.trim_end_matches("/mcp"),
+        server.entry("up", "")
+    ));
+    let client = Legacy::open(&home.await, "2025-06-18", "{}").await;
+    let there = replica(&server, &[KEY]).await;
+
+    for _ in 0..2 {
+        assert_eq!(client.at(&there).request("1", "ping", "{}").await.status, 200);
+    }
+    assert_eq!(stranger.count("ping"), 1, "the home is asked once");
+}
+
+#[tokio::test]
+async fn the_oldest_clients_hear_at_one_replica_and_speak_to_each_in_turn() {
+    let pair = pair().await;
+    let mut client = Oldest::among(&[&pair.a, &pair.b]).await;
+
+    for id in [1, 2] {
+        client.request(id, "tools/list", "{}").await;
+        let list = client.hear().await;
+        assert_eq!((&list["id"], &list["result"]["tools"][0]["name"]), (&json!(id), &json!("t")));
+        client.call(id, "t").await;
+        assert_eq!(client.hear().await["result"]["content"][0]["text"], "done");
+    }
+    for (id, answer) in [(3, r#"{"role":"user"}"#), (4, r#"{"role":"assistant"}"#)] {
+        client.call(id, "sample").await;
+        let question = client.hear().await;
+        assert_eq!(question["method"], "sampling/createMessage");
+        // Now the next word goes to the replica that the call did not come by.
+        client
+            .say(&format!(r#"{{"jsonrpc":"2.0","id":{},"result":{answer}}}"#, question["id"]))
+            .await;
+        let end = client.hear().await;
+        assert_eq!(
+            (&end["id"], &end["result"]["content"][0]["text"]),
+            (&json!(id), &json!(answer))
+        );
+        client.request(id, "ping", "{}").await;
+        assert_eq!(client.hear().await["result"], json!({}));
+    }
+    assert_eq!(pair.server.count("initialize"), 1, "all of it happened at one replica");
+}
+
+#[tokio::test]
+async fn a_message_for_a_stream_that_is_gone_is_refused_at_every_replica() {
+    let pair = pair().await;
+    let client = Oldest::among(&[&pair.a, &pair.b]).await;
+    let ping = client.ask(r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#);
+    assert_eq!(pair.b.ask(&ping.clone().header("Toolgate-Forwarded", "x")).await.status, 202);
+
+    drop(client);
+
+    for at in [&pair.b, &pair.a] {
+        let ended = async {
+            while at.ask(&ping).await.status != 404 {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        soon("the end of the session", ended).await;
+    }
+    let client = Oldest::among(&[&pair.a, &pair.b]).await;
+    let lost = client.ask(r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#);
+    drop(client);
+    drop(pair.a);
+    assert_eq!(pair.b.ask(&lost).await.status, 503);
+}
+
+#[tokio::test]
+async fn what_another_replica_sent_on_is_not_sent_on_again() {
+    let Pair { mut a, b, server, .. } = pair().await;
+    let client = Oldest::open(&a).await;
+    let ping = client.ask(r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#);
+    drop(client);
+    a.terminate();
+    a.ends_well().await;
+    let yaml = format!(
+        "keys: [{KEY}]\nreplica: {{url: \"http://127.0.0.1:{}\"}}\nservers: [{}]",
+        free_port(),
+        server.entry("up", "")
+    );
+    // Somebody else has moved in at that address.
+    let _stranger = Gateway::listen(&a.address.to_string(), yaml).await;
+
+    let refused = soon("an answer", b.ask(&ping)).await;
+
+    assert_eq!((refused.status, refused.body.contains("not here")), (404, true));
 }
 
 #[tokio::test]

@@ -17,6 +17,7 @@
 
 mod answer;
 mod definitions;
+mod failure;
 mod list;
 mod media;
 mod page;

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    answer::{Failure, missing, place},
+    failure::{Failure, missing, place},
     media, page,
     place::Place,
     source::{Entry, Kind, Source},

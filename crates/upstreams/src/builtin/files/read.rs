@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    answer::{Failure, missing, place},
+    failure::{Failure, missing, place},
     list::between,
     media,
     place::Place,

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    answer::{Failure, place},
+    failure::{Failure, place},
     list::{Pattern, between, unlisted},
     media,
     place::Place,

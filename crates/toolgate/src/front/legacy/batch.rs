@@ -1,0 +1,91 @@
+//! Several messages in one array, which only 2025-03-26 has (transports: sending messages).
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::HeaderMap;
+use toolgate_gateway::gateway::Gateway;
+use toolgate_protocol::json::Limits;
+use toolgate_protocol::jsonrpc::{self, Kind, Message, codes, split_batch};
+use toolgate_protocol::version::Version;
+
+use super::message::{notification, response};
+use super::request::exchange;
+use super::session::lasting_session_of;
+use crate::app::App;
+use crate::front::body::{Answer, empty, json};
+use crate::front::live::Live;
+
+/// Serves a batch, which only 2025-03-26 has (transports: sending messages).
+pub async fn serve_batch(
+    app: &Arc<App>,
+    gateway: Arc<Gateway>,
+    headers: &HeaderMap,
+    body: Bytes,
+    limits: &Limits,
+) -> Answer {
+    let live = match lasting_session_of(app, headers, None).await {
+        Ok(live) => live,
+        Err(answer) => return answer,
+    };
+    match batch(app, &gateway, &live, headers, &body, limits).await {
+        Ok(Some(answers)) => json(200, answers),
+        Ok(None) => empty(202),
+        Err(error) => json(400, error),
+    }
+}
+
+/// Runs a batch: its answers in one array, or nothing when none is due.
+///
+/// # Errors
+/// The JSON-RPC error for the batch as a whole.
+pub async fn batch(
+    app: &Arc<App>,
+    gateway: &Arc<Gateway>,
+    live: &Arc<Live>,
+    headers: &HeaderMap,
+    body: &Bytes,
+    limits: &Limits,
+) -> Result<Option<Bytes>, Bytes> {
+    if live.session.client.version != Version::V2025_03_26 {
+        let text = "batches belong to protocol version 2025-03-26 alone";
+        return Err(jsonrpc::error(None, codes::INVALID_REQUEST, text, None));
+    }
+    let parts = split_batch(body, limits).map_err(|malformed| malformed.reply())?;
+    let mut answers = Vec::new();
+    let mut running = Vec::new();
+    for part in parts {
+        let message = match Message::scan(part, limits) {
+            Ok(message) => message,
+            Err(malformed) => {
+                answers.push(malformed.reply());
+                continue;
+            }
+        };
+        match message.kind() {
+            Kind::Request => match exchange(app, gateway, live, headers, message) {
+                // Nothing streams into a batch: what the call says meanwhile is dropped.
+                Ok((exchange, _)) => running.push(tokio::spawn(exchange.run())),
+                Err(error) => answers.push(error),
+            },
+            Kind::Notification => notification(gateway, live, &message).await,
+            Kind::Result | Kind::Error => response(live, &message),
+        }
+    }
+    for call in running {
+        answers.extend(call.await.ok().flatten());
+    }
+    Ok((!answers.is_empty()).then(|| array_of(&answers)))
+}
+
+fn array_of(answers: &[Bytes]) -> Bytes {
+    let mut all = vec![b'['];
+    for (at, answer) in answers.iter().enumerate() {
+        if at > 0 {
+            all.push(b',');
+        }
+        all.extend_from_slice(answer);
+    }
+    all.push(b']');
+    all.into()
+}

@@ -1,0 +1,148 @@
+//! One request and its answer: whole if it comes soon, else a stream that can be picked up again.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::HeaderMap;
+use toolgate_gateway::gateway::Gateway;
+use toolgate_protocol::jsonrpc::{self, Message, codes};
+use toolgate_protocol::method::Method;
+
+use super::local::local;
+use crate::app::{Admitted, App};
+use crate::front::body::{Answer, KEEP_ALIVE, empty, events, json};
+use crate::front::calls::Refused;
+use crate::front::exchange::Exchange;
+use crate::front::live::Live;
+use crate::front::modern::trace_of;
+use crate::front::outlet::Outlet;
+
+/// After so long without an answer the response becomes a stream, with signs of life for
+/// whatever stands between, and resumable.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Prepares the run of a request; an error is the response already.
+pub fn exchange(
+    app: &Arc<App>,
+    gateway: &Arc<Gateway>,
+    live: &Arc<Live>,
+    headers: &HeaderMap,
+    message: Message,
+) -> Result<(Exchange, Arc<Outlet>), Bytes> {
+    let id = message.id().unwrap_or("null");
+    let method = Method::parse(message.method().unwrap_or_default());
+    if let Some(answer) = local(live, &message, &method) {
+        return Err(answer);
+    }
+    let running = match live.run(id, gateway.config.limits.in_flight_per_client) {
+        Ok(running) => running,
+        Err(refused) => {
+            let code = match refused {
+                Refused::SameId => codes::INVALID_REQUEST,
+                Refused::TooMany => codes::INTERNAL_ERROR,
+            };
+            return Err(jsonrpc::error(Some(id), code, refused.sentence(), None));
+        }
+    };
+    let outlet = live.outlet(&app.prefix, true, app.sessions.replay());
+    let exchange = Exchange {
+        gateway: gateway.clone(),
+        live: live.clone(),
+        outlet: outlet.clone(),
+        request: message,
+        method,
+        trace: trace_of(headers),
+        running,
+        prefix: app.prefix.clone(),
+    };
+    Ok((exchange, outlet))
+}
+
+pub async fn request(
+    app: &Arc<App>,
+    gateway: Arc<Gateway>,
+    live: &Arc<Live>,
+    headers: &HeaderMap,
+    message: Message,
+    admitted: Admitted,
+) -> Answer {
+    let (exchange, outlet) = match exchange(app, &gateway, live, headers, message) {
+        Ok(prepared) => prepared,
+        Err(answer) => return json(200, answer),
+    };
+    let mut call = Detachable::new(exchange.run(), outlet.clone(), live.clone(), admitted);
+    tokio::select! {
+        biased;
+        answer = call.wait() => match answer {
+            Some(answer) if outlet.has_said_nothing() => return json(200, answer),
+            // Its last words came together with what went before them.
+            Some(answer) => {
+                live.keep(outlet.stream(), outlet.clone());
+                outlet.send(answer);
+                let receiver = outlet.open(live.primes());
+                outlet.end();
+                return events(receiver);
+            }
+            // Cancelled: there is no answer, and nobody who wants one.
+            None => return empty(202),
+        },
+        () = outlet.wanted() => {}
+        () = tokio::time::sleep(PATIENCE) => {}
+    }
+    // From here on the answer is a stream, and the call runs on its own.
+    let receiver = outlet.open(live.primes());
+    drop(call);
+    events(receiver)
+}
+
+/// A running call that goes on by itself when nobody waits for it: for older clients a lost
+/// connection is not a cancellation (2025-11-25, transports: sending messages).
+struct Detachable<F: Future<Output = Option<Bytes>> + Send + 'static> {
+    call: Option<Pin<Box<F>>>,
+    outlet: Arc<Outlet>,
+    live: Arc<Live>,
+    admitted: Option<Admitted>,
+}
+
+impl<F: Future<Output = Option<Bytes>> + Send + 'static> Detachable<F> {
+    fn new(call: F, outlet: Arc<Outlet>, live: Arc<Live>, admitted: Admitted) -> Self {
+        Detachable { call: Some(Box::pin(call)), outlet, live, admitted: Some(admitted) }
+    }
+
+    async fn wait(&mut self) -> Option<Bytes> {
+        let answer = match &mut self.call {
+            Some(call) => call.await,
+            None => None,
+        };
+        self.call = None;
+        answer
+    }
+}
+
+impl<F: Future<Output = Option<Bytes>> + Send + 'static> Drop for Detachable<F> {
+    fn drop(&mut self) {
+        let Some(mut call) = self.call.take() else { return };
+        let (outlet, live, admitted) =
+            (self.outlet.clone(), self.live.clone(), self.admitted.take());
+        live.keep(outlet.stream(), outlet.clone());
+        let finish = async move {
+            let answer = loop {
+                tokio::select! {
+                    biased;
+                    answer = &mut call => break answer,
+                    () = tokio::time::sleep(KEEP_ALIVE) => outlet.keep_alive(),
+                }
+            };
+            if let Some(answer) = answer {
+                outlet.send(answer);
+            }
+            outlet.end();
+            drop(admitted);
+        };
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(finish);
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! Where a request goes: one endpoint for every revision that speaks Streamable HTTP, the two
+//! addresses of HTTP+SSE, and what operators look at.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request};
+use hyper::body::Incoming;
+use toolgate_gateway::gateway::Gateway;
+use toolgate_protocol::jsonrpc::{self, codes};
+use toolgate_protocol::modern::framing;
+use toolgate_protocol::version::Era;
+
+use super::body::{Answer, json, text};
+use super::incoming::{check_content_type, is_batch, json_limits, read, scan};
+use super::{legacy, modern, sse};
+use crate::app::App;
+
+/// How long `/ready` waits for a server.
+const READY: Duration = Duration::from_secs(5);
+
+/// Answers one request.
+pub async fn route(app: &Arc<App>, request: Request<Incoming>) -> Answer {
+    let (gateway, refused) = {
+        let serving = app.serving();
+        (serving.gateway.clone(), serving.guard.check(request.uri(), request.headers()).err())
+    };
+    // Before anything else, as nothing of a foreign page's request may be acted on.
+    if let Some((status, reason)) = refused {
+        return text(status, reason);
+    }
+    match (request.method(), request.uri().path()) {
+        (&Method::POST, "/mcp" | "/") => post(app, gateway, request).await,
+        (&Method::GET, "/mcp") => legacy::serve_get(app, gateway, request.headers()).await,
+        (&Method::DELETE, "/mcp") => legacy::serve_delete(app, request.headers()).await,
+        (_, "/mcp") => not_allowed("GET, POST, DELETE"),
+        (&Method::GET, "/sse") => sse::open(app, gateway),
+        (&Method::POST, sse::MESSAGES) => sse::post(app, gateway, request).await,
+        (&Method::GET, "/health") => health(app),
+        (&Method::GET, "/ready") => ready(app, &gateway).await,
+        (&Method::GET, "/metrics") if gateway.config.metrics => metrics(app, &gateway),
+        _ => text(404, "nothing here: the MCP endpoint is /mcp"),
+    }
+}
+
+fn not_allowed(allow: &'static str) -> Answer {
+    let mut answer = text(405, "method not allowed");
+    answer.headers_mut().insert(http::header::ALLOW, HeaderValue::from_static(allow));
+    answer
+}
+
+fn metrics(app: &App, gateway: &Gateway) -> Answer {
+    let mut answer = text(200, app.lasting.metrics.render(gateway, app.sessions.count()));
+    answer.headers_mut().insert(
+        http::header::CONTENT_TYPE,
+        HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8"),
+    );
+    answer
+}
+
+fn health(app: &App) -> Answer {
+    let body = format!(
+        r#"{{"status":"ok","version":"{}","uptimeSeconds":{}}}"#,
+        env!("CARGO_PKG_VERSION"),
+        app.started.elapsed().as_secs()
+    );
+    json(200, body.into())
+}
+
+async fn ready(app: &App, gateway: &Gateway) -> Answer {
+    if app.is_draining() {
+        return json(503, Bytes::from_static(br#"{"status":"draining"}"#));
+    }
+    let unready = gateway.unready(READY).await;
+    if unready.is_empty() {
+        return json(200, Bytes::from_static(br#"{"status":"ready"}"#));
+    }
+    let names: Vec<_> = unready.iter().map(|name| format!("\"{name}\"")).collect();
+    json(503, format!(r#"{{"status":"unready","servers":[{}]}}"#, names.join(",")).into())
+}
+
+async fn post(app: &Arc<App>, gateway: Arc<Gateway>, request: Request<Incoming>) -> Answer {
+    let (head, body) = request.into_parts();
+    if let Some(answer) = check_content_type(&head.headers) {
+        return answer;
+    }
+    let limits = &gateway.config.limits;
+    let Some(admitted) = app.admit(limits.in_flight) else {
+        let text = "the gateway is at its limit of requests; try again in a second";
+        let mut answer = json(429, jsonrpc::error(None, codes::INTERNAL_ERROR, text, None));
+        answer.headers_mut().insert(http::header::RETRY_AFTER, HeaderValue::from_static("1"));
+        return answer;
+    };
+    let body = match read(body, &head.headers, limits).await {
+        Ok(body) => body,
+        Err(answer) => return answer,
+    };
+    let json_limits = json_limits(limits);
+    if is_batch(&body) {
+        return legacy::serve_batch(app, gateway, &head.headers, body, &json_limits).await;
+    }
+    let message = match scan(body, &json_limits) {
+        Ok(message) => message,
+        Err(answer) => return answer,
+    };
+    let version = head.headers.get("mcp-protocol-version").and_then(|value| value.to_str().ok());
+    match framing(&message, version) {
+        Era::Modern => modern::serve(app, gateway, &head.headers, message, admitted).await,
+        Era::Legacy => legacy::serve_post(app, gateway, &head.headers, message, admitted).await,
+    }
+}
