@@ -13,6 +13,7 @@ mod http_misbehaving;
 mod http_modern_child;
 mod http_notices;
 mod http_oldest;
+mod http_proxies;
 mod http_reload;
 mod http_replicas;
 mod http_several;

@@ -52,7 +52,14 @@ impl Gateway {
         let path = folder.path().join("gateway.yaml");
         let mut file = std::fs::File::create(&path).unwrap();
         write!(file, "listen: {address}\n{}\n", yaml.as_ref()).unwrap();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_toolgate"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_toolgate"));
+        // What the machine of the test says of proxies is not part of the scene.
+        for name in
+            ["http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"]
+        {
+            command.env_remove(name);
+        }
+        let mut child = command
             .arg("serve")
             .arg(&path)
             .env_remove("TOOLGATE_LOG")
