@@ -209,9 +209,11 @@ impl Session {
         *self.used.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
 
-    /// When it was last used, unless somebody still listens.
+    /// When it was last used, unless somebody still listens or waits for an answer.
     pub fn idle_since(&self) -> Option<Instant> {
-        self.hub.is_idle().then(|| *self.used.lock().unwrap_or_else(PoisonError::into_inner))
+        let used = *self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        let since = || self.hub.last_call().map_or(used, |ended| ended.max(used));
+        self.hub.is_idle().then(since)
     }
 
     /// Ends it.

@@ -4,6 +4,7 @@
 
 mod cli;
 mod http_asking;
+mod http_dormant;
 mod http_drain;
 mod http_fidelity;
 mod http_input;
