@@ -15,6 +15,7 @@ mod http_modern_child;
 mod http_notices;
 mod http_oldest;
 mod http_proxies;
+mod http_ready;
 mod http_reload;
 mod http_replicas;
 mod http_several;
