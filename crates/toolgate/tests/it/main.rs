@@ -7,6 +7,7 @@ mod http_asking;
 mod http_dormant;
 mod http_drain;
 mod http_fidelity;
+mod http_floods;
 mod http_input;
 mod http_leaving;
 mod http_listening;

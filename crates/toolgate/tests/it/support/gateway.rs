@@ -148,6 +148,14 @@ impl Gateway {
         self.child.id().unwrap()
     }
 
+    /// The most memory that it ever held, in bytes.
+    pub fn peak_memory(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        let kib: usize = line.trim().strip_suffix(" kB").unwrap().parse().unwrap();
+        kib * 1024
+    }
+
     /// Asks it to stop, as a supervisor does.
     pub fn terminate(&self) {
         let pid = rustix::process::Pid::from_raw(self.pid() as i32).unwrap();
