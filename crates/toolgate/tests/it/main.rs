@@ -13,6 +13,7 @@ mod http_leaving;
 mod http_listening;
 mod http_misbehaving;
 mod http_modern_child;
+mod http_names;
 mod http_notices;
 mod http_oldest;
 mod http_proxies;
