@@ -159,7 +159,8 @@ impl Session {
             prompts: interest.prompts && offers(&["prompts", "listChanged"]),
             resources: interest.resources && offers(&["resources", "listChanged"]),
             uris: Vec::new(),
-            // Only the extension has them.
+            // Servers tell the states of tasks if they like (2025-11-25, tasks: status
+            // notifications), so nothing is promised: the client looks with `tasks/get`.
             tasks: Vec::new(),
             logs_of: None,
         };
