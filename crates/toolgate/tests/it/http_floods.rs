@@ -197,12 +197,12 @@ async fn an_answer_of_a_gibibyte_is_cut_at_the_limit_in_every_shape() {
     ];
     for server in servers {
         let entry = server.entry("up", "");
-        let limits = "limits: {reply: 16MiB, event: 8MiB}";
+        let limits = "limits: {reply: 8MiB, event: 4MiB}";
         let gateway = Gateway::serve(format!("{limits}\nservers: [{entry}]")).await;
         for (tool, said) in [
-            ("whole", "server \"up\" answered more than 16777216 bytes"),
-            ("announced", "server \"up\" answered more than 16777216 bytes"),
-            ("event", "server \"up\" sent an event of more than 8388608 bytes"),
+            ("whole", "server \"up\" answered more than 8388608 bytes"),
+            ("announced", "server \"up\" answered more than 8388608 bytes"),
+            ("event", "server \"up\" sent an event of more than 4194304 bytes"),
         ] {
             taken.store(0, Ordering::SeqCst);
             let result = Modern::of(&gateway).call(tool, "{}").await.result();
