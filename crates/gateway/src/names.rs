@@ -24,7 +24,7 @@ pub struct Names {
     /// What stands before the `+` of its URIs; `None` when it is alone and URIs stay as they are.
     scheme: Option<String>,
     tools: Tools,
-    /// Published names that were cut, to the originals.
+    /// Published names that were cut, or look as if they had been, to the originals.
     long: Mutex<HashMap<String, Arc<str>>>,
 }
 
@@ -88,10 +88,10 @@ impl Names {
             return Cow::Borrowed(named);
         }
         let full = format!("{}{named}", self.prefix);
-        if full.len() <= LONGEST {
+        if full.len() <= LONGEST && !looks_cut(&full) {
             return Cow::Owned(full);
         }
-        let short = shorten(&full);
+        let short = if full.len() <= LONGEST { full } else { shorten(&full) };
         let mut long = self.long.lock().unwrap_or_else(PoisonError::into_inner);
         if long.len() < MOST_LONG {
             long.insert(short.clone(), original.into());
@@ -124,7 +124,7 @@ impl Names {
 
     fn unpublish(&self, published: &str) -> Option<Arc<str>> {
         let rest = published.strip_prefix(&*self.prefix)?;
-        if published.len() == LONGEST && !self.prefix.is_empty() {
+        if looks_cut(published) && !self.prefix.is_empty() {
             let long = self.long.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(original) = long.get(published) {
                 return Some(self.tools.published(original).into());
@@ -135,7 +135,7 @@ impl Names {
 
     /// Whether a name looks as if it had been cut, so that only a fresh list can tell what of.
     pub fn is_unknown_cut(&self, published: &str) -> bool {
-        published.len() == LONGEST
+        looks_cut(published)
             && !self.prefix.is_empty()
             && published.starts_with(&self.prefix)
             && !self.long.lock().unwrap_or_else(PoisonError::into_inner).contains_key(published)
@@ -175,6 +175,14 @@ fn shorten(full: &str) -> String {
     format!("{:_<width$}_{hex}", &full[..keep], width = LONGEST - DIGEST - 1)
 }
 
+/// Whether a name has the form that [`shorten`] gives.
+fn looks_cut(name: &str) -> bool {
+    let Some((rest, digest)) = name.as_bytes().split_last_chunk::<DIGEST>() else { return false };
+    name.len() == LONGEST
+        && rest.last() == Some(&b'_')
+        && digest.iter().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f'))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -206,6 +214,19 @@ mod tests {
         assert_eq!(published.len(), 64);
         assert_eq!(&*names.original_tool(&published).unwrap(), original);
         assert!(!names.is_unknown_cut(&published));
+    }
+
+    #[test]
+    fn a_name_that_only_just_fits_is_no_riddle() {
+        let names = names("crm_");
+        let plain = "find_".repeat(12);
+        let digested = format!("{}_0123abcd", "x".repeat(51));
+
+        assert!(!names.is_unknown_cut(&format!("crm_{plain}")));
+        let published = names.publish_tool(&digested).unwrap().into_owned();
+        assert_eq!(published, format!("crm_{digested}"));
+        assert!(!names.is_unknown_cut(&published));
+        assert_eq!(&*names.original_tool(&published).unwrap(), digested);
     }
 
     #[test]

@@ -48,8 +48,15 @@ impl Gateway {
         if is_modern {
             route.mirrors.check(&request)?;
         }
-        if self.must_become_task(route, &request).await? {
-            return Box::pin(self.call_as_task(route, request)).await;
+        let start = Instant::now();
+        match self.must_become_task(route, &request).await {
+            Ok(false) => {}
+            Ok(true) => return Box::pin(self.call_as_task(route, request)).await,
+            Err(fault) => {
+                // Its server was never reached: a failed call all the same, to be counted as one.
+                self.lasting.metrics.begin(route, &request).fail(&fault, start.elapsed());
+                return Err(fault);
+            }
         }
         if is_modern {
             return self.send(route, &request).await;

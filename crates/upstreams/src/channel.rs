@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
@@ -37,6 +38,8 @@ pub(crate) struct Channel {
     writer: Box<dyn Writer>,
     pending: Mutex<HashMap<u64, Pending>>,
     hub: Mutex<Option<Arc<Hub>>>,
+    /// When a request last ended.
+    rested: Mutex<Instant>,
     alive: AtomicBool,
     limits: Limits,
 }
@@ -59,6 +62,7 @@ impl Channel {
             writer,
             pending: Mutex::default(),
             hub: Mutex::default(),
+            rested: Mutex::new(Instant::now()),
             alive: AtomicBool::new(true),
             limits,
         })
@@ -73,9 +77,10 @@ impl Channel {
         if self.is_modern.load(Ordering::Relaxed) { Era::Modern } else { Era::Legacy }
     }
 
-    /// How many requests wait for an answer.
-    pub fn in_flight(&self) -> usize {
-        self.pending().len()
+    /// When its last request ended, unless one waits for an answer.
+    pub fn idle_since(&self) -> Option<Instant> {
+        let is_idle = self.pending().is_empty();
+        is_idle.then(|| *self.rested.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Takes one message from the server. What is not MCP is logged and dropped: a stray print
@@ -279,6 +284,7 @@ impl Frames for Waiting {
 
 impl Drop for Waiting {
     fn drop(&mut self) {
+        *self.channel.rested.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
         if self.channel.pending().remove(&self.id).is_none() || !self.channel.is_alive() {
             return;
         }

@@ -155,6 +155,13 @@ impl Endpoint {
         fault.because(error).at(&self.name)
     }
 
+    /// A stream that broke a limit, and cannot be read on.
+    pub fn too_long(&self, error: sse::Error) -> Fault {
+        let limit = self.bounds.event;
+        let what = format!("server \"{}\" sent an event of more than {limit} bytes", self.name);
+        Fault::new(Reason::TooLarge, what).because(error).at(&self.name)
+    }
+
     /// What an answer means that is no JSON-RPC message.
     pub fn not_mcp(&self, status: StatusCode, body: &[u8]) -> Fault {
         let excerpt = String::from_utf8_lossy(&body[..body.len().min(EXCERPT)]).into_owned();

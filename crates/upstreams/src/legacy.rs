@@ -183,7 +183,8 @@ impl Session {
             prompts: interest.prompts && offers(&["prompts", "listChanged"]),
             resources: interest.resources && offers(&["resources", "listChanged"]),
             uris: Vec::new(),
-            // Only the extension has them.
+            // Servers tell the states of tasks if they like (2025-11-25, tasks: status
+            // notifications), so nothing is promised: the client looks with `tasks/get`.
             tasks: Vec::new(),
             logs_of: None,
         };
@@ -233,9 +234,11 @@ impl Session {
         *self.used.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
 
-    /// When it was last used, unless somebody still listens.
+    /// When it was last used, unless somebody still listens or waits for an answer.
     pub fn idle_since(&self) -> Option<Instant> {
-        self.hub.is_idle().then(|| *self.used.lock().unwrap_or_else(PoisonError::into_inner))
+        let used = *self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        let since = || self.hub.last_call().map_or(used, |ended| ended.max(used));
+        self.hub.is_idle().then(since)
     }
 
     /// Ends it.

@@ -100,7 +100,7 @@ impl Counted {
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        let mut running = self.hub.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut running = self.hub.running();
         if let Some(count) = running.owners.get_mut(&self.owner) {
             *count -= 1;
             if *count == 0 {
@@ -125,7 +125,7 @@ impl Hub {
 
     /// Counts a call of this owner as running.
     pub fn count(self: &Arc<Self>, owner: Option<Arc<str>>) -> Counted {
-        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut running = self.running();
         *running.owners.entry(owner.clone()).or_default() += 1;
         drop(running);
         Counted { hub: self.clone(), owner }
@@ -133,7 +133,7 @@ impl Hub {
 
     /// The one session whose calls are running, or were a moment ago.
     fn only_owner(&self) -> Option<Arc<str>> {
-        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let running = self.running();
         let mut owners = running.owners.keys();
         match (owners.next(), owners.next()) {
             (Some(only), None) => only.clone(),
@@ -188,11 +188,20 @@ impl Hub {
         });
     }
 
-    /// Whether anybody listens.
+    /// Whether nobody listens and no call is running.
     pub fn is_idle(&self) -> bool {
         let mut listeners = self.lock();
         listeners.retain(|(_, sender)| !sender.is_closed());
-        listeners.is_empty()
+        listeners.is_empty() && self.running().owners.is_empty()
+    }
+
+    /// When the last call ended.
+    pub fn last_call(&self) -> Option<Instant> {
+        self.running().last.as_ref().map(|(_, ended)| *ended)
+    }
+
+    fn running(&self) -> std::sync::MutexGuard<'_, Running> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Ends every subscription: the server is gone.

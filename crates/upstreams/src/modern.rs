@@ -116,10 +116,8 @@ struct Stream {
 impl Steps for Stream {
     async fn step(&mut self) -> Result<Frame, Fault> {
         loop {
-            while let Some(event) = self
-                .decoder
-                .next_event()
-                .map_err(|error| self.endpoint.garbage(error.to_string()))?
+            while let Some(event) =
+                self.decoder.next_event().map_err(|error| self.endpoint.too_long(error))?
             {
                 if let Some(frame) = self.frame(event.data)? {
                     return Ok(frame);

@@ -1,7 +1,7 @@
 //! A server of the modern era on stdio: no session, but one channel for all that goes on.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use toolgate_gateway::call::{Boxed, Reply, Request};
@@ -18,7 +18,6 @@ pub(crate) struct ModernChannel {
     channel: Arc<Channel>,
     pub description: Arc<Description>,
     ids: AtomicU64,
-    used: Mutex<Instant>,
     fan: Arc<Fan>,
 }
 
@@ -33,14 +32,12 @@ impl ModernChannel {
             channel,
             description,
             ids: AtomicU64::new(first_id),
-            used: Mutex::new(Instant::now()),
             fan: Arc::default(),
         })
     }
 
     /// Sends a request under an id of our own: many clients share the channel.
     pub async fn call(&self, request: &Request) -> Result<Reply, Fault> {
-        *self.used.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
         let id = self.ids.fetch_add(1, Ordering::Relaxed);
         let mut edits = request.edits.clone();
         modern::dress(&request.message, &request.client, &mut edits);
@@ -72,8 +69,7 @@ impl ModernChannel {
 
     /// When it was last used, unless a request is running.
     pub fn idle_since(&self) -> Option<Instant> {
-        (self.channel.in_flight() == 0)
-            .then(|| *self.used.lock().unwrap_or_else(PoisonError::into_inner))
+        self.channel.idle_since()
     }
 
     pub async fn close(&self) {

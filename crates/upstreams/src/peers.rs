@@ -111,15 +111,17 @@ pub(crate) struct Peers {
     peers: Mutex<HashMap<Key, Arc<Single<Peer>>>>,
 }
 
-/// How often idle conversations are looked for.
+/// How often idle conversations are looked for, unless they may be idle for a shorter time.
 const SWEEP: Duration = Duration::from_secs(5);
+const SHORTEST_SWEEP: Duration = Duration::from_millis(100);
 
 impl Peers {
     /// No conversation yet. What is `idle` that long is ended; at most `most` are kept.
     pub fn new(name: Arc<str>, mode: Sessions, idle: Option<Duration>, most: usize) -> Arc<Peers> {
         let peers = Arc::new(Peers { name, mode, idle, most, peers: Mutex::default() });
-        if idle.is_some() {
-            tokio::spawn(sweep(Arc::downgrade(&peers)));
+        if let Some(idle) = idle {
+            let every = idle.clamp(SHORTEST_SWEEP, SWEEP);
+            tokio::spawn(sweep(Arc::downgrade(&peers), every));
         }
         peers
     }
@@ -243,8 +245,8 @@ impl Peers {
     }
 }
 
-async fn sweep(peers: Weak<Peers>) {
-    let mut ticks = tokio::time::interval(SWEEP);
+async fn sweep(peers: Weak<Peers>, every: Duration) {
+    let mut ticks = tokio::time::interval(every);
     loop {
         ticks.tick().await;
         let Some(peers) = peers.upgrade() else { return };

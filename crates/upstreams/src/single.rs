@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use toolgate_gateway::fault::{Fault, Reason};
 
-use crate::child::Backoff;
+use crate::child::{Backoff, Full};
 
 /// The longest pause that callers wait out.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -140,6 +140,8 @@ impl<T: Send + Sync + 'static> Single<T> {
         let mut slot = self.lock();
         slot.state = match result {
             Ok(value) => State::Ready(value.clone(), Instant::now()),
+            // Nothing was started, so nothing failed: it starts as soon as there is room.
+            Err(fault) if fault.cause().is_some_and(|cause| cause.is::<Full>()) => State::Empty,
             Err(fault) => {
                 let wait = slot.wait_after(Duration::ZERO);
                 State::Failed { fault: fault.clone(), until: Instant::now() + wait }

@@ -28,7 +28,7 @@ pub(crate) async fn open(endpoint: &Arc<Endpoint>, url: &Uri) -> Result<Arc<Chan
     let mut body = response.into_body();
     let mut decoder = endpoint.decoder();
     let named = loop {
-        let event = decoder.next_event().map_err(|error| endpoint.garbage(error.to_string()))?;
+        let event = decoder.next_event().map_err(|error| endpoint.too_long(error))?;
         match event {
             Some(event) if event.event.as_deref() == Some("endpoint") => break event.data,
             Some(_) => return Err(endpoint.garbage("the first event is not `endpoint`")),

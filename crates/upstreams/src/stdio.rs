@@ -23,9 +23,10 @@ pub(crate) fn start(
     limits: Limits,
 ) -> Result<(Arc<Channel>, Arc<Child>), Fault> {
     let name = spec.name.clone();
-    let slot = slots
-        .take()
-        .map_err(|full| Fault::new(Reason::Overloaded, full.to_string()).at(&name).unsent())?;
+    let slot = slots.take().map_err(|full| {
+        let what = format!("no process is free for server \"{name}\": too many run already");
+        Fault::new(Reason::Overloaded, what).because(full).at(&name).unsent()
+    })?;
     let (child, mut lines) = Child::spawn(spec, slot).map_err(|error| {
         Fault::new(Reason::Unreachable, format!("server \"{name}\" cannot be started: {error}"))
             .at(&name)

@@ -495,6 +495,38 @@ async fn nothing_can_be_smuggled_behind_a_body_of_two_lengths() {
     gateway.is_well().await;
 }
 
+/// RFC 9112, section 6.3, lets a server refuse such a request or read the chunks alone, and has
+/// it close the connection. A refusal would be clearer, but hyper (1.12) takes `Content-Length`
+/// away when it parses the head, whichever of the two comes first: we cannot see that it was
+/// there. What matters holds either way: nothing behind the chunks is ever read as a request.
+#[tokio::test]
+async fn of_two_lengths_the_chunks_count_and_the_connection_ends() {
+    let (gateway, server) = small().await;
+    let client = Modern::of(&gateway);
+    let seen = client.ask("1", "tools/call", r#"{"name":"seen"}"#);
+    let hidden = client.ask("2", "tools/call", r#"{"name":"hidden"}"#).bytes(gateway.address);
+    let body = seen.text();
+
+    for chunked_first in [true, false] {
+        let ask = match chunked_first {
+            true => seen.clone().header("Transfer-Encoding", "chunked").also("Content-Length", "5"),
+            false => {
+                seen.clone().header("Content-Length", "5").also("Transfer-Encoding", "chunked")
+            }
+        };
+        let chunks = format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
+        let mut wire = gateway.connect().await;
+        wire.send(&ask.body(chunks).bytes(gateway.address)).await;
+        let _ = wire.try_send(&hidden).await;
+
+        let answer = wire.answer().await;
+        assert_eq!(answer.json()["id"], 1);
+        assert_eq!(answer.header("connection"), Some("close"));
+        assert!(wire.is_closed().await);
+    }
+    assert_eq!((server.count("tools/call"), server.seen("tools/call").await.name()), (2, "seen"));
+}
+
 #[tokio::test]
 async fn a_flood_of_headers_is_refused() {
     let (gateway, _server) = small().await;

@@ -181,6 +181,41 @@ async fn an_older_client_that_comes_back_soon_has_missed_nothing_and_hears_on() 
     }
 }
 
+/// How long an older client that lost its stream is listened for: until the next sign of life,
+/// which comes every 15 s, and a little more.
+const AWAY: std::time::Duration = std::time::Duration::from_secs(20);
+
+#[tokio::test]
+async fn an_older_client_that_comes_back_late_is_told_to_look_again_and_hears_on() {
+    let open = Arc::new(AtomicUsize::new(0));
+    let server = announcing(open.clone()).await;
+    let gateway = Gateway::before(&server).await;
+    let client = Legacy::open(&gateway, "2025-11-25", "{}").await;
+    client.request("1", "resources/subscribe", r#"{"uri":"file:///a"}"#).await.result();
+    let mut wire = client.listen(None).await;
+    wire.head().await.unwrap();
+    let priming = wire.event().await.unwrap();
+    until(&open, 1).await;
+
+    drop(wire);
+    // Nobody listens at the server for a client that stays away.
+    let unheard = async {
+        while open.load(Ordering::SeqCst) != 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(AWAY, unheard).await.expect("the end of the listen at the server");
+    let mut again = client.listen(priming.id.as_deref()).await;
+    assert_eq!(again.head().await.unwrap().status, 200);
+
+    for what in ["tools/list_changed", "prompts/list_changed", "resources/list_changed"] {
+        assert_eq!(again.message().await["method"], format!("notifications/{what}"));
+    }
+    assert_eq!(again.message().await["params"]["uri"], "file:///a");
+    until(&open, 1).await;
+    assert_eq!(heard(&server, &mut again).await["method"], "notifications/tools/list_changed");
+}
+
 #[tokio::test]
 async fn a_server_that_streams_its_answers_keeps_its_connection() {
     let script = |call: Call| async move {

@@ -121,7 +121,7 @@ const FAILURES: &[(&str, &str)] = &[
     ("broken stream", "broken"),
     ("stream that ends", "broken"),
     ("garbage event", "garbage"),
-    ("huge event", "garbage"),
+    ("huge event", "too_large"),
     ("comments for ever", "timeout"),
 ];
 

@@ -339,43 +339,6 @@ async fn a_cursor_is_good_for_its_own_list_and_untouched_alone() {
 }
 
 #[tokio::test]
-async fn a_long_name_is_cut_and_leads_back_even_after_a_restart() {
-    let long = "find_".repeat(20);
-    let twin = format!("{long}2");
-    let tools = [long.clone(), twin.clone()]
-        .map(|name| format!(r#"{{"name":"{name}","inputSchema":{{}}}}"#))
-        .join(",");
-    let server = modern(move |call: Call| {
-        let tools = tools.clone();
-        async move {
-            match call.method() {
-                "tools/list" => call.result(&format!(
-                    r#"{{"resultType":"complete","tools":[{tools}],"ttlMs":0,"cacheScope":"private"}}"#
-                )),
-                _ => call.result(r#"{"resultType":"complete","content":[]}"#),
-            }
-        }
-    })
-    .await;
-    let other = modern(one_of_each).await;
-    let yaml = format!("servers: [{}, {}]", server.entry("up", ""), other.entry("other", ""));
-    let first = Gateway::serve(&yaml).await;
-    let list = Modern::of(&first).request("1", "tools/list", "{}").await.result();
-    let names = members(&list, "tools", "name");
-    assert!(names.iter().all(|name| name.len() <= 64), "{names:?}");
-    assert_ne!(names[0], names[1]);
-
-    let second = Gateway::serve(&yaml).await;
-    for gateway in [&first, &second] {
-        for (published, original) in [(&names[0], &long), (&names[1], &twin)] {
-            let before = server.count("tools/call");
-            Modern::of(gateway).call(published, "{}").await.result();
-            assert_eq!(server.nth("tools/call", before).await.name(), original);
-        }
-    }
-}
-
-#[tokio::test]
 async fn without_prefixes_the_first_to_offer_a_name_has_it() {
     let (x, y) = (paged("t", 2).await, paged("t", 4).await);
     let gateway = Gateway::serve(format!(

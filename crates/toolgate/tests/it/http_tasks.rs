@@ -89,6 +89,42 @@ async fn a_modern_client_follows_the_task_of_an_older_server() {
 }
 
 #[tokio::test]
+async fn a_listener_is_not_promised_what_an_older_server_need_not_tell() {
+    let (server, other) = (asking().await, asking().await);
+    for (entries, tool) in [
+        (server.entry("up", ""), "job"),
+        ([server.entry("up", ""), other.entry("other", "")].join(","), "up_job"),
+    ] {
+        let gateway = Gateway::serve(format!("servers: [{entries}]")).await;
+        let client = Modern::of(&gateway).able(ABLE);
+        let id = client.call(tool, "{}").await.result()["taskId"].clone();
+
+        let filter = json!({ "notifications": { "toolsListChanged": true, "taskIds": [id] } });
+        let listen = client.ask("2", "subscriptions/listen", &filter.to_string());
+        let mut wire = client.send(&listen).await;
+        assert_eq!(wire.head().await.unwrap().status, 200);
+        let acknowledged = wire.message().await;
+        for (method, params) in [
+            ("tasks/status", format!("{{{}}}", state("input_required"))),
+            ("tools/list_changed", "{}".to_owned()),
+        ] {
+            let method = format!("notifications/{method}");
+            server
+                .announce(&format!(r#"{{"jsonrpc":"2.0","method":"{method}","params":{params}}}"#))
+                .await;
+        }
+
+        // Neither acknowledged nor told: the client goes on looking, as it has to anyway.
+        let granted = &acknowledged["params"]["notifications"];
+        assert_eq!(*granted, json!({ "toolsListChanged": true }));
+        assert_eq!(wire.message().await["method"], "notifications/tools/list_changed");
+        let about = json!({ "taskId": id }).to_string();
+        let found = client.request("3", "tasks/get", &about).await.result();
+        assert_eq!(found["status"], "input_required");
+    }
+}
+
+#[tokio::test]
 async fn a_modern_client_without_the_extension_is_asked_and_gets_the_result_itself() {
     let server = asking().await;
     let gateway = Gateway::before(&server).await;

@@ -2,38 +2,26 @@
 
 use std::sync::Arc;
 
-use rustls::pki_types::{CertificateDer, ServerName};
-use tempfile::TempDir;
+use rustls::pki_types::ServerName;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use crate::support::{Call, Gateway, Modern, modern, post, soon};
+use crate::support::{Call, Gateway, Identity, Modern, modern, post, soon};
 
 const DONE: &str = r#"{"resultType":"complete","content":[{"type":"text","text":"done"}]}"#;
 
-/// A certificate for localhost, in files as an operator has them.
-struct Identity {
-    certificate: CertificateDer<'static>,
-    folder: TempDir,
-}
-
 impl Identity {
     fn new() -> Identity {
-        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-        let folder = TempDir::new().unwrap();
-        std::fs::write(folder.path().join("cert.pem"), made.cert.pem()).unwrap();
-        std::fs::write(folder.path().join("key.pem"), made.signing_key.serialize_pem()).unwrap();
-        Identity { certificate: made.cert.der().clone(), folder }
+        Identity::of(&["localhost"])
     }
 
     /// A gateway with this certificate, in front of a server that answers at once.
     async fn gateway(&self) -> Gateway {
         let server = modern(|call: Call| async move { call.result(DONE) }).await;
-        let (folder, entry) = (self.folder.path().display(), server.entry("up", ""));
-        let tls = format!("tls: {{ certificate: {folder}/cert.pem, key: {folder}/key.pem }}");
-        Gateway::serve(format!("{tls}\nservers: [{entry}]")).await
+        let entry = server.entry("up", "");
+        Gateway::serve(format!("{}\nservers: [{entry}]", self.yaml())).await
     }
 
     /// Connects as a client that trusts this certificate alone.
@@ -108,14 +96,14 @@ async fn a_server_is_reached_over_tls_if_its_certificate_is_trusted() {
     let behind = identity.gateway().await;
     let url = format!("https://localhost:{}/mcp", behind.address.port());
     let yaml = format!("servers: [{{ name: up, upstream: '{url}' }}]");
-    let trusted = identity.folder.path().join("cert.pem");
+    let trusted = identity.pem();
     let front = Gateway::start("127.0.0.1:0", &yaml, &[("SSL_CERT_FILE", &trusted)]).await;
 
     let answer = Modern::of(&front).call("tool", "{}").await;
     assert!(answer.json()["result"]["isError"].is_null(), "{}", answer.json());
 
     let other = Identity::new();
-    let untrusted = other.folder.path().join("cert.pem");
+    let untrusted = other.pem();
     let wary = Gateway::start("127.0.0.1:0", &yaml, &[("SSL_CERT_FILE", &untrusted)]).await;
     let answer = Modern::of(&wary).call("tool", "{}").await;
     assert_eq!(answer.json()["result"]["isError"], true);

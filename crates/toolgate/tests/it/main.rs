@@ -4,15 +4,20 @@
 
 mod cli;
 mod http_asking;
+mod http_dormant;
 mod http_drain;
 mod http_fidelity;
+mod http_floods;
 mod http_input;
 mod http_leaving;
 mod http_listening;
 mod http_misbehaving;
 mod http_modern_child;
+mod http_names;
 mod http_notices;
 mod http_oldest;
+mod http_proxies;
+mod http_ready;
 mod http_reload;
 mod http_replicas;
 mod http_several;

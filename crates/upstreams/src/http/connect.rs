@@ -76,7 +76,11 @@ impl Target {
 
     pub(super) async fn connect(&self) -> io::Result<Stream> {
         let tcp = match &self.proxy {
-            Some(proxy) => self.through(proxy).await?,
+            Some(proxy) => self.through(proxy).await.map_err(|error| {
+                // Without its user and password, which the URL may have.
+                let (host, port) = (proxy.host().unwrap_or_default(), port_of(proxy));
+                io::Error::new(error.kind(), format!("through the proxy {host}:{port}: {error}"))
+            })?,
             None => open(&self.host, self.port, self.origin).await?,
         };
         if !self.tls {
@@ -90,7 +94,7 @@ impl Target {
 
     async fn through(&self, proxy: &Uri) -> io::Result<TcpStream> {
         let host = proxy.host().unwrap_or_default();
-        let mut tcp = open(host, proxy.port_u16().unwrap_or(80), Origin::Configured).await?;
+        let mut tcp = open(host, port_of(proxy), Origin::Configured).await?;
         if self.tls {
             let authority = format!("{}:{}", self.host, self.port);
             let ask = format!("CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n\r\n");
@@ -101,22 +105,29 @@ impl Target {
     }
 }
 
+fn port_of(proxy: &Uri) -> u16 {
+    proxy.port_u16().unwrap_or(80)
+}
+
 /// Reads the proxy's answer to CONNECT (RFC 9110, section 9.3.6) up to its empty line.
 async fn read_connected(tcp: &mut TcpStream) -> io::Result<()> {
     let mut head = Vec::with_capacity(256);
     while !head.ends_with(b"\r\n\r\n") {
         if head.len() > 8 * 1024 {
-            return Err(io::Error::other("the proxy's answer is too long"));
+            return Err(io::Error::other("its answer is too long"));
         }
         // Byte by byte: what follows the empty line already belongs to the tunnel.
-        head.push(tcp.read_u8().await?);
+        head.push(tcp.read_u8().await.map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => io::Error::other("it closed the connection"),
+            _ => error,
+        })?);
     }
     let line = String::from_utf8_lossy(&head);
     let line = line.lines().next().unwrap_or_default().to_owned();
     if line.split(' ').nth(1).is_some_and(|status| status.starts_with('2')) {
         return Ok(());
     }
-    Err(io::Error::other(format!("the proxy answered \"{line}\"")))
+    Err(io::Error::other(format!("it answered \"{line}\"")))
 }
 
 async fn open(host: &str, port: u16, origin: Origin) -> io::Result<TcpStream> {

@@ -65,7 +65,7 @@ impl Server {
         let mut decoder = self.endpoint.decoder();
         loop {
             while let Some(event) =
-                decoder.next_event().map_err(|error| self.endpoint.garbage(error.to_string()))?
+                decoder.next_event().map_err(|error| self.endpoint.too_long(error))?
             {
                 if event.data.is_empty() {
                     continue;

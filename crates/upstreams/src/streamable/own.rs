@@ -130,7 +130,19 @@ impl Streamable {
         let mut decoder = self.endpoint.decoder();
         while let Ok(Some(chunk)) = body.chunk().await {
             decoder.feed(chunk);
-            while let Ok(Some(event)) = decoder.next_event() {
+            loop {
+                let event = match decoder.next_event() {
+                    Ok(Some(event)) => event,
+                    Ok(None) => break,
+                    Err(error) => {
+                        // What it says on is no more than the rest of this. To resume before it
+                        // would bring it back, so the stream begins anew, and who listens too.
+                        tracing::warn!(server = %self.endpoint.name, %error, "its stream is cut");
+                        *last_event = None;
+                        hub.close();
+                        return retry;
+                    }
+                };
                 *last_event = event.id.or(last_event.take());
                 retry = event.retry.map(Duration::from_millis).or(retry);
                 if let Ok(message) = self.endpoint.message(StatusCode::OK, event.data) {

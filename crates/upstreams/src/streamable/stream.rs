@@ -97,7 +97,7 @@ impl Stream {
     }
 
     fn next_event(&mut self) -> Result<Option<sse::Event>, Fault> {
-        self.decoder.next_event().map_err(|error| self.link.endpoint.garbage(error.to_string()))
+        self.decoder.next_event().map_err(|error| self.link.endpoint.too_long(error))
     }
 
     async fn resume(&mut self) -> Result<(), Fault> {

@@ -52,7 +52,14 @@ impl Gateway {
         let path = folder.path().join("gateway.yaml");
         let mut file = std::fs::File::create(&path).unwrap();
         write!(file, "listen: {address}\n{}\n", yaml.as_ref()).unwrap();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_toolgate"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_toolgate"));
+        // What the machine of the test says of proxies is not part of the scene.
+        for name in
+            ["http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"]
+        {
+            command.env_remove(name);
+        }
+        let mut child = command
             .arg("serve")
             .arg(&path)
             .env_remove("TOOLGATE_LOG")
@@ -139,6 +146,14 @@ impl Gateway {
     /// Its process id.
     pub fn pid(&self) -> u32 {
         self.child.id().unwrap()
+    }
+
+    /// The most memory that it ever held, in bytes.
+    pub fn peak_memory(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        let kib: usize = line.trim().strip_suffix(" kB").unwrap().parse().unwrap();
+        kib * 1024
     }
 
     /// Asks it to stop, as a supervisor does.

@@ -4,9 +4,11 @@
 mod client;
 mod gateway;
 mod hall;
+mod identity;
 mod legacy_server;
 mod modern_server;
 mod oldest;
+mod proxy;
 mod python;
 mod server;
 mod wire;
@@ -15,9 +17,11 @@ use std::time::Duration;
 
 pub use client::{Ask, Legacy, Modern, post};
 pub use gateway::{Gateway, free_port};
+pub use identity::Identity;
 pub use legacy_server::{legacy, legacy_with, sse};
 pub use modern_server::{modern, modern_with};
 pub use oldest::Oldest;
+pub use proxy::{Conduct, Proxy};
 pub use python::Script;
 pub use server::{Call, Reply, Server};
 pub use wire::{Answer, Wire};

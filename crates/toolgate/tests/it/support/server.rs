@@ -233,7 +233,15 @@ impl Server {
     where
         F: Future<Output = Reply> + Send + 'static,
     {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Server::at(0, script).await
+    }
+
+    /// One at this port, for what is looked for before it is there.
+    pub async fn at<F>(port: u16, script: impl Fn(Call) -> F + Send + Sync + 'static) -> Server
+    where
+        F: Future<Output = Reply> + Send + 'static,
+    {
+        let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
         let url = format!("http://{}/mcp", listener.local_addr().unwrap());
         let log = Arc::new(Log {
             seen: Mutex::default(),

@@ -164,6 +164,11 @@ impl Wire {
         }
     }
 
+    /// Reads the rest of a body and forgets it.
+    pub async fn rest(&mut self) {
+        while self.piece().await.is_some() {}
+    }
+
     /// The whole answer.
     pub async fn answer(&mut self) -> Answer {
         let mut answer = self.head().await.expect("an answer, not the end of the connection");
