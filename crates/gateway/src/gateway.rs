@@ -10,7 +10,7 @@ use crate::deadline::Bounds;
 use crate::discover::Known;
 use crate::fanout::Kept;
 use crate::fault::Fault;
-use crate::metrics::Metrics;
+use crate::metrics::{Counted, Metrics};
 use crate::mirrors::Mirrors;
 use crate::names::Names;
 use crate::parking::Parking;
@@ -42,6 +42,8 @@ pub struct Route {
     pub mirrors: Arc<Mirrors>,
     /// Its tools that run only as tasks.
     pub tasks: Arc<Support>,
+    /// The counts of its calls.
+    pub counted: Counted,
 }
 
 impl Route {
@@ -59,6 +61,7 @@ impl Route {
             },
             mirrors: Arc::default(),
             tasks: Arc::default(),
+            counted: Counted::default(),
         }
     }
 

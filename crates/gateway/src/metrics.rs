@@ -1,7 +1,7 @@
 //! How many calls, how long, how large, how they ended: per server and tool, for Prometheus.
 
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -13,7 +13,7 @@ use prometheus_client::registry::{Registry, Unit};
 use toolgate_protocol::jsonrpc::Kind;
 use toolgate_protocol::method::Method;
 
-use crate::call::{Boxed, End, Frame, Frames, Reply, Request};
+use crate::call::{Boxed, End, Frame, Frames, Reply, Request, Trace};
 use crate::fault::{Fault, Reason};
 use crate::gateway::{Gateway, Route};
 
@@ -49,6 +49,25 @@ struct ErrorLabels {
 struct ServerLabels {
     server: Arc<str>,
 }
+
+/// The counts of one kind of call, found once.
+#[derive(Clone)]
+struct Counters {
+    calls: Counter,
+    seconds: Histogram,
+    sizes: Histogram,
+    in_flight: Gauge,
+    labels: CallLabels,
+}
+
+/// The counts of the calls of one server, by method and tool.
+#[derive(Default)]
+pub struct Counted {
+    tools: Known,
+    methods: Known,
+}
+
+type Known = RwLock<HashMap<Box<str>, Arc<Counters>>>;
 
 /// All counts of the process.
 pub struct Metrics {
@@ -118,41 +137,54 @@ impl Default for Metrics {
 impl Metrics {
     /// A call begins.
     pub(crate) fn begin(&self, route: &Route, request: &Request) -> Counting {
-        let tool = match request.method {
-            Method::ToolsCall => request.named().map(|name| self.tool_label(&route.name, &name)),
-            _ => None,
+        let counters = match (&request.method, request.named()) {
+            (Method::ToolsCall, Some(tool)) => self.of_tool(route, &tool),
+            (method, _) => {
+                let method = method.label();
+                let known = &route.counted.methods;
+                find(known, method).unwrap_or_else(|| {
+                    remember(known, method, self.counters(&route.name, method, ""))
+                })
+            }
         };
-        let labels = CallLabels {
-            server: route.name.clone(),
-            method: request.method.label().into(),
-            tool: tool.unwrap_or_else(|| "".into()),
-        };
-        let server = ServerLabels { server: route.name.clone() };
-        let in_flight = self.in_flight.get_or_create_owned(&server);
-        in_flight.inc();
+        counters.in_flight.inc();
         Counting {
-            calls: self.calls.clone(),
+            counters,
             errors: self.errors.clone(),
-            seconds: self.seconds.clone(),
-            sizes: self.sizes.clone(),
-            in_flight,
-            labels,
-            trace: request.trace.id().to_owned(),
+            trace: request.trace.clone(),
             over: false,
         }
     }
 
-    fn tool_label(&self, server: &Arc<str>, tool: &str) -> Arc<str> {
+    fn of_tool(&self, route: &Route, tool: &str) -> Arc<Counters> {
+        let known = &route.counted.tools;
+        if let Some(counters) = find(known, tool) {
+            return counters;
+        }
+        let method = Method::ToolsCall.label();
+        if self.has_room_for(&route.name, tool) {
+            remember(known, tool, self.counters(&route.name, method, tool))
+        } else {
+            Arc::new(self.counters(&route.name, method, OTHER))
+        }
+    }
+
+    fn has_room_for(&self, server: &Arc<str>, tool: &str) -> bool {
         let mut tools = self.tools.lock().unwrap_or_else(PoisonError::into_inner);
         let known = (server.clone(), Arc::from(tool));
-        if tools.contains(&known) {
-            return known.1;
+        tools.contains(&known) || (tools.len() < MOST_TOOLS && tools.insert(known))
+    }
+
+    fn counters(&self, server: &Arc<str>, method: &str, tool: &str) -> Counters {
+        let labels =
+            CallLabels { server: server.clone(), method: method.into(), tool: tool.into() };
+        Counters {
+            calls: self.calls.get_or_create_owned(&labels),
+            seconds: self.seconds.get_or_create_owned(&labels),
+            sizes: self.sizes.get_or_create_owned(&labels),
+            in_flight: self.in_flight.get_or_create_owned(&ServerLabels { server: server.clone() }),
+            labels,
         }
-        if tools.len() >= MOST_TOOLS {
-            return OTHER.into();
-        }
-        tools.insert(known.clone());
-        known.1
     }
 
     /// The text that Prometheus reads, with what is alive in `gateway` right now.
@@ -177,22 +209,27 @@ impl Metrics {
     }
 }
 
+fn find(known: &Known, name: &str) -> Option<Arc<Counters>> {
+    known.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+}
+
+fn remember(known: &Known, name: &str, counters: Counters) -> Arc<Counters> {
+    let mut known = known.write().unwrap_or_else(PoisonError::into_inner);
+    known.entry(name.into()).or_insert_with(|| Arc::new(counters)).clone()
+}
+
 /// The counts of one running call.
 pub(crate) struct Counting {
-    calls: Family<CallLabels, Counter>,
+    counters: Arc<Counters>,
     errors: Family<ErrorLabels, Counter>,
-    seconds: Family<CallLabels, Histogram>,
-    sizes: Family<CallLabels, Histogram>,
-    in_flight: Gauge,
-    labels: CallLabels,
-    trace: String,
+    trace: Trace,
     over: bool,
 }
 
 impl Counting {
     /// It was answered.
     pub(crate) fn finish(mut self, end: &End, took: Duration) {
-        self.sizes.get_or_create(&self.labels).observe(end.message.bytes().len() as f64);
+        self.counters.sizes.observe(end.message.bytes().len() as f64);
         if end.message.kind() == Kind::Error {
             self.count_error("upstream");
         }
@@ -201,11 +238,12 @@ impl Counting {
 
     /// It failed.
     pub(crate) fn fail(mut self, fault: &Fault, took: Duration) {
+        let labels = &self.counters.labels;
         tracing::warn!(
-            server = %self.labels.server,
-            method = %self.labels.method,
-            tool = %self.labels.tool,
-            trace = self.trace,
+            server = %labels.server,
+            method = %labels.method,
+            tool = %labels.tool,
+            trace = self.trace.id(),
             took_ms = took.as_millis() as u64,
             %fault,
             "a call failed"
@@ -215,7 +253,7 @@ impl Counting {
     }
 
     fn count_error(&self, category: &str) {
-        let CallLabels { server, method, tool } = self.labels.clone();
+        let CallLabels { server, method, tool } = self.counters.labels.clone();
         self.errors
             .get_or_create(&ErrorLabels { server, method, tool, category: category.into() })
             .inc();
@@ -223,13 +261,14 @@ impl Counting {
 
     fn close(&mut self, took: Duration) {
         self.over = true;
-        self.calls.get_or_create(&self.labels).inc();
-        self.seconds.get_or_create(&self.labels).observe(took.as_secs_f64());
+        let Counters { calls, seconds, labels, .. } = &*self.counters;
+        calls.inc();
+        seconds.observe(took.as_secs_f64());
         tracing::debug!(
-            server = %self.labels.server,
-            method = %self.labels.method,
-            tool = %self.labels.tool,
-            trace = self.trace,
+            server = %labels.server,
+            method = %labels.method,
+            tool = %labels.tool,
+            trace = self.trace.id(),
             took_us = took.as_micros() as u64,
             "a call ended"
         );
@@ -238,9 +277,9 @@ impl Counting {
 
 impl Drop for Counting {
     fn drop(&mut self) {
-        self.in_flight.dec();
+        self.counters.in_flight.dec();
         if !self.over {
-            self.calls.get_or_create(&self.labels).inc();
+            self.counters.calls.inc();
             self.count_error(Reason::Cancelled.label());
         }
     }

@@ -63,16 +63,23 @@ impl Gateway {
         }
         request.params_headers = route.mirrors.headers(&request);
         let reply = self.send(route, &request).await?;
-        match reply {
-            Reply::Whole(end) if is_mismatch(&end) => {
-                // Refused before it ran, so it may be sent again: what we knew of the tool's
-                // schema was old, or nothing yet.
-                Box::pin(self.relist(&[route], &request)).await;
-                request.params_headers = route.mirrors.headers(&request);
-                self.send(route, &request).await
-            }
-            reply => Ok(reply),
+        if !is_mismatch(&reply) {
+            return Ok(reply);
         }
+        drop(reply);
+        Box::pin(self.call_anew(route, request)).await
+    }
+
+    /// Calls a tool again that was refused before it ran: what we knew of its schema was old, or
+    /// nothing yet.
+    async fn call_anew(
+        self: &Arc<Self>,
+        route: &Route,
+        mut request: Box<Request>,
+    ) -> Result<Reply, Fault> {
+        self.relist(&[route], &request).await;
+        request.params_headers = route.mirrors.headers(&request);
+        self.send(route, &request).await
     }
 
     /// Sends a routed request to its server: measured, bounded in time, its names translated.
@@ -139,7 +146,8 @@ impl Gateway {
     }
 }
 
-fn is_mismatch(end: &End) -> bool {
+fn is_mismatch(reply: &Reply) -> bool {
+    let Reply::Whole(end) = reply else { return false };
     let code = end.message.error().and_then(|error| error.get("code")?.as_i64());
     end.era == Era::Modern && code == Some(codes::HEADER_MISMATCH)
 }

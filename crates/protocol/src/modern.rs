@@ -10,6 +10,9 @@ use crate::method::Method;
 use crate::splice::Edits;
 use crate::version::{Era, Version, names_modern};
 
+/// Bytes that the metadata of a request needs as a rule.
+const META: usize = 256;
+
 /// A request refused before anything ran, with the HTTP status that belongs to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
@@ -128,28 +131,40 @@ pub fn dress(message: &Message, client: &Client, edits: &mut Edits) {
     if framing(message, None) == Era::Modern {
         return;
     }
-    let mut fields = vec![
-        (key::VERSION, format!("\"{}\"", Version::NEWEST)),
-        (key::CAPABILITIES, client.abilities().declare(Version::NEWEST)),
+    let version = quote(Version::NEWEST.as_str());
+    let capabilities = client.abilities().declare(Version::NEWEST);
+    let info = client.info.as_deref().and_then(|info| std::str::from_utf8(info).ok());
+    let level = client.log_level.map(|level| quote(level.as_str()));
+    let fields = [
+        (key::VERSION, Some(&*version)),
+        (key::CAPABILITIES, Some(&*capabilities)),
+        (key::CLIENT, info),
+        (key::LOG_LEVEL, level.as_deref()),
     ];
-    if let Some(info) = client.info.as_deref().and_then(|info| std::str::from_utf8(info).ok()) {
-        fields.push((key::CLIENT, info.to_owned()));
-    }
-    if let Some(level) = client.log_level {
-        fields.push((key::LOG_LEVEL, format!("\"{}\"", level.as_str())));
-    }
+    let fields = fields.iter().filter_map(|(name, value)| Some((*name, (*value)?)));
     if let Some(meta) = message.meta() {
         for (name, value) in fields {
-            edits.set(&meta, name, value);
+            edits.set(&meta, name, value.to_owned());
         }
         return;
     }
-    let members: Vec<_> =
-        fields.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
-    let meta = format!("{{{}}}", members.join(","));
+    // The message of every call of an older client comes by here: no formatter, one buffer.
+    let mut meta = String::with_capacity(META);
+    let (before, after) = match message.params() {
+        Some(_) => ("{", "}"),
+        None => (r#"{"_meta":{"#, "}}"),
+    };
+    meta.push_str(before);
+    for (at, (name, value)) in fields.enumerate() {
+        meta.push_str(if at == 0 { "\"" } else { ",\"" });
+        meta.push_str(name);
+        meta.push_str("\":");
+        meta.push_str(value);
+    }
+    meta.push_str(after);
     match message.params() {
         Some(params) => edits.set(&params, "_meta", meta),
-        None => edits.set(&message.envelope(), "params", format!(r#"{{"_meta":{meta}}}"#)),
+        None => edits.set(&message.envelope(), "params", meta),
     }
 }
 

@@ -68,6 +68,11 @@ impl App {
         })
     }
 
+    /// Whether there may be other replicas.
+    pub fn has_replicas(&self) -> bool {
+        !self.prefix.is_empty()
+    }
+
     /// What serves now.
     pub fn serving(&self) -> arc_swap::Guard<Arc<Serving>> {
         self.current.load()

@@ -102,7 +102,7 @@ impl Pool {
                 Err((error, None)) => return Err(error.into()),
             }
         }
-        let connection = self.connect().await?;
+        let connection = Box::pin(self.connect()).await?;
         self.exchange(connection, request).await.map_err(|(error, _)| error.into())
     }
 

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode};
+use http_body_util::Full;
 use toolgate_gateway::call::{Boxed, End, Frame, Reply, Request};
 use toolgate_gateway::fault::Fault;
 use toolgate_protocol::headers;
@@ -37,29 +38,8 @@ impl Modern {
 
     /// Sends a request. The client's own id serves: the answer comes on this exchange alone.
     pub async fn call(&self, request: &Request) -> Result<Reply, Fault> {
-        let mut edits = request.edits.clone();
-        modern::dress(&request.message, &request.client, &mut edits);
-        let body = edits.apply(request.message.bytes());
         let id = request.message.id().unwrap_or("null");
-        let mut post = self.endpoint.post(body, Some(&request.trace));
-        let headers = post.headers_mut();
-        headers.insert(endpoint::PROTOCOL_VERSION, VERSION);
-        headers.insert(endpoint::MCP_METHOD, method_value(&request.method));
-        if request.method.named_by().is_some()
-            && let Some(name) = request.named()
-            && let Ok(value) = HeaderValue::from_bytes(headers::encode(&name).as_bytes())
-        {
-            headers.insert(endpoint::MCP_NAME, value);
-        }
-        for (name, value) in &request.params_headers {
-            if let (Ok(name), Ok(value)) = (
-                HeaderName::from_bytes(name.as_bytes()),
-                HeaderValue::from_maybe_shared(value.clone()),
-            ) {
-                headers.insert(name, value);
-            }
-        }
-        let mut response = self.endpoint.send(post).await?;
+        let mut response = self.endpoint.send(self.post(request)).await?;
         let status = response.status();
         match endpoint::shape(&response) {
             Shape::Events if status.is_success() => {
@@ -83,6 +63,32 @@ impl Modern {
                 Err(self.endpoint.not_mcp(status, &body))
             }
         }
+    }
+
+    /// What goes out for a request.
+    fn post(&self, request: &Request) -> http::Request<Full<Bytes>> {
+        let mut edits = request.edits.clone();
+        modern::dress(&request.message, &request.client, &mut edits);
+        let body = edits.apply(request.message.bytes());
+        let mut post = self.endpoint.post(body, Some(&request.trace));
+        let headers = post.headers_mut();
+        headers.insert(endpoint::PROTOCOL_VERSION, VERSION);
+        headers.insert(endpoint::MCP_METHOD, method_value(&request.method));
+        if request.method.named_by().is_some()
+            && let Some(name) = request.named()
+            && let Ok(value) = HeaderValue::from_bytes(headers::encode(&name).as_bytes())
+        {
+            headers.insert(endpoint::MCP_NAME, value);
+        }
+        for (name, value) in &request.params_headers {
+            if let (Ok(name), Ok(value)) = (
+                HeaderName::from_bytes(name.as_bytes()),
+                HeaderValue::from_maybe_shared(value.clone()),
+            ) {
+                headers.insert(name, value);
+            }
+        }
+        post
     }
 }
 

@@ -63,11 +63,14 @@ impl Exchange {
         let mut request = self.first();
         for round in 1..=ROUNDS {
             let reply = self.gateway.call(request).await?;
-            let end = self.follow(reply).await?;
+            let end = match reply {
+                Reply::Whole(end) => end,
+                reply => Box::pin(self.follow(reply)).await?,
+            };
             if end.era == Era::Legacy || !is_input_required(&end) {
                 return self.readable(end);
             }
-            request = self.again(&end, round).await?;
+            request = Box::pin(self.again(&end, round)).await?;
         }
         Err(Fault::new(Reason::Garbage, format!("the server asked back more than {ROUNDS} times")))
     }
@@ -90,9 +93,6 @@ impl Exchange {
     }
 
     async fn follow(&self, mut reply: Reply) -> Result<End, Fault> {
-        if let Reply::Whole(end) = reply {
-            return Ok(end);
-        }
         while let Some(frame) = reply.next().await {
             match frame {
                 Frame::Notification(message) => {

@@ -36,13 +36,15 @@ pub async fn serve_post(
     admitted: Admitted,
 ) -> Answer {
     if message.kind() == Kind::Request && message.method() == Some("initialize") {
-        return initialize(app, &gateway, &message).await;
+        return Box::pin(initialize(app, &gateway, &message)).await;
     }
     let live = match lasting_session_of(app, headers, message.id()).await {
         Ok(live) => live,
         Err(answer) => return answer,
     };
-    if let Some(answer) = elsewhere(app, headers, &live, &message).await {
+    if app.has_replicas()
+        && let Some(answer) = Box::pin(elsewhere(app, headers, &live, &message)).await
+    {
         return answer;
     }
     match message.kind() {

@@ -64,13 +64,12 @@ pub async fn serve(
     let params_headers = params_headers(headers);
     let request = request_of(app, message, method, client, params_headers, trace_of(headers));
     if request.method == Method::Listen {
-        return listen(app, &gateway, &request, id, admitted).await;
+        return Box::pin(listen(app, &gateway, &request, id, admitted)).await;
     }
     if let Some(replica) = gateway.elsewhere(&request) {
-        return app
-            .forwarder
-            .forward_post(&replica, headers, &request.message, &app.caller())
-            .await;
+        let caller = app.caller();
+        let passing = app.forwarder.forward_post(&replica, headers, &request.message, &caller);
+        return Box::pin(passing).await;
     }
     let method = request.method.clone();
     let trace = request.trace.clone();
@@ -82,9 +81,9 @@ pub async fn serve(
             json(status, body)
         }
         Ok(reply) => {
-            Streaming { app: app.clone(), reply, id, method, hint, trace, log_level, admitted }
-                .begin()
-                .await
+            let app = app.clone();
+            let streaming = Streaming { app, reply, id, method, hint, trace, log_level, admitted };
+            Box::pin(streaming.begin()).await
         }
         Err(fault) => failed(&fault, &id, &method, trace.id()),
     }

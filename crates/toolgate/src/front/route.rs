@@ -32,13 +32,16 @@ pub async fn route(app: &Arc<App>, request: Request<Incoming>) -> Answer {
     }
     match (request.method(), request.uri().path()) {
         (&Method::POST, "/mcp" | "/") => post(app, gateway, request).await,
-        (&Method::GET, "/mcp") => legacy::serve_get(app, gateway, request.headers()).await,
-        (&Method::DELETE, "/mcp") => legacy::serve_delete(app, request.headers()).await,
+        // What is rarely asked for is boxed, so that a call does not carry its weight.
+        (&Method::GET, "/mcp") => {
+            Box::pin(legacy::serve_get(app, gateway, request.headers())).await
+        }
+        (&Method::DELETE, "/mcp") => Box::pin(legacy::serve_delete(app, request.headers())).await,
         (_, "/mcp") => not_allowed("GET, POST, DELETE"),
         (&Method::GET, "/sse") => sse::open(app, gateway),
-        (&Method::POST, sse::MESSAGES) => sse::post(app, gateway, request).await,
+        (&Method::POST, sse::MESSAGES) => Box::pin(sse::post(app, gateway, request)).await,
         (&Method::GET, "/health") => health(app),
-        (&Method::GET, "/ready") => ready(app, &gateway).await,
+        (&Method::GET, "/ready") => Box::pin(ready(app, &gateway)).await,
         (&Method::GET, "/metrics") if gateway.config.metrics => metrics(app, &gateway),
         _ => text(404, "nothing here: the MCP endpoint is /mcp"),
     }
@@ -98,7 +101,8 @@ async fn post(app: &Arc<App>, gateway: Arc<Gateway>, request: Request<Incoming>)
     };
     let json_limits = json_limits(limits);
     if is_batch(&body) {
-        return legacy::serve_batch(app, gateway, &head.headers, body, &json_limits).await;
+        let serving = legacy::serve_batch(app, gateway, &head.headers, body, &json_limits);
+        return Box::pin(serving).await;
     }
     let message = match scan(body, &json_limits) {
         Ok(message) => message,

@@ -37,9 +37,6 @@ pub async fn elsewhere(
     live: &Arc<Live>,
     message: &Message,
 ) -> Option<Answer> {
-    if app.prefix.is_empty() {
-        return None;
-    }
     if message.method() == Some("notifications/cancelled") {
         return cancelled(app, headers, live, message).await;
     }

@@ -64,7 +64,7 @@ pub async fn lasting_session_of(
     id: Option<&str>,
 ) -> Result<Arc<Live>, Answer> {
     let live = session_of(app, headers, id)?;
-    if elsewhere::goes_on(app, headers, &live).await {
+    if !app.has_replicas() || Box::pin(elsewhere::goes_on(app, headers, &live)).await {
         return Ok(live);
     }
     end(app, headers);
