@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
+pub use toolgate_protocol::caller::Caller;
 use toolgate_protocol::client::Client;
 use toolgate_protocol::jsonrpc::{self, Message};
 use toolgate_protocol::method::Method;
@@ -17,20 +18,6 @@ use crate::fault::{Fault, Reason};
 
 /// A future that can cross threads.
 pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
-
-/// On whose behalf something happens. Sessions, tokens and upstream sessions are bound to it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Caller {
-    /// The name under which everything of this caller is kept apart from others.
-    pub principal: Arc<str>,
-}
-
-impl Caller {
-    /// The caller on a listener without authentication.
-    pub fn anonymous() -> Caller {
-        Caller { principal: "anonymous".into() }
-    }
-}
 
 /// W3C trace context, as it came in or as we began it.
 #[derive(Clone, Debug, Default)]

@@ -139,7 +139,7 @@ mod tests {
     }
 
     fn caller(name: &str) -> Caller {
-        Caller { principal: name.into() }
+        crate::testing::caller(name)
     }
 
     fn token(keys: &Keyring, at: u64) -> String {

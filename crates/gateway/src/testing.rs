@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
+use toolgate_protocol::caller::{Identity, Proof};
 use toolgate_protocol::client::{Abilities, Client, key};
 use toolgate_protocol::jsonrpc::{self, Message, codes};
 use toolgate_protocol::method::Method;
@@ -205,6 +206,16 @@ pub fn gateway(servers: &[(&str, Arc<Fake>)], more: &str) -> Arc<Gateway> {
         metrics: Arc::default(),
     };
     Arc::new(Gateway::new(Arc::new(checked), routes, lasting))
+}
+
+/// A caller of this name, kept apart from all others.
+pub fn caller(name: &str) -> Caller {
+    Caller::from(Identity {
+        principal: name.into(),
+        subject: name.into(),
+        proof: Proof::ApiKey,
+        ..Identity::default()
+    })
 }
 
 /// A client of this revision that declares these capabilities.

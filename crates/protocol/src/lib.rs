@@ -2,6 +2,7 @@
 //!
 //! A message is scanned once and then borrowed: what nobody edits leaves byte for byte as it came.
 
+pub mod caller;
 pub mod client;
 pub mod headers;
 pub mod json;

@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn a_task_has_one_id_and_only_its_caller_can_use_it() {
         let keys = Keyring::new([&b"a secret"[..]]).unwrap();
-        let (ada, eve) = (Caller { principal: "ada".into() }, Caller { principal: "eve".into() });
+        let (ada, eve) = (caller("ada"), caller("eve"));
 
         let id = Handle::relayed("crm", &ada, "t-1").seal(&keys);
 

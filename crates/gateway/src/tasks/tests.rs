@@ -300,7 +300,7 @@ async fn a_task_is_of_no_use_to_others_nor_without_the_extension() {
     let raw = json!({ "taskId": "t-1" });
     assert_eq!(fault(&gateway, &modern_with_tasks(), "tasks/get", raw).await, Reason::Unknown);
     let mut stolen = request(&modern_with_tasks(), "tasks/get", params);
-    stolen.who.caller = Caller { principal: "eve".into() };
+    stolen.who.caller = caller("eve");
     assert_eq!(gateway.call(stolen).await.err().unwrap().reason, Reason::Unknown);
 }
 

@@ -1,0 +1,1 @@
+//! What happened: one record for each request, in a chain that nobody edits unseen.

@@ -1,0 +1,1 @@
+//! Definitions of tools: pinned, compared with what was approved, scanned for what deceives.

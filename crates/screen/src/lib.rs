@@ -1,0 +1,1 @@
+//! What goes in and out: arguments validated, results redacted, made harmless and bounded.
