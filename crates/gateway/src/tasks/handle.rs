@@ -97,6 +97,7 @@ impl Gateway {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::caller;
 
     #[test]
     fn a_task_has_one_id_and_only_its_caller_can_use_it() {

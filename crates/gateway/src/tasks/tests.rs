@@ -7,8 +7,8 @@ use toolgate_protocol::client::{Client, key};
 use toolgate_protocol::jsonrpc::codes;
 
 use super::*;
-use crate::call::{Answer, Caller, Frame};
-use crate::testing::{Fake, Said, client, gateway, question, request, result_frame, told};
+use crate::call::{Answer, Frame};
+use crate::testing::{Fake, Said, caller, client, gateway, question, request, result_frame, told};
 
 fn extension() -> Value {
     json!({ "extensions": { "io.modelcontextprotocol/tasks": {} } })
