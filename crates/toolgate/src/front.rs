@@ -7,6 +7,7 @@ mod connection;
 mod exchange;
 mod forward;
 mod guard;
+mod head;
 pub mod http;
 mod incoming;
 mod legacy;

@@ -5,17 +5,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
+use http::{HeaderName, HeaderValue, Method, Request, Uri};
 use http_body_util::Full;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
-use toolgate_gateway::call::Caller;
 use toolgate_gateway::clock::Timestamp;
 use toolgate_gateway::seal::{Keyring, Purpose};
 use toolgate_protocol::jsonrpc::{self, Message, codes};
 use toolgate_upstreams::http::{Origin, Pool, Proxies, Target};
 
 use super::body::{Answer, Body, json};
+use super::head::Head;
 
 /// Carries the proof that a request comes from another replica, and for whom.
 pub const FORWARDED: HeaderName = HeaderName::from_static("toolgate-forwarded");
@@ -65,33 +65,27 @@ impl Forwarder {
     }
 
     /// Whether a request comes from another replica. It is then not sent on again.
-    pub fn is_forwarded(&self, headers: &HeaderMap, caller: &Caller) -> bool {
-        self.proof(headers, caller).is_some()
+    pub fn is_forwarded(&self, head: &Head) -> bool {
+        self.proof(head).is_some()
     }
 
     /// The replica that a request comes from, if it comes from one that can be reached.
-    pub fn sender(&self, headers: &HeaderMap, caller: &Caller) -> Option<Arc<str>> {
-        let from: Arc<str> = self.proof(headers, caller)?.from?.into();
+    pub fn sender(&self, head: &Head) -> Option<Arc<str>> {
+        let from: Arc<str> = self.proof(head)?.from?.into();
         (self.own.as_ref() != Some(&from)).then_some(from)
     }
 
-    fn proof(&self, headers: &HeaderMap, caller: &Caller) -> Option<Proof> {
-        let token = headers.get(FORWARDED)?.to_str().ok()?;
+    fn proof(&self, head: &Head) -> Option<Proof> {
+        let token = head.headers.get(FORWARDED)?.to_str().ok()?;
         let proof: Proof = self.keys.open(Purpose::Forward, token)?;
         let age = Timestamp::now().seconds().abs_diff(proof.at);
-        (*proof.principal == *caller.principal && age <= FRESH.as_secs()).then_some(proof)
+        (*proof.principal == *head.caller.principal && age <= FRESH.as_secs()).then_some(proof)
     }
 
     /// Sends a POST on and passes the answer back as it comes.
-    pub async fn forward_post(
-        &self,
-        replica: &str,
-        headers: &HeaderMap,
-        message: &Message,
-        caller: &Caller,
-    ) -> Answer {
+    pub async fn forward_post(&self, replica: &str, head: &Head, message: &Message) -> Answer {
         let id = message.id();
-        match self.send(replica, Method::POST, headers, message.bytes().clone(), caller).await {
+        match self.send(replica, Method::POST, head, message.bytes().clone()).await {
             Some(answer) => answer,
             None => {
                 let text = "the replica that holds this call cannot be reached";
@@ -105,12 +99,11 @@ impl Forwarder {
         &self,
         replica: &str,
         method: Method,
-        headers: &HeaderMap,
+        head: &Head,
         body: Bytes,
-        caller: &Caller,
     ) -> Option<Answer> {
         let endpoint = Uri::from_static("/mcp");
-        self.send_to(replica, endpoint, method, headers, body, caller).await
+        self.send_to(replica, endpoint, method, head, body).await
     }
 
     /// Sends a request on to another address than the endpoint; `None` when the replica cannot
@@ -120,16 +113,15 @@ impl Forwarder {
         replica: &str,
         uri: Uri,
         method: Method,
-        headers: &HeaderMap,
+        head: &Head,
         body: Bytes,
-        caller: &Caller,
     ) -> Option<Answer> {
         let pool = self.pool(replica)?;
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = method;
         *request.uri_mut() = uri;
         let sent = request.headers_mut();
-        for (name, value) in headers {
+        for (name, value) in &head.headers {
             let hop = matches!(
                 name.as_str(),
                 "host"
@@ -144,7 +136,7 @@ impl Forwarder {
         }
         sent.insert(http::header::HOST, HeaderValue::from_str(&pool.target().authority()).ok()?);
         let proof = Proof {
-            principal: caller.principal.to_string(),
+            principal: head.caller.principal.to_string(),
             at: Timestamp::now().seconds(),
             from: self.own.as_deref().map(str::to_owned),
         };

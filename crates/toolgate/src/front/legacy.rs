@@ -11,12 +11,12 @@ mod token;
 
 use std::sync::Arc;
 
-use http::HeaderMap;
 use toolgate_gateway::gateway::Gateway;
 use toolgate_protocol::jsonrpc::{Kind, Message};
 
 use super::body::{Answer, empty};
 use crate::app::{Admitted, App};
+use crate::front::head::Head;
 use elsewhere::elsewhere;
 use request::request;
 use session::{initialize, lasting_session_of};
@@ -31,24 +31,24 @@ pub use stream::{follow, serve_get};
 pub async fn serve_post(
     app: &Arc<App>,
     gateway: Arc<Gateway>,
-    headers: &HeaderMap,
+    head: &Head,
     message: Message,
     admitted: Admitted,
 ) -> Answer {
     if message.kind() == Kind::Request && message.method() == Some("initialize") {
-        return Box::pin(initialize(app, &gateway, &message)).await;
+        return Box::pin(initialize(app, &gateway, head, &message)).await;
     }
-    let live = match lasting_session_of(app, headers, message.id()).await {
+    let live = match lasting_session_of(app, head, message.id()).await {
         Ok(live) => live,
         Err(answer) => return answer,
     };
     if app.has_replicas()
-        && let Some(answer) = Box::pin(elsewhere(app, headers, &live, &message)).await
+        && let Some(answer) = Box::pin(elsewhere(app, head, &live, &message)).await
     {
         return answer;
     }
     match message.kind() {
-        Kind::Request => request(app, gateway, &live, headers, message, admitted).await,
+        Kind::Request => request(app, gateway, &live, head, message, admitted).await,
         Kind::Notification => {
             notification(&gateway, &live, &message).await;
             empty(202)

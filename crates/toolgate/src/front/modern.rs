@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::HeaderMap;
 use tokio::sync::mpsc;
-use toolgate_gateway::call::{Frame, Reply, Request, Trace, Who};
+use toolgate_gateway::call::{Caller, Frame, Reply, Request, Trace, Who};
 use toolgate_gateway::fault::{Fault, Reason};
 use toolgate_gateway::gateway::Gateway;
 use toolgate_gateway::subscription::{self, Subscription};
@@ -21,6 +21,7 @@ use toolgate_protocol::version::Era;
 
 use super::answer;
 use super::body::{Answer, empty, events, json};
+use super::head::Head;
 use super::outlet::written;
 use crate::app::{Admitted, App, Listening};
 
@@ -35,7 +36,7 @@ const KEEP_ALIVE: std::time::Duration = std::time::Duration::from_secs(15);
 pub async fn serve(
     app: &Arc<App>,
     gateway: Arc<Gateway>,
-    headers: &HeaderMap,
+    head: &Head,
     message: Message,
     admitted: Admitted,
 ) -> Answer {
@@ -51,7 +52,7 @@ pub async fn serve(
     let id = message.id().unwrap_or("null").to_owned();
     let method = Method::parse(message.method().unwrap_or_default());
     let received: Received<'_> =
-        headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+        head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
     let client = match modern::read_client(&message, &method, Some(&received)) {
         Ok(client) => client,
         Err(refusal) => {
@@ -61,14 +62,14 @@ pub async fn serve(
         }
     };
     drop(received);
-    let params_headers = params_headers(headers);
-    let request = request_of(app, message, method, client, params_headers, trace_of(headers));
+    let params_headers = params_headers(&head.headers);
+    let request =
+        request_of(&head.caller, message, method, client, params_headers, trace_of(&head.headers));
     if request.method == Method::Listen {
         return Box::pin(listen(app, &gateway, &request, id, admitted)).await;
     }
     if let Some(replica) = gateway.elsewhere(&request) {
-        let caller = app.caller();
-        let passing = app.forwarder.forward_post(&replica, headers, &request.message, &caller);
+        let passing = app.forwarder.forward_post(&replica, head, &request.message);
         return Box::pin(passing).await;
     }
     let method = request.method.clone();
@@ -91,7 +92,7 @@ pub async fn serve(
 
 /// The request in the internal dialect.
 pub fn request_of(
-    app: &App,
+    caller: &Caller,
     message: Message,
     method: Method,
     client: Client,
@@ -103,7 +104,7 @@ pub fn request_of(
         message,
         method,
         client,
-        who: Who { caller: app.caller(), session: None },
+        who: Who { caller: caller.clone(), session: None },
         edits: Edits::default(),
         params_headers,
         trace,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::request::Parts;
 use http::{HeaderValue, Method, Request};
 use hyper::body::Incoming;
 use toolgate_gateway::gateway::Gateway;
@@ -13,6 +14,7 @@ use toolgate_protocol::modern::framing;
 use toolgate_protocol::version::Era;
 
 use super::body::{Answer, json, text};
+use super::head::Head;
 use super::incoming::{check_content_type, is_batch, json_limits, read, scan};
 use super::{legacy, modern, sse};
 use crate::app::App;
@@ -22,29 +24,44 @@ const READY: Duration = Duration::from_secs(5);
 
 /// Answers one request.
 pub async fn route(app: &Arc<App>, request: Request<Incoming>) -> Answer {
+    let (parts, body) = request.into_parts();
     let (gateway, refused) = {
         let serving = app.serving();
-        (serving.gateway.clone(), serving.guard.check(request.uri(), request.headers()).err())
+        (serving.gateway.clone(), serving.guard.check(&parts.uri, &parts.headers).err())
     };
     // Before anything else, as nothing of a foreign page's request may be acted on.
     if let Some((status, reason)) = refused {
         return text(status, reason);
     }
-    match (request.method(), request.uri().path()) {
-        (&Method::POST, "/mcp" | "/") => post(app, gateway, request).await,
-        // What is rarely asked for is boxed, so that a call does not carry its weight.
-        (&Method::GET, "/mcp") => {
-            Box::pin(legacy::serve_get(app, gateway, request.headers())).await
-        }
-        (&Method::DELETE, "/mcp") => Box::pin(legacy::serve_delete(app, request.headers())).await,
-        (_, "/mcp") => not_allowed("GET, POST, DELETE"),
-        (&Method::GET, "/sse") => sse::open(app, gateway),
-        (&Method::POST, sse::MESSAGES) => Box::pin(sse::post(app, gateway, request)).await,
+    // What is rarely asked for is boxed, so that a call does not carry its weight.
+    match (&parts.method, parts.uri.path()) {
         (&Method::GET, "/health") => health(app),
         (&Method::GET, "/ready") => Box::pin(ready(app, &gateway)).await,
         (&Method::GET, "/metrics") if gateway.config.metrics => metrics(app, &gateway),
-        _ => text(404, "nothing here: the MCP endpoint is /mcp"),
+        (_, "/mcp" | "/" | "/sse" | sse::MESSAGES) => speak(app, gateway, parts, body).await,
+        _ => nothing(),
     }
+}
+
+/// Answers a request of a client that speaks MCP, once it is known who that is.
+async fn speak(app: &Arc<App>, gateway: Arc<Gateway>, parts: Parts, body: Incoming) -> Answer {
+    let head = Head { headers: parts.headers, caller: app.caller() };
+    match (&parts.method, parts.uri.path()) {
+        (&Method::POST, "/mcp" | "/") => post(app, gateway, &head, body).await,
+        (&Method::GET, "/mcp") => Box::pin(legacy::serve_get(app, gateway, &head)).await,
+        (&Method::DELETE, "/mcp") => Box::pin(legacy::serve_delete(app, &head)).await,
+        (_, "/mcp") => not_allowed("GET, POST, DELETE"),
+        (&Method::GET, "/sse") => sse::open(app, gateway, &head),
+        (&Method::POST, sse::MESSAGES) => {
+            let query = parts.uri.query().unwrap_or_default();
+            Box::pin(sse::post(app, gateway, head, query, body)).await
+        }
+        _ => nothing(),
+    }
+}
+
+fn nothing() -> Answer {
+    text(404, "nothing here: the MCP endpoint is /mcp")
 }
 
 fn not_allowed(allow: &'static str) -> Answer {
@@ -83,8 +100,7 @@ async fn ready(app: &App, gateway: &Gateway) -> Answer {
     json(503, format!(r#"{{"status":"unready","servers":[{}]}}"#, names.join(",")).into())
 }
 
-async fn post(app: &Arc<App>, gateway: Arc<Gateway>, request: Request<Incoming>) -> Answer {
-    let (head, body) = request.into_parts();
+async fn post(app: &Arc<App>, gateway: Arc<Gateway>, head: &Head, body: Incoming) -> Answer {
     if let Some(answer) = check_content_type(&head.headers) {
         return answer;
     }
@@ -101,7 +117,7 @@ async fn post(app: &Arc<App>, gateway: Arc<Gateway>, request: Request<Incoming>)
     };
     let json_limits = json_limits(limits);
     if is_batch(&body) {
-        let serving = legacy::serve_batch(app, gateway, &head.headers, body, &json_limits);
+        let serving = legacy::serve_batch(app, gateway, head, body, &json_limits);
         return Box::pin(serving).await;
     }
     let message = match scan(body, &json_limits) {
@@ -110,7 +126,7 @@ async fn post(app: &Arc<App>, gateway: Arc<Gateway>, request: Request<Incoming>)
     };
     let version = head.headers.get("mcp-protocol-version").and_then(|value| value.to_str().ok());
     match framing(&message, version) {
-        Era::Modern => modern::serve(app, gateway, &head.headers, message, admitted).await,
-        Era::Legacy => legacy::serve_post(app, gateway, &head.headers, message, admitted).await,
+        Era::Modern => modern::serve(app, gateway, head, message, admitted).await,
+        Era::Legacy => legacy::serve_post(app, gateway, head, message, admitted).await,
     }
 }

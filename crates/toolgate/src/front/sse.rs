@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method as Verb, Request, Uri};
+use http::{Method as Verb, Uri};
 use hyper::body::Incoming;
 use tokio::sync::mpsc;
 use toolgate_gateway::call::Who;
@@ -20,9 +20,11 @@ use toolgate_protocol::version::{Era, Version};
 
 use super::answer;
 use super::body::{Answer, KEEP_ALIVE, bytes_of, empty, events, text};
+use super::head::Head;
 use super::incoming::{check_content_type, json_limits, read, scan};
 use super::legacy;
 use super::live::Live;
+use super::modern::trace_of;
 use super::outlet::{Outlet, written};
 use crate::app::App;
 
@@ -33,7 +35,7 @@ pub const MESSAGES: &str = "/messages";
 const TAKEN: Duration = Duration::from_secs(60);
 
 /// Serves GET /sse: the stream, whose first event names the address for messages.
-pub fn open(app: &Arc<App>, gateway: Arc<Gateway>) -> Answer {
+pub fn open(app: &Arc<App>, gateway: Arc<Gateway>, head: &Head) -> Answer {
     // The handshake comes later, on this stream: until then the client is taken at its oldest.
     let client = Client {
         version: Version::V2024_11_05,
@@ -41,14 +43,14 @@ pub fn open(app: &Arc<App>, gateway: Arc<Gateway>) -> Answer {
         info: None,
         log_level: None,
     };
-    let Ok(session) = Session::begin(app.caller(), client, gateway.replica.clone()) else {
+    let Ok(session) = Session::begin(head.caller.clone(), client, gateway.replica.clone()) else {
         return text(500, "no randomness");
     };
     let token = session.seal(gateway.keys(), Timestamp::now());
     if !app.sessions.begin(&token, session) {
         return text(503, "too many sessions are open");
     }
-    let Ok(live) = app.sessions.find(&token, &app.caller(), gateway.keys()) else {
+    let Ok(live) = app.sessions.find(&token, &head.caller, gateway.keys()) else {
         return text(503, "too many sessions are open");
     };
     let outlet = live.outlet(&"".into(), false, app.sessions.replay());
@@ -81,15 +83,19 @@ pub fn open(app: &Arc<App>, gateway: Arc<Gateway>) -> Answer {
 }
 
 /// Serves POST /messages: what the client says. Answers go to the stream.
-pub async fn post(app: &Arc<App>, gateway: Arc<Gateway>, request: Request<Incoming>) -> Answer {
-    let (head, body) = request.into_parts();
+pub async fn post(
+    app: &Arc<App>,
+    gateway: Arc<Gateway>,
+    head: Head,
+    query: &str,
+    body: Incoming,
+) -> Answer {
     if let Some(answer) = check_content_type(&head.headers) {
         return answer;
     }
-    let query = head.uri.query().unwrap_or_default();
     let token = query.split('&').find_map(|pair| pair.strip_prefix("session="));
     let Some(token) = token else { return text(400, "no session in the address") };
-    let place = match place_of(app, token, &head.headers) {
+    let place = match place_of(app, token, &head) {
         Ok(place) => place,
         Err(refused) => return refused,
     };
@@ -102,11 +108,11 @@ pub async fn post(app: &Arc<App>, gateway: Arc<Gateway>, request: Request<Incomi
         Place::Here(live, outlet) => match scan(body, &json_limits(limits)) {
             Ok(message) => {
                 let session = Open { app, gateway, token, live, outlet };
-                session.hear(&head.headers, message).await
+                session.hear(&head, message).await
             }
             Err(answer) => answer,
         },
-        Place::At(home) => pass_on(app, &home, token, &head.headers, body).await,
+        Place::At(home) => pass_on(app, &home, token, &head, body).await,
     }
 }
 
@@ -116,33 +122,31 @@ enum Place {
     At(String),
 }
 
-fn place_of(app: &App, token: &str, headers: &HeaderMap) -> Result<Place, Answer> {
-    let caller = app.caller();
+fn place_of(app: &App, token: &str, head: &Head) -> Result<Place, Answer> {
     let unknown = |_| text(404, "no such session");
-    if let Some(live) = app.sessions.held(token, &caller).map_err(unknown)? {
+    if let Some(live) = app.sessions.held(token, &head.caller).map_err(unknown)? {
         let outlet = live.own_stream.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(outlet) = outlet {
             return Ok(Place::Here(live, outlet));
         }
     }
     // Only read, not taken up: the replica that it began on holds all there is of it.
-    let session = app.sessions.open(token, &caller, &app.lasting.keys).map_err(unknown)?;
+    let session = app.sessions.open(token, &head.caller, &app.lasting.keys).map_err(unknown)?;
     let home = app.forwarder.foreign_home(session.home.as_ref());
-    match home.filter(|_| !app.forwarder.is_forwarded(headers, &caller)) {
+    match home.filter(|_| !app.forwarder.is_forwarded(head)) {
         Some(home) => Ok(Place::At(home.to_owned())),
         None => Err(text(404, "the event stream of this session is not here")),
     }
 }
 
 /// Passes a message on to the replica that holds the session's stream.
-async fn pass_on(app: &App, home: &str, token: &str, headers: &HeaderMap, body: Bytes) -> Answer {
+async fn pass_on(app: &App, home: &str, token: &str, head: &Head, body: Bytes) -> Answer {
     let unreachable = || text(503, "the replica that holds the event stream cannot be reached");
     // A token that opened is made of characters that need no escape.
     let Ok(uri) = Uri::try_from(format!("{MESSAGES}?session={token}")) else {
         return unreachable();
     };
-    let caller = app.caller();
-    let sending = app.forwarder.send_to(home, uri, Verb::POST, headers, body, &caller);
+    let sending = app.forwarder.send_to(home, uri, Verb::POST, head, body);
     match tokio::time::timeout(TAKEN, sending).await {
         Ok(Some(answer)) => answer,
         Ok(None) | Err(_) => unreachable(),
@@ -160,13 +164,13 @@ struct Open<'a> {
 
 impl Open<'_> {
     /// Takes one message in.
-    async fn hear(self, headers: &HeaderMap, message: Message) -> Answer {
+    async fn hear(self, head: &Head, message: Message) -> Answer {
         match message.kind() {
             Kind::Request if message.method() == Some("initialize") => {
-                let answer = initialize(self.app, &self.gateway, self.token, &message).await;
+                let answer = initialize(self.app, &self.gateway, head, self.token, &message).await;
                 self.outlet.send(answer);
             }
-            Kind::Request => return self.run(headers, message),
+            Kind::Request => return self.run(head, message),
             Kind::Notification if message.method() == Some("notifications/initialized") => {
                 let app = self.app.clone();
                 tokio::spawn(legacy::follow(app, self.gateway, self.live, self.outlet));
@@ -180,12 +184,18 @@ impl Open<'_> {
     }
 
     /// Starts a request, whose answer goes to the stream.
-    fn run(self, headers: &HeaderMap, message: Message) -> Answer {
+    fn run(self, head: &Head, message: Message) -> Answer {
         let Some(admitted) = self.app.admit(self.gateway.config.limits.in_flight) else {
             return text(429, "the gateway is at its limit of requests");
         };
         let outlet = self.outlet;
-        match legacy::exchange(self.app, &self.gateway, &self.live, headers, message) {
+        match legacy::exchange(
+            self.app,
+            &self.gateway,
+            &self.live,
+            trace_of(&head.headers),
+            message,
+        ) {
             Ok((mut exchange, _)) => {
                 exchange.outlet = outlet.clone();
                 tokio::spawn(async move {
@@ -205,11 +215,12 @@ impl Open<'_> {
 async fn initialize(
     app: &Arc<App>,
     gateway: &Arc<Gateway>,
+    head: &Head,
     token: &str,
     message: &Message,
 ) -> Bytes {
     let id = message.id().unwrap_or("null");
-    let session = match legacy::begin(app, gateway, message) {
+    let session = match legacy::begin(&head.caller, gateway, message) {
         Ok(session) => session,
         Err(answer) => return bytes_of(answer),
     };

@@ -9,9 +9,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::HeaderMap;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use toolgate_gateway::call::Trace;
 use toolgate_gateway::gateway::Gateway;
 use toolgate_protocol::jsonrpc::{self, Kind, Message, codes};
 use toolgate_protocol::method::Method;
@@ -203,7 +203,7 @@ impl Front {
             }
         }
         let Some(admitted) = self.admit(&gateway, Some(id)).await else { return };
-        let session = match legacy::begin(&self.app, &gateway, message) {
+        let session = match legacy::begin(&self.app.caller(), &gateway, message) {
             Ok(session) => session,
             Err(refused) => return self.say(bytes_of(refused)).await,
         };
@@ -229,7 +229,7 @@ impl Front {
 
     async fn request(&mut self, gateway: Arc<Gateway>, live: Arc<Live>, message: Message) {
         let Some(admitted) = self.admit(&gateway, message.id()).await else { return };
-        let prepared = legacy::exchange(&self.app, &gateway, &live, &HeaderMap::new(), message);
+        let prepared = legacy::exchange(&self.app, &gateway, &live, Trace::default(), message);
         let mut exchange = match prepared {
             Ok((exchange, _)) => exchange,
             Err(answer) => return self.say(answer).await,
@@ -253,8 +253,8 @@ impl Front {
         let (app, out) = (self.app.clone(), self.out.clone());
         self.tasks.spawn(async move {
             let limits = json_limits(&gateway.config.limits);
-            let headers = HeaderMap::new();
-            let outcome = legacy::batch(&app, &gateway, &live, &headers, &body, &limits).await;
+            let outcome =
+                legacy::batch(&app, &gateway, &live, &Trace::default(), &body, &limits).await;
             if let Some(answer) = outcome.unwrap_or_else(Some) {
                 let _ = out.send(answer).await;
             }

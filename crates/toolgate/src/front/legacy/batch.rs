@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::HeaderMap;
+use toolgate_gateway::call::Trace;
 use toolgate_gateway::gateway::Gateway;
 use toolgate_protocol::json::Limits;
 use toolgate_protocol::jsonrpc::{self, Kind, Message, codes, split_batch};
@@ -14,21 +14,23 @@ use super::request::exchange;
 use super::session::lasting_session_of;
 use crate::app::App;
 use crate::front::body::{Answer, empty, json};
+use crate::front::head::Head;
 use crate::front::live::Live;
+use crate::front::modern::trace_of;
 
 /// Serves a batch, which only 2025-03-26 has (transports: sending messages).
 pub async fn serve_batch(
     app: &Arc<App>,
     gateway: Arc<Gateway>,
-    headers: &HeaderMap,
+    head: &Head,
     body: Bytes,
     limits: &Limits,
 ) -> Answer {
-    let live = match lasting_session_of(app, headers, None).await {
+    let live = match lasting_session_of(app, head, None).await {
         Ok(live) => live,
         Err(answer) => return answer,
     };
-    match batch(app, &gateway, &live, headers, &body, limits).await {
+    match batch(app, &gateway, &live, &trace_of(&head.headers), &body, limits).await {
         Ok(Some(answers)) => json(200, answers),
         Ok(None) => empty(202),
         Err(error) => json(400, error),
@@ -43,7 +45,7 @@ pub async fn batch(
     app: &Arc<App>,
     gateway: &Arc<Gateway>,
     live: &Arc<Live>,
-    headers: &HeaderMap,
+    trace: &Trace,
     body: &Bytes,
     limits: &Limits,
 ) -> Result<Option<Bytes>, Bytes> {
@@ -63,7 +65,7 @@ pub async fn batch(
             }
         };
         match message.kind() {
-            Kind::Request => match exchange(app, gateway, live, headers, message) {
+            Kind::Request => match exchange(app, gateway, live, trace.clone(), message) {
                 // Nothing streams into a batch: what the call says meanwhile is dropped.
                 Ok((exchange, _)) => running.push(tokio::spawn(exchange.run())),
                 Err(error) => answers.push(error),

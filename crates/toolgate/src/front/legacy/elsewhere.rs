@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderValue, Method as Verb};
+use http::{HeaderValue, Method as Verb};
 use tokio::task::JoinSet;
 use toolgate_protocol::jsonrpc::{Kind, Message};
 use toolgate_protocol::method::Method;
@@ -20,6 +20,7 @@ use super::message::cancel;
 use super::token::{PROTOCOL_VERSION, end};
 use crate::app::App;
 use crate::front::body::{Answer, empty};
+use crate::front::head::Head;
 use crate::front::live::Live;
 
 /// How long a replica is waited for that is only told or asked something in passing.
@@ -33,21 +34,20 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// Passes a message on to the replica where it belongs, if that is another one.
 pub async fn elsewhere(
     app: &Arc<App>,
-    headers: &HeaderMap,
+    head: &Head,
     live: &Arc<Live>,
     message: &Message,
 ) -> Option<Answer> {
     if message.method() == Some("notifications/cancelled") {
-        return cancelled(app, headers, live, message).await;
+        return cancelled(app, head, live, message).await;
     }
-    if app.forwarder.is_forwarded(headers, &app.caller()) {
+    if app.forwarder.is_forwarded(head) {
         return None;
     }
-    let caller = app.caller();
     if matches!(message.kind(), Kind::Result | Kind::Error) {
         let id = message.envelope().get("id")?.string()?.into_owned();
         let replica = app.forwarder.elsewhere(&id)?;
-        return Some(app.forwarder.forward_post(&replica, headers, message, &caller).await);
+        return Some(app.forwarder.forward_post(&replica, head, message).await);
     }
     // What changes the session is kept where its stream is, and so are its tasks, whose server
     // may know them in one session only.
@@ -64,13 +64,13 @@ pub async fn elsewhere(
         method => method.is_task(),
     };
     let home = app.forwarder.foreign_home(live.session.home.as_ref()).filter(|_| lasting)?;
-    app.forwarder.send(home, Verb::POST, headers, message.bytes().clone(), &caller).await
+    app.forwarder.send(home, Verb::POST, head, message.bytes().clone()).await
 }
 
 /// Cancels a call that runs here, or wherever the session is served.
 async fn cancelled(
     app: &Arc<App>,
-    headers: &HeaderMap,
+    head: &Head,
     live: &Arc<Live>,
     message: &Message,
 ) -> Option<Answer> {
@@ -79,53 +79,45 @@ async fn cancelled(
     }
     let body = message.bytes();
     if app.forwarder.is_home(live.session.home.as_ref()) {
-        tell_others(app, headers, live, Verb::POST, body).await;
+        tell_others(app, head, live, Verb::POST, body).await;
         return Some(empty(202));
     }
-    to_home(app, headers, live, Verb::POST, body).await
+    to_home(app, head, live, Verb::POST, body).await
 }
 
 /// Passes the end of a session on: to its home, and from there to whoever serves it too.
-pub async fn tell_of_end(app: &Arc<App>, headers: &HeaderMap, live: &Arc<Live>) {
+pub async fn tell_of_end(app: &Arc<App>, head: &Head, live: &Arc<Live>) {
     let nothing = Bytes::new();
     if app.forwarder.is_home(live.session.home.as_ref()) {
-        return tell_others(app, headers, live, Verb::DELETE, &nothing).await;
+        return tell_others(app, head, live, Verb::DELETE, &nothing).await;
     }
     // A home that does not hear it may be gone; here, the session has ended.
-    let _ = to_home(app, headers, live, Verb::DELETE, &nothing).await;
+    let _ = to_home(app, head, live, Verb::DELETE, &nothing).await;
 }
 
 /// Tells the home of a session, unless that is here or another replica told us.
 async fn to_home(
     app: &Arc<App>,
-    headers: &HeaderMap,
+    head: &Head,
     live: &Arc<Live>,
     verb: Verb,
     body: &Bytes,
 ) -> Option<Answer> {
-    let caller = app.caller();
-    let forwarded = app.forwarder.is_forwarded(headers, &caller);
+    let forwarded = app.forwarder.is_forwarded(head);
     let home = app.forwarder.foreign_home(live.session.home.as_ref()).filter(|_| !forwarded)?;
-    let telling = app.forwarder.send(home, verb, headers, body.clone(), &caller);
+    let telling = app.forwarder.send(home, verb, head, body.clone());
     tokio::time::timeout(TOLD, telling).await.ok().flatten()
 }
 
 /// Tells all replicas that serve a session of ours, but for the one that we heard it from.
-async fn tell_others(
-    app: &Arc<App>,
-    headers: &HeaderMap,
-    live: &Arc<Live>,
-    verb: Verb,
-    body: &Bytes,
-) {
-    let caller = app.caller();
-    let sender = app.forwarder.sender(headers, &caller);
+async fn tell_others(app: &Arc<App>, head: &Head, live: &Arc<Live>, verb: Verb, body: &Bytes) {
+    let sender = app.forwarder.sender(head);
     let mut telling = JoinSet::new();
     for replica in live.spread.others(sender.as_deref()) {
-        let (app, headers, caller) = (app.clone(), headers.clone(), caller.clone());
+        let (app, head) = (app.clone(), head.clone());
         let (verb, body) = (verb.clone(), body.clone());
         telling.spawn(async move {
-            let _ = app.forwarder.send(&replica, verb, &headers, body, &caller).await;
+            let _ = app.forwarder.send(&replica, verb, &head, body).await;
         });
     }
     // Whoever does not hear it now finds out when it asks again.
@@ -134,16 +126,16 @@ async fn tell_others(
 
 /// Whether a session goes on, as far as its home has told. The first request to come here waits
 /// for that; later ones are served while the home is asked again.
-pub async fn goes_on(app: &Arc<App>, headers: &HeaderMap, live: &Arc<Live>) -> bool {
+pub async fn goes_on(app: &Arc<App>, head: &Head, live: &Arc<Live>) -> bool {
     let Some(home) = app.forwarder.foreign_home(live.session.home.as_ref()) else { return true };
-    if !live.spread.first(|| ask_home(app, headers, home)).await {
+    if !live.spread.first(|| ask_home(app, head, home)).await {
         return false;
     }
     if live.spread.is_due(Instant::now()) {
-        let (app, headers, home) = (app.clone(), headers.clone(), home.to_owned());
+        let (app, head, home) = (app.clone(), head.clone(), home.to_owned());
         tokio::spawn(async move {
-            if !ask_home(&app, &headers, &home).await {
-                end(&app, &headers);
+            if !ask_home(&app, &head, &home).await {
+                end(&app, &head);
             }
         });
     }
@@ -152,13 +144,12 @@ pub async fn goes_on(app: &Arc<App>, headers: &HeaderMap, live: &Arc<Live>) -> b
 
 /// Asks the home of a session whether it goes on. A home that gives no answer may be gone for
 /// good: then the sealed token alone counts, as everything that lasts is in it.
-async fn ask_home(app: &Arc<App>, headers: &HeaderMap, home: &str) -> bool {
-    let mut headers = headers.clone();
-    headers.insert(CONTENT_TYPE, JSON);
+async fn ask_home(app: &Arc<App>, head: &Head, home: &str) -> bool {
+    let mut head = head.clone();
+    head.headers.insert(CONTENT_TYPE, JSON);
     // It is not the client's message that goes there.
-    headers.remove(PROTOCOL_VERSION);
-    let caller = app.caller();
-    let asking = app.forwarder.send(home, Verb::POST, &headers, PING, &caller);
+    head.headers.remove(PROTOCOL_VERSION);
+    let asking = app.forwarder.send(home, Verb::POST, &head, PING);
     let Ok(Some(answer)) = tokio::time::timeout(PASSING, asking).await else { return true };
     // What else may answer at that address says 404 in other words.
     let is_ours = answer.headers().get(CONTENT_TYPE) == Some(&JSON);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::HeaderMap;
+use toolgate_gateway::call::Trace;
 use toolgate_gateway::gateway::Gateway;
 use toolgate_protocol::jsonrpc::{self, Message, codes};
 use toolgate_protocol::method::Method;
@@ -15,6 +15,7 @@ use crate::app::{Admitted, App};
 use crate::front::body::{Answer, KEEP_ALIVE, empty, events, json};
 use crate::front::calls::Refused;
 use crate::front::exchange::Exchange;
+use crate::front::head::Head;
 use crate::front::live::Live;
 use crate::front::modern::trace_of;
 use crate::front::outlet::Outlet;
@@ -28,7 +29,7 @@ pub fn exchange(
     app: &Arc<App>,
     gateway: &Arc<Gateway>,
     live: &Arc<Live>,
-    headers: &HeaderMap,
+    trace: Trace,
     message: Message,
 ) -> Result<(Exchange, Arc<Outlet>), Bytes> {
     let id = message.id().unwrap_or("null");
@@ -53,7 +54,7 @@ pub fn exchange(
         outlet: outlet.clone(),
         request: message,
         method,
-        trace: trace_of(headers),
+        trace,
         running,
         prefix: app.prefix.clone(),
     };
@@ -64,11 +65,11 @@ pub async fn request(
     app: &Arc<App>,
     gateway: Arc<Gateway>,
     live: &Arc<Live>,
-    headers: &HeaderMap,
+    head: &Head,
     message: Message,
     admitted: Admitted,
 ) -> Answer {
-    let (exchange, outlet) = match exchange(app, &gateway, live, headers, message) {
+    let (exchange, outlet) = match exchange(app, &gateway, live, trace_of(&head.headers), message) {
         Ok(prepared) => prepared,
         Err(answer) => return json(200, answer),
     };

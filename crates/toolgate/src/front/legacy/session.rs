@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderValue};
-use toolgate_gateway::call::Who;
+use http::HeaderValue;
+use toolgate_gateway::call::{Caller, Who};
 use toolgate_gateway::clock::Timestamp;
 use toolgate_gateway::gateway::Gateway;
 use toolgate_gateway::session::Session;
@@ -17,12 +17,18 @@ use super::token::{NO_SESSION, SESSION_ID, end, session_of};
 use crate::app::App;
 use crate::front::answer;
 use crate::front::body::{Answer, empty, json, text};
+use crate::front::head::Head;
 use crate::front::live::Live;
 
 /// Answers `initialize` and begins a session.
-pub async fn initialize(app: &Arc<App>, gateway: &Arc<Gateway>, message: &Message) -> Answer {
+pub async fn initialize(
+    app: &Arc<App>,
+    gateway: &Arc<Gateway>,
+    head: &Head,
+    message: &Message,
+) -> Answer {
     let id = message.id().unwrap_or("null");
-    let session = match begin(app, gateway, message) {
+    let session = match begin(&head.caller, gateway, message) {
         Ok(session) => session,
         Err(error) => return error,
     };
@@ -49,39 +55,39 @@ pub async fn initialize(app: &Arc<App>, gateway: &Arc<Gateway>, message: &Messag
 }
 
 /// A session for a client that says `initialize`.
-pub fn begin(app: &App, gateway: &Gateway, message: &Message) -> Result<Session, Answer> {
+pub fn begin(caller: &Caller, gateway: &Gateway, message: &Message) -> Result<Session, Answer> {
     let id = message.id();
     let client = legacy::read_initialize(message)
         .map_err(|text| json(400, jsonrpc::error(id, codes::INVALID_PARAMS, text, None)))?;
-    Session::begin(app.caller(), client, gateway.replica.clone())
+    Session::begin(caller.clone(), client, gateway.replica.clone())
         .map_err(|_| json(500, jsonrpc::error(id, codes::INTERNAL_ERROR, "no randomness", None)))
 }
 
 /// The session that a request belongs to, unless it has ended where it began.
 pub async fn lasting_session_of(
     app: &Arc<App>,
-    headers: &HeaderMap,
+    head: &Head,
     id: Option<&str>,
 ) -> Result<Arc<Live>, Answer> {
-    let live = session_of(app, headers, id)?;
-    if !app.has_replicas() || Box::pin(elsewhere::goes_on(app, headers, &live)).await {
+    let live = session_of(app, head, id)?;
+    if !app.has_replicas() || Box::pin(elsewhere::goes_on(app, head, &live)).await {
         return Ok(live);
     }
-    end(app, headers);
+    end(app, head);
     Err(json(404, jsonrpc::error(id, codes::INVALID_REQUEST, NO_SESSION, None)))
 }
 
 /// Serves DELETE: the end of a session.
-pub async fn serve_delete(app: &Arc<App>, headers: &HeaderMap) -> Answer {
-    if !headers.contains_key(SESSION_ID) {
+pub async fn serve_delete(app: &Arc<App>, head: &Head) -> Answer {
+    if !head.headers.contains_key(SESSION_ID) {
         return method_not_allowed();
     }
-    let live = match session_of(app, headers, None) {
+    let live = match session_of(app, head, None) {
         Ok(live) => live,
         Err(answer) => return answer,
     };
-    end(app, headers);
-    elsewhere::tell_of_end(app, headers, &live).await;
+    end(app, head);
+    elsewhere::tell_of_end(app, head, &live).await;
     empty(204)
 }
 

@@ -3,7 +3,7 @@
 use std::sync::{Arc, PoisonError};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, Method as Verb};
+use http::{HeaderName, Method as Verb};
 use toolgate_gateway::gateway::Gateway;
 use toolgate_gateway::upstream::Interest;
 use toolgate_protocol::json::quote;
@@ -13,34 +13,34 @@ use super::session::method_not_allowed;
 use super::token::{SESSION_ID, session_of};
 use crate::app::App;
 use crate::front::body::{Answer, KEEP_ALIVE, events, text};
+use crate::front::head::Head;
 use crate::front::live::Live;
 use crate::front::outlet::{Naming, Outlet};
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// Serves GET: the stream of what belongs to no request, or the rest of one that broke.
-pub async fn serve_get(app: &Arc<App>, gateway: Arc<Gateway>, headers: &HeaderMap) -> Answer {
-    let accepts = headers.get(http::header::ACCEPT).and_then(|value| value.to_str().ok());
+pub async fn serve_get(app: &Arc<App>, gateway: Arc<Gateway>, head: &Head) -> Answer {
+    let accepts = head.headers.get(http::header::ACCEPT).and_then(|value| value.to_str().ok());
     if !accepts.is_some_and(|accept| accept.contains("text/event-stream") || accept.contains("*/*"))
     {
         return text(406, "a GET of this endpoint must accept text/event-stream");
     }
-    if !headers.contains_key(SESSION_ID) {
+    if !head.headers.contains_key(SESSION_ID) {
         return method_not_allowed();
     }
-    let live = match session_of(app, headers, None) {
+    let live = match session_of(app, head, None) {
         Ok(live) => live,
         Err(answer) => return answer,
     };
-    let after = headers.get(LAST_EVENT_ID).and_then(|value| value.to_str().ok());
-    let forwarded = app.forwarder.is_forwarded(headers, &app.caller());
+    let after = head.headers.get(LAST_EVENT_ID).and_then(|value| value.to_str().ok());
+    let forwarded = app.forwarder.is_forwarded(head);
     let replica = match after {
         Some(id) => app.forwarder.elsewhere(id),
         None => app.forwarder.foreign_home(live.session.home.as_ref()).map(str::to_owned),
     };
     if let Some(replica) = replica.filter(|_| !forwarded) {
-        let caller = app.caller();
-        let sent = app.forwarder.send(&replica, Verb::GET, headers, Bytes::new(), &caller).await;
+        let sent = app.forwarder.send(&replica, Verb::GET, head, Bytes::new()).await;
         if let Some(answer) = sent {
             return answer;
         }

@@ -52,7 +52,8 @@ impl Call {
             }
         };
         let trace = Trace::default();
-        let request = modern::request_of(&self.app, message, method, client, Vec::new(), trace);
+        let request =
+            modern::request_of(&self.app.caller(), message, method, client, Vec::new(), trace);
         if request.method == Method::Listen {
             // A listener is no call at work: shutting down does not wait for it.
             drop(admitted);
