@@ -221,6 +221,14 @@ impl Reply {
         }
     }
 
+    /// The same reply, which keeps `guard` until it has ended.
+    pub(crate) fn with(self, guard: impl Send + 'static) -> Reply {
+        match self {
+            Reply::Whole(end) => Reply::Whole(end),
+            reply => Reply::Stream(Box::new(Guarded { reply, _guard: guard })),
+        }
+    }
+
     /// Reads to the end; notifications are dropped and questions refused.
     ///
     /// # Errors
@@ -241,6 +249,18 @@ impl Reply {
 impl Frames for mpsc::Receiver<Frame> {
     fn next(&mut self) -> Boxed<'_, Option<Frame>> {
         Box::pin(self.recv())
+    }
+}
+
+/// A reply in frames that keeps something alive.
+struct Guarded<G> {
+    reply: Reply,
+    _guard: G,
+}
+
+impl<G: Send> Frames for Guarded<G> {
+    fn next(&mut self) -> Boxed<'_, Option<Frame>> {
+        Box::pin(self.reply.next())
     }
 }
 

@@ -13,6 +13,7 @@ mod interpolate;
 mod jsonc;
 mod node;
 mod problem;
+mod rates;
 mod schema;
 mod secret;
 mod shape;
@@ -27,13 +28,14 @@ use std::sync::Arc;
 pub use checked::{Checked, Kind, Server, Tools};
 pub use entry::{CacheScope, EraChoice, Sessions, Transport};
 pub use problem::{Problem, Problems, Warning};
+pub use rates::{RateLimits, ServerLimits};
 pub use schema::schema;
 pub use secret::Secret;
 pub use sources::{Fixed, Machine, Sources};
 pub use tree::{
     Config, Level, Limits, Log, LogFormat, Parking, Processes, Replica, SessionLimits, Tls,
 };
-pub use values::{Listen, Misfit, Name, Size, Span, Url};
+pub use values::{Listen, Misfit, Name, Rate, Size, Span, Url};
 
 use node::Places;
 use problem::{Place, Report};

@@ -36,6 +36,8 @@ pub enum Reason {
     TooLarge,
     /// Too much is in flight.
     Overloaded,
+    /// The caller, or everybody together, has used up a limit.
+    RateLimited,
     /// The gateway is shutting down.
     Draining,
     /// The client's answer came after the parked call was gone.
@@ -74,6 +76,7 @@ impl Reason {
             Reason::Refused => "refused",
             Reason::TooLarge => "too_large",
             Reason::Overloaded => "overloaded",
+            Reason::RateLimited => "rate_limited",
             Reason::Draining => "draining",
             Reason::Expired => "expired",
             Reason::Forged => "forged",
@@ -103,6 +106,7 @@ impl Reason {
                 | Reason::Unreachable
                 | Reason::Broken
                 | Reason::Overloaded
+                | Reason::RateLimited
                 | Reason::Draining
         )
     }
@@ -135,7 +139,7 @@ impl Reason {
             Reason::Garbage => "tell the operator that this server answers what is not MCP",
             Reason::Refused => "tell the operator that this server refuses the gateway",
             Reason::TooLarge => "ask for less: a page, a range or fewer fields",
-            Reason::Overloaded => "wait, then call again",
+            Reason::Overloaded | Reason::RateLimited => "wait, then call again",
             Reason::Draining => "call again: another replica will answer",
             Reason::Expired => "check whether the call took effect, then start it afresh",
             Reason::Forged => "start afresh, without the token",

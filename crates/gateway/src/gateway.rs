@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::call::{Reply, Who};
 use crate::clock::Timestamp;
-use crate::config::{CacheScope, Checked, Server};
+use crate::config::{CacheScope, Checked, Server, ServerLimits};
 use crate::deadline::Bounds;
 use crate::discover::Known;
 use crate::fanout::Kept;
@@ -14,6 +14,7 @@ use crate::metrics::{Counted, Metrics};
 use crate::mirrors::Mirrors;
 use crate::names::Names;
 use crate::parking::Parking;
+use crate::quota::Limits;
 use crate::routing::Owners;
 use crate::seal::Keyring;
 use crate::tasks::Support;
@@ -34,6 +35,8 @@ pub struct Route {
     pub names: Names,
     /// How long it may take.
     pub bounds: Bounds,
+    /// How often its tools may be called.
+    pub limits: ServerLimits,
     /// Whether the gateway is ready without it.
     pub required: bool,
     /// What clients are told about keeping its results, where it does not say itself.
@@ -54,6 +57,7 @@ impl Route {
             upstream,
             names: Names::of(server, several),
             bounds: Bounds { silence: server.timeout, total: server.timeout_total },
+            limits: server.limits.clone(),
             required: server.required,
             hint: Hint {
                 ttl_ms: server.cache_ttl.as_millis() as u64,
@@ -94,6 +98,8 @@ pub struct Lasting {
     pub parking: Arc<Parking>,
     /// Counts.
     pub metrics: Arc<Metrics>,
+    /// How much of each limit is used.
+    pub limits: Arc<Limits>,
 }
 
 /// The gateway.

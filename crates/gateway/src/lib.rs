@@ -14,6 +14,7 @@ pub mod mirrors;
 pub mod names;
 pub mod parking;
 pub mod pipeline;
+pub mod quota;
 mod recall;
 mod rewrite;
 mod routing;

@@ -204,6 +204,7 @@ pub fn gateway(servers: &[(&str, Arc<Fake>)], more: &str) -> Arc<Gateway> {
         keys: Arc::new(Keyring::new([&b"the key of a test"[..]]).expect("a key needs no luck")),
         parking: Parking::new(checked.parking.ttl.duration(), checked.parking.max),
         metrics: Arc::default(),
+        limits: Arc::default(),
     };
     Arc::new(Gateway::new(Arc::new(checked), routes, lasting))
 }

@@ -45,6 +45,7 @@ pub fn lasting(config: &Checked) -> Result<Lasting, String> {
     Ok(Lasting {
         keys: Arc::new(keys),
         parking: Parking::new(config.parking.ttl.duration(), config.parking.max),
+        limits: Arc::default(),
         metrics: Arc::default(),
     })
 }

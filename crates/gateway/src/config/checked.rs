@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::entry::{CacheScope, EraChoice, Sessions, Transport};
+use super::rates::ServerLimits;
 use super::secret::Secret;
 use super::tree::Config;
 use super::values::{Name, Url};
@@ -55,6 +56,8 @@ pub struct Server {
     pub timeout: Duration,
     /// How long one call may take.
     pub timeout_total: Duration,
+    /// How often its tools may be called.
+    pub limits: ServerLimits,
     /// Whether the gateway is ready without it.
     pub required: bool,
     /// Who may be given a kept answer of it.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
+use super::rates::ServerLimits;
 use super::secret::Secret;
 use super::values::{Name, Span, Url};
 
@@ -67,6 +68,9 @@ pub(super) struct Entry {
     /// How long one call may take, progress or not.
     #[serde(default = "Entry::default_timeout_total")]
     pub(super) timeout_total: Span,
+    /// How often its tools may be called.
+    #[serde(default)]
+    pub(super) rate_limit: ServerLimits,
     /// The gateway is not ready while this server cannot be reached.
     #[serde(default)]
     pub(super) required: bool,

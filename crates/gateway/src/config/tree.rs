@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::entry::Entry;
+use super::rates::RateLimits;
 use super::secret::Secret;
 use super::values::{Listen, Size, Span, Url};
 
@@ -44,6 +45,8 @@ pub struct Config {
     pub log: Log,
     /// Bounds on what a peer can make the gateway hold.
     pub limits: Limits,
+    /// How often tools may be called.
+    pub rate_limits: RateLimits,
     /// Sessions of clients that speak a revision before 2026-07-28.
     pub sessions: SessionLimits,
     /// Calls that wait for a client's answer.
@@ -77,6 +80,7 @@ impl Default for Config {
             replica: None,
             log: Log::default(),
             limits: Limits::default(),
+            rate_limits: RateLimits::default(),
             sessions: SessionLimits::default(),
             parking: Parking::default(),
             drain: Span::seconds(10),

@@ -3,12 +3,14 @@
 //! Each parses once, here, for the file's checker, for the schema's `pattern` and for serde alike.
 
 mod address;
+mod rate;
 mod units;
 
 use std::fmt;
 use std::str::FromStr;
 
 pub use address::{Listen, Url};
+pub use rate::Rate;
 pub use units::{Size, Span};
 
 /// Why a text is not the value that was asked for. It never quotes the text, which may be a secret.

@@ -25,6 +25,7 @@ pub(super) fn resolve(
     let (required, cache_scope, cache_ttl) =
         (entry.required, entry.cache_scope, entry.cache_ttl.duration());
     let name = entry.name.clone();
+    let limits = std::mem::take(&mut entry.rate_limit);
     let kind = kind::resolve(checks, &path, entry)?;
     Some(Server {
         name,
@@ -33,6 +34,7 @@ pub(super) fn resolve(
         tools,
         timeout,
         timeout_total,
+        limits,
         required,
         cache_scope,
         cache_ttl,

@@ -1,0 +1,47 @@
+//! How often callers may call, as it is written.
+
+use std::collections::BTreeMap;
+use std::num::{NonZeroU32, NonZeroUsize};
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::values::Rate;
+
+/// How often tools may be called. Each caller, tenant and session has a bucket of its own, which
+/// holds the whole count and fills up evenly.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RateLimits {
+    /// Calls of one caller.
+    pub caller: Option<Rate>,
+    /// Calls within one session (clients before 2026-07-28).
+    pub session: Option<Rate>,
+    /// Calls of all callers of one tenant together.
+    pub tenant: Option<Rate>,
+    /// Calls of one caller that are at work at the same time.
+    pub concurrent: Option<NonZeroUsize>,
+}
+
+/// How often the tools of one server may be called.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ServerLimits {
+    /// Calls of all callers together: what the server, or the service behind it, can bear.
+    pub requests_per_minute: Option<NonZeroU32>,
+    /// Calls of one caller to this server.
+    pub per_caller: Option<Rate>,
+    /// Calls of one caller to one tool, by the server's own names.
+    pub tools: BTreeMap<String, Rate>,
+    /// What one call of a tool counts as, by the server's own names. Without it: 1.
+    pub cost: BTreeMap<String, NonZeroU32>,
+    /// Calls of all callers that are at work at the same time.
+    pub concurrent: Option<NonZeroUsize>,
+}
+
+impl ServerLimits {
+    /// Calls of all callers together.
+    pub(crate) fn rate(&self) -> Option<Rate> {
+        self.requests_per_minute.map(|count| Rate::per_minute(count.get()))
+    }
+}

@@ -1,0 +1,248 @@
+//! How often may something happen? Buckets by the generic cell rate algorithm (ITU-T I.371,
+//! annex A): one number for each, however many tokens it holds.
+
+mod limits;
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, Hash, RandomState};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+pub use crate::config::Rate;
+pub use limits::{Limits, Working};
+
+/// Buckets are spread over so many locks.
+const SHARDS: usize = 16;
+/// Buckets kept in one shard at most: 2^20 in all, about 50 MiB.
+const MOST: usize = (1 << 20) / SHARDS;
+
+/// What a bucket is for. Buckets of one kind never meet those of another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Kind {
+    Caller,
+    Tenant,
+    Session,
+    Server,
+    CallerAtServer,
+    CallerAtTool,
+}
+
+/// Which bucket: a keyed hash of what it is for, wide enough that two never meet by chance and
+/// nobody can make them meet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Key([u64; 2]);
+
+/// Whether something may happen now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It may, and so many more times at once.
+    Allowed {
+        /// How often it may happen again right now.
+        remaining: u32,
+    },
+    /// It may not.
+    Refused {
+        /// When it may.
+        after: Duration,
+    },
+}
+
+/// All buckets of the process. They outlive a reload.
+pub struct Buckets {
+    began: Instant,
+    hashers: [RandomState; 2],
+    shards: [Mutex<Shard>; SHARDS],
+    most: usize,
+}
+
+/// The theoretical arrival time of the next event of each bucket, in nanoseconds since the start.
+/// A bucket whose time has come is full, and as good as forgotten.
+#[derive(Default)]
+struct Shard {
+    arrivals: HashMap<Key, u64>,
+    /// Everybody who finds no room shares this one: memory is bounded, and nobody goes free.
+    crowd: u64,
+}
+
+impl Default for Buckets {
+    fn default() -> Buckets {
+        Buckets::holding(MOST)
+    }
+}
+
+impl Buckets {
+    fn holding(most: usize) -> Buckets {
+        Buckets {
+            began: Instant::now(),
+            hashers: [RandomState::new(), RandomState::new()],
+            shards: std::array::from_fn(|_| Mutex::default()),
+            most,
+        }
+    }
+
+    /// The key of a bucket.
+    pub fn key(&self, kind: Kind, of: impl Hash) -> Key {
+        Key([0, 1]
+            .map(|at: usize| self.hashers.get(at).map_or(0, |hasher| hasher.hash_one((kind, &of)))))
+    }
+
+    /// Takes `cost` tokens out of a bucket, or none.
+    pub fn take(&self, key: Key, rate: Rate, cost: u32, now: Instant) -> Verdict {
+        self.with(key, now, |arrival, now| arrive(arrival, rate, cost, now))
+    }
+
+    /// Gives tokens back that were taken for what did not happen in the end.
+    pub fn give_back(&self, key: Key, rate: Rate, cost: u32, now: Instant) {
+        self.with(key, now, |arrival, _| {
+            *arrival = arrival.saturating_sub(interval(rate).saturating_mul(u64::from(cost)));
+        });
+    }
+
+    /// How many buckets are kept.
+    pub fn count(&self) -> usize {
+        let count = |shard: &Mutex<Shard>| {
+            shard.lock().unwrap_or_else(PoisonError::into_inner).arrivals.len()
+        };
+        self.shards.iter().map(count).sum()
+    }
+
+    fn with<T>(&self, key: Key, now: Instant, act: impl FnOnce(&mut u64, u64) -> T) -> T {
+        let now =
+            u64::try_from(now.saturating_duration_since(self.began).as_nanos()).unwrap_or(u64::MAX);
+        let [high, _] = key.0;
+        let at = usize::try_from(high >> 60).unwrap_or(0) % SHARDS;
+        let [first, ..] = &self.shards;
+        let shard = self.shards.get(at).unwrap_or(first);
+        let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+        if shard.arrivals.len() >= self.most && !shard.arrivals.contains_key(&key) {
+            shard.arrivals.retain(|_, arrival| *arrival > now);
+            if shard.arrivals.len() >= self.most {
+                return act(&mut shard.crowd, now);
+            }
+        }
+        act(shard.arrivals.entry(key).or_insert(0), now)
+    }
+}
+
+/// Nanoseconds between two events at a steady rate.
+fn interval(rate: Rate) -> u64 {
+    let per = u64::try_from(rate.per().as_nanos()).unwrap_or(u64::MAX);
+    (per / u64::from(rate.count().max(1))).max(1)
+}
+
+fn arrive(arrival: &mut u64, rate: Rate, cost: u32, now: u64) -> Verdict {
+    let interval = interval(rate);
+    let burst = interval.saturating_mul(u64::from(rate.count()));
+    let from = (*arrival).max(now);
+    let next = from.saturating_add(interval.saturating_mul(u64::from(cost)));
+    let ahead = next - now;
+    if ahead > burst {
+        return Verdict::Refused { after: Duration::from_nanos(ahead - burst) };
+    }
+    *arrival = next;
+    let remaining = u32::try_from((burst - ahead) / interval).unwrap_or(u32::MAX);
+    Verdict::Allowed { remaining }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn rate(text: &str) -> Rate {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_full_bucket_gives_its_count_and_then_one_at_a_time() {
+        let buckets = Buckets::default();
+        let (key, start) = (buckets.key(Kind::Caller, "ada"), Instant::now());
+        let rate = rate("3/m");
+
+        for remaining in [2, 1, 0] {
+            assert_eq!(buckets.take(key, rate, 1, start), Verdict::Allowed { remaining });
+        }
+        let Verdict::Refused { after } = buckets.take(key, rate, 1, start) else {
+            panic!("a fourth within the minute")
+        };
+        assert!(after <= Duration::from_secs(20), "{after:?}");
+        let later = start + after;
+        assert_eq!(buckets.take(key, rate, 1, later), Verdict::Allowed { remaining: 0 });
+    }
+
+    #[test]
+    fn what_is_given_back_can_be_taken_again() {
+        let buckets = Buckets::default();
+        let (key, now) = (buckets.key(Kind::Tenant, "acme"), Instant::now());
+        assert_eq!(buckets.take(key, rate("2/h"), 2, now), Verdict::Allowed { remaining: 0 });
+
+        buckets.give_back(key, rate("2/h"), 1, now);
+
+        assert_eq!(buckets.take(key, rate("2/h"), 1, now), Verdict::Allowed { remaining: 0 });
+    }
+
+    #[test]
+    fn kinds_and_callers_have_buckets_of_their_own() {
+        let buckets = Buckets::default();
+        let now = Instant::now();
+        for (kind, of) in
+            [(Kind::Caller, "a"), (Kind::Caller, "b"), (Kind::Tenant, "a"), (Kind::Session, "a")]
+        {
+            let key = buckets.key(kind, of);
+            assert_eq!(buckets.take(key, rate("1/h"), 1, now), Verdict::Allowed { remaining: 0 });
+        }
+    }
+
+    #[test]
+    fn memory_is_bounded_and_who_finds_no_room_does_not_go_free() {
+        let buckets = Buckets::holding(64);
+        let now = Instant::now();
+        let allowed = (0..100_000)
+            .filter(|n| {
+                let verdict = buckets.take(buckets.key(Kind::Caller, n), rate("2/h"), 1, now);
+                matches!(verdict, Verdict::Allowed { .. })
+            })
+            .count();
+
+        assert_eq!(buckets.count(), 64 * SHARDS);
+        assert_eq!(allowed, 64 * SHARDS + 2 * SHARDS);
+    }
+
+    #[test]
+    fn buckets_that_are_full_again_make_room() {
+        let buckets = Buckets::holding(1);
+        let now = Instant::now();
+        for n in 0..1000 {
+            let at = now + Duration::from_secs(n);
+            let verdict = buckets.take(buckets.key(Kind::Caller, n), rate("1/s"), 1, at);
+            assert_eq!(verdict, Verdict::Allowed { remaining: 0 });
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_window_ever_sees_more_than_the_bucket_and_the_rate_allow(
+            count in 1..50_u32,
+            seconds in 1..100_u64,
+            gaps in proptest::collection::vec(0..5_000_u64, 1..200),
+        ) {
+            let buckets = Buckets::default();
+            let rate: Rate = format!("{count}/{seconds}s").parse().unwrap();
+            let key = buckets.key(Kind::Caller, "x");
+            let start = Instant::now();
+            let mut now = start;
+            let mut allowed = 0_u64;
+            for gap in gaps {
+                now += Duration::from_millis(gap);
+                if matches!(buckets.take(key, rate, 1, now), Verdict::Allowed { .. }) {
+                    allowed += 1;
+                }
+                let elapsed = (now - start).as_secs_f64();
+                let most = f64::from(count) * (1.0 + elapsed / seconds as f64);
+                prop_assert!(allowed as f64 <= most + 1.0, "{allowed} of {most} in {elapsed}");
+            }
+        }
+    }
+}
