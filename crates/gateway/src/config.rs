@@ -35,7 +35,7 @@ pub use sources::{Fixed, Machine, Sources};
 pub use tree::{
     Config, Level, Limits, Log, LogFormat, Parking, Processes, Replica, SessionLimits, Tls,
 };
-pub use values::{Listen, Misfit, Name, Rate, Size, Span, Url};
+pub use values::{Listen, Misfit, Name, Network, Rate, Size, Span, Url};
 
 use node::Places;
 use problem::{Place, Report};

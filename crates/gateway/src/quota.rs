@@ -26,6 +26,7 @@ pub enum Kind {
     Server,
     CallerAtServer,
     CallerAtTool,
+    Address,
 }
 
 /// Which bucket: a keyed hash of what it is for, wide enough that two never meet by chance and

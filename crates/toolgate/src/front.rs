@@ -1,5 +1,6 @@
 //! Where clients come in: bytes to requests, replies to bytes, for every transport and era.
 
+mod address;
 mod answer;
 mod body;
 mod calls;

@@ -19,6 +19,8 @@ pub struct RateLimits {
     pub session: Option<Rate>,
     /// Calls of all callers of one tenant together.
     pub tenant: Option<Rate>,
+    /// Requests from one address (of version 6: from one /64) while their caller is not known.
+    pub ip: Option<Rate>,
     /// Calls of one caller that are at work at the same time.
     pub concurrent: Option<NonZeroUsize>,
 }

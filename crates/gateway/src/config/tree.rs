@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::entry::Entry;
 use super::rates::RateLimits;
 use super::secret::Secret;
-use super::values::{Listen, Size, Span, Url};
+use super::values::{Listen, Network, Size, Span, Url};
 
 /// The configuration of a Toolgate gateway.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -34,6 +34,8 @@ pub struct Config {
     /// Further `Origin` values to accept, as https://HOST or https://HOST:PORT. Loopback origins are always
     /// accepted.
     pub allowed_origins: Vec<String>,
+    /// Proxies in front of the gateway whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<Network>,
     /// Serve HTTPS with this certificate.
     pub tls: Option<Tls>,
     /// Keys that seal session ids and cursors, newest first: the first seals, all open. Replicas
@@ -75,6 +77,7 @@ impl Default for Config {
             insecure_public: false,
             allowed_hosts: Vec::new(),
             allowed_origins: Vec::new(),
+            trusted_proxies: Vec::new(),
             tls: None,
             keys: Vec::new(),
             replica: None,

@@ -3,6 +3,7 @@
 //! Each parses once, here, for the file's checker, for the schema's `pattern` and for serde alike.
 
 mod address;
+mod network;
 mod rate;
 mod units;
 
@@ -10,6 +11,7 @@ use std::fmt;
 use std::str::FromStr;
 
 pub use address::{Listen, Url};
+pub use network::Network;
 pub use rate::Rate;
 pub use units::{Size, Span};
 

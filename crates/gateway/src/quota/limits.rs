@@ -1,6 +1,7 @@
 //! The limits of a configuration, applied to one call.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -56,6 +57,18 @@ impl Limits {
         // Last: what is refused for another reason costs nothing.
         self.spend(all, name, own, tool, who)?;
         Ok((!working.keys.is_empty()).then_some(working))
+    }
+
+    /// Counts one request from an address whose caller is not known.
+    ///
+    /// # Errors
+    /// When its limit is used up, with the time after which it is not.
+    pub fn admit_address(&self, rate: Rate, address: IpAddr) -> Result<(), Fault> {
+        let key = self.buckets.key(Kind::Address, address);
+        match self.buckets.take(key, rate, 1, Instant::now()) {
+            Verdict::Allowed { .. } => Ok(()),
+            Verdict::Refused { after } => Err(refused(rate, "this address", after)),
+        }
     }
 
     fn spend(

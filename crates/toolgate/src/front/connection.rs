@@ -4,6 +4,7 @@
 //! request needs is allocated when it comes, and gone when it is answered.
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::Request;
@@ -27,21 +28,21 @@ const MOST_STREAMS: u32 = 256;
 const LEAST_BUFFER: usize = 8 * 1024;
 
 /// Serves one connection until it ends, or draining begins and its last request is answered.
-pub async fn serve(app: Arc<App>, tcp: TcpStream, tls: Option<TlsAcceptor>) {
+pub async fn serve(app: Arc<App>, tcp: TcpStream, peer: IpAddr, tls: Option<TlsAcceptor>) {
     // Small answers, each waited for: Nagle would add 40 ms to them.
     if tcp.set_nodelay(true).is_err() {
         return;
     }
     match tls {
-        None => plain(app, tcp).await,
+        None => plain(app, tcp, peer).await,
         // Boxed: its state is several times that of a plain connection.
-        Some(tls) => Box::pin(encrypted(app, tcp, tls)).await,
+        Some(tls) => Box::pin(encrypted(app, tcp, peer, tls)).await,
     }
 }
 
-async fn plain(app: Arc<App>, tcp: TcpStream) {
+async fn plain(app: Arc<App>, tcp: TcpStream, peer: IpAddr) {
     let http = http1(&app.gateway().config.limits);
-    let connection = http.serve_connection(TokioIo::new(tcp), service_fn(answering(&app)));
+    let connection = http.serve_connection(TokioIo::new(tcp), service_fn(answering(&app, peer)));
     drop(http);
     let mut connection = std::pin::pin!(connection);
     tokio::select! {
@@ -51,7 +52,7 @@ async fn plain(app: Arc<App>, tcp: TcpStream) {
     let _ = connection.await;
 }
 
-async fn encrypted(app: Arc<App>, tcp: TcpStream, tls: TlsAcceptor) {
+async fn encrypted(app: Arc<App>, tcp: TcpStream, peer: IpAddr, tls: TlsAcceptor) {
     let limits = app.gateway().config.limits.clone();
     let handshake = tokio::time::timeout(limits.header_time.duration(), tls.accept(tcp)).await;
     let Ok(Ok(stream)) = handshake else { return };
@@ -65,7 +66,7 @@ async fn encrypted(app: Arc<App>, tcp: TcpStream, tls: TlsAcceptor) {
         .timer(TokioTimer::new())
         .max_header_list_size(limits.headers.bytes() as u32)
         .max_concurrent_streams(MOST_STREAMS);
-    let connection = http.serve_connection(TokioIo::new(stream), service_fn(answering(&app)));
+    let connection = http.serve_connection(TokioIo::new(stream), service_fn(answering(&app, peer)));
     let mut connection = std::pin::pin!(connection);
     tokio::select! {
         _ = connection.as_mut() => return,
@@ -87,11 +88,12 @@ fn http1(limits: &Limits) -> http1::Builder {
 /// it with each connection, idle or not: it is many times larger than all the rest.
 fn answering(
     app: &Arc<App>,
+    peer: IpAddr,
 ) -> impl Fn(Request<Incoming>) -> Boxed<'static, Result<Answer, Infallible>> + use<> {
     let app = app.clone();
     move |request| {
         let app = app.clone();
-        Box::pin(async move { Ok(route(&app, request).await) })
+        Box::pin(async move { Ok(route(&app, peer, request).await) })
     }
 }
 
@@ -99,7 +101,7 @@ fn answering(
 mod tests {
     use super::*;
 
-    fn size_of_future<A, B, C, F>(_: impl Fn(A, B, C) -> F) -> usize {
+    fn size_of_future<A, B, C, D, F>(_: impl Fn(A, B, C, D) -> F) -> usize {
         size_of::<F>()
     }
 

@@ -53,8 +53,8 @@ impl Listener {
                 accepted = self.tcp.accept() => accepted,
                 () = app.draining() => break,
             };
-            let tcp = match accepted {
-                Ok((tcp, _)) => tcp,
+            let (tcp, peer) = match accepted {
+                Ok(accepted) => accepted,
                 Err(error) => {
                     // Out of file descriptors, most likely: let some connections end.
                     tracing::warn!(%error, "a connection could not be accepted");
@@ -68,7 +68,7 @@ impl Listener {
             };
             let (app, tls) = (app.clone(), self.tls.clone());
             tokio::spawn(async move {
-                connection::serve(app, tcp, tls).await;
+                connection::serve(app, tcp, peer.ip(), tls).await;
                 drop(permit);
             });
         }

@@ -1,12 +1,13 @@
 //! Where a request goes: one endpoint for every revision that speaks Streamable HTTP, the two
 //! addresses of HTTP+SSE, and what operators look at.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderValue, Method, Request};
+use http::{HeaderMap, HeaderValue, Method, Request};
 use hyper::body::Incoming;
 use toolgate_gateway::gateway::Gateway;
 use toolgate_protocol::jsonrpc::{self, codes};
@@ -16,14 +17,14 @@ use toolgate_protocol::version::Era;
 use super::body::{Answer, json, text};
 use super::head::Head;
 use super::incoming::{check_content_type, is_batch, json_limits, read, scan};
-use super::{legacy, modern, sse};
+use super::{address, legacy, modern, sse};
 use crate::app::App;
 
 /// How long `/ready` waits for a server.
 const READY: Duration = Duration::from_secs(5);
 
 /// Answers one request.
-pub async fn route(app: &Arc<App>, request: Request<Incoming>) -> Answer {
+pub async fn route(app: &Arc<App>, peer: IpAddr, request: Request<Incoming>) -> Answer {
     let (parts, body) = request.into_parts();
     let (gateway, refused) = {
         let serving = app.serving();
@@ -38,14 +39,25 @@ pub async fn route(app: &Arc<App>, request: Request<Incoming>) -> Answer {
         (&Method::GET, "/health") => health(app),
         (&Method::GET, "/ready") => Box::pin(ready(app, &gateway)).await,
         (&Method::GET, "/metrics") if gateway.config.metrics => metrics(app, &gateway),
-        (_, "/mcp" | "/" | "/sse" | sse::MESSAGES) => speak(app, gateway, parts, body).await,
+        (_, "/mcp" | "/" | "/sse" | sse::MESSAGES) => speak(app, gateway, peer, parts, body).await,
         _ => nothing(),
     }
 }
 
 /// Answers a request of a client that speaks MCP, once it is known who that is.
-async fn speak(app: &Arc<App>, gateway: Arc<Gateway>, parts: Parts, body: Incoming) -> Answer {
+async fn speak(
+    app: &Arc<App>,
+    gateway: Arc<Gateway>,
+    peer: IpAddr,
+    parts: Parts,
+    body: Incoming,
+) -> Answer {
     let head = Head { headers: parts.headers, caller: app.caller() };
+    if head.caller.is_anonymous()
+        && let Err(refused) = admit_address(app, &gateway, peer, &head.headers)
+    {
+        return refused;
+    }
     match (&parts.method, parts.uri.path()) {
         (&Method::POST, "/mcp" | "/") => post(app, gateway, &head, body).await,
         (&Method::GET, "/mcp") => Box::pin(legacy::serve_get(app, gateway, &head)).await,
@@ -58,6 +70,25 @@ async fn speak(app: &Arc<App>, gateway: Arc<Gateway>, parts: Parts, body: Incomi
         }
         _ => nothing(),
     }
+}
+
+/// Counts a request whose caller is not known against the limit of where it comes from.
+fn admit_address(
+    app: &App,
+    gateway: &Gateway,
+    peer: IpAddr,
+    headers: &HeaderMap,
+) -> Result<(), Answer> {
+    let Some(rate) = gateway.config.rate_limits.ip else { return Ok(()) };
+    let address = address::client(peer, headers, &gateway.config.trusted_proxies);
+    app.lasting.limits.admit_address(rate, address::counted(address)).map_err(|fault| {
+        let data = fault.structured("");
+        let error = jsonrpc::error(None, fault.reason.code(), &fault.message, Some(&data));
+        let mut answer = json(429, error);
+        let wait = fault.retry_after.unwrap_or_default().as_secs().max(1);
+        answer.headers_mut().insert(http::header::RETRY_AFTER, wait.into());
+        answer
+    })
 }
 
 fn nothing() -> Answer {

@@ -10,6 +10,7 @@ mod http_fidelity;
 mod http_floods;
 mod http_input;
 mod http_leaving;
+mod http_limits;
 mod http_listening;
 mod http_misbehaving;
 mod http_modern_child;

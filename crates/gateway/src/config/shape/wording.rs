@@ -4,7 +4,7 @@ use serde_json::Value as Json;
 
 use super::unknown::nearest;
 use crate::config::node::{Node, Value};
-use crate::config::values::{Listen, Misfit, Name, Rate, Size, Span, Url};
+use crate::config::values::{Listen, Misfit, Name, Network, Rate, Size, Span, Url};
 
 /// A value of the wrong type.
 pub(super) fn misfit_message(
@@ -102,13 +102,14 @@ fn sentence(node: &Node, misfit: &Misfit, secret: bool) -> String {
 
 /// Whether values of the definition `name` are read by a parser of their own.
 fn is_word(name: &str) -> bool {
-    matches!(name, "Span" | "Size" | "Rate" | "Listen" | "Url" | "Name")
+    matches!(name, "Span" | "Size" | "Rate" | "Network" | "Listen" | "Url" | "Name")
 }
 
 /// What is wrong with `text` as the word that the schema calls `name`.
 fn word(name: &str, text: &str) -> Option<Misfit> {
     match name {
         "Span" => text.parse::<Span>().err(),
+        "Network" => text.parse::<Network>().err(),
         "Rate" => text.parse::<Rate>().err(),
         "Size" => text.parse::<Size>().err(),
         "Listen" => text.parse::<Listen>().err(),
