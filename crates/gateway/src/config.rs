@@ -15,11 +15,11 @@ mod node;
 mod problem;
 mod rates;
 mod schema;
-mod secret;
+
 mod shape;
 mod sources;
 mod tree;
-mod values;
+
 mod yaml;
 
 use std::path::Path;
@@ -30,12 +30,11 @@ pub use entry::{CacheScope, EraChoice, Sessions, Transport};
 pub use problem::{Problem, Problems, Warning};
 pub use rates::{RateLimits, ServerLimits};
 pub use schema::schema;
-pub use secret::Secret;
 pub use sources::{Fixed, Machine, Sources};
+pub use toolgate_values::{Listen, Misfit, Name, Network, Rate, Secret, Size, Span, Url};
 pub use tree::{
     Config, Level, Limits, Log, LogFormat, Parking, Processes, Replica, SessionLimits, Tls,
 };
-pub use values::{Listen, Misfit, Name, Network, Rate, Size, Span, Url};
 
 use node::Places;
 use problem::{Place, Report};

@@ -14,7 +14,7 @@ use super::node::Places;
 use super::problem::{Report, quote};
 use super::sources::Sources;
 use super::tree::Config;
-use super::values::{Size, Span};
+use toolgate_values::{Size, Span};
 
 /// Checks every rule and resolves the defaults that depend on other keys. What comes back counts
 /// only if nothing was reported.

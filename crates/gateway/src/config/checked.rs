@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use super::entry::{CacheScope, EraChoice, Sessions, Transport};
 use super::rates::ServerLimits;
-use super::secret::Secret;
 use super::tree::Config;
-use super::values::{Name, Url};
+use toolgate_values::Secret;
+use toolgate_values::{Name, Url};
 
 /// A configuration without problems. Only [`load`](super::load) and [`parse`](super::parse) make
 /// one, so whoever holds it need not check again.

@@ -7,8 +7,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use super::rates::ServerLimits;
-use super::secret::Secret;
-use super::values::{Name, Span, Url};
+use toolgate_values::Secret;
+use toolgate_values::{Name, Span, Url};
 
 /// One MCP server behind the gateway: exactly one of `upstream`, `command` and `files`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

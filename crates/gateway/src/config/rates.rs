@@ -6,7 +6,7 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::values::Rate;
+use toolgate_values::Rate;
 
 /// How often tools may be called. Each caller, tenant and session has a bucket of its own, which
 /// holds the whole count and fills up evenly.

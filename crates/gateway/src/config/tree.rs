@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::entry::Entry;
 use super::rates::RateLimits;
-use super::secret::Secret;
-use super::values::{Listen, Network, Size, Span, Url};
+use toolgate_values::Secret;
+use toolgate_values::{Listen, Network, Size, Span, Url};
 
 /// The configuration of a Toolgate gateway.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

@@ -1,8 +1,8 @@
 //! Sealing keys: strong, few, and not in the file itself.
 
 use super::Checks;
-use crate::config::secret::Secret;
 use crate::config::tree::Config;
+use toolgate_values::Secret;
 
 /// 256 bits, the size of the sealing key itself; a shorter secret could be guessed offline from any
 /// session id.

@@ -9,7 +9,7 @@ use super::Checks;
 use crate::config::checked::{INHERITED, Kind};
 use crate::config::entry::{Entry, EraChoice, Transport};
 use crate::config::problem::{key_path, quote};
-use crate::config::secret::Secret;
+use toolgate_values::Secret;
 
 /// Keys that only some kinds of server have, with those kinds.
 const FITTING: [(&str, &[&str]); 8] = [
@@ -150,7 +150,7 @@ fn stdio(checks: &mut Checks<'_>, path: &str, entry: Entry) -> Option<Kind> {
     let cwd = entry.cwd.map(|cwd| directory(checks, &format!("{path}.cwd"), &cwd));
     let idle = Some(entry.idle.unwrap_or(Entry::IDLE))
         .filter(|idle| !idle.is_zero())
-        .map(super::super::values::Span::duration);
+        .map(toolgate_values::Span::duration);
     Some(Kind::Stdio {
         program,
         arguments: words.collect(),

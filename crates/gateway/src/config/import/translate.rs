@@ -7,7 +7,7 @@ use crate::config::interpolate;
 use crate::config::node::{Member, Node, Value};
 use crate::config::problem::{Place, Report, quote};
 use crate::config::sources::Sources;
-use crate::config::values::Name;
+use toolgate_values::Name;
 
 /// Every server of the file as an entry of ours.
 pub(super) fn translate(root: Node, sources: &dyn Sources, report: &mut Report) -> Vec<Node> {

@@ -4,7 +4,7 @@ use serde_json::Value as Json;
 
 use super::unknown::nearest;
 use crate::config::node::{Node, Value};
-use crate::config::values::{Listen, Misfit, Name, Network, Rate, Size, Span, Url};
+use toolgate_values::{Listen, Misfit, Name, Network, Rate, Size, Span, Url};
 
 /// A value of the wrong type.
 pub(super) fn misfit_message(

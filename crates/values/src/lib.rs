@@ -5,6 +5,7 @@
 mod address;
 mod network;
 mod rate;
+mod secret;
 mod units;
 
 use std::fmt;
@@ -13,6 +14,7 @@ use std::str::FromStr;
 pub use address::{Listen, Url};
 pub use network::Network;
 pub use rate::Rate;
+pub use secret::Secret;
 pub use units::{Size, Span};
 
 /// Why a text is not the value that was asked for. It never quotes the text, which may be a secret.
@@ -73,7 +75,8 @@ use word;
 pub struct Name(String);
 
 impl Name {
-    pub(super) const LONGEST: usize = 32;
+    /// The most characters that a name has.
+    pub const LONGEST: usize = 32;
 
     /// The name as written.
     pub fn as_str(&self) -> &str {
