@@ -3,6 +3,7 @@
 pub mod call;
 pub mod clock;
 pub mod config;
+mod context;
 pub mod deadline;
 mod discover;
 mod entries;

@@ -10,6 +10,7 @@ use toolgate_protocol::method::Method;
 use toolgate_protocol::version::Era;
 
 use crate::call::{End, Reply, Request};
+use crate::context;
 use crate::deadline::bounded;
 use crate::fault::{Fault, Reason};
 use crate::gateway::{Gateway, Route};
@@ -24,6 +25,7 @@ impl Gateway {
     /// # Errors
     /// When no server can be asked, or it fails before it answers.
     pub async fn call(self: &Arc<Self>, mut request: Box<Request>) -> Result<Reply, Fault> {
+        context::strip(&mut request);
         // What is rarely asked for is boxed, so that a plain call does not carry its weight.
         match &request.method {
             Method::Discover => return Box::pin(self.discover(&request)).await,
