@@ -6,11 +6,10 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::sync::{Notify, watch};
-use toolgate_gateway::call::Caller;
 use toolgate_gateway::gateway::{Gateway, Lasting};
 use toolgate_gateway::seal::Purpose;
 
-use crate::front::{Forwarder, Guard, Sessions};
+use crate::front::{Door, Forwarder, Guard, Sessions};
 
 /// One running process.
 pub struct App {
@@ -39,11 +38,13 @@ pub struct Serving {
     pub gateway: Arc<Gateway>,
     /// Hosts and origins.
     pub guard: Guard,
+    /// Callers.
+    pub door: Arc<Door>,
 }
 
 impl App {
     /// A process that serves `gateway`.
-    pub fn new(gateway: Gateway) -> Arc<App> {
+    pub fn new(gateway: Gateway, door: Door) -> Arc<App> {
         let lasting = gateway.lasting.clone();
         let prefix = match &gateway.replica {
             Some(url) => format!("{}~", lasting.keys.seal(Purpose::Question, &**url)).into(),
@@ -53,7 +54,11 @@ impl App {
         let forwarder = Forwarder::new(gateway.replica.clone(), lasting.keys.clone());
         let guard = Guard::of(&gateway.config);
         Arc::new(App {
-            current: ArcSwap::from_pointee(Serving { gateway: Arc::new(gateway), guard }),
+            current: ArcSwap::from_pointee(Serving {
+                gateway: Arc::new(gateway),
+                guard,
+                door: Arc::new(door),
+            }),
             lasting,
             sessions,
             forwarder,
@@ -84,9 +89,9 @@ impl App {
     }
 
     /// Swaps the gateway whole. The old one ends when its last call has ended.
-    pub fn replace(&self, gateway: Gateway) -> Arc<Gateway> {
+    pub fn replace(&self, gateway: Gateway, door: Door) -> Arc<Gateway> {
         let guard = Guard::of(&gateway.config);
-        let next = Serving { gateway: Arc::new(gateway), guard };
+        let next = Serving { gateway: Arc::new(gateway), guard, door: Arc::new(door) };
         let old = self.current.swap(Arc::new(next)).gateway.clone();
         self.replaced.notify_waiters();
         old
@@ -95,11 +100,6 @@ impl App {
     /// Resolves when another gateway has taken over.
     pub async fn replaced(&self) {
         self.replaced.notified().await;
-    }
-
-    /// The caller of a request. Without authentication everybody is the same.
-    pub fn caller(&self) -> Caller {
-        Caller::anonymous()
     }
 
     /// Counts a request in; `None` when too many are at work.

@@ -11,6 +11,9 @@ use toolgate_gateway::upstream::Upstream;
 use toolgate_upstreams::builtin::files::Files;
 use toolgate_upstreams::{Hosted, Shared};
 
+use crate::app::App;
+use crate::front::Door;
+
 /// What is served without a configuration. The folder only stands for the embedded files.
 const SAMPLE: &str = "servers: [{ name: files, files: { root: . } }]";
 
@@ -48,6 +51,17 @@ pub fn lasting(config: &Checked) -> Result<Lasting, String> {
         limits: Arc::default(),
         metrics: Arc::default(),
     })
+}
+
+/// A process that serves a configuration; nothing is connected to yet.
+///
+/// # Errors
+/// One sentence that names the server or the file.
+pub fn app(config: Checked, content: Content, shared: &Shared) -> Result<Arc<App>, String> {
+    let lasting = lasting(&config)?;
+    let gateway = gateway(config, content, lasting, shared, None)?;
+    let door = Door::of(&gateway.config)?;
+    Ok(App::new(gateway, door))
 }
 
 /// Builds a gateway; nothing is connected to yet. A server that `previous` serves under the very

@@ -5,6 +5,7 @@ mod answer;
 mod body;
 mod calls;
 mod connection;
+mod door;
 mod exchange;
 mod forward;
 mod guard;
@@ -21,6 +22,7 @@ mod sse;
 pub mod stdio;
 mod tls;
 
+pub use door::Door;
 pub use forward::Forwarder;
 pub use guard::Guard;
 pub use live::Sessions;

@@ -4,6 +4,7 @@ pub mod app;
 pub mod build;
 pub mod cli;
 mod client;
+mod fetch;
 pub mod front;
 pub mod reload;
 pub mod sample;

@@ -16,6 +16,7 @@ use toolgate_upstreams::Shared;
 
 use crate::app::App;
 use crate::build;
+use crate::front::Door;
 
 /// Editors write a file in several steps: what follows within this time is one change.
 const SETTLE: Duration = Duration::from_millis(200);
@@ -98,10 +99,17 @@ fn reload(app: &Arc<App>, path: &Path, shared: &Shared) {
             return;
         }
     };
+    let door = match Door::of(&next.config) {
+        Ok(door) => door,
+        Err(error) => {
+            tracing::error!(%error, "the new configuration is not used");
+            return;
+        }
+    };
     let kept: Vec<Arc<dyn Upstream>> =
         next.routes.iter().map(|route| route.upstream.clone()).collect();
     tracing::info!(servers = next.routes.len(), "the new configuration is in use");
-    let old = app.replace(next);
+    let old = app.replace(next, door);
     drop(current);
     tokio::spawn(retire(old, kept));
 }

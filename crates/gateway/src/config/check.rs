@@ -1,5 +1,6 @@
 //! What a schema cannot say: rules between keys, and between the file and the machine.
 
+mod authentication;
 mod keys;
 mod kind;
 mod network;
@@ -25,10 +26,12 @@ pub(super) fn run(
     report: &mut Report,
 ) -> Option<Checked> {
     let mut checks = Checks { places, sources, report };
+    authentication::check(&mut checks, &mut config);
     network::check(&mut checks, &mut config);
     keys::check(&mut checks, &mut config);
     bounds(&mut checks, &mut config);
-    let servers = servers(&mut checks, std::mem::take(&mut config.entries));
+    let known = config.authentication.is_some();
+    let servers = servers(&mut checks, std::mem::take(&mut config.entries), known);
     Some(Checked { config, servers })
 }
 
@@ -112,7 +115,8 @@ fn ordered(checks: &mut Checks<'_>, config: &mut Config) {
     }
 }
 
-fn servers(checks: &mut Checks<'_>, entries: Vec<Entry>) -> Vec<Server> {
+/// `known`: whether callers are told apart.
+fn servers(checks: &mut Checks<'_>, entries: Vec<Entry>, known: bool) -> Vec<Server> {
     if entries.is_empty() && !checks.report.has_under("import") {
         let message =
             "no servers (add servers: [{name: NAME, upstream: URL}], or import an mcp.json)";
@@ -122,7 +126,9 @@ fn servers(checks: &mut Checks<'_>, entries: Vec<Entry>) -> Vec<Server> {
     let servers: Vec<(usize, Server)> = entries
         .into_iter()
         .enumerate()
-        .filter_map(|(index, entry)| Some((index, server::resolve(checks, index, entry, several)?)))
+        .filter_map(|(index, entry)| {
+            Some((index, server::resolve(checks, index, entry, several, known)?))
+        })
         .collect();
     server::names(checks, &servers);
     tools::collisions(checks, &servers);

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::entry::Entry;
 use super::rates::RateLimits;
+use toolgate_identity::rules::Authentication;
 use toolgate_values::Secret;
 use toolgate_values::{Listen, Network, Size, Span, Url};
 
@@ -47,6 +48,8 @@ pub struct Config {
     pub log: Log,
     /// Bounds on what a peer can make the gateway hold.
     pub limits: Limits,
+    /// Who may come in. Without it: everybody who can reach the listener.
+    pub authentication: Option<Authentication>,
     /// How often tools may be called.
     pub rate_limits: RateLimits,
     /// Sessions of clients that speak a revision before 2026-07-28.
@@ -83,6 +86,7 @@ impl Default for Config {
             replica: None,
             log: Log::default(),
             limits: Limits::default(),
+            authentication: None,
             rate_limits: RateLimits::default(),
             sessions: SessionLimits::default(),
             parking: Parking::default(),

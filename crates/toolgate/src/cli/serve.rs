@@ -41,16 +41,13 @@ pub async fn run(args: ServeArgs) -> ExitCode {
         }
     };
     let shared = Arc::new(Shared::new(&config));
-    let gateway = build::lasting(&config)
-        .and_then(|lasting| build::gateway(config, content, lasting, &shared, None));
-    let gateway = match gateway {
-        Ok(gateway) => gateway,
+    let app = match build::app(config, content, &shared) {
+        Ok(app) => app,
         Err(error) => {
             complain(&error);
             return ExitCode::FAILURE;
         }
     };
-    let app = App::new(gateway);
     // Before anybody learns that we serve: a supervisor may think better of it at once.
     let Ok(stop) = Stop::listen() else { return ExitCode::FAILURE };
     let watch = args.config.map(|path| reload::Watch::begin(&app.gateway().config, path, seen));

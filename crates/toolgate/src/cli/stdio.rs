@@ -8,7 +8,6 @@ use toolgate_upstreams::Shared;
 
 use super::complain;
 use super::stop::Stop;
-use crate::app::App;
 use crate::build;
 use crate::front::stdio;
 
@@ -25,16 +24,13 @@ pub async fn run(args: StdioArgs) -> ExitCode {
         return ExitCode::FAILURE;
     };
     let shared = Shared::new(&config);
-    let gateway = build::lasting(&config)
-        .and_then(|lasting| build::gateway(config, content, lasting, &shared, None));
-    let gateway = match gateway {
-        Ok(gateway) => gateway,
+    let app = match build::app(config, content, &shared) {
+        Ok(app) => app,
         Err(error) => {
             complain(&error);
             return ExitCode::FAILURE;
         }
     };
-    let app = App::new(gateway);
     let input = io::BufReader::new(io::stdin());
     let Ok(stop) = Stop::listen() else { return ExitCode::FAILURE };
     stdio::serve(app.clone(), input, io::stdout(), stop.wanted()).await;

@@ -6,8 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, Request};
+use http::{HeaderMap, HeaderValue, Method, Request, Uri};
 use hyper::body::Incoming;
 use toolgate_gateway::gateway::Gateway;
 use toolgate_protocol::jsonrpc::{self, codes};
@@ -15,6 +14,7 @@ use toolgate_protocol::modern::framing;
 use toolgate_protocol::version::Era;
 
 use super::body::{Answer, json, text};
+use super::door::{Door, METADATA};
 use super::head::Head;
 use super::incoming::{check_content_type, is_batch, json_limits, read, scan};
 use super::{address, legacy, modern, sse};
@@ -26,9 +26,10 @@ const READY: Duration = Duration::from_secs(5);
 /// Answers one request.
 pub async fn route(app: &Arc<App>, peer: IpAddr, request: Request<Incoming>) -> Answer {
     let (parts, body) = request.into_parts();
-    let (gateway, refused) = {
+    let (gateway, door, refused) = {
         let serving = app.serving();
-        (serving.gateway.clone(), serving.guard.check(&parts.uri, &parts.headers).err())
+        let refused = serving.guard.check(&parts.uri, &parts.headers).err();
+        (serving.gateway.clone(), serving.door.clone(), refused)
     };
     // Before anything else, as nothing of a foreign page's request may be acted on.
     if let Some((status, reason)) = refused {
@@ -39,33 +40,55 @@ pub async fn route(app: &Arc<App>, peer: IpAddr, request: Request<Incoming>) -> 
         (&Method::GET, "/health") => health(app),
         (&Method::GET, "/ready") => Box::pin(ready(app, &gateway)).await,
         (&Method::GET, "/metrics") if gateway.config.metrics => metrics(app, &gateway),
-        (_, "/mcp" | "/" | "/sse" | sse::MESSAGES) => speak(app, gateway, peer, parts, body).await,
+        (&Method::GET, path) if path.starts_with(METADATA) => {
+            door.metadata(path).unwrap_or_else(nothing)
+        }
+        (_, "/mcp" | "/" | "/sse" | sse::MESSAGES) => {
+            let head = match enter(app, &gateway, &door, peer, parts.headers).await {
+                Ok(head) => head,
+                Err(refused) => return refused,
+            };
+            speak(app, gateway, &parts.method, &parts.uri, head, body).await
+        }
         _ => nothing(),
     }
 }
 
-/// Answers a request of a client that speaks MCP, once it is known who that is.
+/// Who sends a request, if it may be served at all.
+async fn enter(
+    app: &App,
+    gateway: &Gateway,
+    door: &Door,
+    peer: IpAddr,
+    headers: HeaderMap,
+) -> Result<Head, Answer> {
+    let refused = match door.enter(&headers).await {
+        Ok(caller) if !caller.is_anonymous() => return Ok(Head { headers, caller }),
+        Ok(caller) => Ok(caller),
+        Err(refused) => Err(refused),
+    };
+    // Who is not known is counted by where it comes from: guessing has a limit, too.
+    admit_address(app, gateway, peer, &headers)?;
+    refused.map(|caller| Head { headers, caller })
+}
+
+/// Answers a request of a client that speaks MCP.
 async fn speak(
     app: &Arc<App>,
     gateway: Arc<Gateway>,
-    peer: IpAddr,
-    parts: Parts,
+    method: &Method,
+    uri: &Uri,
+    head: Head,
     body: Incoming,
 ) -> Answer {
-    let head = Head { headers: parts.headers, caller: app.caller() };
-    if head.caller.is_anonymous()
-        && let Err(refused) = admit_address(app, &gateway, peer, &head.headers)
-    {
-        return refused;
-    }
-    match (&parts.method, parts.uri.path()) {
+    match (method, uri.path()) {
         (&Method::POST, "/mcp" | "/") => post(app, gateway, &head, body).await,
         (&Method::GET, "/mcp") => Box::pin(legacy::serve_get(app, gateway, &head)).await,
         (&Method::DELETE, "/mcp") => Box::pin(legacy::serve_delete(app, &head)).await,
         (_, "/mcp") => not_allowed("GET, POST, DELETE"),
         (&Method::GET, "/sse") => sse::open(app, gateway, &head),
         (&Method::POST, sse::MESSAGES) => {
-            let query = parts.uri.query().unwrap_or_default();
+            let query = uri.query().unwrap_or_default();
             Box::pin(sse::post(app, gateway, head, query, body)).await
         }
         _ => nothing(),

@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use toolgate_gateway::call::Trace;
+use toolgate_gateway::call::{Caller, Trace};
 use toolgate_gateway::gateway::Gateway;
 use toolgate_protocol::jsonrpc::{self, Kind, Message, codes};
 use toolgate_protocol::method::Method;
@@ -203,7 +203,7 @@ impl Front {
             }
         }
         let Some(admitted) = self.admit(&gateway, Some(id)).await else { return };
-        let session = match legacy::begin(&self.app.caller(), &gateway, message) {
+        let session = match legacy::begin(&Caller::anonymous(), &gateway, message) {
             Ok(session) => session,
             Err(refused) => return self.say(bytes_of(refused)).await,
         };

@@ -7,9 +7,10 @@ use super::Checks;
 use crate::config::tree::{Config, Tls};
 
 pub(super) fn check(checks: &mut Checks<'_>, config: &mut Config) {
-    if !config.listen.is_loopback() && !config.insecure_public {
+    let open = config.authentication.is_none() && !config.insecure_public;
+    if open && !config.listen.is_loopback() {
         let message = format!(
-            "{} is open to other machines while nothing authenticates callers (write 127.0.0.1:{}, or set insecure_public: true)",
+            "{} is open to other machines while nothing authenticates callers (set authentication, write 127.0.0.1:{}, or set insecure_public: true)",
             config.listen,
             config.listen.address().port()
         );

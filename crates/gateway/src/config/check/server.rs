@@ -13,6 +13,7 @@ pub(super) fn resolve(
     index: usize,
     mut entry: Entry,
     several: bool,
+    known: bool,
 ) -> Option<Server> {
     let path = format!("servers[{index}]");
     timeouts(checks, &path, &mut entry);
@@ -20,7 +21,7 @@ pub(super) fn resolve(
     let default_prefix = if several { format!("{}_", entry.name) } else { String::new() };
     let prefix = entry.prefix.take().unwrap_or(default_prefix);
     tools::names(checks, &path, &tools, &prefix);
-    let sessions = sessions(checks, &path, &entry);
+    let sessions = sessions(checks, &path, &entry, known);
     let (timeout, timeout_total) = (entry.timeout.duration(), entry.timeout_total.duration());
     let (required, cache_scope, cache_ttl) =
         (entry.required, entry.cache_scope, entry.cache_ttl.duration());
@@ -81,10 +82,12 @@ fn timeouts(checks: &mut Checks<'_>, path: &str, entry: &mut Entry) {
     }
 }
 
-fn sessions(checks: &mut Checks<'_>, path: &str, entry: &Entry) -> Sessions {
-    if entry.sessions == Some(Sessions::PerCaller) {
+fn sessions(checks: &mut Checks<'_>, path: &str, entry: &Entry, known: bool) -> Sessions {
+    if !known && entry.sessions == Some(Sessions::PerCaller) {
         let message = "nothing tells callers apart without authentication, so this is the same as shared (write per_session to separate clients)";
         checks.warning(&format!("{path}.sessions"), message);
     }
-    entry.sessions.unwrap_or(Sessions::Shared)
+    // Callers who are told apart do not meet in one session unless somebody says so.
+    let default = if known { Sessions::PerCaller } else { Sessions::Shared };
+    entry.sessions.unwrap_or(default)
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
-use toolgate_gateway::call::{Frame, Request, Trace};
+use toolgate_gateway::call::{Caller, Frame, Request, Trace};
 use toolgate_gateway::fault::{Fault, Reason};
 use toolgate_gateway::gateway::Gateway;
 use toolgate_gateway::subscription;
@@ -53,7 +53,7 @@ impl Call {
         };
         let trace = Trace::default();
         let request =
-            modern::request_of(&self.app.caller(), message, method, client, Vec::new(), trace);
+            modern::request_of(&Caller::anonymous(), message, method, client, Vec::new(), trace);
         if request.method == Method::Listen {
             // A listener is no call at work: shutting down does not wait for it.
             drop(admitted);

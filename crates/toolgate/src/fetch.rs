@@ -1,0 +1,105 @@
+//! Documents of issuers: their metadata, their keys, what they say of a token.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST};
+use http::{HeaderValue, Method, Uri};
+use http_body_util::Full;
+use toolgate_identity::fetch::{Failure, Fetch, Request, Response};
+use toolgate_identity::rules::Authentication;
+use toolgate_upstreams::http::{Origin, Pool, Proxies, Target};
+
+/// Origins kept at most; there are as many as there are issuers.
+const MOST: usize = 64;
+
+/// Fetches over our own connections, past the address guard.
+pub struct Fetcher {
+    /// Authorities that the operator named: these may be private.
+    named: Vec<String>,
+    proxies: Proxies,
+    pools: Mutex<HashMap<String, Arc<Pool>>>,
+}
+
+impl Fetcher {
+    /// For the issuers of a configuration.
+    pub fn of(rules: &Authentication) -> Fetcher {
+        let urls = rules.jwt.iter().flat_map(|issuer| {
+            [Some(issuer.issuer.clone()), issuer.jwks.uri.as_ref().map(ToString::to_string)]
+        });
+        let urls = urls.chain(rules.introspection.iter().flat_map(|rule| {
+            [Some(rule.issuer.clone()), rule.endpoint.as_ref().map(ToString::to_string)]
+        }));
+        let named = urls
+            .flatten()
+            .filter_map(|url| Some(url.parse::<Uri>().ok()?.authority()?.to_string()));
+        Fetcher {
+            named: named.collect(),
+            proxies: Proxies::from(|name| std::env::var(name).ok()),
+            pools: Mutex::default(),
+        }
+    }
+
+    fn pool(&self, uri: &Uri) -> Result<Arc<Pool>, Failure> {
+        let authority = uri.authority().map(ToString::to_string).unwrap_or_default();
+        let name = format!("{}://{authority}", uri.scheme_str().unwrap_or_default());
+        let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(pool) = pools.get(&name) {
+            return Ok(pool.clone());
+        }
+        // What an issuer names is a peer's word: no way into our own network.
+        let named = self.named.contains(&authority);
+        let origin = if named { Origin::Configured } else { Origin::Peer };
+        if origin == Origin::Peer && uri.scheme_str() != Some("https") {
+            return Err(Failure(format!("{uri} is not https")));
+        }
+        let target = Target::of(uri, origin, &self.proxies).map_err(Failure)?;
+        if pools.len() >= MOST {
+            pools.clear();
+        }
+        let pool = Pool::new(target);
+        pools.insert(name, pool.clone());
+        Ok(pool)
+    }
+
+    async fn send(&self, request: Request) -> Result<Response, Failure> {
+        let failed = |error: &dyn std::fmt::Display| Failure(error.to_string());
+        let uri: Uri = request.url.parse().map_err(|error| failed(&error))?;
+        let pool = self.pool(&uri)?;
+        let form = request.form.as_ref().map(|form| Bytes::from(form.reveal().to_owned()));
+        let mut sent = http::Request::new(Full::new(form.clone().unwrap_or_default()));
+        *sent.method_mut() = if form.is_some() { Method::POST } else { Method::GET };
+        let path = uri.path_and_query().map_or("/", |path| path.as_str());
+        *sent.uri_mut() = if pool.target().needs_absolute_form() {
+            uri.clone()
+        } else {
+            path.parse().map_err(|error| failed(&error))?
+        };
+        let headers = sent.headers_mut();
+        let host = HeaderValue::from_str(&pool.target().authority()).map_err(|e| failed(&e))?;
+        headers.insert(HOST, host);
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        if form.is_some() {
+            let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
+            headers.insert(CONTENT_TYPE, kind);
+        }
+        if let Some(secret) = &request.authorization {
+            let mut value = HeaderValue::from_str(secret.reveal()).map_err(|e| failed(&e))?;
+            value.set_sensitive(true);
+            headers.insert(AUTHORIZATION, value);
+        }
+        // Redirects are not followed: they would lead past the guard.
+        let mut response = pool.send(sent).await.map_err(|error| failed(&error))?;
+        let status = response.status().as_u16();
+        let body = response.body_mut().collect(request.limit).await.map_err(|e| failed(&e))?;
+        Ok(Response { status, body })
+    }
+}
+
+impl Fetch for Fetcher {
+    fn fetch(&self, request: Request) -> BoxFuture<'_, Result<Response, Failure>> {
+        Box::pin(self.send(request))
+    }
+}

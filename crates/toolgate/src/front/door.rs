@@ -1,0 +1,96 @@
+//! Who comes in? Every request is looked at anew; a session or a cursor proves nothing.
+
+use std::sync::Arc;
+
+use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderValue};
+use toolgate_gateway::call::Caller;
+use toolgate_gateway::config::Checked;
+use toolgate_identity::{Credentials, Refused, Verifier};
+use toolgate_protocol::jsonrpc::{self, codes};
+
+use super::body::{Answer, json};
+use crate::fetch::Fetcher;
+
+/// Where clients look for the issuers of a resource (RFC 9728, section 3.1).
+pub const METADATA: &str = "/.well-known/oauth-protected-resource";
+
+/// The door of the gateway. Without a verifier it is open, and everybody is the same caller.
+pub struct Door {
+    verifier: Option<Verifier>,
+    title: Option<String>,
+}
+
+impl Door {
+    /// From the configuration.
+    ///
+    /// # Errors
+    /// One sentence, when the file of keys cannot be read.
+    pub fn of(config: &Checked) -> Result<Door, String> {
+        let title = config.title.clone().or_else(|| Some(config.name.clone()));
+        let Some(rules) = &config.authentication else {
+            return Ok(Door { verifier: None, title });
+        };
+        let methods = rules.compile().map_err(|problems| {
+            let texts: Vec<_> = problems.into_iter().map(|problem| problem.text).collect();
+            format!("authentication: {}", texts.join("; "))
+        })?;
+        let fetch: Arc<dyn toolgate_identity::fetch::Fetch> = Arc::new(Fetcher::of(rules));
+        // The path of the key file is whole already.
+        let verifier = Verifier::open(&methods, std::path::Path::new("/"), &fetch)
+            .map_err(|error| format!("authentication.api_keys.file: {error}"))?;
+        Ok(Door { verifier: Some(verifier), title })
+    }
+
+    /// Whether callers have to prove who they are.
+    pub fn is_closed(&self) -> bool {
+        self.verifier.is_some()
+    }
+
+    /// The caller of a request.
+    ///
+    /// # Errors
+    /// The answer for whoever did not prove who it is.
+    pub async fn enter(&self, headers: &HeaderMap) -> Result<Caller, Answer> {
+        let Some(verifier) = &self.verifier else { return Ok(Caller::anonymous()) };
+        let verified = match verifier.credentials(headers) {
+            Ok(Credentials::None) => Err(Refused::Missing),
+            Ok(credentials) => verifier.verify(&credentials).await,
+            Err(refused) => Err(refused),
+        };
+        verified.map_err(|refused| challenge(verifier, &refused))
+    }
+
+    /// The metadata of the protected resource, for whoever asks.
+    pub fn metadata(&self, path: &str) -> Option<Answer> {
+        let verifier = self.verifier.as_ref()?;
+        let resource = verifier.resource()?;
+        // At the root too, where older clients look.
+        let own = resource.metadata_url();
+        let own = own.parse::<http::Uri>().ok()?;
+        if path != METADATA && path != own.path() {
+            return None;
+        }
+        let document = verifier.metadata(resource, self.title.as_deref())?;
+        let mut answer = json(200, serde_json::to_vec(&document).ok()?.into());
+        // Clients in browsers read it too, and it is the same for everybody.
+        answer.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        Some(answer)
+    }
+}
+
+fn challenge(verifier: &Verifier, refused: &Refused) -> Answer {
+    tracing::debug!(%refused, "a request was refused");
+    let challenge = verifier.guide(verifier.resource()).challenge(refused);
+    let error = jsonrpc::error(None, codes::INVALID_REQUEST, &refused.to_string(), None);
+    let mut answer = json(challenge.status, error);
+    let headers = answer.headers_mut();
+    let text = challenge.www_authenticate.and_then(|text| HeaderValue::from_str(&text).ok());
+    if let Some(text) = text {
+        headers.insert(WWW_AUTHENTICATE, text);
+    }
+    if let Some(seconds) = challenge.retry_after {
+        headers.insert(RETRY_AFTER, seconds.into());
+    }
+    answer
+}
