@@ -1,1 +1,28 @@
 //! Who calls, proved by a key, a token or a certificate; and who we are to the servers.
+//!
+//! [`rules::Authentication`] is what the configuration says. Compiled, and opened with a way to
+//! [`fetch`](fetch::Fetch), it is a [`Verifier`], which turns the [`Credentials`] of a request into
+//! a `Caller`, or says why not: [`Refused`], and [`challenge`] is how a client is told.
+
+pub mod api_key;
+mod cache;
+pub mod challenge;
+pub mod credentials;
+mod discovery;
+pub mod fetch;
+mod introspection;
+mod jwks;
+mod jwt;
+pub mod key_store;
+pub mod mapping;
+pub mod metadata;
+pub mod refused;
+pub mod resource;
+pub mod rules;
+mod signature;
+pub mod verify;
+
+pub use credentials::Credentials;
+pub use refused::Refused;
+pub use resource::Resource;
+pub use verify::Verifier;

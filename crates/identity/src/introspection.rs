@@ -1,0 +1,133 @@
+//! Opaque access tokens: their issuer is asked (RFC 7662).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Map, Value};
+use tokio::sync::Semaphore;
+use toolgate_gateway::config::Secret;
+use toolgate_protocol::caller::{Caller, Proof};
+
+use crate::discovery::{discover, may_lead_to};
+use crate::fetch::{Failure, Fetch, Request, document};
+use crate::jwt::Accepts;
+use crate::mapping::Claims;
+use crate::refused::{Flaw, Refused};
+use crate::resource::Resource;
+use crate::rules;
+
+/// How many questions are asked at once: tokens that anybody makes up must not flood the issuer.
+const AT_ONCE: usize = 16;
+
+/// When to come back if the issuer does not answer.
+const RETRY: Duration = Duration::from_secs(5);
+
+/// The issuer of opaque tokens.
+pub(crate) struct Introspection {
+    issuer: Arc<str>,
+    endpoint: ArcSwapOption<String>,
+    authorization: Secret,
+    accepts: Accepts,
+    cache: Duration,
+    claims: Claims,
+    fetch: Arc<dyn Fetch>,
+    turns: Semaphore,
+}
+
+impl Introspection {
+    pub(crate) fn new(rule: &rules::Introspection, fetch: Arc<dyn Fetch>) -> Introspection {
+        // RFC 6749, section 2.3.1: both are form-encoded before they are joined.
+        let id = encoded(&rule.client_id);
+        let basic = format!("{id}:{}", encoded(rule.client_secret.reveal()));
+        Introspection {
+            issuer: rule.issuer.as_str().into(),
+            endpoint: ArcSwapOption::from_pointee(rule.endpoint.as_ref().map(ToString::to_string)),
+            authorization: Secret::new(format!("Basic {}", STANDARD.encode(basic))),
+            accepts: Accepts {
+                audience: rule.audience.clone(),
+                leeway: rule.leeway.duration().as_secs(),
+            },
+            cache: rule.cache.duration(),
+            claims: rule.claims.clone(),
+            fetch,
+            turns: Semaphore::new(AT_ONCE),
+        }
+    }
+
+    pub(crate) fn name(&self) -> &Arc<str> {
+        &self.issuer
+    }
+
+    /// How long an answer is believed.
+    pub(crate) fn cache(&self) -> Duration {
+        self.cache
+    }
+
+    /// The caller that the issuer says `token` belongs to, at `now` in seconds since the epoch.
+    pub(crate) async fn verify(
+        &self,
+        token: &str,
+        resource: &Resource,
+        now: u64,
+    ) -> Result<Caller, Refused> {
+        let answer = self.ask(token).await.map_err(|error| {
+            tracing::warn!(issuer = %self.issuer, %error, "token not introspected");
+            // Fail closed: nobody vouches for it now.
+            Refused::Unavailable { retry_after: RETRY }
+        })?;
+        if answer.get("active") != Some(&Value::Bool(true)) {
+            return Err(Flaw::Inactive.into());
+        }
+        let issued = answer.get("iss").filter(|iss| !iss.is_null());
+        if issued.is_some_and(|iss| iss.as_str() != Some(&*self.issuer)) {
+            return Err(Flaw::Issuer.into());
+        }
+        self.accepts.check(&answer, resource, now)?;
+        Ok(self.claims.caller(Proof::Introspection, &self.issuer, answer)?)
+    }
+
+    async fn ask(&self, token: &str) -> Result<Map<String, Value>, Failure> {
+        let Ok(_turn) = self.turns.try_acquire() else {
+            return Err(Failure("too many questions at once".to_owned()));
+        };
+        let endpoint = self.endpoint().await?;
+        let form = format!("token={}&token_type_hint=access_token", encoded(token));
+        let request = Request {
+            form: Some(Secret::new(form)),
+            authorization: Some(self.authorization.clone()),
+            limit: 64 * 1024,
+            ..Request::get(endpoint)
+        };
+        document(&*self.fetch, request).await
+    }
+
+    async fn endpoint(&self) -> Result<String, Failure> {
+        if let Some(endpoint) = &*self.endpoint.load() {
+            return Ok(endpoint.to_string());
+        }
+        let metadata = discover(&*self.fetch, &self.issuer).await?;
+        let endpoint = metadata.introspection_endpoint;
+        let endpoint = endpoint.ok_or_else(|| Failure("no introspection_endpoint".to_owned()))?;
+        if !may_lead_to(&self.issuer, &endpoint) {
+            return Err(Failure("its introspection_endpoint is not https".to_owned()));
+        }
+        self.endpoint.store(Some(Arc::new(endpoint.clone())));
+        Ok(endpoint)
+    }
+}
+
+/// As `application/x-www-form-urlencoded` wants it.
+fn encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
+}

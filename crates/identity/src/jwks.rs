@@ -1,0 +1,170 @@
+//! The keys of one issuer: held for a while, asked for again when a token names one we do not know,
+//! and never so often that tokens could make us flood the issuer.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use serde::Deserialize;
+use serde_json::Value;
+use tokio::time::Instant;
+
+use crate::discovery::{discover, may_lead_to};
+use crate::fetch::{Failure, Fetch, Request, document};
+use crate::refused::{Flaw, Refused};
+use crate::rules;
+use key::Key;
+
+pub(crate) mod key;
+
+/// The most keys of one issuer that are looked at.
+const MOST: usize = 100;
+
+/// The keys of one issuer.
+pub(crate) struct Jwks {
+    issuer: Arc<str>,
+    uri: Option<String>,
+    refresh: Duration,
+    max_age: Duration,
+    cooldown: Duration,
+    fetch: Arc<dyn Fetch>,
+    held: ArcSwapOption<Held>,
+    /// When the issuer was last asked, whatever came of it.
+    asked: Mutex<Option<Instant>>,
+    /// Held by the one that asks.
+    asking: tokio::sync::Mutex<()>,
+}
+
+struct Held {
+    keys: Vec<Arc<Key>>,
+    since: Instant,
+}
+
+#[derive(Deserialize)]
+struct Document {
+    keys: Vec<Value>,
+}
+
+impl Jwks {
+    pub(crate) fn new(issuer: Arc<str>, rules: &rules::Jwks, fetch: Arc<dyn Fetch>) -> Jwks {
+        Jwks {
+            issuer,
+            uri: rules.uri.as_ref().map(ToString::to_string),
+            refresh: rules.refresh.duration(),
+            max_age: rules.max_age.duration(),
+            cooldown: rules.cooldown.duration(),
+            fetch,
+            held: ArcSwapOption::empty(),
+            asked: Mutex::new(None),
+            asking: tokio::sync::Mutex::new(()),
+        }
+    }
+
+    /// The key of a token with this `kid` and algorithm.
+    ///
+    /// # Errors
+    /// The issuer has no such key, or it does not answer and its keys are too old to believe.
+    pub(crate) async fn key(
+        &self,
+        kid: Option<&str>,
+        algorithm: rules::Algorithm,
+    ) -> Result<Arc<Key>, Refused> {
+        let held = self.held.load_full();
+        let known = held.as_ref().and_then(|held| held.find(kid, algorithm));
+        if let (Some(held), Some(key)) = (&held, &known)
+            && held.since.elapsed() < self.refresh
+        {
+            return Ok(Arc::clone(key));
+        }
+        let usable = held.as_ref().is_some_and(|held| held.since.elapsed() < self.max_age);
+        match known {
+            // Old but usable: one asks, the others go on with what there is.
+            Some(key) if usable => {
+                if let Ok(turn) = self.asking.try_lock() {
+                    self.ask_unless_just_asked().await;
+                    drop(turn);
+                    return self.held_key(kid, algorithm);
+                }
+                Ok(key)
+            }
+            // A token without `kid` for which there is no one key: asking again tells no more.
+            None if usable && kid.is_none() => Err(Flaw::Key.into()),
+            _ => {
+                // All that wait here find the answer that the first one got.
+                let turn = self.asking.lock().await;
+                self.ask_unless_just_asked().await;
+                drop(turn);
+                self.held_key(kid, algorithm)
+            }
+        }
+    }
+
+    fn held_key(
+        &self,
+        kid: Option<&str>,
+        algorithm: rules::Algorithm,
+    ) -> Result<Arc<Key>, Refused> {
+        match self.held.load_full() {
+            Some(held) if held.since.elapsed() < self.max_age => {
+                held.find(kid, algorithm).ok_or(Refused::Invalid(Flaw::Key))
+            }
+            // Fail closed: without keys that are known to be the issuer's nothing can be proved.
+            _ => Err(Refused::Unavailable { retry_after: self.cooldown }),
+        }
+    }
+
+    async fn ask_unless_just_asked(&self) {
+        {
+            let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+            if asked.is_some_and(|asked| asked.elapsed() < self.cooldown) {
+                return;
+            }
+            *asked = Some(Instant::now());
+        }
+        match self.ask().await {
+            Ok(keys) => {
+                tracing::debug!(issuer = %self.issuer, keys = keys.len(), "keys of issuer read");
+                self.held.store(Some(Arc::new(Held { keys, since: Instant::now() })));
+            }
+            Err(error) => {
+                tracing::warn!(issuer = %self.issuer, %error, "keys of issuer not read");
+            }
+        }
+    }
+
+    async fn ask(&self) -> Result<Vec<Arc<Key>>, Failure> {
+        let uri = match &self.uri {
+            Some(uri) => uri.clone(),
+            None => {
+                let metadata = discover(&*self.fetch, &self.issuer).await?;
+                let uri = metadata.jwks_uri.ok_or_else(|| Failure("no jwks_uri".to_owned()))?;
+                if !may_lead_to(&self.issuer, &uri) {
+                    return Err(Failure("its jwks_uri is not https".to_owned()));
+                }
+                uri
+            }
+        };
+        let document: Document = document(&*self.fetch, Request::get(uri)).await?;
+        // A key that we cannot use is not an error: sets hold keys for others too.
+        let keys = document.keys.iter().take(MOST).filter_map(Key::read).map(Arc::new);
+        let keys: Vec<_> = keys.collect();
+        if keys.is_empty() {
+            return Err(Failure("no key that signs tokens".to_owned()));
+        }
+        Ok(keys)
+    }
+}
+
+impl Held {
+    /// The key that `kid` names; without one, the only key that would do.
+    fn find(&self, kid: Option<&str>, algorithm: rules::Algorithm) -> Option<Arc<Key>> {
+        let mut fitting = self.keys.iter().filter(|key| key.is_for(algorithm));
+        match kid {
+            Some(kid) => fitting.find(|key| key.kid.as_deref() == Some(kid)).cloned(),
+            None => {
+                let first = fitting.next();
+                if fitting.next().is_none() { first.cloned() } else { None }
+            }
+        }
+    }
+}

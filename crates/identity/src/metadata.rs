@@ -1,0 +1,79 @@
+//! What a client reads to find out where tokens for a resource come from (RFC 9728).
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::resource::Resource;
+
+/// The document of one protected resource.
+#[derive(Clone, Debug, Serialize)]
+pub struct Metadata {
+    resource: String,
+    authorization_servers: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    scopes_supported: Vec<String>,
+    bearer_methods_supported: [&'static str; 1],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resource_name: Option<String>,
+}
+
+impl Metadata {
+    /// The document of `resource`, whose tokens come from `issuers`.
+    ///
+    /// `None` without an issuer: MCP asks for at least one, and there would be nothing to find.
+    pub fn new(
+        resource: &Resource,
+        issuers: &[Arc<str>],
+        scopes: &[Arc<str>],
+        name: Option<&str>,
+    ) -> Option<Metadata> {
+        if issuers.is_empty() {
+            return None;
+        }
+        let offered = scopes.iter().filter(|scope| ***scope != *"offline_access");
+        Some(Metadata {
+            resource: resource.as_str().to_owned(),
+            authorization_servers: issuers.iter().map(|issuer| issuer.to_string()).collect(),
+            scopes_supported: offered.map(|scope| scope.to_string()).collect(),
+            bearer_methods_supported: ["header"],
+            resource_name: name.map(str::to_owned),
+        })
+    }
+
+    /// The document as JSON.
+    pub fn to_json(&self) -> String {
+        // Strings and lists of strings only: nothing here can fail.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_document_names_the_resource_and_where_its_tokens_come_from() {
+        let resource = Resource::new(&"https://gw/mcp/crm".parse().unwrap());
+        let scopes = ["tools:read".into(), "offline_access".into()];
+
+        let document =
+            Metadata::new(&resource, &["https://as/t1".into()], &scopes, Some("CRM")).unwrap();
+
+        assert_eq!(
+            document.to_json(),
+            concat!(
+                r#"{"resource":"https://gw/mcp/crm","authorization_servers":["https://as/t1"],"#,
+                r#""scopes_supported":["tools:read"],"bearer_methods_supported":["header"],"#,
+                r#""resource_name":"CRM"}"#
+            )
+        );
+    }
+
+    #[test]
+    fn without_an_issuer_there_is_no_document() {
+        let resource = Resource::new(&"https://gw/mcp".parse().unwrap());
+
+        assert!(Metadata::new(&resource, &[], &[], None).is_none());
+    }
+}

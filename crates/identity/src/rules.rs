@@ -1,0 +1,169 @@
+//! What the configuration says about who may come in. Doc comments are what editors show.
+
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use toolgate_gateway::config::{Secret, Span, Url};
+
+use crate::mapping::Claims;
+
+pub(crate) mod compile;
+
+pub use compile::{Methods, Problem};
+
+/// Who may come in. Methods stand side by side; the form of a credential decides which one looks
+/// at it, in this order: keys of ours, signed tokens of a known issuer, any other token.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Authentication {
+    /// The public URL of the MCP endpoint, which tokens must name in `aud`. Needed by `jwt` and
+    /// `introspection`.
+    #[schemars(example = "https://gateway.example.com/mcp")]
+    pub resource: Option<Url>,
+    /// The scopes that clients are told to ask their issuer for.
+    pub scopes: Vec<String>,
+    /// Keys that `toolgate key new` makes.
+    pub api_keys: Option<ApiKeys>,
+    /// Issuers of signed access tokens (JWT, RFC 9068).
+    pub jwt: Vec<Issuer>,
+    /// The issuer of opaque access tokens (RFC 7662).
+    pub introspection: Option<Introspection>,
+}
+
+/// Keys that `toolgate key new` makes.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ApiKeys {
+    /// The file that `toolgate key` keeps, looked at again when it changes. Relative to this file.
+    #[schemars(example = &"keys.yaml")]
+    pub file: PathBuf,
+    /// The secret under which keys are hashed (HMAC-SHA-256), at least 32 bytes. Without it keys
+    /// are hashed with argon2id, which makes the first request with a key slow.
+    #[serde(default)]
+    pub secret: Option<Secret>,
+    /// Take keys from the header `X-API-Key` also, not from `Authorization` only.
+    #[serde(default = "yes")]
+    pub x_api_key: bool,
+}
+
+/// An issuer of signed access tokens.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Issuer {
+    /// Its identifier, exactly as in `iss`.
+    #[schemars(example = "https://login.example.com/tenant")]
+    pub issuer: String,
+    /// What `aud` may name. Without any: `resource`, or the narrower endpoint that was called.
+    #[serde(default)]
+    pub audience: Vec<String>,
+    /// How its tokens may be signed.
+    #[serde(default = "Algorithm::all")]
+    pub algorithms: Vec<Algorithm>,
+    /// The values of the header `typ` to accept.
+    #[serde(default = "access_tokens")]
+    #[schemars(example = ["at+jwt"])]
+    pub types: Vec<String>,
+    /// Accept tokens without the header `typ`, as some issuers send.
+    #[serde(default)]
+    pub untyped: bool,
+    /// How far its clock may be from ours. At most 5m.
+    #[serde(default = "minute")]
+    pub leeway: Span,
+    /// Where its keys are and how long they are held.
+    #[serde(default)]
+    pub jwks: Jwks,
+    /// Which claims say what.
+    #[serde(default)]
+    pub claims: Claims,
+}
+
+/// Where an issuer's keys are and how long they are held.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Jwks {
+    /// Where they are. Without it: found out from the issuer's metadata (RFC 8414, OpenID Connect
+    /// Discovery).
+    pub uri: Option<Url>,
+    /// How long they are used before they are asked for again.
+    pub refresh: Span,
+    /// How long they are used while the issuer does not answer. After that its tokens are refused.
+    pub max_age: Span,
+    /// The least time between two requests, whatever tokens say.
+    pub cooldown: Span,
+}
+
+impl Default for Jwks {
+    fn default() -> Self {
+        Self {
+            uri: None,
+            refresh: Span::seconds(600),
+            max_age: Span::seconds(3600),
+            cooldown: Span::seconds(30),
+        }
+    }
+}
+
+/// The issuer of opaque access tokens.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Introspection {
+    /// Its identifier.
+    #[schemars(example = "https://login.example.com")]
+    pub issuer: String,
+    /// Where tokens are asked about. Without it: found out from the issuer's metadata.
+    #[serde(default)]
+    pub endpoint: Option<Url>,
+    /// Who we are to it.
+    pub client_id: String,
+    /// How we prove that.
+    pub client_secret: Secret,
+    /// What `aud` may name. Without any: `resource`, or the narrower endpoint that was called.
+    #[serde(default)]
+    pub audience: Vec<String>,
+    /// How long an answer is believed: how late we learn that a token was revoked. `0s`: every
+    /// request asks.
+    #[serde(default = "half_minute")]
+    pub cache: Span,
+    /// How far its clock may be from ours. At most 5m.
+    #[serde(default = "minute")]
+    pub leeway: Span,
+    /// Which members of the answer say what.
+    #[serde(default)]
+    pub claims: Claims,
+}
+
+/// How a token may be signed: with a private key, always.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
+#[schemars(inline)]
+#[expect(missing_docs, reason = "the names of RFC 7518 and RFC 8037")]
+pub enum Algorithm {
+    RS256,
+    PS256,
+    ES256,
+    ES384,
+    EdDSA,
+}
+
+impl Algorithm {
+    fn all() -> Vec<Algorithm> {
+        use Algorithm::{ES256, ES384, EdDSA, PS256, RS256};
+        vec![RS256, PS256, ES256, ES384, EdDSA]
+    }
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn minute() -> Span {
+    Span::seconds(60)
+}
+
+fn half_minute() -> Span {
+    Span::seconds(30)
+}
+
+fn access_tokens() -> Vec<String> {
+    vec!["at+jwt".to_owned(), "JWT".to_owned()]
+}
