@@ -10,7 +10,7 @@ use crate::mapping::Claims;
 
 pub(crate) mod compile;
 
-pub use compile::{Methods, Problem};
+pub use compile::{Methods, Problem, SHORTEST_SECRET, weakness};
 
 /// Who may come in. Methods stand side by side; the form of a credential decides which one looks
 /// at it, in this order: keys of ours, signed tokens of a known issuer, any other token.

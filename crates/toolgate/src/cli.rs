@@ -3,6 +3,7 @@
 mod call;
 mod check;
 mod inspect;
+mod key;
 mod schema;
 mod serve;
 mod stdio;
@@ -40,6 +41,8 @@ enum Command {
     Inspect(inspect::InspectArgs),
     /// Call one tool of an MCP server.
     Call(call::CallArgs),
+    /// Make, list and revoke keys for callers.
+    Key(key::KeyArgs),
 }
 
 /// Runs the command line.
@@ -53,6 +56,7 @@ pub fn run() -> ExitCode {
         Command::Schema => schema::run(),
         Command::Inspect(args) => block_on(inspect::run(args)),
         Command::Call(args) => block_on(call::run(args)),
+        Command::Key(args) => key::run(args),
     }
 }
 

@@ -24,6 +24,9 @@ pub struct Methods {
     pub(crate) resource: Option<Resource>,
 }
 
+/// The shortest secret under which keys are hashed, in bytes.
+pub const SHORTEST_SECRET: usize = 32;
+
 /// The widest difference between clocks that is forgiven.
 const WIDEST: Duration = Duration::from_secs(300);
 
@@ -101,7 +104,7 @@ impl Authentication {
 
 fn api_keys(problems: &mut Problems, rule: &ApiKeys) {
     if let Some(secret) = &rule.secret {
-        secrecy(problems, "/api_keys/secret", secret, 32);
+        secrecy(problems, "/api_keys/secret", secret, SHORTEST_SECRET);
     }
 }
 
@@ -176,8 +179,9 @@ fn secrecy(problems: &mut Problems, path: &str, secret: &Secret, least: usize) {
     }
 }
 
-/// Why a secret protects nothing.
-pub(crate) fn weakness(secret: &Secret, least: usize) -> Option<String> {
+/// Why a secret that is hashed under, or that opens an account, protects nothing; `least` is the
+/// shortest that will do, in bytes. Never quotes it.
+pub fn weakness(secret: &Secret, least: usize) -> Option<String> {
     let advice = "make one with: openssl rand -base64 32";
     let text = secret.reveal().trim();
     let lower = text.to_ascii_lowercase();

@@ -1,0 +1,11 @@
+//! Who may come in: the whole verifier, with issuers on loopback.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail as tests do")]
+
+mod issuers;
+mod keys;
+mod opaque;
+mod speed;
+mod storms;
+mod support;
+mod tokens;
