@@ -8,8 +8,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
-use toolgate_values::Secret;
 use toolgate_protocol::caller::{Caller, Proof};
+use toolgate_values::Secret;
 
 use crate::discovery::{discover, may_lead_to};
 use crate::fetch::{Failure, Fetch, Request, document};

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use http::HeaderMap;
-use toolgate_values::Secret;
 use toolgate_protocol::caller::Caller;
+use toolgate_values::Secret;
 
 use crate::api_key::Key;
 use crate::cache::{self, Cache};

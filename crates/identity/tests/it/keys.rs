@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use toolgate_values::Secret;
 use toolgate_identity::api_key::{Hashed, Key};
 use toolgate_identity::key_store::{Error, KeyFile, Record};
 use toolgate_identity::refused::Flaw;
 use toolgate_identity::{Credentials, Refused, Verifier};
 use toolgate_protocol::caller::Proof;
+use toolgate_values::Secret;
 
 use crate::support::{bearer, flaw, verifier, verify};
 

@@ -8,11 +8,11 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use toolgate_gateway::clock::Timestamp;
-use toolgate_values::Secret;
 use toolgate_identity::refused::Flaw;
 use toolgate_identity::rules::Authentication;
 use toolgate_identity::{Credentials, Refused, Verifier};
 use toolgate_protocol::caller::Caller;
+use toolgate_values::Secret;
 
 pub use issuer::{Issuer, Loopback};
 pub use signer::{Kind, Signer, parts, unsigned};

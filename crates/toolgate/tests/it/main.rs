@@ -9,6 +9,7 @@ mod http_drain;
 mod http_fidelity;
 mod http_floods;
 mod http_input;
+mod http_keys;
 mod http_leaving;
 mod http_limits;
 mod http_listening;

@@ -1,0 +1,161 @@
+//! Callers with keys: who has none stays outside, who has one is told apart from the others.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::support::{Answer, Ask, Call, Gateway, Modern, Server, modern, soon};
+
+/// Runs `toolgate key` and returns what it prints.
+fn key(arguments: &[&str], file: &Path) -> String {
+    let ran = Command::new(env!("CARGO_BIN_EXE_toolgate"))
+        .arg("key")
+        .args(arguments)
+        .arg("--file")
+        .arg(file)
+        .output()
+        .unwrap();
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    String::from_utf8(ran.stdout).unwrap().trim().to_owned()
+}
+
+struct Scene {
+    folder: tempfile::TempDir,
+    server: Server,
+    gateway: Gateway,
+    ada: String,
+    bob: String,
+}
+
+impl Scene {
+    async fn open() -> Scene {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("keys.yaml");
+        let ada = key(&["new", "ada", "--tenant", "acme", "--role", "editor"], &file);
+        let bob = key(&["new", "bob"], &file);
+        let server = modern(|call: Call| async move {
+            call.result(r#"{"resultType":"complete","content":[]}"#)
+        })
+        .await;
+        let gateway = Gateway::serve(format!(
+            "authentication: {{ api_keys: {{ file: '{}' }} }}\nservers: [{}]",
+            file.display(),
+            server.entry("crm", "")
+        ))
+        .await;
+        Scene { folder, server, gateway, ada, bob }
+    }
+
+    fn call(&self) -> Ask {
+        Modern::of(&self.gateway).ask("1", "tools/call", r#"{"name":"t","arguments":{}}"#)
+    }
+
+    async fn call_with(&self, key: &str) -> Answer {
+        self.gateway.ask(&self.call().header("Authorization", &format!("Bearer {key}"))).await
+    }
+}
+
+#[tokio::test]
+async fn without_a_key_nothing_is_served_but_health() {
+    let scene = Scene::open().await;
+
+    let refused = scene.gateway.ask(&scene.call()).await;
+
+    assert_eq!(refused.status, 401);
+    assert_eq!(refused.header("www-authenticate").unwrap(), r#"Bearer realm="toolgate""#);
+    for (verb, path) in [("GET", "/mcp"), ("DELETE", "/mcp"), ("GET", "/sse")] {
+        assert_eq!(scene.gateway.ask(&Ask::new(verb, path)).await.status, 401, "{verb} {path}");
+    }
+    assert_eq!(scene.server.count("tools/call"), 0);
+    assert_eq!(scene.gateway.ask(&Ask::new("GET", "/health")).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_key_opens_and_goes_no_further() {
+    let scene = Scene::open().await;
+
+    assert_eq!(scene.call_with(&scene.ada).await.result()["isError"], Value::Null);
+    let by_header = scene.gateway.ask(&scene.call().header("X-API-Key", &scene.bob)).await;
+    assert_eq!(by_header.status, 200);
+
+    for at in 0..2 {
+        let seen = scene.server.nth("tools/call", at).await;
+        assert_eq!(seen.header("authorization"), None);
+        assert_eq!(seen.header("x-api-key"), None);
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_key_is_refused_in_the_words_of_the_rfc() {
+    let scene = Scene::open().await;
+    let mut altered = scene.ada.clone();
+    let last = altered.pop().unwrap();
+    altered.push(if last == 'A' { 'E' } else { 'A' });
+
+    for wrong in [altered.as_str(), "tg_0123456789abcdef_x", "nonsense", "tg_"] {
+        let refused = scene.call_with(wrong).await;
+        assert_eq!(refused.status, 401, "{wrong}");
+        let challenge = refused.header("www-authenticate").unwrap();
+        assert!(challenge.contains(r#"error="invalid_token""#), "{challenge}");
+    }
+    let twice = scene
+        .call()
+        .header("Authorization", &format!("Bearer {}", scene.ada))
+        .also("Authorization", &format!("Bearer {}", scene.bob));
+    assert_eq!(scene.gateway.ask(&twice).await.status, 400);
+    assert_eq!(scene.server.count("tools/call"), 0);
+}
+
+#[tokio::test]
+async fn a_key_in_the_address_is_neither_taken_nor_logged() {
+    let scene = Scene::open().await;
+    let path = format!("/mcp?key={}&access_token={}", scene.ada, scene.ada);
+    let mut ask = Ask::new("POST", &path).body(scene.call().text());
+    for (name, value) in [("Content-Type", "application/json"), ("Accept", "application/json")] {
+        ask = ask.header(name, value);
+    }
+
+    assert_eq!(scene.gateway.ask(&ask).await.status, 401);
+    assert!(!scene.gateway.log().contains(&scene.ada));
+}
+
+#[tokio::test]
+async fn a_session_is_of_no_use_to_another_caller() {
+    let scene = Scene::open().await;
+    let bearer = |key: &str| format!("Bearer {key}");
+    let hello = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}"#;
+    let opened = scene
+        .gateway
+        .ask(&crate::support::post(hello).header("Authorization", &bearer(&scene.ada)))
+        .await;
+    let session = opened.header("mcp-session-id").unwrap().to_owned();
+    let ping = r#"{"jsonrpc":"2.0","id":2,"method":"ping"}"#;
+    let ask = |key: &str| {
+        crate::support::post(ping)
+            .header("Mcp-Session-Id", &session)
+            .header("Authorization", &bearer(key))
+    };
+
+    assert_eq!(scene.gateway.ask(&ask(&scene.ada)).await.status, 200);
+    assert_eq!(scene.gateway.ask(&ask(&scene.bob)).await.status, 404);
+    assert_eq!(scene.gateway.ask(&ask("tg_x")).await.status, 401);
+}
+
+#[tokio::test]
+async fn a_revoked_key_stops_to_open() {
+    let scene = Scene::open().await;
+    assert_eq!(scene.call_with(&scene.ada).await.status, 200);
+    let id = scene.ada.split('_').nth(1).unwrap();
+
+    key(&["revoke", id], &scene.folder.path().join("keys.yaml"));
+
+    soon("the key is refused", async {
+        while scene.call_with(&scene.ada).await.status != 401 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await;
+    assert_eq!(scene.call_with(&scene.bob).await.status, 200);
+}
