@@ -7,6 +7,7 @@ use std::time::Duration;
 use arc_swap::ArcSwapOption;
 use serde::Deserialize;
 use serde_json::Value;
+use tokio::sync::OwnedMutexGuard;
 use tokio::time::Instant;
 
 use crate::discovery::{discover, may_lead_to};
@@ -31,8 +32,8 @@ pub(crate) struct Jwks {
     held: ArcSwapOption<Held>,
     /// When the issuer was last asked, whatever came of it.
     asked: Mutex<Option<Instant>>,
-    /// Held by the one that asks.
-    asking: tokio::sync::Mutex<()>,
+    /// Held while the issuer is asked.
+    asking: Arc<tokio::sync::Mutex<()>>,
 }
 
 struct Held {
@@ -46,8 +47,8 @@ struct Document {
 }
 
 impl Jwks {
-    pub(crate) fn new(issuer: Arc<str>, rules: &rules::Jwks, fetch: Arc<dyn Fetch>) -> Jwks {
-        Jwks {
+    pub(crate) fn new(issuer: Arc<str>, rules: &rules::Jwks, fetch: Arc<dyn Fetch>) -> Arc<Jwks> {
+        Arc::new(Jwks {
             issuer,
             uri: rules.uri.as_ref().map(ToString::to_string),
             refresh: rules.refresh.duration(),
@@ -56,8 +57,8 @@ impl Jwks {
             fetch,
             held: ArcSwapOption::empty(),
             asked: Mutex::new(None),
-            asking: tokio::sync::Mutex::new(()),
-        }
+            asking: Arc::default(),
+        })
     }
 
     /// The key of a token with this `kid` and algorithm.
@@ -65,7 +66,7 @@ impl Jwks {
     /// # Errors
     /// The issuer has no such key, or it does not answer and its keys are too old to believe.
     pub(crate) async fn key(
-        &self,
+        self: &Arc<Self>,
         kid: Option<&str>,
         algorithm: rules::Algorithm,
     ) -> Result<Arc<Key>, Refused> {
@@ -80,9 +81,8 @@ impl Jwks {
         match known {
             // Old but usable: one asks, the others go on with what there is.
             Some(key) if usable => {
-                if let Ok(turn) = self.asking.try_lock() {
-                    self.ask_unless_just_asked().await;
-                    drop(turn);
+                if let Ok(turn) = Arc::clone(&self.asking).try_lock_owned() {
+                    self.ask_unless_just_asked(turn).await;
                     return self.held_key(kid, algorithm);
                 }
                 Ok(key)
@@ -91,9 +91,8 @@ impl Jwks {
             None if usable && kid.is_none() => Err(Flaw::Key.into()),
             _ => {
                 // All that wait here find the answer that the first one got.
-                let turn = self.asking.lock().await;
-                self.ask_unless_just_asked().await;
-                drop(turn);
+                let turn = Arc::clone(&self.asking).lock_owned().await;
+                self.ask_unless_just_asked(turn).await;
                 self.held_key(kid, algorithm)
             }
         }
@@ -113,7 +112,7 @@ impl Jwks {
         }
     }
 
-    async fn ask_unless_just_asked(&self) {
+    async fn ask_unless_just_asked(self: &Arc<Self>, turn: OwnedMutexGuard<()>) {
         {
             let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
             if asked.is_some_and(|asked| asked.elapsed() < self.cooldown) {
@@ -121,6 +120,18 @@ impl Jwks {
             }
             *asked = Some(Instant::now());
         }
+        // In a task of its own: a client that leaves would otherwise take the answer with it, and
+        // nobody could ask again until the cooldown is over.
+        let jwks = Arc::clone(self);
+        let asking = tokio::spawn(async move {
+            jwks.renew().await;
+            drop(turn);
+        });
+        // Whatever came of it, what is held now says it.
+        let _ = asking.await;
+    }
+
+    async fn renew(&self) {
         match self.ask().await {
             Ok(keys) => {
                 tracing::debug!(issuer = %self.issuer, keys = keys.len(), "keys of issuer read");

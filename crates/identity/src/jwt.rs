@@ -22,7 +22,7 @@ pub(crate) struct Issuer {
     algorithms: Vec<Algorithm>,
     types: Vec<String>,
     untyped: bool,
-    keys: Jwks,
+    keys: Arc<Jwks>,
     claims: Claims,
 }
 

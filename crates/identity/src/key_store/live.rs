@@ -9,9 +9,9 @@ use arc_swap::ArcSwap;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use tokio::sync::Semaphore;
-use tokio::time::Instant;
-use toolgate_protocol::caller::{Caller, Identity, Proof};
+use tokio::time::{Instant, timeout};
 use toolgate_values::Secret;
+use toolgate_protocol::caller::{Caller, Identity, Proof};
 
 use super::{Error, KeyFile, Record, Stamp};
 use crate::api_key::{Hashed, Key};
@@ -24,11 +24,14 @@ const GLANCE: Duration = Duration::from_secs(1);
 /// How many slow comparisons run at once: each takes 19 MiB.
 const SLOW: usize = 2;
 
+/// How long a request waits for its turn at one.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// The keys of a file.
 pub struct Store {
     path: PathBuf,
     secret: Option<Secret>,
-    keys: ArcSwap<Keys>,
+    keys: Arc<ArcSwap<Keys>>,
     glanced: Mutex<Instant>,
     slow: Arc<Semaphore>,
     /// What an unknown id is compared with.
@@ -57,7 +60,7 @@ impl Store {
         Ok(Store {
             path: path.to_owned(),
             secret,
-            keys: ArcSwap::from_pointee(keys),
+            keys: Arc::new(ArcSwap::from_pointee(keys)),
             glanced: Mutex::new(Instant::now()),
             slow: Arc::new(Semaphore::new(SLOW)),
             nobody: Hashed::Hmac([0; 32]),
@@ -77,7 +80,7 @@ impl Store {
             let _ = self.nobody.fits(&key, self.secret.as_ref());
             return Err(Flaw::Unknown.into());
         };
-        if !self.fits(&known, key).await {
+        if !self.fits(&known, key).await? {
             return Err(Flaw::Unknown.into());
         }
         if known.caller.expires.is_some_and(|expires| expires <= now) {
@@ -86,28 +89,30 @@ impl Store {
         Ok(known.caller.clone())
     }
 
-    async fn fits(&self, known: &Arc<Known>, key: Key) -> bool {
+    async fn fits(&self, known: &Arc<Known>, key: Key) -> Result<bool, Refused> {
         if !known.hashed.is_slow() {
-            return known.hashed.fits(&key, self.secret.as_ref());
+            return Ok(known.hashed.fits(&key, self.secret.as_ref()));
         }
         let digest: [u8; 32] = Sha256::digest(key.text().reveal()).into();
         if let Some(proved) = known.proved.get()
             && bool::from(proved.ct_eq(&digest))
         {
-            return true;
+            return Ok(true);
         }
-        // Fail closed, here and below: only a comparison that was made can fit.
-        let Ok(permit) = Arc::clone(&self.slow).acquire_owned().await else { return false };
+        // Fail closed: only a comparison that was made can fit.
+        let busy = Refused::Unavailable { retry_after: PATIENCE };
+        let turn = timeout(PATIENCE, Arc::clone(&self.slow).acquire_owned()).await;
+        let Ok(Ok(turn)) = turn else { return Err(busy) };
         let asked = Arc::clone(known);
         let compared = tokio::task::spawn_blocking(move || {
-            let _permit = permit;
-            asked.hashed.fits(&key, None)
+            let fits = asked.hashed.fits(&key, None);
+            if fits {
+                let _ = asked.proved.set(digest);
+            }
+            drop(turn);
+            fits
         });
-        let fits = compared.await.unwrap_or(false);
-        if fits {
-            let _ = known.proved.set(digest);
-        }
-        fits
+        compared.await.map_err(|_| busy)
     }
 
     /// Reads the file again if it has changed. A file that cannot be used changes nothing: the last
@@ -117,21 +122,21 @@ impl Store {
             return;
         }
         let (path, under_secret) = (self.path.clone(), self.secret.is_some());
-        let stamp = self.keys.load().stamp;
+        let held = Arc::clone(&self.keys);
+        // All of it there: a client that leaves does not keep the others from a revocation.
         let read = tokio::task::spawn_blocking(move || {
-            if Stamp::of(&path).is_ok_and(|now| now == stamp) {
-                return None;
+            if Stamp::of(&path).is_ok_and(|now| now == held.load().stamp) {
+                return;
             }
-            Some(Keys::read(&path, under_secret))
+            match Keys::read(&path, under_secret) {
+                Ok(keys) => {
+                    tracing::info!(file = %path.display(), keys = keys.by_id.len(), "keys read");
+                    held.store(Arc::new(keys));
+                }
+                Err(error) => tracing::warn!(%error, "keys not read, the old ones hold"),
+            }
         });
-        match read.await {
-            Ok(Some(Ok(keys))) => {
-                tracing::info!(file = %self.path.display(), keys = keys.by_id.len(), "keys read");
-                self.keys.store(Arc::new(keys));
-            }
-            Ok(Some(Err(error))) => tracing::warn!(%error, "keys not read, the old ones hold"),
-            Ok(None) | Err(_) => {}
-        }
+        let _ = read.await;
     }
 
     fn is_due(&self) -> bool {

@@ -115,3 +115,20 @@ async fn keys_are_rotated_without_anybody_noticing() {
     let stale = old.token(&with(claims(&issuer), json!({"sub": "u2"})));
     assert_eq!(flaw(&verifier, &stale).await, Flaw::Key, "the old key is gone");
 }
+
+#[tokio::test]
+async fn a_client_that_leaves_does_not_take_the_keys_with_it() {
+    let signer = Signer::new(Kind::ES256, "k1");
+    let issuer = Issuer::with_keys(&[&signer]).await;
+    let verifier = trusting(&issuer, json!({}));
+    let token = signer.token(&claims(&issuer));
+
+    tokio::select! {
+        biased;
+        _ = verify(&verifier, &token) => panic!("the issuer cannot have answered yet"),
+        () = std::future::ready(()) => {}
+    }
+
+    assert!(verify(&verifier, &token).await.is_ok());
+    assert_eq!(issuer.asked_for_keys(), 1);
+}

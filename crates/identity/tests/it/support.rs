@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use toolgate_gateway::clock::Timestamp;
+use std::time::{SystemTime, UNIX_EPOCH};
 use toolgate_identity::refused::Flaw;
 use toolgate_identity::rules::Authentication;
 use toolgate_identity::{Credentials, Refused, Verifier};
@@ -21,7 +21,7 @@ pub use signer::{Kind, Signer, parts, unsigned};
 pub const RESOURCE: &str = "https://gw.example/mcp";
 
 pub fn now() -> u64 {
-    Timestamp::now().seconds()
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
 }
 
 /// The claims of a good token of `issuer`.
