@@ -10,8 +10,8 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
-use toolgate_values::Secret;
 use toolgate_protocol::caller::{Caller, Identity, Proof};
+use toolgate_values::Secret;
 
 use super::{Error, KeyFile, Record, Stamp};
 use crate::api_key::{Hashed, Key};
