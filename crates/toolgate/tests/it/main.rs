@@ -25,6 +25,7 @@ mod http_replicas;
 mod http_several;
 mod http_tasks;
 mod http_tls;
+mod http_tokens;
 mod peer;
 mod stdio;
 mod support;
