@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
-use sha2::{Digest, Sha256};
+use ring::digest;
 use toolgate_protocol::caller::Caller;
 
 use crate::resource::Resource;
@@ -37,8 +37,14 @@ struct Entry {
 /// The name of `token` where it was verified for `resource`: it is worth nothing elsewhere.
 pub(crate) fn name(token: &str, resource: &Resource) -> Name {
     // No token holds a zero byte, so no two pairs have the same text.
-    let hash = Sha256::new().chain_update(token).chain_update([0]);
-    hash.chain_update(resource.as_str()).finalize().into()
+    let mut hash = digest::Context::new(&digest::SHA256);
+    hash.update(token.as_bytes());
+    hash.update(&[0]);
+    hash.update(resource.as_str().as_bytes());
+    // SHA-256 is 32 bytes, as a name is. By ring: its assembly needs no SHA instructions.
+    let mut name = Name::default();
+    name.copy_from_slice(hash.finish().as_ref());
+    name
 }
 
 impl Cache {
@@ -74,6 +80,8 @@ impl Cache {
 
 #[cfg(test)]
 mod tests {
+    use sha2::{Digest, Sha256};
+
     use super::*;
 
     fn named(number: u32) -> Name {
