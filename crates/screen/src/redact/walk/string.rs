@@ -1,0 +1,189 @@
+//! One string: as it reads, and what is packed inside it.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use serde::de::IgnoredAny;
+use toolgate_protocol::json::quote;
+
+use super::{Action, Edit, LEVELS, Stack, States, Work, mark, pointer};
+use crate::detect;
+use crate::view::{Undo, View};
+
+/// How much of a base64 text is decoded, in bytes of base64.
+const PACKED: usize = 64 << 10;
+/// Nothing shorter is taken for base64.
+const PACKED_LEAST: usize = 24;
+
+impl Work<'_> {
+    /// Treats a string that is a value.
+    pub(super) fn string(
+        &mut self,
+        text: &[u8],
+        inside: Range<usize>,
+        (level, states): (usize, States),
+        stack: &Stack,
+        edits: &mut Vec<Edit>,
+    ) {
+        let raw = text.get(inside.clone()).unwrap_or_default();
+        if level < LEVELS && may_be_json(raw) {
+            let mut view = self.pool.pop().unwrap_or_default();
+            view.fill(raw, Undo::Escapes);
+            if serde_json::from_slice::<IgnoredAny>(&view.bytes).is_ok() {
+                let hits = self.hits.len();
+                let nested = self.level(&view.bytes, level + 1, states);
+                if self.hits.len() > hits {
+                    self.hits.prefix(hits, &pointer(text, stack));
+                }
+                for edit in nested {
+                    let range = view.source(edit.range);
+                    let with = quote(&edit.with);
+                    let with = with.get(1..with.len() - 1).unwrap_or_default().to_owned();
+                    edits.push(Edit {
+                        range: inside.start + range.start..inside.start + range.end,
+                        with,
+                    });
+                }
+                self.pool.push(view);
+                return;
+            }
+            self.pool.push(view);
+        }
+        let before = edits.len();
+        let hits = self.hits.len();
+        let name = name(text, stack);
+        self.inside(text, inside.clone(), &name, false, edits);
+        if edits.len() == before && level < LEVELS {
+            self.packed(raw, inside, edits);
+        }
+        if self.hits.len() > hits {
+            self.hits.prefix(hits, &pointer(text, stack));
+        }
+    }
+
+    /// Looks through the inside of one string as text.
+    pub(super) fn inside(
+        &mut self,
+        text: &[u8],
+        inside: Range<usize>,
+        name: &str,
+        is_key: bool,
+        edits: &mut Vec<Edit>,
+    ) {
+        let raw = text.get(inside.clone()).unwrap_or_default();
+        let is_plain = memchr::memchr(b'\\', raw).is_none() && raw.is_ascii();
+        if is_plain {
+            for found in detect::find(raw, name, self.active.wanted) {
+                let value = raw.get(found.range.clone()).unwrap_or_default();
+                let with = self.replacement(&found, value, is_key);
+                let range = inside.start + found.range.start..inside.start + found.range.end;
+                edits.push(Edit { range, with });
+            }
+            return;
+        }
+        let mut view = self.pool.pop().unwrap_or_default();
+        view.fill(raw, Undo::EscapesAndDisguise);
+        for found in detect::find(&view.bytes, name, self.active.wanted) {
+            let value = view.bytes.get(found.range.clone()).unwrap_or_default();
+            let with = self.replacement(&found, value, is_key);
+            let range = view.source(found.range);
+            edits.push(Edit { range: inside.start + range.start..inside.start + range.end, with });
+        }
+        self.pool.push(view);
+    }
+
+    fn replacement(&mut self, found: &detect::Found, value: &[u8], is_key: bool) -> String {
+        let action = self.active.action(found.detector);
+        self.refused |= action == Action::Refuse;
+        self.hits.add(found.rule, String::new());
+        let kind = found.detector.as_str();
+        if is_key && action != Action::Hash {
+            // Members are not dropped for their key, and two keys must not become one.
+            self.marks += 1;
+            return format!("[redacted:{kind}:{}]", self.marks);
+        }
+        mark(action, kind, value, self.key)
+    }
+
+    /// Looks into a string that is base64 of text. What is found there takes the whole string
+    /// with it.
+    fn packed(&mut self, raw: &[u8], inside: Range<usize>, edits: &mut Vec<Edit>) {
+        if raw.len() < PACKED_LEAST {
+            return;
+        }
+        let body = raw.trim_ascii_end();
+        let padding = body.iter().rev().take_while(|byte| **byte == b'=').count().min(2);
+        let body = body.get(..body.len() - padding).unwrap_or_default();
+        // A look at the beginning tells most strings apart, images among them.
+        let head = body.get(..PACKED_LEAST - 4).unwrap_or_default();
+        let mut start = [0; PACKED_LEAST];
+        let codec =
+            if memchr::memchr2(b'-', b'_', body.get(..body.len().min(PACKED)).unwrap_or_default())
+                .is_some()
+            {
+                &URL_SAFE_NO_PAD
+            } else {
+                &STANDARD_NO_PAD
+            };
+        let Ok(length) = codec.decode_slice(head, &mut start) else { return };
+        if !is_text(start.get(..length).unwrap_or_default()) {
+            return;
+        }
+        let length = body.len().min(PACKED);
+        let length = if body.len() > PACKED || length % 4 == 1 { length / 4 * 4 } else { length };
+        let mut view = self.pool.pop().unwrap_or_default();
+        let mut packed = std::mem::take(&mut view.bytes);
+        packed.clear();
+        let decoded = codec.decode_vec(body.get(..length).unwrap_or_default(), &mut packed);
+        if decoded.is_ok() && is_text(&packed) {
+            let found = detect::find(&packed, "", self.active.wanted);
+            if let Some(found) = found.first() {
+                let value = packed.get(found.range.clone()).unwrap_or_default();
+                let with = self.replacement(found, value, false);
+                edits.push(Edit { range: inside, with });
+            }
+        }
+        view.bytes = packed;
+        self.pool.push(view);
+    }
+}
+
+/// What the nearest member around is called.
+pub(super) fn name<'a>(text: &'a [u8], stack: &Stack) -> Cow<'a, str> {
+    let Some(frame) = stack.last() else { return Cow::Borrowed("") };
+    let raw = text.get(frame.name.clone()).unwrap_or_default();
+    if memchr::memchr(b'\\', raw).is_none() {
+        return Cow::Borrowed(std::str::from_utf8(raw).unwrap_or_default());
+    }
+    let mut view = View::default();
+    view.fill(raw, Undo::EscapesAndDisguise);
+    Cow::Owned(String::from_utf8_lossy(&view.bytes).into_owned())
+}
+
+/// Whether a string may hold an object or array as text: those with strings in them need escapes.
+fn may_be_json(raw: &[u8]) -> bool {
+    memchr::memchr(b'\\', raw).is_some() && {
+        let mut rest = raw;
+        loop {
+            rest = match rest {
+                [b' ', after @ ..] | [b'\\', b'n' | b'r' | b't', after @ ..] => after,
+                // Brackets may be escaped like everything else.
+                [b'\\', b'u', ..] => return true,
+                [first, ..] => return matches!(first, b'{' | b'['),
+                [] => return false,
+            };
+        }
+    }
+}
+
+/// Text has no control characters other than those of lines; a character may be cut at the end.
+fn is_text(bytes: &[u8]) -> bool {
+    let is_control = |byte: &u8| *byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r');
+    let is_utf8 = match std::str::from_utf8(bytes) {
+        Ok(_) => true,
+        Err(error) => error.error_len().is_none(),
+    };
+    is_utf8 && !bytes.iter().any(is_control)
+}

@@ -1,0 +1,172 @@
+//! What a clean result costs: no allocation, and little time.
+//!
+//! It has a binary of its own, because it counts what the whole process allocates.
+
+#[cfg(test)]
+mod tests {
+    use std::alloc::{GlobalAlloc, Layout, System};
+    use std::cell::Cell;
+    use std::fmt::Write;
+    use std::hint::black_box;
+    use std::time::Instant;
+
+    use base64::Engine;
+    use bytes::Bytes;
+    use toolgate_screen::detect::Detector;
+    use toolgate_screen::redact::{Action, Compiled, Rule, Rules, Scope};
+    use toolgate_screen::{neutral, schema};
+
+    thread_local! {
+        static COUNT: Cell<usize> = const { Cell::new(0) };
+    }
+
+    struct Counting;
+
+    #[expect(unsafe_code, reason = "an allocator cannot be written otherwise")]
+    // SAFETY: all calls go to the system allocator as they are.
+    unsafe impl GlobalAlloc for Counting {
+        unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+            COUNT.with(|count| count.set(count.get() + 1));
+            // SAFETY: the caller keeps the promises that `System` asks for.
+            unsafe { System.alloc(layout) }
+        }
+
+        unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+            // SAFETY: as above.
+            unsafe { System.dealloc(pointer, layout) }
+        }
+    }
+
+    #[global_allocator]
+    static ALLOCATOR: Counting = Counting;
+
+    fn allocations(work: impl FnOnce()) -> usize {
+        let before = COUNT.get();
+        work();
+        COUNT.get() - before
+    }
+
+    fn everything() -> Compiled {
+        let rule = Rule { detect: Detector::ALL.to_vec(), action: Action::Mask, ..Rule::default() };
+        Rules(vec![rule]).compile().unwrap()
+    }
+
+    fn scope() -> Scope<'static> {
+        Scope { caller: None, tool: "crm_find", key: b"key" }
+    }
+
+    /// Rows as a database answers them, about `size` bytes.
+    fn rows(size: usize) -> Bytes {
+        let mut text = String::from(r#"{"structuredContent":{"rows":["#);
+        let mut row = 0;
+        while text.len() < size {
+            row += 1;
+            let comma = if row == 1 { "" } else { "," };
+            write!(
+                text,
+                r#"{comma}{{"id":"550e8400-e29b-41d4-a716-44665544{row:04}","created":"2026-01-31T10:20:30.123Z","title":"Order of {row} things","total":{row}99.50,"commit":"3f786850e387550fdab836ed7e6dc881de23001b","open":true}}"#
+            )
+            .unwrap();
+        }
+        text.push_str("]}}");
+        text.into()
+    }
+
+    /// Prose with lines, as the text of a result, about `size` bytes.
+    fn prose(size: usize) -> Bytes {
+        let line = r"The order of the customer was sent on 31 January, and the café has it.\n";
+        let text = line.repeat(size / line.len());
+        format!(r#"{{"content":[{{"type":"text","text":"{text}"}}]}}"#).into()
+    }
+
+    fn image(size: usize) -> Bytes {
+        let mut state = 1_u64;
+        let next = || {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            (state >> 56) as u8
+        };
+        let pixels: Vec<u8> = std::iter::repeat_with(next).take(size / 4 * 3).collect();
+        let data = base64::engine::general_purpose::STANDARD.encode(pixels);
+        format!(r#"{{"content":[{{"type":"image","data":"{data}","mimeType":"image/png"}}]}}"#)
+            .into()
+    }
+
+    #[test]
+    fn a_clean_result_allocates_nothing() {
+        let rules = everything();
+        for text in [rows(10_000), prose(10_000), image(10_000)] {
+            let work = || {
+                let redacted = rules.json(&text, scope()).unwrap();
+                assert_eq!(redacted.bytes.as_ptr(), text.as_ptr(), "{:?}", redacted.hits);
+            };
+            work();
+
+            assert_eq!(allocations(work), 0, "{text:?}");
+        }
+        assert_eq!(allocations(|| drop(black_box(Box::new(1)))), 1, "the count works");
+    }
+
+    #[test]
+    fn a_clean_text_is_harmless_without_allocating() {
+        let text = "Grüße aus Bern 👩‍👩‍👧, Zeile um Zeile.\n".repeat(100);
+
+        let count = allocations(|| {
+            assert!(!neutral::neutralise(&text, neutral::Treatment::Remove).1.any());
+        });
+
+        assert_eq!(count, 0);
+    }
+
+    /// The shortest of many runs, in microseconds.
+    fn best(mut work: impl FnMut()) -> f64 {
+        let time = |_| {
+            let start = Instant::now();
+            work();
+            start.elapsed().as_secs_f64() * 1e6
+        };
+        (0..200).map(time).fold(f64::INFINITY, f64::min)
+    }
+
+    #[test]
+    #[ignore = "measures; run it in a release build"]
+    fn figures() {
+        let rules = everything();
+        let hostile = format!(r#"{{"t":"{}"}}"#, "sk-ant-api-glpat-eyJ.q~@ 4111 +1".repeat(320));
+        for (name, text) in [
+            ("10 KB of rows", rows(10_000)),
+            ("10 KB of prose", prose(10_000)),
+            ("1 MiB of image", image(1 << 20)),
+            ("1 MiB of rows", rows(1 << 20)),
+            ("10 KB of beginnings", hostile.into()),
+        ] {
+            let time = best(|| drop(black_box(rules.json(&text, scope()))));
+            println!("redact {name} ({} bytes): {time:.1} us", text.len());
+        }
+        for (name, detect) in [
+            ("tokens", vec![Detector::Token]),
+            ("cards", vec![Detector::Card]),
+            ("names", vec![Detector::NamedSecret]),
+        ] {
+            let rules = Rules(vec![Rule { detect, ..Rule::default() }]).compile().unwrap();
+            for (what, text) in [("rows", rows(10_000)), ("image", image(10_000))] {
+                let time = best(|| drop(black_box(rules.json(&text, scope()))));
+                println!("10 KB of {what}, {name} alone: {time:.1} us");
+            }
+        }
+        let text = "An ordinary line of text, as results hold many.\n".repeat(200);
+        let time = best(|| _ = black_box(neutral::neutralise(&text, neutral::Treatment::Remove)));
+        println!("neutralise {} bytes: {time:.1} us", text.len());
+        let schema = br#"{"type":"object","properties":{"city":{"type":"string"},"days":{"type":"integer"}},"required":["city"],"additionalProperties":false}"#;
+        let time = best(|| drop(black_box(schema::Compiled::new(schema))));
+        println!("compile a small schema: {time:.1} us");
+        let compiled = schema::Compiled::new(schema).unwrap();
+        let time = best(|| drop(black_box(compiled.check(br#"{"city":"Bern","days":3}"#))));
+        println!("check small arguments: {time:.2} us");
+        let pattern = schema::Compiled::new(br#"{"pattern":"^(a+)+$"}"#).unwrap();
+        let instance = format!("\"{}!\"", "a".repeat(50_000));
+        let time = best(|| drop(black_box(pattern.check(instance.as_bytes()))));
+        println!("^(a+)+$ on 50,001 bytes: {time:.1} us");
+    }
+}
