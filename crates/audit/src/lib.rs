@@ -1,1 +1,28 @@
 //! What happened: one record for each request, in a chain that nobody edits unseen.
+//!
+//! A call is recorded twice: its intent before it may go on, its outcome at its end. What was
+//! refused early is one event. Each line carries the hash of the line before it.
+
+mod arguments;
+mod chain;
+mod config;
+mod export;
+mod ledger;
+mod line;
+mod names;
+mod query;
+mod queue;
+mod record;
+mod sink;
+mod stamp;
+mod verify;
+mod writer;
+
+pub use arguments::Arguments;
+pub use config::{Audit, FileRules, Fsync, Key, Misfit, Plan, Problem, Size, Span};
+pub use export::{csv, header, json};
+pub use ledger::{Health, Ledger, Refused, Ticket, Unusable};
+pub use query::{End, Entries, Entry, Filter, Wish, query};
+pub use record::{Decision, Intent, Outcome, Status, Text};
+pub use stamp::{moment, stamp};
+pub use verify::{Defect, Report, verify};

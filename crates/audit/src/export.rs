@@ -1,0 +1,109 @@
+//! Records for other programs: JSON, one object a line; or CSV (RFC 4180).
+
+use crate::query::Entry;
+
+/// The columns of CSV, in order.
+const COLUMNS: [&str; 26] = [
+    "seq",
+    "time",
+    "caller",
+    "subject",
+    "actor",
+    "proof",
+    "tenant",
+    "session",
+    "request",
+    "method",
+    "tool",
+    "arguments",
+    "arguments_bytes",
+    "arguments_sha256",
+    "trace",
+    "policy",
+    "catalog",
+    "decision",
+    "rule",
+    "upstream",
+    "attempts",
+    "outcome",
+    "reason",
+    "request_bytes",
+    "reply_bytes",
+    "duration_us",
+];
+
+/// The first line of CSV: the names of the columns.
+pub fn header() -> String {
+    COLUMNS.join(",")
+}
+
+/// A record as one JSON object without a line break.
+pub fn json(entry: &Entry) -> String {
+    // Only maps with keys that are no text fail, and there is none.
+    serde_json::to_string(entry).unwrap_or_default()
+}
+
+/// A record as one line of CSV, without the line break. What a spreadsheet would take for a formula
+/// begins with an apostrophe.
+pub fn csv(entry: &Entry) -> String {
+    let (wish, end) = (&entry.wish, entry.end.as_ref());
+    let number = |number: Option<u64>| number.map(|it| it.to_string()).unwrap_or_default();
+    let text = |text: Option<&String>| text.map(|it| field(it)).unwrap_or_default();
+    let cells: [String; COLUMNS.len()] = [
+        wish.seq.to_string(),
+        wish.time.clone(),
+        field(&wish.caller),
+        field(&wish.subject),
+        text(wish.actor.as_ref()),
+        field(&wish.proof),
+        text(wish.tenant.as_ref()),
+        text(wish.session.as_ref()),
+        text(wish.request.as_ref()),
+        field(&wish.method),
+        text(wish.tool.as_ref()),
+        wish.arguments.as_ref().map(|it| field(it.get())).unwrap_or_default(),
+        number(wish.arguments_bytes),
+        text(wish.arguments_sha256.as_ref()),
+        text(wish.trace.as_ref()),
+        text(wish.policy.as_ref()),
+        text(wish.catalog.as_ref()),
+        end.map(|end| end.decision.as_str().to_owned()).unwrap_or_default(),
+        text(end.and_then(|end| end.rule.as_ref())),
+        text(end.and_then(|end| end.upstream.as_ref())),
+        number(end.map(|end| end.attempts.into())),
+        end.map(|end| end.outcome.as_str().to_owned()).unwrap_or_default(),
+        text(end.and_then(|end| end.reason.as_ref())),
+        number(end.map(|end| end.request_bytes)),
+        number(end.map(|end| end.reply_bytes)),
+        number(end.and_then(|end| end.duration_us)),
+    ];
+    cells.join(",")
+}
+
+fn field(text: &str) -> String {
+    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    let guard = if formula { "'" } else { "" };
+    if formula || text.contains([',', '"', '\n', '\r']) {
+        return format!("\"{guard}{}\"", text.replace('"', "\"\""));
+    }
+    text.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cell_is_never_two_nor_a_formula() {
+        let cases = [
+            ("plain", "plain"),
+            ("a,b", "\"a,b\""),
+            ("say \"x\"", "\"say \"\"x\"\"\""),
+            ("a\nb", "\"a\nb\""),
+            ("=HYPERLINK(\"http://x\")", "\"'=HYPERLINK(\"\"http://x\"\")\""),
+        ];
+        for (text, cell) in cases {
+            assert_eq!(field(text), cell);
+        }
+    }
+}

@@ -1,0 +1,329 @@
+//! May this request go on? Only if it is recorded.
+
+use std::fmt;
+use std::os::unix::fs::FileTypeExt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use tokio::sync::{oneshot, watch};
+
+use crate::chain::{Seal, Tip};
+use crate::config::Plan;
+use crate::queue::{Job, Queue};
+use crate::record::{Intent, Outcome, Status};
+use crate::sink::{Files, Sink, Stream};
+use crate::writer::Writer;
+
+/// Why a request has no record, and so must not go on.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// Too many records wait to be written.
+    #[error("too many audit records wait to be written")]
+    Full,
+    /// The record was not written in time.
+    #[error("the audit record was not written in time")]
+    Late,
+    /// The record could not be written; what the system said is for the log.
+    #[error("the audit record could not be written")]
+    Failing,
+    /// The gateway stops.
+    #[error("the audit ledger is closed")]
+    Closed,
+}
+
+/// Why records cannot be written at all.
+#[derive(Debug, thiserror::Error)]
+#[error("audit records cannot be written: {0}")]
+pub struct Unusable(#[from] std::io::Error);
+
+/// How the writing goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Health {
+    /// What is wrong; none if records are written.
+    pub trouble: Option<String>,
+    /// Lines written by this process.
+    pub written: u64,
+    /// Requests that were refused and have no record of their own; the ledger tells their number.
+    pub unrecorded: u64,
+    /// Requests that went on without a record because their server allows that.
+    pub waived: u64,
+    /// Records that wait.
+    pub waiting: usize,
+}
+
+impl Health {
+    /// Whether requests can be recorded.
+    pub fn is_good(&self) -> bool {
+        self.trouble.is_none()
+    }
+}
+
+/// Where requests are recorded. Cheap to clone; one for each process and path, across reloads.
+#[derive(Clone)]
+pub struct Ledger(Arc<Open>);
+
+struct Open {
+    shared: Arc<Shared>,
+    ended: watch::Receiver<bool>,
+}
+
+/// The writer writes what is left and ends.
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.shared.queue.close();
+    }
+}
+
+/// What callers and the writer both see.
+pub(crate) struct Shared {
+    pub(crate) queue: Queue,
+    pub(crate) patience: Duration,
+    base: Instant,
+    /// Since when the writer waits for the sink, in milliseconds after `base` and one more; 0 if it
+    /// does not.
+    busy: AtomicU64,
+    trouble: Mutex<Option<String>>,
+    pub(crate) written: AtomicU64,
+    pub(crate) unrecorded: AtomicU64,
+    pub(crate) waived: AtomicU64,
+}
+
+impl Ledger {
+    /// Opens the files, closes what a crash left open as `unknown`, and begins to write.
+    ///
+    /// # Errors
+    /// The files cannot be used. A pipe without a reader or a full device is no error here: that is
+    /// trouble, and may pass.
+    pub fn open(plan: &Plan) -> Result<Ledger, Unusable> {
+        let seal = Seal::new(plan.key.as_ref());
+        let path = &plan.file.path;
+        let is_stream = std::fs::metadata(path).is_ok_and(|it| {
+            let kind = it.file_type();
+            kind.is_fifo() || kind.is_char_device() || kind.is_socket()
+        });
+        if is_stream {
+            let start = vec![Job::Start { torn: 0, lost: 0, head: "none" }];
+            return Ok(Self::begin(
+                plan,
+                seal,
+                Box::new(Stream::new(path.clone())),
+                Tip::default(),
+                start,
+            )?);
+        }
+        let (files, found) = Files::open(&plan.file, &seal)?;
+        let mut jobs = vec![Job::Start { torn: found.torn, lost: found.lost, head: found.head }];
+        let outcome = Outcome::new(Status::Unknown).because("crash");
+        jobs.extend(found.open.iter().map(|of| Job::Outcome {
+            of: *of,
+            time: SystemTime::now(),
+            outcome: Box::new(outcome.clone()),
+        }));
+        Ok(Self::begin(plan, seal, Box::new(files), found.tip, jobs)?)
+    }
+
+    pub(crate) fn begin(
+        plan: &Plan,
+        seal: Seal,
+        sink: Box<dyn Sink>,
+        tip: Tip,
+        jobs: Vec<Job>,
+    ) -> std::io::Result<Ledger> {
+        let shared = Arc::new(Shared {
+            queue: Queue::new(plan.queue),
+            patience: plan.patience.duration(),
+            base: Instant::now(),
+            busy: AtomicU64::new(0),
+            trouble: Mutex::new(None),
+            written: AtomicU64::new(0),
+            unrecorded: AtomicU64::new(0),
+            waived: AtomicU64::new(0),
+        });
+        let (end, ended) = watch::channel(false);
+        let writer = Writer::new(shared.clone(), seal, sink, tip, jobs, plan.file.fsync);
+        std::thread::Builder::new().name("audit".to_owned()).spawn(move || {
+            writer.run();
+            let _ = end.send(true);
+        })?;
+        Ok(Ledger(Arc::new(Open { shared, ended })))
+    }
+
+    /// Records an intent. When this returns a ticket, the record is written, and on the disk if
+    /// `fsync` is `always`: the call may go on.
+    ///
+    /// # Errors
+    /// There is no record within the configured patience: the call must be refused.
+    pub async fn reserve(&self, intent: Intent) -> Result<Ticket, Refused> {
+        let shared = &self.0.shared;
+        let (answer, receipt) = oneshot::channel();
+        self.admit(Job::Intent { intent: Box::new(intent), answer })?;
+        match tokio::time::timeout(shared.patience, receipt).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) => Err(Refused::Closed),
+            // The writer sees that nobody waits; if it is too late for that, the ticket that nobody
+            // takes closes the record.
+            Err(_) => Err(Refused::Late),
+        }
+    }
+
+    /// Records what was refused before it was a call: malformed, without credentials, denied early.
+    /// It does not wait.
+    ///
+    /// # Errors
+    /// It has no record; the ledger will tell how many have none.
+    pub fn record(&self, intent: Intent, outcome: Outcome) -> Result<(), Refused> {
+        self.admit(Job::Event { intent: Box::new(intent), outcome: Box::new(outcome) })
+    }
+
+    /// Counts a call that goes on without a record because its server allows that.
+    pub fn waive(&self) {
+        self.0.shared.waived.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn admit(&self, job: Job) -> Result<(), Refused> {
+        let shared = &self.0.shared;
+        let refused = |reason| {
+            shared.unrecorded.fetch_add(1, Ordering::Relaxed);
+            Err(reason)
+        };
+        if shared.is_stalled() {
+            return refused(Refused::Late);
+        }
+        if !shared.queue.hold() {
+            return refused(Refused::Full);
+        }
+        if !shared.queue.push(job) {
+            shared.queue.release(1);
+            return refused(Refused::Closed);
+        }
+        Ok(())
+    }
+
+    /// How the writing goes.
+    pub fn health(&self) -> Health {
+        let shared = &self.0.shared;
+        let trouble = match shared.is_stalled() {
+            true => Some("the sink does not answer".to_owned()),
+            false => shared.trouble().clone(),
+        };
+        Health {
+            trouble,
+            written: shared.written.load(Ordering::Relaxed),
+            unrecorded: shared.unrecorded.load(Ordering::Relaxed),
+            waived: shared.waived.load(Ordering::Relaxed),
+            waiting: shared.queue.held(),
+        }
+    }
+
+    /// Waits until everything so far is on the disk; false if that does not happen within the
+    /// configured patience.
+    pub async fn flush(&self) -> bool {
+        let (answer, receipt) = oneshot::channel();
+        let shared = &self.0.shared;
+        shared.queue.push(Job::Flush(answer))
+            && matches!(tokio::time::timeout(shared.patience, receipt).await, Ok(Ok(())))
+    }
+
+    /// Writes what is left, and stops; false if that does not happen within the configured
+    /// patience. Tickets that are still open become `unknown` at the next start.
+    pub async fn close(&self) -> bool {
+        self.0.shared.queue.close();
+        let mut ended = self.0.ended.clone();
+        let ended = ended.wait_for(|ended| *ended);
+        matches!(tokio::time::timeout(self.0.shared.patience, ended).await, Ok(Ok(_)))
+    }
+}
+
+impl fmt::Debug for Ledger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Ledger").field(&self.health()).finish()
+    }
+}
+
+impl Shared {
+    /// The writer turns to the sink.
+    pub(crate) fn busy(&self) {
+        self.busy.store(self.now(), Ordering::Relaxed);
+    }
+
+    /// The sink answered.
+    pub(crate) fn idle(&self) {
+        self.busy.store(0, Ordering::Relaxed);
+    }
+
+    fn is_stalled(&self) -> bool {
+        let since = self.busy.load(Ordering::Relaxed);
+        since != 0 && u128::from(self.now().saturating_sub(since)) >= self.patience.as_millis()
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.base.elapsed().as_millis()).unwrap_or(u64::MAX - 1) + 1
+    }
+
+    pub(crate) fn trouble(&self) -> std::sync::MutexGuard<'_, Option<String>> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The permission to go on: a call whose intent is recorded. Dropped, it ends as `cancelled`.
+pub struct Ticket {
+    seq: u64,
+    began: Instant,
+    draft: Option<Outcome>,
+    shared: Arc<Shared>,
+}
+
+impl Ticket {
+    pub(crate) fn new(seq: u64, shared: Arc<Shared>) -> Ticket {
+        let draft = Some(Outcome::new(Status::Cancelled));
+        Ticket { seq, began: Instant::now(), draft, shared }
+    }
+
+    /// The number of the line of the intent.
+    pub fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    /// Says on the way what is known already, such as the decision or the server, so that a call
+    /// that is dropped tells it too.
+    pub fn note(&mut self, note: impl FnOnce(&mut Outcome)) {
+        if let Some(draft) = &mut self.draft {
+            note(draft);
+        }
+    }
+
+    /// Records the outcome. Does not wait: nothing depends on it any more.
+    pub fn finish(mut self, outcome: Outcome) {
+        self.draft = None;
+        self.end(outcome);
+    }
+
+    /// Records what was [noted](Ticket::note), with this end.
+    pub fn end_as(mut self, status: Status) {
+        if let Some(draft) = self.draft.take() {
+            self.end(Outcome { status, ..draft });
+        }
+    }
+
+    fn end(&self, outcome: Outcome) {
+        let duration = outcome.duration.or_else(|| Some(self.began.elapsed()));
+        let outcome = Box::new(Outcome { duration, ..outcome });
+        // Closed: the next start records it as unknown.
+        self.shared.queue.push(Job::Outcome { of: self.seq, time: SystemTime::now(), outcome });
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        if let Some(draft) = self.draft.take() {
+            self.end(draft);
+        }
+    }
+}
+
+impl fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Ticket({})", self.seq)
+    }
+}

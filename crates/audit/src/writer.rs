@@ -1,0 +1,335 @@
+//! The thread that writes: many records with one write, and one force to the disk.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::chain::{self, Seal, Tip};
+use crate::config::Fsync;
+use crate::ledger::{Refused, Shared, Ticket};
+use crate::queue::Job;
+use crate::sink::Sink;
+
+/// How long after a failure the sink is tried again, if nothing comes before.
+const AGAIN: Duration = Duration::from_millis(250);
+
+pub(crate) struct Writer {
+    shared: Arc<Shared>,
+    seal: Seal,
+    sink: Box<dyn Sink>,
+    tip: Tip,
+    fsync: Fsync,
+    /// Not written yet; after a failure, what must still be.
+    jobs: Vec<Job>,
+    /// Intents without an outcome.
+    open: BTreeSet<u64>,
+    buffer: String,
+    /// Since when something is written and not forced to the disk.
+    unsynced: Option<Instant>,
+    /// The last force failed: nothing counts as written before one succeeds.
+    owing: bool,
+    turned: bool,
+    /// What the chain tells of requests without a record.
+    told: (u64, u64),
+}
+
+impl Writer {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        seal: Seal,
+        sink: Box<dyn Sink>,
+        tip: Tip,
+        jobs: Vec<Job>,
+        fsync: Fsync,
+    ) -> Writer {
+        let open = jobs.iter().filter_map(|job| match job {
+            Job::Outcome { of, .. } => Some(*of),
+            _ => None,
+        });
+        let open = open.collect();
+        let buffer = String::new();
+        Writer {
+            shared,
+            seal,
+            sink,
+            tip,
+            fsync,
+            jobs,
+            open,
+            buffer,
+            unsynced: None,
+            owing: false,
+            turned: false,
+            told: (0, 0),
+        }
+    }
+
+    /// Writes until the queue is closed.
+    pub(crate) fn run(mut self) {
+        // What the start has to say does not wait for a first request.
+        let mut until = Some(Instant::now());
+        loop {
+            let closed = self.shared.queue.take(&mut self.jobs, until);
+            self.shared.busy();
+            let result = self.turn(closed);
+            self.shared.idle();
+            self.report(result);
+            if closed {
+                return;
+            }
+            until = self.until();
+        }
+    }
+
+    fn until(&self) -> Option<Instant> {
+        if self.shared.trouble().is_some() {
+            return Some(Instant::now() + AGAIN);
+        }
+        let Fsync::Every(span) = self.fsync else { return None };
+        self.unsynced.map(|since| since + span.duration())
+    }
+
+    /// Writes what there is, and forces it to the disk when it is time.
+    fn turn(&mut self, last: bool) -> io::Result<()> {
+        self.forget_the_gone();
+        if self.owing {
+            self.sync()?;
+        }
+        if let Err(error) = self.write() {
+            self.refuse();
+            return Err(error);
+        }
+        if self.turned {
+            self.prune()?;
+        }
+        let flush = self.jobs.iter().any(|job| matches!(job, Job::Flush(_)));
+        let due = match self.fsync {
+            Fsync::Every(span) => {
+                self.unsynced.is_some_and(|since| since.elapsed() >= span.duration())
+            }
+            _ => false,
+        };
+        if (flush || due || last) && self.unsynced.is_some() {
+            self.sync()?;
+        }
+        for job in self.jobs.drain(..) {
+            if let Job::Flush(answer) = job {
+                let _ = answer.send(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Intents whose request was refused meanwhile.
+    fn forget_the_gone(&mut self) {
+        let before = self.jobs.len();
+        self.jobs.retain(|job| !matches!(job, Job::Intent { answer, .. } if answer.is_closed()));
+        let gone = before - self.jobs.len();
+        self.shared.queue.release(gone);
+        self.shared.unrecorded.fetch_add(gone as u64, Ordering::Relaxed);
+    }
+
+    fn write(&mut self) -> io::Result<()> {
+        if let Some(next) = self.sink.due(SystemTime::now()) {
+            self.end_file(&next)?;
+        }
+        self.buffer.clear();
+        let mut tip = self.tip;
+        let missing = self.missing();
+        if missing != (0, 0) || self.jobs.iter().any(|job| !matches!(job, Job::Flush(_))) {
+            self.header(&mut tip);
+        }
+        self.tell_missing(missing, &mut tip);
+        let seqs = self.lines(&mut tip);
+        if tip == self.tip {
+            return Ok(());
+        }
+        self.put(tip)?;
+        self.told = (self.told.0 + missing.0, self.told.1 + missing.1);
+        self.acknowledge(&seqs);
+        Ok(())
+    }
+
+    /// Requests without a record of which the chain does not tell yet: refused, let through.
+    fn missing(&self) -> (u64, u64) {
+        let unrecorded = self.shared.unrecorded.load(Ordering::Relaxed);
+        let waived = self.shared.waived.load(Ordering::Relaxed);
+        (unrecorded - self.told.0, waived - self.told.1)
+    }
+
+    fn tell_missing(&mut self, (unrecorded, waived): (u64, u64), tip: &mut Tip) {
+        if (unrecorded, waived) == (0, 0) {
+            return;
+        }
+        let kind = ("missing", SystemTime::now());
+        chain::seal(&mut self.buffer, &self.seal, tip, kind, |line| {
+            line.number("unrecorded", unrecorded);
+            line.number("waived", waived);
+        });
+    }
+
+    /// The first line of a file.
+    fn header(&mut self, tip: &mut Tip) {
+        let Some(number) = self.sink.fresh() else { return };
+        let open: Vec<_> = self.open.iter().map(u64::to_string).collect();
+        chain::seal(&mut self.buffer, &self.seal, tip, ("file", SystemTime::now()), |line| {
+            line.number("format", 1);
+            line.number("number", number);
+            line.text("method", self.seal.method());
+            if let Some(key) = self.seal.key() {
+                line.text("key", key);
+            }
+            line.json("open", &format!("[{}]", open.join(",")));
+        });
+    }
+
+    /// A line for each job; returns their numbers, 0 for those without one.
+    fn lines(&mut self, tip: &mut Tip) -> Vec<u64> {
+        let (out, seal) = (&mut self.buffer, &self.seal);
+        let mut seqs = Vec::with_capacity(self.jobs.len());
+        for job in &self.jobs {
+            match job {
+                Job::Intent { intent, .. } => {
+                    chain::seal(out, seal, tip, ("intent", intent.time), |line| intent.write(line));
+                }
+                Job::Outcome { of, time, outcome } => {
+                    chain::seal(out, seal, tip, ("outcome", *time), |line| {
+                        line.number("of", *of);
+                        outcome.write(line);
+                    });
+                }
+                Job::Event { intent, outcome } => {
+                    chain::seal(out, seal, tip, ("event", intent.time), |line| {
+                        intent.write(line);
+                        outcome.write(line);
+                    });
+                }
+                Job::Start { torn, lost, head } => {
+                    chain::seal(out, seal, tip, ("start", SystemTime::now()), |line| {
+                        line.text("version", env!("CARGO_PKG_VERSION"));
+                        line.text("head", head);
+                        line.number("torn", *torn);
+                        line.number("lost", *lost);
+                    });
+                }
+                Job::Flush(_) => {
+                    seqs.push(0);
+                    continue;
+                }
+            }
+            seqs.push(tip.seq);
+        }
+        seqs
+    }
+
+    /// Appends the buffer, whole or not at all.
+    fn put(&mut self, tip: Tip) -> io::Result<()> {
+        self.sink.append(self.buffer.as_bytes())?;
+        let forced = match self.fsync {
+            Fsync::Always => self.sink.sync(),
+            _ => Ok(()),
+        };
+        if let Err(error) = forced.and_then(|()| self.sink.settle(&tip)) {
+            self.sink.undo();
+            return Err(error);
+        }
+        if matches!(self.fsync, Fsync::Every(_)) {
+            self.unsynced.get_or_insert_with(Instant::now);
+        }
+        self.shared.written.fetch_add(tip.seq - self.tip.seq, Ordering::Relaxed);
+        self.tip = tip;
+        Ok(())
+    }
+
+    /// Says to each who waits that its record is written.
+    fn acknowledge(&mut self, seqs: &[u64]) {
+        let mut flushes = Vec::new();
+        for (job, seq) in self.jobs.drain(..).zip(seqs) {
+            match job {
+                Job::Intent { answer, .. } => {
+                    self.shared.queue.release(1);
+                    self.open.insert(*seq);
+                    // If nobody waits any more the ticket comes back, and its drop closes the record.
+                    let _ = answer.send(Ok(Ticket::new(*seq, self.shared.clone())));
+                }
+                Job::Outcome { of, .. } => {
+                    self.open.remove(&of);
+                }
+                Job::Event { .. } => self.shared.queue.release(1),
+                Job::Start { .. } => {}
+                Job::Flush(answer) => flushes.push(Job::Flush(answer)),
+            }
+        }
+        self.jobs = flushes;
+    }
+
+    /// Fail closed: whoever waits is refused. Everything else is still to be written.
+    fn refuse(&mut self) {
+        let jobs = std::mem::take(&mut self.jobs);
+        for job in jobs {
+            match job {
+                Job::Intent { answer, .. } => {
+                    self.shared.queue.release(1);
+                    self.shared.unrecorded.fetch_add(1, Ordering::Relaxed);
+                    let _ = answer.send(Err(Refused::Failing));
+                }
+                Job::Flush(_) => {}
+                kept => self.jobs.push(kept),
+            }
+        }
+    }
+
+    fn end_file(&mut self, next: &str) -> io::Result<()> {
+        self.buffer.clear();
+        let mut tip = self.tip;
+        let kind = ("next", SystemTime::now());
+        chain::seal(&mut self.buffer, &self.seal, &mut tip, kind, |line| line.text("next", next));
+        self.put(tip)?;
+        if self.unsynced.is_some() {
+            self.sync()?;
+        }
+        self.sink.turn();
+        self.turned = true;
+        Ok(())
+    }
+
+    /// Deletes files beyond those that are kept, after the chain says so.
+    fn prune(&mut self) -> io::Result<()> {
+        self.turned = false;
+        while let Some((name, last)) = self.sink.surplus() {
+            self.buffer.clear();
+            let mut tip = self.tip;
+            let kind = ("removed", SystemTime::now());
+            chain::seal(&mut self.buffer, &self.seal, &mut tip, kind, |line| {
+                line.text("file", &name);
+                line.hash("last", &last.hash);
+            });
+            self.put(tip)?;
+            self.sink.remove()?;
+        }
+        Ok(())
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.owing = true;
+        self.sink.sync()?;
+        self.owing = false;
+        self.unsynced = None;
+        Ok(())
+    }
+
+    /// Trouble is logged when it comes and when it goes.
+    fn report(&self, result: io::Result<()>) {
+        let now = result.as_ref().err().map(ToString::to_string);
+        let before = std::mem::replace(&mut *self.shared.trouble(), now);
+        match (before, result) {
+            (None, Err(error)) => {
+                tracing::error!(%error, "audit records cannot be written: calls are refused");
+            }
+            (Some(_), Ok(())) => tracing::info!("audit records are written again"),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! What the audit promises, tried from outside: chains, crashes, stalled and full disks, tampering.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
+mod chain;
+mod crash;
+mod query;
+mod sinks;
+mod support;
+mod tamper;
