@@ -1,0 +1,75 @@
+//! What is known of the servers when the rules are compiled.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::kind::{Kind, Thing};
+
+/// The servers and what they offer. Names in rules are checked against it, and the types of
+/// arguments come from it.
+#[derive(Debug, Clone, Default)]
+pub struct Catalog {
+    /// Every configured server, by name.
+    pub servers: BTreeMap<String, Server>,
+}
+
+/// One configured server.
+#[derive(Debug, Clone, Default)]
+pub struct Server {
+    /// Whether `items` is everything it offers. Only then is a name that is not among them a
+    /// problem.
+    pub complete: bool,
+    /// What it offers, as far as known.
+    pub items: Vec<Item>,
+}
+
+/// A tool, resource or prompt.
+#[derive(Debug, Clone)]
+pub struct Item {
+    /// What it is.
+    pub kind: Kind,
+    /// The name of a tool or prompt, the URI of a resource.
+    pub name: String,
+    /// Tags from the configuration. Never from the server: a permit may rest on them.
+    pub tags: Vec<String>,
+    /// Toolsets of the configuration that it is in.
+    pub toolsets: Vec<String>,
+    /// The annotations that the server itself declares (`readOnlyHint` and the like). Untrusted:
+    /// policies see them as `declared`, and only a `forbid` may.
+    pub declared: Option<Value>,
+    /// The JSON Schema of its arguments.
+    pub input: Option<Value>,
+}
+
+impl Item {
+    /// A thing of which only the name is known.
+    pub fn new(kind: Kind, name: impl Into<String>) -> Item {
+        Item {
+            kind,
+            name: name.into(),
+            tags: Vec::new(),
+            toolsets: Vec::new(),
+            declared: None,
+            input: None,
+        }
+    }
+}
+
+impl Catalog {
+    pub(crate) fn item(&self, thing: &Thing<'_>) -> Option<&Item> {
+        let server = self.servers.get(thing.server)?;
+        server.items.iter().find(|item| item.kind == thing.kind && item.name == thing.name)
+    }
+
+    /// Everything known, with the name of its server.
+    pub(crate) fn items(&self) -> impl Iterator<Item = (&str, &Item)> {
+        self.servers
+            .iter()
+            .flat_map(|(name, server)| server.items.iter().map(move |item| (name.as_str(), item)))
+    }
+
+    pub(crate) fn toolsets(&self) -> impl Iterator<Item = &str> {
+        self.items().flat_map(|(_, item)| item.toolsets.iter().map(String::as_str))
+    }
+}

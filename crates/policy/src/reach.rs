@@ -1,0 +1,131 @@
+//! Which things can a policy apply to? Policies that cannot are not evaluated.
+
+use serde_json::Value;
+
+use crate::kind::{Kind, Thing};
+use crate::target::Known;
+
+/// The things that the scope of a policy admits, never fewer than it does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Reach {
+    pub(crate) kinds: Vec<Kind>,
+    pub(crate) place: Place,
+}
+
+/// Where they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Place {
+    Everywhere,
+    /// One thing, as `server/name`.
+    Thing(String),
+    /// All of a server.
+    Server(String),
+    /// All of a toolset.
+    Toolset(String),
+    /// What a pattern of a short form matches.
+    Pattern(Pattern),
+}
+
+impl Reach {
+    /// What the scope of a policy in JSON form admits.
+    pub(crate) fn of_policy(policy: &Value) -> Reach {
+        let resource = policy.get("resource").unwrap_or(&Value::Null);
+        let mut kinds = kinds(policy.get("action").unwrap_or(&Value::Null));
+        if let Some(kind) = resource.get("entity_type").and_then(Value::as_str) {
+            kinds.retain(|one| Kind::of_entity(kind) == Some(*one));
+        }
+        let inside = resource.get("in").and_then(|inside| inside.get("entity"));
+        let place = match resource.get("entity").or(inside).and_then(entity) {
+            Some(("Server", id)) => Place::Server(id.to_owned()),
+            Some(("Toolset", id)) => Place::Toolset(id.to_owned()),
+            Some((name, id)) => {
+                kinds.retain(|one| Kind::of_entity(name) == Some(*one));
+                Place::Thing(id.to_owned())
+            }
+            None => Place::Everywhere,
+        };
+        Reach { kinds, place }
+    }
+
+    pub(crate) fn admits(&self, thing: &Thing<'_>, known: &Known) -> bool {
+        self.kinds.contains(&thing.kind)
+            && match &self.place {
+                Place::Everywhere => true,
+                Place::Thing(id) => id.split_once('/') == Some((thing.server, thing.name)),
+                Place::Server(name) => name == thing.server,
+                Place::Toolset(name) => known.toolsets.contains(name),
+                Place::Pattern(pattern) => pattern.matches(thing),
+            }
+    }
+}
+
+/// The kinds of things that the action of a policy admits.
+fn kinds(action: &Value) -> Vec<Kind> {
+    let one = action.get("entity").into_iter();
+    let many = action.get("entities").and_then(Value::as_array).into_iter().flatten();
+    let named: Vec<&Value> = one.chain(many).collect();
+    if named.is_empty() && action.get("op").and_then(Value::as_str) == Some("All") {
+        return Kind::ALL.to_vec();
+    }
+    named.into_iter().filter_map(|named| Kind::of_action(entity(named)?.1)).collect()
+}
+
+fn entity(entity: &Value) -> Option<(&str, &str)> {
+    let entity = entity.get("__entity").unwrap_or(entity);
+    Some((entity.get("type")?.as_str()?, entity.get("id")?.as_str()?))
+}
+
+/// `server/name` with `*` for any text in either.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Pattern {
+    pub(crate) server: String,
+    pub(crate) name: String,
+}
+
+impl Pattern {
+    /// None if there is no `/`. A lone `*` is everything.
+    pub(crate) fn parse(text: &str) -> Option<Pattern> {
+        let (server, name) = if text == "*" { ("*", "*") } else { text.split_once('/')? };
+        Some(Pattern { server: server.to_owned(), name: name.to_owned() })
+    }
+
+    pub(crate) fn matches(&self, thing: &Thing<'_>) -> bool {
+        wild(&self.server, thing.server) && wild(&self.name, thing.name)
+    }
+}
+
+/// Whether text matches a pattern in which `*` stands for any text. Linear but for the last `*`.
+pub(crate) fn wild(pattern: &str, text: &str) -> bool {
+    let Some((first, rest)) = pattern.split_once('*') else { return pattern == text };
+    let Some(mut text) = text.strip_prefix(first) else { return false };
+    let mut parts: Vec<&str> = rest.split('*').collect();
+    let last = parts.pop().unwrap_or_default();
+    for part in parts {
+        match text.split_once(part) {
+            Some((_, after)) => text = after,
+            None => return false,
+        }
+    }
+    text.ends_with(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_stands_for_any_text_and_nothing_else_does() {
+        for (pattern, text, expected) in [
+            ("get_*", "get_issue", true),
+            ("get_*", "forget_issue", false),
+            ("*_issue", "get_issue", true),
+            ("g*t*e", "get_issue", true),
+            ("ab*ba", "aba", false),
+            ("*", "", true),
+            ("get?", "gets", false),
+            ("a**b", "ab", true),
+        ] {
+            assert_eq!(wild(pattern, text), expected, "{pattern} {text}");
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! Do the rules decide as a table of cases says?
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use toolgate_protocol::caller::{Caller, Identity, Proof};
+
+use crate::compile::Policy;
+use crate::context::Context;
+use crate::decision::{Effect, Missing};
+use crate::explain::Explanation;
+use crate::kind::Thing;
+
+/// A table of cases, as its file holds it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(transparent)]
+pub struct Table(pub Vec<Case>);
+
+/// One case: a call, and what is expected of it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Case {
+    /// Who calls.
+    #[serde(default)]
+    pub caller: CaseCaller,
+    /// A tool, as `server/name`. One of `tool`, `resource` and `prompt`.
+    #[serde(default)]
+    pub tool: Option<String>,
+    /// A resource, as `server/uri`.
+    #[serde(default)]
+    pub resource: Option<String>,
+    /// A prompt, as `server/name`.
+    #[serde(default)]
+    pub prompt: Option<String>,
+    /// The arguments.
+    #[serde(default)]
+    pub arguments: Map<String, Value>,
+    /// When, in seconds since the epoch.
+    #[serde(default)]
+    pub time: u64,
+    /// From which address.
+    #[serde(default)]
+    pub ip: Option<std::net::IpAddr>,
+    /// What is to happen.
+    pub expect: Effect,
+    /// The scopes and roles that the refusal names. Not compared if absent.
+    #[serde(default)]
+    pub missing: Option<Vec<String>>,
+    /// Whether lists show it. Not compared if absent.
+    #[serde(default)]
+    pub listed: Option<bool>,
+}
+
+/// A caller of a case. Without a subject it is anonymous.
+#[derive(Debug, Clone, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct CaseCaller {
+    /// Who it is to its issuer.
+    pub subject: Option<String>,
+    /// Its organisation.
+    pub tenant: Option<String>,
+    /// Its roles.
+    pub roles: Vec<String>,
+    /// Its scopes.
+    pub scopes: Vec<String>,
+    /// Its groups.
+    pub groups: Vec<String>,
+    /// Who acts for it.
+    pub actor: Option<String>,
+    /// Its claims.
+    pub claims: Map<String, Value>,
+}
+
+impl CaseCaller {
+    /// The caller it stands for. With a subject it counts as proved by a token.
+    pub fn caller(&self) -> Caller {
+        let many = |names: &[String]| names.iter().map(|name| name.as_str().into()).collect();
+        let subject = self.subject.as_deref().unwrap_or("anonymous");
+        Caller::from(Identity {
+            principal: subject.into(),
+            subject: subject.into(),
+            tenant: self.tenant.as_deref().map(Into::into),
+            roles: many(&self.roles),
+            scopes: many(&self.scopes),
+            groups: many(&self.groups),
+            actor: self.actor.as_deref().map(Into::into),
+            proof: if self.subject.is_some() { Proof::Jwt } else { Proof::None },
+            claims: self.claims.clone(),
+            expires: None,
+        })
+    }
+}
+
+/// What became of one case.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Outcome {
+    /// Its place in the table, from 0.
+    pub index: usize,
+    /// What differs from what was expected; empty if nothing does.
+    pub differences: Vec<String>,
+    /// The decision and why; none if the case names no thing.
+    pub explanation: Option<Explanation>,
+}
+
+impl Outcome {
+    /// Whether all was as expected.
+    pub fn passed(&self) -> bool {
+        self.differences.is_empty()
+    }
+}
+
+impl Table {
+    /// A table from JSON text.
+    ///
+    /// # Errors
+    ///
+    /// If the text is no such table.
+    pub fn from_json(text: &[u8]) -> Result<Table, serde_json::Error> {
+        serde_json::from_slice(text)
+    }
+
+    /// Runs every case.
+    pub fn run(&self, policy: &Policy) -> Vec<Outcome> {
+        let cases = self.0.iter().enumerate();
+        cases.map(|(index, case)| case.run(index, policy)).collect()
+    }
+}
+
+impl Case {
+    fn run(&self, index: usize, policy: &Policy) -> Outcome {
+        let Some(thing) = self.thing() else {
+            let text = "names no thing (one of tool, resource and prompt, as SERVER/NAME)";
+            return Outcome { index, differences: vec![text.to_owned()], explanation: None };
+        };
+        let arguments = Value::Object(self.arguments.clone()).to_string();
+        let context = Context {
+            arguments: Some(arguments.as_bytes()),
+            time: self.time,
+            ip: self.ip,
+            ..Context::default()
+        };
+        let explanation = policy.explain(&self.caller.caller(), &thing, &context);
+        Outcome {
+            index,
+            differences: self.differences(&explanation),
+            explanation: Some(explanation),
+        }
+    }
+
+    fn thing(&self) -> Option<Thing<'_>> {
+        match (&self.tool, &self.resource, &self.prompt) {
+            (Some(id), None, None) => id.split_once('/').map(|(on, name)| Thing::tool(on, name)),
+            (None, Some(id), None) => id.split_once('/').map(|(on, uri)| Thing::resource(on, uri)),
+            (None, None, Some(id)) => id.split_once('/').map(|(on, name)| Thing::prompt(on, name)),
+            _ => None,
+        }
+    }
+
+    fn differences(&self, found: &Explanation) -> Vec<String> {
+        let mut out = Vec::new();
+        if self.expect != found.effect {
+            out.push(
+                format!("expected {:?}, found {:?}", self.expect, found.effect).to_lowercase(),
+            );
+        }
+        if let Some(listed) = self.listed.filter(|listed| *listed != found.listed) {
+            out.push(format!("expected listed: {listed}, found {}", found.listed));
+        }
+        let told = if found.visible { found.missing.clone() } else { Missing::default() };
+        let mut told = [told.scopes, told.roles].concat();
+        told.sort();
+        let expected = self.missing.clone().map(|mut names| {
+            names.sort();
+            names
+        });
+        if let Some(expected) = expected.filter(|expected| *expected != told) {
+            out.push(format!("expected missing: {expected:?}, found {told:?}"));
+        }
+        out
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = if self.passed() { "ok" } else { "failed" };
+        write!(f, "case {}: {word}", self.index)?;
+        self.differences.iter().try_for_each(|text| write!(f, "\n  {text}"))?;
+        match &self.explanation {
+            Some(explanation) if !self.passed() => write!(f, "\n{explanation}"),
+            _ => Ok(()),
+        }
+    }
+}
