@@ -15,6 +15,7 @@ use toolgate_protocol::splice::Edits;
 use toolgate_protocol::version::Era;
 
 use crate::fault::{Fault, Reason};
+use crate::quota::Standing;
 
 /// A future that can cross threads.
 pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -67,6 +68,8 @@ pub struct Request {
     pub trace: Trace,
     /// The name or URI as the upstream knows it, where the gateway renamed it.
     pub target: Option<Arc<str>>,
+    /// Where to tell what is left of the caller's limits, if anybody wants to know.
+    pub standing: Option<Arc<Standing>>,
 }
 
 impl Request {
@@ -81,6 +84,7 @@ impl Request {
             params_headers: Vec::new(),
             trace: self.trace.clone(),
             target: self.target.clone(),
+            standing: self.standing.clone(),
         })
     }
 
@@ -97,6 +101,7 @@ impl Request {
         request.message = message;
         request.method = method;
         request.target = None;
+        request.standing = None;
         Ok(request)
     }
 

@@ -19,6 +19,7 @@ mod schema;
 mod shape;
 mod sources;
 mod tree;
+mod usage;
 
 mod yaml;
 
@@ -35,6 +36,8 @@ pub use toolgate_values::{Listen, Misfit, Name, Network, Rate, Secret, Size, Spa
 pub use tree::{
     Config, Level, Limits, Log, LogFormat, Parking, Processes, Replica, SessionLimits, Tls,
 };
+
+pub use usage::{Every, Per, Quota, Usage};
 
 use node::Places;
 use problem::{Place, Report};

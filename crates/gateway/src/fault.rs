@@ -38,6 +38,8 @@ pub enum Reason {
     Overloaded,
     /// The caller, or everybody together, has used up a limit.
     RateLimited,
+    /// The caller, its tenant, or everybody together has used up a day's or month's quota.
+    QuotaExceeded,
     /// The gateway is shutting down.
     Draining,
     /// The client's answer came after the parked call was gone.
@@ -77,6 +79,7 @@ impl Reason {
             Reason::TooLarge => "too_large",
             Reason::Overloaded => "overloaded",
             Reason::RateLimited => "rate_limited",
+            Reason::QuotaExceeded => "quota_exceeded",
             Reason::Draining => "draining",
             Reason::Expired => "expired",
             Reason::Forged => "forged",
@@ -107,6 +110,7 @@ impl Reason {
                 | Reason::Broken
                 | Reason::Overloaded
                 | Reason::RateLimited
+                | Reason::QuotaExceeded
                 | Reason::Draining
         )
     }
@@ -140,6 +144,7 @@ impl Reason {
             Reason::Refused => "tell the operator that this server refuses the gateway",
             Reason::TooLarge => "ask for less: a page, a range or fewer fields",
             Reason::Overloaded | Reason::RateLimited => "wait, then call again",
+            Reason::QuotaExceeded => "call again when it begins anew, or ask the operator for more",
             Reason::Draining => "call again: another replica will answer",
             Reason::Expired => "check whether the call took effect, then start it afresh",
             Reason::Forged => "start afresh, without the token",

@@ -19,6 +19,7 @@ use crate::routing::Owners;
 use crate::seal::Keyring;
 use crate::tasks::Support;
 use crate::upstream::Upstream;
+use crate::usage::{Quotas, Store};
 use toolgate_protocol::client::Abilities;
 use toolgate_protocol::client::Client;
 use toolgate_protocol::jsonrpc::Message;
@@ -100,6 +101,8 @@ pub struct Lasting {
     pub metrics: Arc<Metrics>,
     /// How much of each limit is used.
     pub limits: Arc<Limits>,
+    /// What was used within each day and month.
+    pub usage: Arc<dyn Store>,
 }
 
 /// The gateway.
@@ -112,6 +115,11 @@ pub struct Gateway {
     pub lasting: Lasting,
     /// How other replicas reach this one.
     pub replica: Option<Arc<str>>,
+    /// Whether callers are told what is left of their limits.
+    pub tells_limits: bool,
+    /// Whether calls are on the meter.
+    pub(crate) meters: bool,
+    pub(crate) quotas: Quotas,
     pub(crate) owners: Owners,
     pub(crate) kept: Kept,
     pub(crate) known: Known,
@@ -124,7 +132,13 @@ impl Gateway {
             .replica
             .as_ref()
             .map(|replica| replica.url.to_string().trim_end_matches('/').into());
+        let quotas = Quotas::of(&config.quotas);
+        let has_limits =
+            config.rate_limits.are_told() || routes.iter().any(|route| route.limits.are_told());
         Gateway {
+            tells_limits: has_limits || !quotas.is_empty() || config.rate_limits.http_429,
+            meters: config.usage.file.is_some() || !quotas.is_empty(),
+            quotas,
             config,
             owners: Owners::of(&routes),
             routes,

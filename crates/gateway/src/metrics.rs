@@ -1,6 +1,7 @@
 //! How many calls, how long, how large, how they ended: per server and tool, for Prometheus.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -16,10 +17,13 @@ use toolgate_protocol::method::Method;
 use crate::call::{Boxed, End, Frame, Frames, Reply, Request, Trace};
 use crate::fault::{Fault, Reason};
 use crate::gateway::{Gateway, Route};
+use crate::usage::{Amount, What};
 
 /// Tools told apart at most; the rest share one label, so that no server can fill the memory
 /// of whoever reads the metrics.
 const MOST_TOOLS: usize = 5_000;
+/// Tenants told apart at most.
+const MOST_TENANTS: usize = 200;
 /// The label of the tools beyond.
 const OTHER: &str = "other";
 
@@ -69,6 +73,12 @@ pub struct Counted {
 
 type Known = RwLock<HashMap<Box<str>, Arc<Counters>>>;
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct UsageLabels {
+    tenant: Arc<str>,
+    server: Arc<str>,
+}
+
 /// All counts of the process.
 pub struct Metrics {
     registry: Registry,
@@ -83,6 +93,18 @@ pub struct Metrics {
     sessions: Gauge,
     parked: Gauge,
     tools: Mutex<HashSet<(Arc<str>, Arc<str>)>>,
+    usage: UsageFamilies,
+    tenants: Mutex<HashSet<Arc<str>>>,
+}
+
+/// What tenants used.
+#[derive(Clone, Default)]
+struct UsageFamilies {
+    calls: Family<UsageLabels, Counter>,
+    errors: Family<UsageLabels, Counter>,
+    cost: Family<UsageLabels, Counter>,
+    bytes: Family<UsageLabels, Counter>,
+    seconds: Family<UsageLabels, Counter<f64, AtomicU64>>,
 }
 
 impl Default for Metrics {
@@ -100,6 +122,8 @@ impl Default for Metrics {
             sessions: Gauge::default(),
             parked: Gauge::default(),
             tools: Mutex::default(),
+            usage: UsageFamilies::default(),
+            tenants: Mutex::default(),
             registry: Registry::default(),
         };
         registry.register("calls", "Requests sent to servers", metrics.calls.clone());
@@ -130,7 +154,18 @@ impl Default for Metrics {
         );
         registry.register("sessions", "Sessions of clients held here", metrics.sessions.clone());
         registry.register("parked_calls", "Calls that wait for a client", metrics.parked.clone());
+        metrics.usage.register(registry.sub_registry_with_prefix("usage"));
         Metrics { registry, ..metrics }
+    }
+}
+
+impl UsageFamilies {
+    fn register(&self, registry: &mut Registry) {
+        registry.register("calls", "Calls on the meter", self.calls.clone());
+        registry.register("errors", "Those that failed", self.errors.clone());
+        registry.register("cost", "What they weighed", self.cost.clone());
+        registry.register_with_unit("size", "Calls and answers", Unit::Bytes, self.bytes.clone());
+        registry.register_with_unit("time", "How long", Unit::Seconds, self.seconds.clone());
     }
 }
 
@@ -185,6 +220,36 @@ impl Metrics {
             in_flight: self.in_flight.get_or_create_owned(&ServerLabels { server: server.clone() }),
             labels,
         }
+    }
+
+    /// What one call of a tool used.
+    pub(crate) fn used(&self, what: &What, amount: Amount, took: Duration) {
+        let What::Tool { tenant, server, .. } = what else { return };
+        let tenant = tenant.as_ref().map_or_else(|| "".into(), |tenant| self.label_of(tenant));
+        let labels = UsageLabels { tenant, server: (**server).into() };
+        let UsageFamilies { calls, errors, cost, bytes, seconds } = &self.usage;
+        for (family, count) in [
+            (calls, amount.calls),
+            (errors, amount.errors),
+            (cost, amount.cost),
+            (bytes, amount.bytes),
+        ] {
+            family.get_or_create(&labels).inc_by(count);
+        }
+        seconds.get_or_create(&labels).inc_by(took.as_secs_f64());
+    }
+
+    fn label_of(&self, tenant: &str) -> Arc<str> {
+        let mut tenants = self.tenants.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = tenants.get(tenant) {
+            return known.clone();
+        }
+        if tenants.len() >= MOST_TENANTS {
+            return OTHER.into();
+        }
+        let known = Arc::from(tenant);
+        tenants.insert(Arc::clone(&known));
+        known
     }
 
     /// The text that Prometheus reads, with what is alive in `gateway` right now.

@@ -15,7 +15,6 @@ use crate::deadline::bounded;
 use crate::fault::{Fault, Reason};
 use crate::gateway::{Gateway, Route};
 use crate::metrics::Measured;
-use crate::quota::Working;
 use crate::rewrite::Rewritten;
 
 impl Gateway {
@@ -37,22 +36,11 @@ impl Gateway {
         if request.method != Method::ToolsCall {
             return self.send(route, &request).await;
         }
-        let working = self.admit(route, &request)?;
-        let reply = self.call_tool(route, request).await?;
-        Ok(match working {
-            Some(working) => reply.with(working),
-            None => reply,
-        })
-    }
-
-    /// Counts a call of a tool against the limits.
-    fn admit(&self, route: &Route, request: &Request) -> Result<Option<Working>, Fault> {
-        let tool = request.named().unwrap_or_default();
-        let server = (&*route.name, &route.limits);
-        let limits = &self.lasting.limits;
-        limits.admit(&self.config.rate_limits, server, &tool, &request.who).inspect_err(|fault| {
-            self.lasting.metrics.begin(route, request).fail(fault, Duration::ZERO);
-        })
+        let admitted = self.admit(route, &request).await.inspect_err(|fault| {
+            self.lasting.metrics.begin(route, &request).fail(fault, Duration::ZERO);
+        })?;
+        let reply = self.call_tool(route, request).await;
+        admitted.follow(reply).await
     }
 
     /// Calls a tool: as a task if it must be, with the headers that a modern server checks its

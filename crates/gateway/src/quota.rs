@@ -1,7 +1,10 @@
 //! How often may something happen? Buckets by the generic cell rate algorithm (ITU-T I.371,
 //! annex A): one number for each, however many tokens it holds.
 
+mod admission;
+mod fair;
 mod limits;
+mod standing;
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, RandomState};
@@ -9,12 +12,19 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 pub use crate::config::Rate;
+pub(crate) use limits::Spent;
 pub use limits::{Limits, Working};
+pub use standing::{Standing, Told};
 
 /// Buckets are spread over so many locks.
 const SHARDS: usize = 16;
 /// Buckets kept in one shard at most: 2^20 in all, about 50 MiB.
 const MOST: usize = (1 << 20) / SHARDS;
+
+/// Nanoseconds between two looks through a shard: a look takes about one millisecond.
+const SHORTEST_REST: u64 = 20_000_000;
+/// Tokens that are given back make room earlier than was foreseen.
+const LONGEST_REST: u64 = 1_000_000_000;
 
 /// What a bucket is for. Buckets of one kind never meet those of another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -26,6 +36,9 @@ pub enum Kind {
     Server,
     CallerAtServer,
     CallerAtTool,
+    SessionAtTool,
+    TenantsShare,
+    CallersShare,
     Address,
 }
 
@@ -41,6 +54,8 @@ pub enum Verdict {
     Allowed {
         /// How often it may happen again right now.
         remaining: u32,
+        /// When it may happen as often as ever.
+        full: Duration,
     },
     /// It may not.
     Refused {
@@ -62,8 +77,26 @@ pub struct Buckets {
 #[derive(Default)]
 struct Shard {
     arrivals: HashMap<Key, u64>,
+    /// Before this time no look for buckets to forget is worth its while.
+    sweep_at: u64,
     /// Everybody who finds no room shares this one: memory is bounded, and nobody goes free.
     crowd: u64,
+}
+
+impl Shard {
+    /// Forgets the buckets that are full again. A flood of new keys does not pay for a look at all
+    /// of them each time.
+    fn sweep(&mut self, now: u64) {
+        if now < self.sweep_at {
+            return;
+        }
+        let mut soonest = u64::MAX;
+        self.arrivals.retain(|_, arrival| {
+            soonest = soonest.min((*arrival).max(now));
+            *arrival > now
+        });
+        self.sweep_at = soonest.min(now.saturating_add(LONGEST_REST)).max(now + SHORTEST_REST);
+    }
 }
 
 impl Default for Buckets {
@@ -117,7 +150,7 @@ impl Buckets {
         let shard = self.shards.get(at).unwrap_or(first);
         let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
         if shard.arrivals.len() >= self.most && !shard.arrivals.contains_key(&key) {
-            shard.arrivals.retain(|_, arrival| *arrival > now);
+            shard.sweep(now);
             if shard.arrivals.len() >= self.most {
                 return act(&mut shard.crowd, now);
             }
@@ -143,7 +176,8 @@ fn arrive(arrival: &mut u64, rate: Rate, cost: u32, now: u64) -> Verdict {
     }
     *arrival = next;
     let remaining = u32::try_from((burst - ahead) / interval).unwrap_or(u32::MAX);
-    Verdict::Allowed { remaining }
+    let full = Duration::from_nanos(ahead);
+    Verdict::Allowed { remaining, full }
 }
 
 #[cfg(test)]
@@ -156,6 +190,13 @@ mod tests {
         text.parse().unwrap()
     }
 
+    fn left(verdict: Verdict) -> Option<u32> {
+        match verdict {
+            Verdict::Allowed { remaining, .. } => Some(remaining),
+            Verdict::Refused { .. } => None,
+        }
+    }
+
     #[test]
     fn a_full_bucket_gives_its_count_and_then_one_at_a_time() {
         let buckets = Buckets::default();
@@ -163,25 +204,25 @@ mod tests {
         let rate = rate("3/m");
 
         for remaining in [2, 1, 0] {
-            assert_eq!(buckets.take(key, rate, 1, start), Verdict::Allowed { remaining });
+            assert_eq!(left(buckets.take(key, rate, 1, start)), Some(remaining));
         }
         let Verdict::Refused { after } = buckets.take(key, rate, 1, start) else {
             panic!("a fourth within the minute")
         };
         assert!(after <= Duration::from_secs(20), "{after:?}");
         let later = start + after;
-        assert_eq!(buckets.take(key, rate, 1, later), Verdict::Allowed { remaining: 0 });
+        assert_eq!(left(buckets.take(key, rate, 1, later)), Some(0));
     }
 
     #[test]
     fn what_is_given_back_can_be_taken_again() {
         let buckets = Buckets::default();
         let (key, now) = (buckets.key(Kind::Tenant, "acme"), Instant::now());
-        assert_eq!(buckets.take(key, rate("2/h"), 2, now), Verdict::Allowed { remaining: 0 });
+        assert_eq!(left(buckets.take(key, rate("2/h"), 2, now)), Some(0));
 
         buckets.give_back(key, rate("2/h"), 1, now);
 
-        assert_eq!(buckets.take(key, rate("2/h"), 1, now), Verdict::Allowed { remaining: 0 });
+        assert_eq!(left(buckets.take(key, rate("2/h"), 1, now)), Some(0));
     }
 
     #[test]
@@ -192,7 +233,7 @@ mod tests {
             [(Kind::Caller, "a"), (Kind::Caller, "b"), (Kind::Tenant, "a"), (Kind::Session, "a")]
         {
             let key = buckets.key(kind, of);
-            assert_eq!(buckets.take(key, rate("1/h"), 1, now), Verdict::Allowed { remaining: 0 });
+            assert_eq!(left(buckets.take(key, rate("1/h"), 1, now)), Some(0));
         }
     }
 
@@ -212,13 +253,32 @@ mod tests {
     }
 
     #[test]
+    fn a_million_callers_and_more_take_bounded_room() {
+        let (buckets, now, before) = (Buckets::default(), Instant::now(), resident());
+        for n in 0..1_500_000_u32 {
+            buckets.take(buckets.key(Kind::Caller, n), rate("60/h"), 1, now);
+        }
+
+        assert_eq!(buckets.count(), 1 << 20);
+        let grown = resident().saturating_sub(before);
+        assert!(grown < 128 << 20, "{} MiB", grown >> 20);
+    }
+
+    /// Bytes of memory that this process holds.
+    fn resident() -> usize {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().strip_suffix(" kB").unwrap().parse::<usize>().unwrap() << 10
+    }
+
+    #[test]
     fn buckets_that_are_full_again_make_room() {
         let buckets = Buckets::holding(1);
         let now = Instant::now();
         for n in 0..1000 {
             let at = now + Duration::from_secs(n);
             let verdict = buckets.take(buckets.key(Kind::Caller, n), rate("1/s"), 1, at);
-            assert_eq!(verdict, Verdict::Allowed { remaining: 0 });
+            assert_eq!(left(verdict), Some(0));
         }
     }
 

@@ -23,6 +23,7 @@ use crate::gateway::{Gateway, Lasting, Route};
 use crate::parking::Parking;
 use crate::seal::Keyring;
 use crate::upstream::{Description, Interest, Upstream, Vitals, Watch};
+use crate::usage::Memory;
 
 /// A server that follows a script and remembers what it heard.
 pub struct Fake {
@@ -205,6 +206,7 @@ pub fn gateway(servers: &[(&str, Arc<Fake>)], more: &str) -> Arc<Gateway> {
         parking: Parking::new(checked.parking.ttl.duration(), checked.parking.max),
         metrics: Arc::default(),
         limits: Arc::default(),
+        usage: Arc::new(Memory::default()),
     };
     Arc::new(Gateway::new(Arc::new(checked), routes, lasting))
 }
@@ -242,6 +244,7 @@ pub fn request(client: &Client, method: &str, mut params: Value) -> Box<Request>
         params_headers: Vec::new(),
         trace: Trace::default(),
         target: None,
+        standing: None,
     })
 }
 

@@ -8,11 +8,13 @@ use toolgate_gateway::gateway::{Gateway, Lasting, Route};
 use toolgate_gateway::parking::Parking;
 use toolgate_gateway::seal::Keyring;
 use toolgate_gateway::upstream::Upstream;
+use toolgate_gateway::usage::{Memory, Store};
 use toolgate_upstreams::builtin::files::Files;
 use toolgate_upstreams::{Hosted, Shared};
 
 use crate::app::App;
 use crate::front::Door;
+use crate::stores::usage_file::UsageFile;
 
 /// What is served without a configuration. The folder only stands for the embedded files.
 const SAMPLE: &str = "servers: [{ name: files, files: { root: . } }]";
@@ -41,7 +43,7 @@ pub fn load(path: Option<&Path>) -> Result<(Checked, Vec<Warning>, Content), Pro
 /// What outlives a reload.
 ///
 /// # Errors
-/// When the system has no randomness.
+/// When the system has no randomness, or the file of usage cannot be kept.
 pub fn lasting(config: &Checked) -> Result<Lasting, String> {
     let secrets = config.keys.iter().map(|key| key.reveal().as_bytes());
     let keys = Keyring::new(secrets).map_err(|error| format!("no randomness: {error}"))?;
@@ -50,7 +52,16 @@ pub fn lasting(config: &Checked) -> Result<Lasting, String> {
         parking: Parking::new(config.parking.ttl.duration(), config.parking.max),
         limits: Arc::default(),
         metrics: Arc::default(),
+        usage: usage(config)?,
     })
+}
+
+/// Where usage is counted.
+fn usage(config: &Checked) -> Result<Arc<dyn Store>, String> {
+    let rules = &config.usage;
+    let Some(path) = &rules.file else { return Ok(Arc::new(Memory::default())) };
+    let file = UsageFile::open(path, rules.save.duration(), rules.keep_days);
+    Ok(file.map_err(|error| format!("usage.file: {error}"))?)
 }
 
 /// A process that serves a configuration; nothing is connected to yet.

@@ -8,6 +8,7 @@ mod schema;
 mod serve;
 mod stdio;
 mod stop;
+mod usage;
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -15,6 +16,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use toolgate_gateway::config::Checked;
+use toolgate_gateway::gateway::Lasting;
 
 use crate::build::{self, Content};
 use crate::telemetry;
@@ -43,6 +45,8 @@ enum Command {
     Call(call::CallArgs),
     /// Make, list and revoke keys for callers.
     Key(key::KeyArgs),
+    /// Print what was used: calls, time, bytes and weight by day, tenant and tool.
+    Usage(usage::UsageArgs),
 }
 
 /// Runs the command line.
@@ -57,6 +61,7 @@ pub fn run() -> ExitCode {
         Command::Inspect(args) => block_on(inspect::run(args)),
         Command::Call(args) => block_on(call::run(args)),
         Command::Key(args) => key::run(args),
+        Command::Usage(args) => usage::run(&args),
     }
 }
 
@@ -95,6 +100,13 @@ fn configure(path: Option<&Path>) -> Option<(Checked, Content)> {
         tracing::warn!(%warning, "configuration");
     }
     Some((config, content))
+}
+
+/// Keeps what was used, at the end of a process.
+async fn keep_usage(lasting: &Lasting) {
+    if let Err(error) = lasting.usage.flush().await {
+        tracing::error!(error, "what was used last is not kept");
+    }
 }
 
 /// Says on stderr what went wrong.

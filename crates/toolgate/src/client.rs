@@ -200,6 +200,7 @@ impl Server {
             params_headers: Vec::new(),
             trace: Trace::default(),
             target: None,
+            standing: None,
         })
     }
 

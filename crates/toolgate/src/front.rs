@@ -13,6 +13,7 @@ mod head;
 pub mod http;
 mod incoming;
 mod legacy;
+mod limits;
 mod live;
 mod modern;
 mod outlet;

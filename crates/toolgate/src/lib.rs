@@ -8,4 +8,5 @@ mod fetch;
 pub mod front;
 pub mod reload;
 pub mod sample;
+mod stores;
 pub mod telemetry;

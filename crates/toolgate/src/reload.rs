@@ -136,6 +136,7 @@ fn warn_of_restart(old: &Checked, new: &Checked) {
         ("log", old.log == new.log),
         ("sessions", old.sessions == new.sessions),
         ("parking", old.parking == new.parking),
+        ("usage", old.usage == new.usage),
         ("processes", old.processes == new.processes),
         (
             "keys",

@@ -39,6 +39,7 @@ pub(crate) fn own(id: &str, method: Method, params: &str) -> Result<Request, Fau
         params_headers: Vec::new(),
         trace: Trace::default(),
         target: None,
+        standing: None,
     })
 }
 

@@ -147,6 +147,7 @@ fn call() -> Request {
         params_headers: Vec::new(),
         trace: Trace::default(),
         target: None,
+        standing: None,
     }
 }
 

@@ -19,6 +19,12 @@ impl Rate {
         Rate { count, per: Span::seconds(60) }
     }
 
+    /// So many within the same time; at least one.
+    #[must_use]
+    pub const fn times(self, count: u32) -> Rate {
+        Rate { count: if count == 0 { 1 } else { count }, per: self.per }
+    }
+
     /// How many. At least one.
     pub const fn count(self) -> u32 {
         self.count

@@ -6,6 +6,7 @@ mod kind;
 mod network;
 mod server;
 mod tools;
+mod usage;
 
 use std::path::{Path, PathBuf};
 
@@ -30,6 +31,7 @@ pub(super) fn run(
     network::check(&mut checks, &mut config);
     keys::check(&mut checks, &mut config);
     bounds(&mut checks, &mut config);
+    usage::check(&mut checks, &mut config);
     let known = config.authentication.is_some();
     let servers = servers(&mut checks, std::mem::take(&mut config.entries), known);
     Some(Checked { config, servers })

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::entry::Entry;
 use super::rates::RateLimits;
+use super::usage::{Quota, Usage};
 use toolgate_identity::rules::Authentication;
 use toolgate_values::Secret;
 use toolgate_values::{Listen, Network, Size, Span, Url};
@@ -52,6 +53,10 @@ pub struct Config {
     pub authentication: Option<Authentication>,
     /// How often tools may be called.
     pub rate_limits: RateLimits,
+    /// What may be used within a day or a month.
+    pub quotas: Vec<Quota>,
+    /// Where it is counted.
+    pub usage: Usage,
     /// Sessions of clients that speak a revision before 2026-07-28.
     pub sessions: SessionLimits,
     /// Calls that wait for a client's answer.
@@ -88,6 +93,8 @@ impl Default for Config {
             limits: Limits::default(),
             authentication: None,
             rate_limits: RateLimits::default(),
+            quotas: Vec::new(),
+            usage: Usage::default(),
             sessions: SessionLimits::default(),
             parking: Parking::default(),
             drain: Span::seconds(10),

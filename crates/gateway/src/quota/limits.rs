@@ -2,28 +2,79 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use smallvec::SmallVec;
 
+use super::fair::Sharers;
+use super::standing::{Standing, seconds};
 use super::{Buckets, Key, Kind, Rate, Verdict};
 use crate::call::Who;
 use crate::config::{RateLimits, ServerLimits};
 use crate::fault::{Fault, Reason};
 
+/// How long somebody who called counts among those who share a server.
+const LATELY: Duration = Duration::from_secs(60);
+
 /// What outlives a reload: the buckets, and how many calls of each caller are at work.
 #[derive(Default)]
 pub struct Limits {
     buckets: Buckets,
+    sharers: Sharers,
     working: Mutex<HashMap<Key, usize>>,
 }
 
 /// A call at work; dropping it counts it out.
 pub struct Working {
     limits: Arc<Limits>,
-    keys: SmallVec<[Key; 2]>,
+    keys: SmallVec<[Key; 4]>,
 }
+
+/// What a call took out of buckets.
+#[derive(Default)]
+pub(crate) struct Spent {
+    taken: SmallVec<[(Key, Rate); 8]>,
+    cost: u32,
+}
+
+/// A call, as limits look at it.
+#[derive(Clone, Copy)]
+pub(crate) struct Wanted<'a> {
+    pub server: &'a str,
+    pub own: &'a ServerLimits,
+    pub tool: &'a str,
+    pub who: &'a Who,
+    pub standing: Option<&'a Standing>,
+}
+
+impl Wanted<'_> {
+    /// What the call weighs.
+    pub(crate) fn cost(&self) -> u32 {
+        self.own.cost.get(self.tool).map_or(1, |cost| cost.get())
+    }
+}
+
+/// How many share a server with a caller.
+#[derive(Clone, Copy)]
+struct Shares {
+    /// The tenant, or the caller where there is none.
+    tenant: Key,
+    tenants: u32,
+    /// The caller within its tenant, with how many others.
+    caller: Option<(Key, u32)>,
+}
+
+/// A bucket to take from: its key, its rate, what refusals call it, what headers call it.
+type Bucket<'a> = (Key, Rate, &'a str, Option<&'static Name>);
+
+type Name = LazyLock<Arc<str>>;
+
+static CALLER: Name = LazyLock::new(|| "caller".into());
+static SESSION: Name = LazyLock::new(|| "session".into());
+static TENANT: Name = LazyLock::new(|| "tenant".into());
+static SERVER: Name = LazyLock::new(|| "server".into());
+static TOOL: Name = LazyLock::new(|| "tool".into());
 
 impl Limits {
     /// Counts one call of a tool against every limit that applies, or against none.
@@ -33,30 +84,14 @@ impl Limits {
     pub(crate) fn admit(
         self: &Arc<Self>,
         all: &RateLimits,
-        server: (&str, &ServerLimits),
-        tool: &str,
-        who: &Who,
-    ) -> Result<Option<Working>, Fault> {
-        let (name, own) = server;
-        let principal = &*who.caller.principal;
-        let mut working = Working { limits: self.clone(), keys: SmallVec::new() };
-        let caps = [
-            (all.concurrent, self.buckets.key(Kind::Caller, principal), "calls of this caller"),
-            (own.concurrent, self.buckets.key(Kind::Server, name), "calls of this server"),
-        ];
-        for (most, key, what) in caps {
-            let Some(most) = most else { continue };
-            if !self.start(key, most.get()) {
-                let message = format!("more than {most} {what} would be at work");
-                return Err(
-                    Fault::new(Reason::Overloaded, message).retry_after(Duration::from_secs(1))
-                );
-            }
-            working.keys.push(key);
-        }
+        wanted: Wanted<'_>,
+    ) -> Result<(Option<Working>, Spent), Fault> {
+        let now = Instant::now();
+        let shares = self.shares(wanted, now);
+        let working = self.start_all(all, wanted, shares)?;
         // Last: what is refused for another reason costs nothing.
-        self.spend(all, name, own, tool, who)?;
-        Ok((!working.keys.is_empty()).then_some(working))
+        let spent = self.spend(all, wanted, shares, now)?;
+        Ok(((!working.keys.is_empty()).then_some(working), spent))
     }
 
     /// Counts one request from an address whose caller is not known.
@@ -71,51 +106,140 @@ impl Limits {
         }
     }
 
+    /// Gives back what was taken for a call that is not made in the end.
+    pub(crate) fn give_back(&self, spent: &Spent) {
+        let now = Instant::now();
+        for (key, rate) in &spent.taken {
+            self.buckets.give_back(*key, *rate, spent.cost, now);
+        }
+    }
+
+    /// Who shares the server, where sharing matters.
+    fn shares(&self, wanted: Wanted<'_>, now: Instant) -> Option<Shares> {
+        let Wanted { server, own, who, .. } = wanted;
+        let shared = own.requests_per_minute.is_some() || own.concurrent.is_some();
+        if !shared || who.caller.is_anonymous() {
+            return None;
+        }
+        let principal = &*who.caller.principal;
+        let tenant = who.caller.tenant.as_deref();
+        let whole = self.buckets.key(Kind::Server, server);
+        let group = self.buckets.key(Kind::TenantsShare, (tenant.unwrap_or(principal), server));
+        let tenants = self.sharers.count(whole, group, LATELY, now);
+        let caller = tenant.map(|_| {
+            let own = self.buckets.key(Kind::CallersShare, (principal, server));
+            (own, self.sharers.count(group, own, LATELY, now))
+        });
+        Some(Shares { tenant: group, tenants, caller })
+    }
+
+    fn start_all(
+        self: &Arc<Self>,
+        all: &RateLimits,
+        wanted: Wanted<'_>,
+        shares: Option<Shares>,
+    ) -> Result<Working, Fault> {
+        let mut working = Working { limits: self.clone(), keys: SmallVec::new() };
+        let own = wanted.own.concurrent.map(|most| most.get());
+        let part = |most: usize, of: u32| most.div_ceil(of.max(1) as usize);
+        let principal = &*wanted.who.caller.principal;
+        let caps = [
+            (
+                all.concurrent.map(|most| most.get()),
+                self.buckets.key(Kind::Caller, principal),
+                "calls of this caller",
+            ),
+            (own, self.buckets.key(Kind::Server, wanted.server), "calls of this server"),
+        ];
+        let fair = own.zip(shares).map(|(most, shares)| {
+            let tenant = part(most, shares.tenants);
+            [
+                Some((Some(tenant), shares.tenant, "calls, its share of this server,")),
+                shares.caller.map(|(key, callers)| {
+                    (Some(part(tenant, callers)), key, "calls, its share of this server,")
+                }),
+            ]
+        });
+        for (most, key, what) in fair.into_iter().flatten().flatten().chain(caps) {
+            let Some(most) = most else { continue };
+            if !self.start(key, most) {
+                let message = format!("more than {most} {what} would be at work");
+                return Err(
+                    Fault::new(Reason::Overloaded, message).retry_after(Duration::from_secs(1))
+                );
+            }
+            working.keys.push(key);
+        }
+        Ok(working)
+    }
+
     fn spend(
         &self,
         all: &RateLimits,
-        name: &str,
-        own: &ServerLimits,
-        tool: &str,
-        who: &Who,
-    ) -> Result<(), Fault> {
-        let caller = &who.caller;
-        let principal = &*caller.principal;
-        let cost = own.cost.get(tool).map_or(1, |cost| cost.get());
+        wanted: Wanted<'_>,
+        shares: Option<Shares>,
+        now: Instant,
+    ) -> Result<Spent, Fault> {
+        let Wanted { server, own, tool, who, standing } = wanted;
+        let principal = &*who.caller.principal;
         let key = |kind, of: &str| self.buckets.key(kind, of);
-        let buckets: [Option<(Key, Rate, &str)>; 6] = [
-            all.caller.map(|rate| (key(Kind::Caller, principal), rate, "this caller")),
-            all.session
-                .zip(who.session.as_deref())
-                .map(|(rate, session)| (key(Kind::Session, session), rate, "this session")),
-            all.tenant
-                .zip(caller.tenant.as_deref())
-                .map(|(rate, tenant)| (key(Kind::Tenant, tenant), rate, "this organisation")),
+        let session = who.session.as_deref();
+        let rate = own.rate();
+        let tenants = rate.zip(shares).filter(|(_, shares)| shares.tenants > 1);
+        let callers = rate.zip(shares).and_then(|(rate, shares)| {
+            let (key, callers) = shares.caller?;
+            Some((key, divided(rate, shares.tenants.saturating_mul(callers))))
+        });
+        let buckets: [Option<Bucket<'_>>; 9] = [
+            all.caller
+                .map(|rate| (key(Kind::Caller, principal), rate, "this caller", Some(&CALLER))),
+            all.session.zip(session).map(|(rate, session)| {
+                (key(Kind::Session, session), rate, "this session", Some(&SESSION))
+            }),
+            all.tenant.zip(who.caller.tenant.as_deref()).map(|(rate, tenant)| {
+                (key(Kind::Tenant, tenant), rate, "this organisation", Some(&TENANT))
+            }),
             own.per_caller.map(|rate| {
-                let key = self.buckets.key(Kind::CallerAtServer, (principal, name));
-                (key, rate, "this caller at this server")
+                let key = self.buckets.key(Kind::CallerAtServer, (principal, server));
+                (key, rate, "this caller at this server", Some(&SERVER))
             }),
             own.tools.get(tool).map(|rate| {
-                let key = self.buckets.key(Kind::CallerAtTool, (principal, name, tool));
-                (key, *rate, "this caller and tool")
+                let key = self.buckets.key(Kind::CallerAtTool, (principal, server, tool));
+                (key, *rate, "this caller and tool", Some(&TOOL))
             }),
-            own.rate().map(|rate| (key(Kind::Server, name), rate, "this server")),
+            own.session_tools.get(tool).map(|rate| {
+                let whose = session.unwrap_or(principal);
+                let key = self.buckets.key(Kind::SessionAtTool, (whose, server, tool));
+                (key, *rate, "this session and tool", Some(&TOOL))
+            }),
+            tenants.map(|(rate, shares)| {
+                (shares.tenant, divided(rate, shares.tenants), "this caller's share", None)
+            }),
+            callers.map(|(key, rate)| (key, rate, "this caller's share", None)),
+            rate.map(|rate| (key(Kind::Server, server), rate, "this server", None)),
         ];
-        let now = Instant::now();
-        let mut taken: SmallVec<[(Key, Rate); 6]> = SmallVec::new();
-        for (key, rate, what) in buckets.into_iter().flatten() {
-            match self.buckets.take(key, rate, cost, now) {
-                Verdict::Allowed { .. } => taken.push((key, rate)),
-                Verdict::Refused { after } => {
-                    // A call that is refused costs nothing.
-                    for (key, rate) in taken {
-                        self.buckets.give_back(key, rate, cost, now);
+        let mut spent = Spent { taken: SmallVec::new(), cost: wanted.cost() };
+        for (key, rate, what, name) in buckets.into_iter().flatten() {
+            let shown = standing.zip(name);
+            match self.buckets.take(key, rate, spent.cost, now) {
+                Verdict::Allowed { remaining, full } => {
+                    spent.taken.push((key, rate));
+                    if let Some((standing, name)) = shown {
+                        let (count, left) = (rate.count().into(), remaining.into());
+                        standing.allowed(name, count, rate.per(), left, full);
                     }
+                }
+                Verdict::Refused { after } => {
+                    if let Some((standing, name)) = shown {
+                        standing.refused(name, rate.count().into(), rate.per(), after);
+                    }
+                    // A call that is refused costs nothing.
+                    self.give_back(&spent);
                     return Err(refused(rate, what, after));
                 }
             }
         }
-        Ok(())
+        Ok(spent)
     }
 
     fn start(&self, key: Key, most: usize) -> bool {
@@ -129,9 +253,13 @@ impl Limits {
     }
 }
 
+/// An equal part of a rate; at least one.
+fn divided(rate: Rate, among: u32) -> Rate {
+    rate.times((rate.count() / among.max(1)).max(1))
+}
+
 fn refused(rate: Rate, what: &str, after: Duration) -> Fault {
-    // Rounded up: a client that waits as told is not refused again.
-    let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
+    let seconds = seconds(after);
     let message = format!("the limit of {what} is {rate}; try again in {seconds} s");
     Fault::new(Reason::RateLimited, message).retry_after(Duration::from_secs(seconds))
 }
@@ -152,11 +280,14 @@ impl Drop for Working {
 
 #[cfg(test)]
 mod tests {
+    use std::num::{NonZeroU32, NonZeroUsize};
+
     use serde_json::json;
+    use toolgate_protocol::caller::{Identity, Proof};
     use toolgate_protocol::version::Version;
 
     use super::*;
-    use crate::call::Reply;
+    use crate::call::{Caller, Reply};
     use crate::gateway::Gateway;
     use crate::testing::{Fake, Said, caller, client, gateway, request};
 
@@ -212,5 +343,199 @@ rate_limits: { caller: 3/h, concurrent: 2 }
         drop(first);
 
         call(&gateway, "ada", "find").await.unwrap();
+    }
+
+    /// A caller of a tenant.
+    fn member(name: &str, tenant: &str) -> Caller {
+        Caller::from(Identity {
+            principal: name.into(),
+            subject: name.into(),
+            tenant: Some(tenant.into()),
+            proof: Proof::ApiKey,
+            ..Identity::default()
+        })
+    }
+
+    /// Whether a call of this caller is let in at this time.
+    fn enters(limits: &Arc<Limits>, own: &ServerLimits, caller: &Caller, now: Instant) -> bool {
+        let who = Who { caller: caller.clone(), session: None };
+        let wanted = Wanted { server: "crm", own, tool: "find", who: &who, standing: None };
+        let shares = limits.shares(wanted, now);
+        limits.spend(&RateLimits::default(), wanted, shares, now).is_ok()
+    }
+
+    fn per_minute(count: u32) -> ServerLimits {
+        ServerLimits { requests_per_minute: NonZeroU32::new(count), ..ServerLimits::default() }
+    }
+
+    #[test]
+    fn a_caller_that_is_alone_may_use_all_that_a_server_can_bear() {
+        let (limits, ada) = (Arc::<Limits>::default(), member("ada", "acme"));
+        let now = Instant::now();
+
+        let allowed = (0..100).filter(|_| enters(&limits, &per_minute(60), &ada, now)).count();
+
+        assert_eq!(allowed, 60);
+    }
+
+    /// Case Q3: what a server can bear is not spent by whoever calls the most.
+    #[test]
+    fn tenants_share_a_server_evenly_however_much_one_of_them_calls() {
+        let limits = Arc::<Limits>::default();
+        let noisy: Vec<_> = (0..10).map(|n| member(&format!("noisy-{n}"), "acme")).collect();
+        let quiet = member("quiet", "other");
+        let start = Instant::now();
+        let (mut loud, mut calm, mut asked) = (0, 0, 0);
+        for second in 0..600_u64 {
+            let now = start + Duration::from_secs(second);
+            // Ten callers of one tenant ask ten times as often as the server can bear.
+            loud += noisy.iter().filter(|who| enters(&limits, &per_minute(60), who, now)).count();
+            if second > 0 && second % 3 == 0 {
+                asked += 1;
+                calm += usize::from(enters(&limits, &per_minute(60), &quiet, now));
+            }
+        }
+
+        // It asked for less than its half, and was given nearly all of it.
+        assert!(calm * 10 >= asked * 9, "{calm} of {asked}");
+        assert!(loud >= 250, "what the quiet one leaves is used: {loud}");
+    }
+
+    #[test]
+    fn callers_of_one_tenant_share_what_it_has() {
+        let limits = Arc::<Limits>::default();
+        let (greedy, modest) = (member("greedy", "acme"), member("modest", "acme"));
+        let start = Instant::now();
+        let (mut given, mut asked) = (0, 0);
+        for second in 0..600_u64 {
+            let now = start + Duration::from_secs(second);
+            for _ in 0..10 {
+                enters(&limits, &per_minute(60), &greedy, now);
+            }
+            if second % 3 == 2 {
+                asked += 1;
+                given += usize::from(enters(&limits, &per_minute(60), &modest, now));
+            }
+        }
+
+        assert!(given * 10 >= asked * 9, "{given} of {asked}");
+    }
+
+    /// Case Q3: a tenant that asks for ten times as much does not make another wait for longer.
+    #[tokio::test(start_paused = true)]
+    async fn a_noisy_tenant_does_not_double_the_time_of_another() {
+        let alone = slowest(0).await;
+        let beside = slowest(80).await;
+
+        assert!(beside <= alone * 2, "{beside:?} beside the noise, {alone:?} alone");
+    }
+
+    /// The 99th of 100 times of a quiet caller at a server that does eight things at a time, while
+    /// so many calls of another tenant are tried again and again.
+    async fn slowest(noise: usize) -> Duration {
+        use tokio::time::{Instant, sleep};
+
+        let limits = Arc::<Limits>::default();
+        let own = ServerLimits { concurrent: NonZeroUsize::new(8), ..ServerLimits::default() };
+        let call = move |caller: Caller| {
+            let (limits, own) = (limits.clone(), own.clone());
+            async move {
+                let who = Who { caller, session: None };
+                loop {
+                    let wanted =
+                        Wanted { server: "crm", own: &own, tool: "t", who: &who, standing: None };
+                    if let Ok((working, _)) = limits.admit(&RateLimits::default(), wanted) {
+                        sleep(Duration::from_millis(100)).await;
+                        return drop(working);
+                    }
+                    sleep(Duration::from_millis(7)).await;
+                }
+            }
+        };
+        let noisy = move |n: usize| member(&format!("noisy-{n}"), "acme");
+        // Both are known to be there.
+        call(member("quiet", "other")).await;
+        let noise: Vec<_> = (0..noise)
+            .map(|n| {
+                let call = call.clone();
+                tokio::spawn(async move {
+                    loop {
+                        call(noisy(n)).await;
+                    }
+                })
+            })
+            .collect();
+        let mut times = Vec::new();
+        for _ in 0..100 {
+            let start = Instant::now();
+            call(member("quiet", "other")).await;
+            times.push(start.elapsed());
+        }
+        noise.iter().for_each(tokio::task::JoinHandle::abort);
+        times.sort();
+        times[98]
+    }
+
+    /// Case Q5: with all ten thousand at once; through the binary: `it/http_leaving.rs`.
+    #[tokio::test]
+    async fn ten_thousand_clients_that_vanish_hold_nothing() {
+        const MANY: usize = 10_000;
+        let (opened, mut at_server) = tokio::sync::mpsc::unbounded_channel();
+        let fake =
+            Fake::new(Version::V2026_07_28, &json!({ "tools": {} })).on("tools/call", move |_| {
+                let (server, frames) = tokio::sync::mpsc::channel::<crate::call::Frame>(1);
+                let _ = opened.send(server);
+                Said::Frames(frames)
+            });
+        let more = format!("rate_limits: {{ concurrent: {MANY} }}");
+        let gateway = gateway(&[("crm", Arc::new(fake))], &more);
+        let mut replies = Vec::new();
+        for _ in 0..MANY {
+            replies.push(call(&gateway, "ada", "hang").await.unwrap());
+        }
+        let full = call(&gateway, "ada", "hang").await.err().unwrap();
+        assert_eq!(full.reason, Reason::Overloaded);
+
+        drop(replies);
+
+        // The server notices each of them.
+        for _ in 0..MANY {
+            at_server.recv().await.unwrap().closed().await;
+        }
+        assert!(gateway.lasting.limits.working.lock().unwrap().is_empty());
+        call(&gateway, "ada", "hang").await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_refused_call_tells_what_its_caller_may_know_and_no_more() {
+        let (_, gateway) = served("rate_limits: { caller: 3/h }");
+        let standing = Arc::new(Standing::default());
+        let client = client(Version::V2026_07_28, &json!({}));
+        let mut told = Vec::new();
+        for _ in 0..4 {
+            let mut request = request(&client, "tools/call", json!({ "name": "find" }));
+            request.standing = Some(standing.clone());
+            let _ = gateway.call(request).await;
+            told.push((standing.told().unwrap().state(), standing.wait()));
+        }
+
+        assert_eq!(told[0], (r#""caller";r=2;t=1200"#.to_owned(), None));
+        assert_eq!(told[3], (r#""caller";r=0;t=1200"#.to_owned(), Some(1200)));
+    }
+
+    #[tokio::test]
+    async fn a_call_that_a_quota_refuses_costs_no_token() {
+        let more = "rate_limits: { caller: 2/h }
+quotas: [{ name: daily, per: caller, every: day, server: crm, tools: [export], calls: 1 }]";
+        let (fake, gateway) = served(more);
+        call(&gateway, "ada", "export").await.unwrap();
+
+        let refused = call(&gateway, "ada", "export").await.err().unwrap();
+
+        assert_eq!(refused.reason, Reason::QuotaExceeded);
+        assert!(refused.retry_after.unwrap() <= Duration::from_secs(86_400));
+        assert!(refused.message.contains("\"daily\" of 1 calls a day"), "{}", refused.message);
+        call(&gateway, "ada", "find").await.unwrap();
+        assert_eq!(fake.heard().len(), 2);
     }
 }

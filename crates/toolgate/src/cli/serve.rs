@@ -120,6 +120,7 @@ async fn shut_down(app: &Arc<App>) {
     }
     app.sessions.close();
     gateway.close().await;
+    super::keep_usage(&gateway.lasting).await;
 }
 
 async fn sweep(app: Arc<App>) {

@@ -35,5 +35,6 @@ pub async fn run(args: StdioArgs) -> ExitCode {
     let Ok(stop) = Stop::listen() else { return ExitCode::FAILURE };
     stdio::serve(app.clone(), input, io::stdout(), stop.wanted()).await;
     app.gateway().close().await;
+    super::keep_usage(&app.lasting).await;
     ExitCode::SUCCESS
 }

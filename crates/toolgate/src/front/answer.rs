@@ -73,7 +73,7 @@ pub fn failure(fault: &Fault, id: &str, method: &Method, era: Era, trace: &str) 
     }
     let data = fault.data.clone().unwrap_or_else(|| fault.structured(trace));
     let status = match fault.reason {
-        Reason::Overloaded | Reason::RateLimited => 429,
+        Reason::Overloaded | Reason::RateLimited | Reason::QuotaExceeded => 429,
         Reason::Draining => 503,
         _ => modern::status_of(code),
     };

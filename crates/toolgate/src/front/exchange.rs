@@ -9,6 +9,7 @@ use toolgate_gateway::call::{Answer, Ask, End, Frame, Reply, Request, Trace};
 use toolgate_gateway::fault::{Fault, Reason};
 use toolgate_gateway::gateway::Gateway;
 use toolgate_gateway::parking::is_input_required;
+use toolgate_gateway::quota::Standing;
 use toolgate_protocol::client::Level;
 use toolgate_protocol::json::{Document, Limits, Mode, quote};
 use toolgate_protocol::jsonrpc::{self, Message, codes};
@@ -33,6 +34,8 @@ pub struct Exchange {
     pub request: Message,
     pub method: Method,
     pub trace: Trace,
+    /// Where to tell what is left of the caller's limits.
+    pub standing: Option<Arc<Standing>>,
     pub running: Running,
     /// The prefix of the ids of our questions, which names this replica.
     pub prefix: Arc<str>,
@@ -89,6 +92,7 @@ impl Exchange {
             params_headers: Vec::new(),
             trace: self.trace.clone(),
             target: None,
+            standing: self.standing.clone(),
         })
     }
 

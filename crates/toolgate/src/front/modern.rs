@@ -22,6 +22,7 @@ use toolgate_protocol::version::Era;
 use super::answer;
 use super::body::{Answer, empty, events, json};
 use super::head::Head;
+use super::limits;
 use super::outlet::written;
 use crate::app::{Admitted, App, Listening};
 
@@ -63,7 +64,7 @@ pub async fn serve(
     };
     drop(received);
     let params_headers = params_headers(&head.headers);
-    let request =
+    let mut request =
         request_of(&head.caller, message, method, client, params_headers, trace_of(&head.headers));
     if request.method == Method::Listen {
         return Box::pin(listen(app, &gateway, &request, id, admitted)).await;
@@ -76,7 +77,9 @@ pub async fn serve(
     let trace = request.trace.clone();
     let log_level = request.client.log_level;
     let hint = gateway.only().map_or(Hint::NONE, |route| route.hint);
-    match gateway.call_modern(request).await {
+    let standing = limits::standing(&gateway);
+    request.standing.clone_from(&standing);
+    let mut answer = match gateway.call_modern(request).await {
         Ok(Reply::Whole(end)) => {
             let (status, body) = answer::to_modern(&end, &id, &method, hint);
             json(status, body)
@@ -87,7 +90,9 @@ pub async fn serve(
             Box::pin(streaming.begin()).await
         }
         Err(fault) => failed(&fault, &id, &method, trace.id()),
-    }
+    };
+    limits::tell(&mut answer, standing.as_deref(), &gateway.config.rate_limits);
+    answer
 }
 
 /// The request in the internal dialect.
@@ -109,6 +114,7 @@ pub fn request_of(
         params_headers,
         trace,
         target: None,
+        standing: None,
     })
 }
 
@@ -139,7 +145,7 @@ fn trace_in(message: &Message) -> Trace {
 fn failed(fault: &Fault, id: &str, method: &Method, trace: &str) -> Answer {
     let (status, body) = answer::failure(fault, id, method, Era::Modern, trace);
     let mut answer = json(status, body);
-    if let Some(wait) = fault.retry_after.filter(|_| status != 200) {
+    if let Some(wait) = fault.retry_after {
         let seconds = wait.as_secs().max(1);
         answer.headers_mut().insert(http::header::RETRY_AFTER, seconds.into());
     }

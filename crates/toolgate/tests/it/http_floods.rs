@@ -87,6 +87,7 @@ async fn a_thousand_clients_that_dawdle_are_let_go_and_honest_ones_are_served_me
     assert!(gateway.peak_memory() < MOST, "{} bytes", gateway.peak_memory());
 }
 
+/// Case J26: listeners take bounded room, and who finds none is told when to come back.
 #[tokio::test]
 async fn of_ten_thousand_listeners_only_as_many_as_there_is_room_for_are_heard() {
     const ROOM: usize = 100;

@@ -79,21 +79,24 @@ async fn a_modern_client_that_leaves_cancels_a_call_of_an_older_server_by_name()
     assert_eq!(cancelled.json["params"]["requestId"], call.json["id"]);
 }
 
+/// Case Q5: a tool hangs and its clients vanish. With all ten thousand of them:
+/// `ten_thousand_clients_that_vanish_hold_nothing` in the crate `gateway`.
 #[tokio::test]
 async fn many_modern_clients_that_leave_hold_nothing() {
     let server = endless().await;
     let limits = "limits: {in_flight: 20}";
-    let gateway = Gateway::serve(format!("{limits}\nservers: [{}]", server.entry("up", ""))).await;
+    let capped = server.entry("up", ", rate_limit: {concurrent: 20}");
+    let gateway = Gateway::serve(format!("{limits}\nservers: [{capped}]")).await;
     let client = Modern::of(&gateway);
 
-    for _ in 0..3 {
+    for round in 0..3 {
         let mut wires = Vec::new();
         for _ in 0..20 {
             wires.push(client.begin("silent", "{}").await);
         }
+        server.nth("tools/call", 20 * (round + 1) - 1).await;
         let next = server.count("tools/call");
         drop(wires);
-        let _ = next;
         // The slots come free as the connections are noticed to be gone.
         let freed = async {
             while client.request("9", "server/discover", "{}").await.status == 429 {
@@ -101,6 +104,13 @@ async fn many_modern_clients_that_leave_hold_nothing() {
             }
         };
         crate::support::soon("free slots", freed).await;
+        // The server was told of each, and its own cap has room again.
+        let left = async {
+            while server.gone("tools/call") < next {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        crate::support::soon("cancelled calls at the server", left).await;
     }
 }
 

@@ -26,6 +26,7 @@ mod http_several;
 mod http_tasks;
 mod http_tls;
 mod http_tokens;
+mod http_usage;
 mod peer;
 mod stdio;
 mod support;

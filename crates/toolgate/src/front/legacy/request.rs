@@ -16,6 +16,7 @@ use crate::front::body::{Answer, KEEP_ALIVE, empty, events, json};
 use crate::front::calls::Refused;
 use crate::front::exchange::Exchange;
 use crate::front::head::Head;
+use crate::front::limits;
 use crate::front::live::Live;
 use crate::front::modern::trace_of;
 use crate::front::outlet::Outlet;
@@ -55,6 +56,7 @@ pub fn exchange(
         request: message,
         method,
         trace,
+        standing: limits::standing(gateway),
         running,
         prefix: app.prefix.clone(),
     };
@@ -73,18 +75,23 @@ pub async fn request(
         Ok(prepared) => prepared,
         Err(answer) => return json(200, answer),
     };
+    let standing = exchange.standing.clone();
+    let told = |mut answer: Answer| {
+        limits::tell(&mut answer, standing.as_deref(), &gateway.config.rate_limits);
+        answer
+    };
     let mut call = Detachable::new(exchange.run(), outlet.clone(), live.clone(), admitted);
     tokio::select! {
         biased;
         answer = call.wait() => match answer {
-            Some(answer) if outlet.has_said_nothing() => return json(200, answer),
+            Some(answer) if outlet.has_said_nothing() => return told(json(200, answer)),
             // Its last words came together with what went before them.
             Some(answer) => {
                 live.keep(outlet.stream(), outlet.clone());
                 outlet.send(answer);
                 let receiver = outlet.open(live.primes());
                 outlet.end();
-                return events(receiver);
+                return told(events(receiver));
             }
             // Cancelled: there is no answer, and nobody who wants one.
             None => return empty(202),
@@ -95,7 +102,7 @@ pub async fn request(
     // From here on the answer is a stream, and the call runs on its own.
     let receiver = outlet.open(live.primes());
     drop(call);
-    events(receiver)
+    told(events(receiver))
 }
 
 /// A running call that goes on by itself when nobody waits for it: for older clients a lost

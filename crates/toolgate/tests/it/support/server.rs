@@ -288,6 +288,11 @@ impl Server {
         self.log.seen.lock().unwrap().iter().filter(|call| call.method() == method).count()
     }
 
+    /// How many clients of this method left before they were answered.
+    pub fn gone(&self, method: &str) -> usize {
+        self.log.left.lock().unwrap().iter().filter(|one| *one == method).count()
+    }
+
     /// How many connections were made so far.
     pub fn connections(&self) -> usize {
         self.log.connections.load(Ordering::Relaxed)

@@ -1,0 +1,134 @@
+//! One call on the meter: what it used is counted when it has ended, however it ends.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use toolgate_protocol::jsonrpc::Kind;
+
+use super::{Amount, Counter, Store};
+use crate::call::{Boxed, End, Frame, Frames, Reply};
+use crate::fault::Fault;
+use crate::metrics::Metrics;
+
+/// A call on the meter. Dropped before its end, it was cancelled, and is counted all the same.
+pub(crate) struct Meter(Option<Open>);
+
+struct Open {
+    store: Arc<dyn Store>,
+    metrics: Arc<Metrics>,
+    /// Its tool's counter, with what was known before the call.
+    tool: (Counter, Amount),
+    /// Of the quotas that it counted against.
+    quotas: Vec<Counter>,
+    started: Instant,
+    bytes: u64,
+}
+
+impl Meter {
+    /// A call of so many bytes begins.
+    pub(crate) fn begin(
+        store: Arc<dyn Store>,
+        metrics: Arc<Metrics>,
+        tool: (Counter, Amount),
+        quotas: Vec<Counter>,
+        bytes: usize,
+    ) -> Meter {
+        let started = Instant::now();
+        Meter(Some(Open { store, metrics, tool, quotas, started, bytes: bytes as u64 }))
+    }
+
+    /// Follows the call to its end.
+    pub(crate) async fn follow(mut self, reply: Result<Reply, Fault>) -> Result<Reply, Fault> {
+        match reply {
+            Ok(Reply::Whole(end)) => {
+                self.end(&end).await;
+                Ok(Reply::Whole(end))
+            }
+            Ok(reply) => Ok(Reply::Stream(Box::new(Metered { reply, meter: self }))),
+            Err(fault) => {
+                self.close(true).await;
+                Err(fault)
+            }
+        }
+    }
+
+    fn passes(&mut self, bytes: usize) {
+        if let Some(open) = &mut self.0 {
+            open.bytes = open.bytes.saturating_add(bytes as u64);
+        }
+    }
+
+    async fn end(&mut self, end: &End) {
+        self.passes(end.message.bytes().len());
+        self.close(has_failed(end)).await;
+    }
+
+    async fn close(&mut self, failed: bool) {
+        if let Some(open) = self.0.take() {
+            open.count(failed).await;
+        }
+    }
+}
+
+impl Open {
+    async fn count(self, failed: bool) {
+        let used = Amount {
+            micros: self.started.elapsed().as_micros().try_into().unwrap_or(u64::MAX),
+            bytes: self.bytes,
+            ..Amount::default()
+        };
+        let (counter, known) = self.tool;
+        let amount = Amount { errors: u64::from(failed), ..known }.plus(used);
+        self.metrics.used(&counter.what, amount, Duration::from_micros(used.micros));
+        let mut all = vec![(counter, amount)];
+        all.extend(self.quotas.into_iter().map(|counter| (counter, used)));
+        if let Err(error) = self.store.add(&all).await {
+            tracing::error!(error, "what a call used could not be counted");
+        }
+    }
+}
+
+impl Drop for Meter {
+    fn drop(&mut self) {
+        let Some(open) = self.0.take() else { return };
+        // Without a runtime the process is ending.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(open.count(true));
+        }
+    }
+}
+
+/// Both a result that says so and an error in its place.
+fn has_failed(end: &End) -> bool {
+    if end.message.kind() == Kind::Error {
+        return true;
+    }
+    // Nearly no result mentions it: one look saves the walk.
+    memchr::memmem::find(end.message.bytes(), b"\"isError\"").is_some()
+        && end
+            .message
+            .result_object()
+            .and_then(|result| result.get("isError"))
+            .is_some_and(|failed| failed.raw() == "true")
+}
+
+/// A reply in frames on the meter.
+struct Metered {
+    reply: Reply,
+    meter: Meter,
+}
+
+impl Frames for Metered {
+    fn next(&mut self) -> Boxed<'_, Option<Frame>> {
+        Box::pin(async {
+            let frame = self.reply.next().await;
+            match &frame {
+                Some(Frame::End(end)) => self.meter.end(end).await,
+                Some(Frame::Fail(_)) => self.meter.close(true).await,
+                Some(Frame::Notification(message)) => self.meter.passes(message.bytes().len()),
+                _ => {}
+            }
+            frame
+        })
+    }
+}
