@@ -17,5 +17,6 @@ pub mod manifest;
 pub mod report;
 pub mod rules;
 pub mod scan;
+pub mod sight;
 mod tree;
 pub mod visible;

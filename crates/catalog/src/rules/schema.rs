@@ -55,10 +55,7 @@ pub(crate) fn look(subject: &Subject<'_>, found: &mut Findings) {
     }
     for member in ["inputSchema", "outputSchema"] {
         let Some(schema) = subject.tree.get(member) else { continue };
-        let mut ids = BTreeSet::new();
-        schema.walk(&mut String::new(), &mut |_, value, _| {
-            ids.extend(value.get("$id").and_then(Tree::text));
-        });
+        let ids = ids(schema);
         let mut pointer = format!("/{member}");
         schema.walk(&mut pointer, &mut |pointer, value, key| {
             references(subject, pointer, value, &ids, found);
@@ -71,20 +68,56 @@ pub(crate) fn look(subject: &Subject<'_>, found: &mut Findings) {
 
 /// 2026-07-28, tools: x-mcp-header.
 fn header(subject: &Subject<'_>, found: &mut Findings) {
-    let raw = subject.definition.raw();
+    if let Some(invalid) = invalid_header(subject.definition.raw()) {
+        let message = shown(&invalid).into_owned();
+        found.add(&rules::HEADER, subject.place("/inputSchema"), message, None);
+    }
+}
+
+/// What is wrong with the header annotations of a tool.
+pub(crate) fn invalid_header(raw: &bytes::Bytes) -> Option<String> {
     // Nearly every tool has none, and other than as itself the word can only be written with \u.
     let mentions = |word: &[u8]| memchr::memmem::find(raw, word).is_some();
     if !mentions(b"x-mcp-header") && !mentions(br"\u") {
-        return;
+        return None;
     }
-    let Ok(document) = Document::parse(raw.clone(), &Limits::default(), Mode::Trusted) else {
-        return;
-    };
-    let schema = document.root().object().and_then(|tool| tool.get("inputSchema")?.object());
-    if let Some(Err(invalid)) = schema.map(|schema| mirrors(&schema)) {
-        let message = shown(&invalid.to_string()).into_owned();
-        found.add(&rules::HEADER, subject.place("/inputSchema"), message, None);
+    let document = Document::parse(raw.clone(), &Limits::default(), Mode::Trusted).ok()?;
+    let schema = document.root().object().and_then(|tool| tool.get("inputSchema")?.object())?;
+    mirrors(&schema).err().map(|invalid| invalid.to_string())
+}
+
+const REFERENCES: [&str; 3] = ["$ref", "$dynamicRef", "$recursiveRef"];
+
+/// Whether any schema of a tool refers to another machine.
+pub(crate) fn has_remote_reference(tool: &Tree) -> bool {
+    let mut remote = false;
+    for schema in ["inputSchema", "outputSchema"].iter().filter_map(|member| tool.get(member)) {
+        let ids = ids(schema);
+        schema.walk(&mut String::new(), &mut |_, value, _| {
+            let targets = REFERENCES.iter().filter_map(|keyword| value.get(keyword)?.text());
+            remote |= targets.into_iter().any(|target| is_remote(target, &ids) == Some(true));
+        });
     }
+    remote
+}
+
+/// The names that schemas inside this one give themselves.
+fn ids(schema: &Tree) -> BTreeSet<&str> {
+    let mut ids = BTreeSet::new();
+    schema.walk(&mut String::new(), &mut |_, value, _| {
+        ids.extend(value.get("$id").and_then(Tree::text));
+    });
+    ids
+}
+
+/// Whether a reference leads to another machine; `None` when it leads nowhere outside.
+fn is_remote(target: &str, ids: &BTreeSet<&str>) -> Option<bool> {
+    let document = target.split('#').next().unwrap_or_default();
+    if document.is_empty() || ids.contains(document) || is_draft(document) {
+        return None;
+    }
+    // A relative reference is completed by the $id, or by wherever the schema was read from.
+    Some(document.contains(':') || document.starts_with("//") || !ids.is_empty())
 }
 
 fn references(
@@ -94,14 +127,9 @@ fn references(
     ids: &BTreeSet<&str>,
     found: &mut Findings,
 ) {
-    for keyword in ["$ref", "$dynamicRef", "$recursiveRef"] {
+    for keyword in REFERENCES {
         let Some(target) = value.get(keyword).and_then(Tree::text) else { continue };
-        let document = target.split('#').next().unwrap_or_default();
-        if document.is_empty() || ids.contains(document) || is_draft(document) {
-            continue;
-        }
-        // A relative reference is completed by the $id, or by wherever the schema was read from.
-        let remote = document.contains(':') || document.starts_with("//") || !ids.is_empty();
+        let Some(remote) = is_remote(target, ids) else { continue };
         let severity = if remote { Severity::High } else { Severity::Medium };
         let place = subject.place(&format!("{pointer}/{keyword}"));
         found.quote(&rules::REMOTE_REF, severity, place, target, 0..target.len());
@@ -121,11 +149,11 @@ fn bounds(
     key: Option<&str>,
     found: &mut Findings,
 ) {
-    if let Some(pattern) = value.get("pattern").and_then(Tree::text) {
-        if NESTED.as_ref().is_some_and(|nested| nested.is_match(pattern.as_bytes())) {
-            let place = subject.place(&format!("{pointer}/pattern"));
-            found.quote(&rules::SLOW_PATTERN, Severity::Medium, place, pattern, 0..pattern.len());
-        }
+    if let Some(pattern) = value.get("pattern").and_then(Tree::text)
+        && NESTED.as_ref().is_some_and(|nested| nested.is_match(pattern.as_bytes()))
+    {
+        let place = subject.place(&format!("{pointer}/pattern"));
+        found.quote(&rules::SLOW_PATTERN, Severity::Medium, place, pattern, 0..pattern.len());
     }
     // Only what stands under `properties` is an argument.
     let (Some(key), Some((before, _))) = (key, pointer.rsplit_once('/')) else { return };
