@@ -109,8 +109,8 @@ fn cut(text: &str, most: usize) -> usize {
     if text.len() <= most {
         return text.len();
     }
-    let bound = text.floor_char_boundary(most);
-    let near = text.floor_char_boundary(bound.saturating_sub(BACK));
+    let bound = floor(text, most);
+    let near = floor(text, bound.saturating_sub(BACK));
     let tail = text.get(near..bound).unwrap_or_default();
     if let Some(at) = tail.rfind('\n').or_else(|| tail.rfind([' ', ',', '\t'])) {
         return near + at + 1;
@@ -120,9 +120,14 @@ fn cut(text: &str, most: usize) -> usize {
         && clings(next)
         && end > near
     {
-        end = text.floor_char_boundary(end - 1);
+        end = floor(text, end - 1);
     }
     if end > near { end } else { bound }
+}
+
+/// The last place at or before `at` that does not cut a character in two.
+fn floor(text: &str, at: usize) -> usize {
+    (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
 }
 
 /// Whether a character belongs to the one before it.
