@@ -125,6 +125,12 @@ impl Definition {
         self.tree().pretty()
     }
 
+    /// One of its members, as JSON.
+    #[must_use]
+    pub fn member(&self, key: &str) -> Option<Vec<u8>> {
+        Some(self.tree().get(key)?.compact().into_bytes())
+    }
+
     pub(crate) fn tree(&self) -> Tree {
         // It was read once, so it can be read again.
         Tree::parse(self.raw.clone()).unwrap_or(Tree::Null)

@@ -238,6 +238,22 @@ rules! {
         "A variable that loads foreign code"
         "It makes any program run what it names."
         "Remove the variable."
+    REFUSED "TG-CONFIG-006" Medium
+        "A configuration that is refused"
+        "What cannot be served cannot be looked at either."
+        "Correct it; toolgate check tells every mistake."
+    SILENT "TG-CONFIG-007" Medium
+        "A server that could not be asked"
+        "Nobody knows what it would say."
+        "Scan again when it can be reached."
+    ESCAPE "TG-CONFIG-008" High
+        "A container that reaches outside itself"
+        "What it is given beyond itself is the machine, or nearly so."
+        "Give it the one folder and the one address that it needs."
+    OPEN "TG-CONFIG-009" Medium
+        "Callers that nobody authenticates"
+        "Other machines can reach the gateway, and whoever does may call everything."
+        "Set authentication, or listen on 127.0.0.1."
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use crate::visible::is_hidden;
 #[must_use]
 pub fn is_plain(raw: &[u8]) -> bool {
     raw.is_ascii()
-        && [&br"\u"[..], b"x-mcp-header", b"ref\"", b"Ref\""]
+        && [&br"\u"[..], br"\b", br"\f", b"x-mcp-header", b"ref\"", b"Ref\""]
             .iter()
             .all(|it| find(raw, it).is_none())
 }

@@ -7,6 +7,7 @@
 mod check;
 mod checked;
 mod command;
+mod definitions;
 mod entry;
 mod import;
 mod interpolate;
@@ -26,7 +27,8 @@ mod yaml;
 use std::path::Path;
 use std::sync::Arc;
 
-pub use checked::{Checked, Kind, Server, Tools};
+pub use checked::{Checked, Kind, LockFile, Server, Tools};
+pub use definitions::Definitions;
 pub use entry::{CacheScope, EraChoice, Sessions, Transport};
 pub use problem::{Problem, Problems, Warning};
 pub use rates::{RateLimits, ServerLimits};
@@ -57,6 +59,32 @@ pub fn load(path: &Path) -> Result<(Checked, Vec<Warning>), Problems> {
             report.end(None)
         }
     }
+}
+
+/// All that can be said of a configuration, wrong or not.
+#[derive(Debug)]
+pub struct Examined {
+    /// What could be made of it. It may be served only if there are no problems.
+    pub checked: Option<Checked>,
+    /// What is wrong with it.
+    pub problems: Vec<Problem>,
+    /// What to know of it besides.
+    pub warnings: Vec<Warning>,
+}
+
+/// Reads the configuration in `path` as far as it can be read.
+pub fn examine(path: &Path) -> Examined {
+    let mut report = Report::default();
+    let checked = match Machine.read(path) {
+        Ok(text) => read(&text, &Arc::from(path), &Machine, &mut report),
+        Err(error) => {
+            report
+                .problem(&Place::whole(&Arc::from(path)), format!("cannot read the file: {error}"));
+            None
+        }
+    };
+    let (problems, warnings) = report.told();
+    Examined { checked, problems, warnings }
 }
 
 /// Reads `text` as if it stood in the file `origin`, to which paths in it are relative.

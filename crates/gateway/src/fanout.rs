@@ -271,7 +271,7 @@ fn own_list(request: &Request, cursor: Option<String>) -> Result<Box<Request>, F
     request.asking(request.method.clone(), &params)
 }
 
-fn refused(route: &Route, message: &Message) -> Fault {
+pub(crate) fn refused(route: &Route, message: &Message) -> Fault {
     let error = message.error();
     let code = error.as_ref().and_then(|error| error.get("code")?.as_i64());
     let reason = match code {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::call::{Reply, Who};
+use crate::call::{Reply, Request, Who};
 use crate::clock::Timestamp;
 use crate::config::{CacheScope, Checked, Server, ServerLimits};
 use crate::deadline::Bounds;
@@ -14,14 +14,17 @@ use crate::metrics::{Counted, Metrics};
 use crate::mirrors::Mirrors;
 use crate::names::Names;
 use crate::parking::Parking;
+use crate::pinned::{Pins, listed_by};
 use crate::quota::Limits;
 use crate::routing::Owners;
 use crate::seal::Keyring;
 use crate::tasks::Support;
 use crate::upstream::Upstream;
 use crate::usage::{Quotas, Store};
+use toolgate_catalog::canonical::Hash;
+use toolgate_catalog::definition::Kind;
+use toolgate_catalog::lock::Lock;
 use toolgate_protocol::client::Abilities;
-use toolgate_protocol::client::Client;
 use toolgate_protocol::jsonrpc::Message;
 use toolgate_protocol::method::Method;
 use toolgate_protocol::modern::Hint;
@@ -42,6 +45,8 @@ pub struct Route {
     pub required: bool,
     /// What clients are told about keeping its results, where it does not say itself.
     pub hint: Hint,
+    /// Its definitions as they were approved.
+    pub pins: Arc<Pins>,
     /// Arguments of its tools that travel in headers too.
     pub mirrors: Arc<Mirrors>,
     /// Its tools that run only as tasks.
@@ -64,17 +69,25 @@ impl Route {
                 ttl_ms: server.cache_ttl.as_millis() as u64,
                 public: server.cache_scope == CacheScope::Public,
             },
+            pins: Arc::new(Pins::new(server)),
             mirrors: Arc::default(),
             tasks: Arc::default(),
             counted: Counted::default(),
         }
     }
 
-    /// Learns from a page of its tools, and takes from it what the client could not follow.
-    pub(crate) fn study(&self, reply: Reply, client: &Client) -> Result<Reply, Fault> {
-        let (mirrors, tasks) = (self.mirrors.clone(), self.tasks.clone());
-        let client = client.clone();
+    /// Takes from a page of a list what was not approved, and what the client could not follow, and
+    /// learns from the rest.
+    pub(crate) fn study(&self, reply: Reply, request: &Request) -> Result<Reply, Fault> {
+        let Some(kind) = listed_by(&request.method) else { return Ok(reply) };
+        let further = request.message.params().is_some_and(|it| it.get("cursor").is_some());
+        let (pins, mirrors, tasks) = (self.pins.clone(), self.mirrors.clone(), self.tasks.clone());
+        let client = request.client.clone();
         reply.map_end(move |end| {
+            let end = pins.page(kind, further, end)?;
+            if kind != Kind::Tool {
+                return Ok(end);
+            }
             mirrors.learn(&end.message, end.era);
             tasks.study(end, &client)
         })
@@ -105,6 +118,12 @@ pub struct Lasting {
     pub usage: Arc<dyn Store>,
 }
 
+/// Enough of a hash to tell versions apart.
+fn version(hash: &Hash) -> Box<str> {
+    let text = hash.to_string();
+    text.split(':').next_back().and_then(|digits| digits.get(..12)).unwrap_or_default().into()
+}
+
 /// The gateway.
 pub struct Gateway {
     /// What it was built from.
@@ -120,6 +139,7 @@ pub struct Gateway {
     /// Whether calls are on the meter.
     pub(crate) meters: bool,
     pub(crate) quotas: Quotas,
+    catalog: Option<Box<str>>,
     pub(crate) owners: Owners,
     pub(crate) kept: Kept,
     pub(crate) known: Known,
@@ -140,6 +160,7 @@ impl Gateway {
             meters: config.usage.file.is_some() || !quotas.is_empty(),
             quotas,
             config,
+            catalog: None,
             owners: Owners::of(&routes),
             routes,
             lasting,
@@ -147,6 +168,23 @@ impl Gateway {
             kept: Kept::default(),
             known: Known::default(),
         }
+    }
+
+    /// The same gateway, which holds servers to the definitions that `lock` approves.
+    #[must_use]
+    pub fn locked(mut self, lock: Option<&Lock>) -> Gateway {
+        for (route, server) in self.routes.iter_mut().zip(self.config.servers()) {
+            let deviations = self.lasting.metrics.deviations().clone();
+            route.pins = Arc::new(Pins::new(server).locked(lock, deviations));
+        }
+        self.catalog = lock.map(|lock| version(&Hash::of(&lock.to_text())));
+        self
+    }
+
+    /// Which set of approved definitions this gateway holds servers to: the beginning of the hash
+    /// of the lock file. `None` when nothing is pinned.
+    pub fn catalog_version(&self) -> Option<&str> {
+        self.catalog.as_deref()
     }
 
     /// The one server there is; `None` when there are several.

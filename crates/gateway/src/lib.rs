@@ -14,6 +14,7 @@ pub mod metrics;
 pub mod mirrors;
 pub mod names;
 pub mod parking;
+pub mod pinned;
 pub mod pipeline;
 pub mod quota;
 mod recall;

@@ -17,6 +17,7 @@ use toolgate_protocol::method::Method;
 use crate::call::{Boxed, End, Frame, Frames, Reply, Request, Trace};
 use crate::fault::{Fault, Reason};
 use crate::gateway::{Gateway, Route};
+use crate::pinned::Deviations;
 use crate::usage::{Amount, What};
 
 /// Tools told apart at most; the rest share one label, so that no server can fill the memory
@@ -92,6 +93,7 @@ pub struct Metrics {
     idle_connections: Family<ServerLabels, Gauge>,
     sessions: Gauge,
     parked: Gauge,
+    deviations: Deviations,
     tools: Mutex<HashSet<(Arc<str>, Arc<str>)>>,
     usage: UsageFamilies,
     tenants: Mutex<HashSet<Arc<str>>>,
@@ -121,6 +123,7 @@ impl Default for Metrics {
             idle_connections: Family::default(),
             sessions: Gauge::default(),
             parked: Gauge::default(),
+            deviations: Deviations::default(),
             tools: Mutex::default(),
             usage: UsageFamilies::default(),
             tenants: Mutex::default(),
@@ -155,6 +158,11 @@ impl Default for Metrics {
         registry.register("sessions", "Sessions of clients held here", metrics.sessions.clone());
         registry.register("parked_calls", "Calls that wait for a client", metrics.parked.clone());
         metrics.usage.register(registry.sub_registry_with_prefix("usage"));
+        registry.register(
+            "definition_deviations",
+            "Definitions that were not as approved",
+            metrics.deviations.clone(),
+        );
         Metrics { registry, ..metrics }
     }
 }
@@ -250,6 +258,11 @@ impl Metrics {
         let known = Arc::from(tenant);
         tenants.insert(Arc::clone(&known));
         known
+    }
+
+    /// Where definitions that were not as approved are counted.
+    pub(crate) fn deviations(&self) -> &Deviations {
+        &self.deviations
     }
 
     /// The text that Prometheus reads, with what is alive in `gateway` right now.

@@ -34,6 +34,7 @@ impl Gateway {
         }
         let route = self.route(&mut request).await?;
         if request.method != Method::ToolsCall {
+            self.definition(route, &request).await?;
             return self.send(route, &request).await;
         }
         let admitted = self.admit(route, &request).await.inspect_err(|fault| {
@@ -50,6 +51,7 @@ impl Gateway {
         route: &Route,
         mut request: Box<Request>,
     ) -> Result<Reply, Fault> {
+        self.definition(route, &request).await?;
         let is_modern = request.client.era() == Era::Modern;
         if is_modern {
             route.mirrors.check(&request)?;
@@ -94,8 +96,8 @@ impl Gateway {
         let counters = self.lasting.metrics.begin(route, request);
         let bounds = route.bounds_of(&request.method);
         let mut reply = bounded(&route.name, bounds, route.upstream.call(request)).await;
-        if request.method == Method::ToolsList {
-            reply = reply.and_then(|reply| route.study(reply, &request.client));
+        if request.method.is_list() {
+            reply = reply.and_then(|reply| route.study(reply, request));
         }
         match reply {
             Ok(Reply::Whole(end)) => {

@@ -169,6 +169,7 @@ impl Follower {
                 () = self.sender.closed() => return true,
             };
             let Some(event) = event else { return false };
+            self.gateway.routes[self.at].pins.stale(event.method().unwrap_or_default());
             if let Some(event) = self.published(event)
                 && matches!(self.sender.try_send(event), Err(mpsc::error::TrySendError::Closed(_)))
             {

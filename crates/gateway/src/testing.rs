@@ -208,7 +208,7 @@ pub fn gateway(servers: &[(&str, Arc<Fake>)], more: &str) -> Arc<Gateway> {
         limits: Arc::default(),
         usage: Arc::new(Memory::default()),
     };
-    Arc::new(Gateway::new(Arc::new(checked), routes, lasting))
+    Arc::new(Gateway::new(Arc::new(checked), routes, lasting).locked(None))
 }
 
 /// A caller of this name, kept apart from all others.

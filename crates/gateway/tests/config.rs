@@ -104,7 +104,8 @@ fn the_published_schema_is_reviewed() {
 
 #[test]
 fn a_minimal_file_has_the_documented_defaults() {
-    let (checked, warnings) = sound("servers: [{name: time, command: uvx mcp-server-time --utc}]");
+    let (checked, warnings) =
+        sound("servers: [{name: time, command: uvx mcp-server-time==1.2.3 --utc}]");
 
     assert_eq!(warnings, "");
     assert_eq!(checked.name, "toolgate");
@@ -124,7 +125,7 @@ fn a_minimal_file_has_the_documented_defaults() {
     };
     assert_eq!(
         (program.as_str(), arguments.as_slice()),
-        ("uvx", &["mcp-server-time".to_owned(), "--utc".to_owned()][..])
+        ("uvx", &["mcp-server-time==1.2.3".to_owned(), "--utc".to_owned()][..])
     );
     assert!(inherit_env.contains(&"PATH".to_owned()));
     assert_eq!(*idle, Some(Duration::from_secs(600)));

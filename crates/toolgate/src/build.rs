@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use toolgate_gateway::config::{self, Checked, Machine, Problems, Server, Warning};
+use toolgate_catalog::lock::Lock;
+use toolgate_gateway::config::{self, Checked, LockFile, Machine, Problems, Server, Warning};
 use toolgate_gateway::gateway::{Gateway, Lasting, Route};
 use toolgate_gateway::parking::Parking;
 use toolgate_gateway::seal::Keyring;
@@ -87,6 +88,17 @@ pub fn gateway(
     shared: &Shared,
     previous: Option<&Gateway>,
 ) -> Result<Gateway, String> {
+    let lock = match content {
+        Content::Sample => None,
+        Content::Configured => approved(&config)?,
+    };
+    if lock.is_none() && previous.is_some_and(|previous| previous.catalog_version().is_some()) {
+        // Fail closed: whoever deletes a file does not thereby approve everything.
+        let path = config.lock().path.display();
+        return Err(format!(
+            "{path} is gone (restore it, or restart to serve what nobody approved)"
+        ));
+    }
     let several = config.several();
     let routes = config
         .servers()
@@ -99,7 +111,26 @@ pub fn gateway(
             Ok(Route::new(server, several, upstream))
         })
         .collect::<Result<_, String>>()?;
-    Ok(Gateway::new(Arc::new(config), routes, lasting))
+    Ok(Gateway::new(Arc::new(config), routes, lasting).locked(lock.as_ref()))
+}
+
+/// The definitions that were approved; `None` when nothing is pinned.
+///
+/// # Errors
+/// What is wrong with the lock file, each problem on its line.
+pub fn approved(config: &Checked) -> Result<Option<Lock>, String> {
+    let LockFile { path, named } = config.lock();
+    match path.try_exists() {
+        Ok(false) if *named => {
+            Err(format!("{} does not exist (make it with toolgate lock)", path.display()))
+        }
+        Ok(false) => Ok(None),
+        _ => Lock::load(path).map(Some).map_err(|problems| {
+            let lines: Vec<_> =
+                problems.iter().map(|problem| format!("{}:{problem}", path.display())).collect();
+            lines.join("\n")
+        }),
+    }
 }
 
 fn connect(

@@ -1,9 +1,11 @@
 //! The commands, one file each.
 
+mod approve;
 mod call;
 mod check;
 mod inspect;
 mod key;
+mod scan;
 mod schema;
 mod serve;
 mod stdio;
@@ -43,6 +45,15 @@ enum Command {
     Inspect(inspect::InspectArgs),
     /// Call one tool of an MCP server.
     Call(call::CallArgs),
+    /// Look for what deceives or endangers: in a configuration with all its servers, in one server,
+    /// in a saved manifest.
+    Scan(scan::ScanArgs),
+    /// Approve what servers say of their tools now, after a look at each difference.
+    Approve(approve::ApproveArgs),
+    /// Pin what servers say of their tools now, for the first time.
+    Lock(approve::LockArgs),
+    /// Show how servers differ from what was approved.
+    Diff(approve::DiffArgs),
     /// Make, list and revoke keys for callers.
     Key(key::KeyArgs),
     /// Print what was used: calls, time, bytes and weight by day, tenant and tool.
@@ -60,6 +71,10 @@ pub fn run() -> ExitCode {
         Command::Schema => schema::run(),
         Command::Inspect(args) => block_on(inspect::run(args)),
         Command::Call(args) => block_on(call::run(args)),
+        Command::Scan(args) => block_on(scan::run(args)),
+        Command::Approve(args) => block_on(approve::run(args)),
+        Command::Lock(args) => block_on(approve::lock(args)),
+        Command::Diff(args) => block_on(approve::diff(args)),
         Command::Key(args) => key::run(args),
         Command::Usage(args) => usage::run(&args),
     }

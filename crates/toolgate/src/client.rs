@@ -89,13 +89,27 @@ impl Server {
         abilities: Abilities,
         status: &Status,
     ) -> Result<Server, Failure> {
-        let name = target.name();
-        status.doing(&format!("connecting to {name}"));
         let upstream =
             target.upstream(reach).map_err(|error| Fault::new(Reason::Invalid, error))?;
+        let is_http = matches!(target, Target::Url(_));
+        Server::over(target.name(), upstream, is_http, reach.timeout(), abilities, status).await
+    }
+
+    /// The same over a connector that is there.
+    ///
+    /// # Errors
+    /// When the server cannot be reached or does not speak MCP.
+    pub async fn over(
+        name: Arc<str>,
+        upstream: Arc<dyn Upstream>,
+        is_http: bool,
+        timeout: Duration,
+        abilities: Abilities,
+        status: &Status,
+    ) -> Result<Server, Failure> {
+        status.doing(&format!("connecting to {name}"));
         // One conversation: its own session, so that questions can be told to be ours.
         let who = Who { caller: Caller::anonymous(), session: Some("command".into()) };
-        let timeout = reach.timeout();
         let described = tokio::time::timeout(timeout, upstream.describe(&who, abilities)).await;
         let description = described.unwrap_or_else(|_| Err(late(&name, timeout)))?;
         let client = Client {
@@ -104,7 +118,6 @@ impl Server {
             info: Some(Bytes::from_static(CLIENT_INFO.as_bytes())),
             log_level: None,
         };
-        let is_http = matches!(target, Target::Url(_));
         Ok(Server {
             description,
             is_http,

@@ -6,6 +6,7 @@ pub mod cli;
 mod client;
 mod fetch;
 pub mod front;
+mod offers;
 pub mod reload;
 pub mod sample;
 mod stores;

@@ -50,9 +50,9 @@ impl Watch {
         Ok(Watch { path, seen, changes, hangup, _watcher: watcher })
     }
 
-    /// Reloads whenever the file or one of its imports changes, and on SIGHUP.
+    /// Reloads whenever the file or one that it refers to changes, and on SIGHUP.
     pub async fn run(mut self, app: Arc<App>, shared: Arc<Shared>) {
-        let mut imports = imported(&app.gateway().config);
+        let mut others = referred(&app.gateway().config);
         loop {
             let asked = tokio::select! {
                 _ = self.hangup.recv() => true,
@@ -63,18 +63,19 @@ impl Watch {
                 }
             };
             let text = std::fs::read(&self.path).ok();
-            let imports_now = imported(&app.gateway().config);
-            if asked || text != self.seen || imports != imports_now {
-                (self.seen, imports) = (text, imports_now);
+            let others_now = referred(&app.gateway().config);
+            if asked || text != self.seen || others != others_now {
+                (self.seen, others) = (text, others_now);
                 reload(&app, &self.path, &shared);
             }
         }
     }
 }
 
-/// The content of the files that a configuration imports.
-fn imported(config: &Checked) -> Vec<Option<Vec<u8>>> {
-    config.import.iter().map(|path| std::fs::read(path).ok()).collect()
+/// The content of the files that a configuration refers to.
+fn referred(config: &Checked) -> Vec<Option<Vec<u8>>> {
+    let paths = config.import.iter().chain([&config.lock().path]);
+    paths.map(|path| std::fs::read(path).ok()).collect()
 }
 
 /// Checks, builds and swaps; the old gateway drains by itself.
@@ -161,7 +162,9 @@ fn watch_files(
         }
     })?;
     // The folders: an editor that replaces a file leaves a watch on the old one behind.
-    let files = std::iter::once(path.to_path_buf()).chain(config.import.iter().cloned());
+    let files = std::iter::once(path.to_path_buf())
+        .chain(config.import.iter().cloned())
+        .chain([config.lock().path.clone()]);
     for file in files {
         let folder = match file.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder.to_path_buf(),

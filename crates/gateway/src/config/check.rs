@@ -3,6 +3,7 @@
 mod authentication;
 mod keys;
 mod kind;
+mod launch;
 mod network;
 mod server;
 mod tools;
@@ -10,7 +11,7 @@ mod usage;
 
 use std::path::{Path, PathBuf};
 
-use super::checked::{Checked, Server};
+use super::checked::{Checked, LockFile, Server};
 use super::entry::Entry;
 use super::node::Places;
 use super::problem::{Report, quote};
@@ -34,7 +35,8 @@ pub(super) fn run(
     usage::check(&mut checks, &mut config);
     let known = config.authentication.is_some();
     let servers = servers(&mut checks, std::mem::take(&mut config.entries), known);
-    Some(Checked { config, servers })
+    let lock = lock(&mut checks, config.lock.take());
+    Some(Checked { config, servers, lock })
 }
 
 /// What every rule needs: where keys stand, what the machine has, and where to report.
@@ -64,6 +66,12 @@ impl Checks<'_> {
         let folder = self.places.at(key).file.parent().unwrap_or_else(|| Path::new(""));
         self.sources.absolute(&folder.join(path))
     }
+}
+
+/// The lock file, beside the configuration unless that says otherwise.
+fn lock(checks: &mut Checks<'_>, named: Option<PathBuf>) -> LockFile {
+    let path = named.as_deref().unwrap_or(Path::new(toolgate_catalog::lock::FILE));
+    LockFile { path: checks.resolve("lock", path), named: named.is_some() }
 }
 
 /// Bounds of zero would stop everything, and bounds that contradict each other have no effect.

@@ -5,6 +5,7 @@ use std::ops::Deref;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::definitions::Definitions;
 use super::entry::{CacheScope, EraChoice, Sessions, Transport};
 use super::rates::ServerLimits;
 use super::tree::Config;
@@ -19,12 +20,32 @@ use toolgate_values::{Name, Url};
 pub struct Checked {
     pub(super) config: Config,
     pub(super) servers: Vec<Server>,
+    pub(super) lock: LockFile,
+}
+
+/// The file of approved definitions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LockFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Whether the configuration names it, so that it has to be there.
+    pub named: bool,
 }
 
 impl Checked {
     /// The servers, in the order of the file; imported ones follow.
     pub fn servers(&self) -> &[Server] {
         &self.servers
+    }
+
+    /// Whether the definitions of any server are to be held to what was approved.
+    pub fn pins_any(&self) -> bool {
+        self.servers.iter().any(|server| server.definitions != Definitions::Allow)
+    }
+
+    /// Where approved definitions are kept.
+    pub fn lock(&self) -> &LockFile {
+        &self.lock
     }
 
     /// Whether names need a prefix to stay apart.
@@ -52,6 +73,8 @@ pub struct Server {
     pub sessions: Sessions,
     /// Which tools are offered, and how.
     pub tools: Tools,
+    /// What is done about definitions that nobody approved.
+    pub definitions: Definitions,
     /// How long one call may stay silent.
     pub timeout: Duration,
     /// How long one call may take.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
+use super::definitions::Definitions;
 use super::rates::ServerLimits;
 use toolgate_values::Secret;
 use toolgate_values::{Name, Span, Url};
@@ -36,6 +37,10 @@ pub(super) struct Entry {
     /// Names of our own environment variables that the process also gets (`command` only). Without
     /// it: what programs need to run at all, such as PATH and HOME, and no secrets.
     pub(super) inherit_env: Option<Vec<String>>,
+    /// Start the program in whatever version its command stands for, such as `x@latest` (`command`
+    /// only). Without it a version that floats is refused.
+    #[serde(default)]
+    pub(super) unpinned: bool,
     /// The directory the process starts in, relative to this file (`command` only). Without it: our
     /// own.
     pub(super) cwd: Option<PathBuf>,
@@ -59,6 +64,9 @@ pub(super) struct Entry {
     /// New descriptions of tools, by the server's own names.
     #[serde(default)]
     pub(super) describe: BTreeMap<String, String>,
+    /// What is done about definitions of this server that are not as in the lock file. Without it:
+    /// quarantine, for `files` allow.
+    pub(super) definitions: Option<Definitions>,
     /// What comes before each published name. Without it: the name and `_` when there are several
     /// servers, nothing when there is one.
     pub(super) prefix: Option<String>,

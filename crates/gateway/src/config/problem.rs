@@ -129,6 +129,14 @@ impl Report {
         self.problems.iter().any(|problem| is_at_or_under(&problem.path, path))
     }
 
+    /// All of it, in order.
+    pub(super) fn told(mut self) -> (Vec<Problem>, Vec<Warning>) {
+        self.problems.sort();
+        self.problems.dedup();
+        self.warnings.sort();
+        (self.problems, self.warnings)
+    }
+
     /// The outcome: a configuration only if nothing is wrong with it.
     pub(super) fn end(
         mut self,

@@ -70,6 +70,9 @@ pub struct Config {
     /// Files of other clients, such as mcp.json or claude_desktop_config.json, whose servers join
     /// `servers`. Relative to this file.
     pub import: Vec<PathBuf>,
+    /// The file of approved definitions, written by `toolgate approve` and reviewed like code.
+    /// Relative to this file. Without it: toolgate.lock, if that is there.
+    pub lock: Option<PathBuf>,
     /// The MCP servers behind the gateway.
     #[serde(rename = "servers")]
     pub(super) entries: Vec<Entry>,
@@ -101,6 +104,7 @@ impl Default for Config {
             processes: Processes::default(),
             metrics: true,
             import: Vec::new(),
+            lock: None,
             entries: Vec::new(),
         }
     }

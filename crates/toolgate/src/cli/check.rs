@@ -4,9 +4,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
-use toolgate_gateway::config::{self, Problem};
+use toolgate_catalog::lock::Lock;
+use toolgate_gateway::config::{self, Checked, LockFile, Problem};
 
-use super::print;
+use super::{complain, print};
 
 /// What to check.
 #[derive(clap::Args)]
@@ -20,14 +21,18 @@ pub struct CheckArgs {
 
 /// Prints all problems and warnings. Exit: 0 nothing is wrong, 1 something is.
 pub fn run(args: &CheckArgs) -> ExitCode {
-    let (servers, problems, warnings) = match config::load(&args.config) {
-        Ok((checked, warnings)) => (checked.servers().len(), Vec::new(), warnings),
-        Err(problems) => (0, problems.0, Vec::new()),
+    let (servers, problems, warnings, pinned, pinnable) = match config::load(&args.config) {
+        Ok((checked, warnings)) => {
+            let (problems, pinned) = lock(&checked);
+            (checked.servers().len(), problems, warnings, pinned, checked.pins_any())
+        }
+        Err(problems) => (0, problems.0, Vec::new(), None, false),
     };
     if args.json {
         let report = json!({
             "ok": problems.is_empty(),
             "problems": problems.iter().map(entry).collect::<Vec<_>>(),
+            "pinned": pinned,
             "warnings": warnings.iter().map(|warning| entry(&warning.0)).collect::<Vec<_>>(),
         });
         print(&report.to_string());
@@ -41,9 +46,39 @@ pub fn run(args: &CheckArgs) -> ExitCode {
         if problems.is_empty() {
             let plural = if servers == 1 { "" } else { "s" };
             print(&format!("ok: {servers} server{plural}"));
+            if pinned.is_none() && pinnable {
+                complain(
+                    "note: no definition is pinned (toolgate lock pins what the servers say now)",
+                );
+            }
         }
     }
     if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// What is wrong with the lock file, and how many definitions it pins, if there is one.
+fn lock(config: &Checked) -> (Vec<Problem>, Option<usize>) {
+    let LockFile { path, named } = config.lock();
+    let problem = |line, path_in_file: String, message| Problem {
+        file: path.clone(),
+        line,
+        path: path_in_file,
+        message,
+    };
+    if !path.exists() {
+        let missing = "does not exist (make it with toolgate lock)".to_owned();
+        let missing = named.then(|| problem(0, String::new(), missing));
+        return (missing.into_iter().collect(), None);
+    }
+    match Lock::load(path) {
+        Ok(lock) => {
+            let count = lock.servers().map(|server| lock.definitions(server).count()).sum();
+            (Vec::new(), Some(count))
+        }
+        Err(problems) => {
+            (problems.into_iter().map(|it| problem(it.line, it.path, it.text)).collect(), None)
+        }
+    }
 }
 
 fn entry(problem: &Problem) -> Value {

@@ -72,7 +72,11 @@ fn greet(app: &App, listener: &Listener, content: Content) {
     let Ok(address) = listener.address() else { return };
     let scheme = if listener.is_tls() { "https" } else { "http" };
     let url = format!("{scheme}://{address}/mcp");
-    tracing::info!(%url, servers = app.gateway().routes.len(), "serving");
+    let gateway = app.gateway();
+    if gateway.catalog_version().is_none() && gateway.config.pins_any() {
+        tracing::info!("no definition is pinned (toolgate lock pins what the servers say now)");
+    }
+    tracing::info!(%url, servers = gateway.routes.len(), catalog = gateway.catalog_version(), "serving");
     if content == Content::Sample {
         say(&welcome(&url));
     }

@@ -40,6 +40,11 @@ impl Reach {
         self.timeout.map_or(PATIENCE, Span::duration)
     }
 
+    /// Whether any header is sent.
+    pub fn has_headers(&self) -> bool {
+        !self.headers.is_empty()
+    }
+
     /// Adds what was said elsewhere on the command line.
     pub fn also(&mut self, more: Reach) {
         self.headers.extend(more.headers);

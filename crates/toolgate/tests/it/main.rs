@@ -3,7 +3,9 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail as tests do")]
 
 mod cli;
+mod cli_scan;
 mod http_asking;
+mod http_definitions;
 mod http_dormant;
 mod http_drain;
 mod http_fidelity;

@@ -5,20 +5,21 @@ use std::path::{Path, PathBuf};
 
 use http::{HeaderName, HeaderValue};
 
-use super::Checks;
+use super::{Checks, launch};
 use crate::config::checked::{INHERITED, Kind};
 use crate::config::entry::{Entry, EraChoice, Transport};
 use crate::config::problem::{key_path, quote};
 use toolgate_values::Secret;
 
 /// Keys that only some kinds of server have, with those kinds.
-const FITTING: [(&str, &[&str]); 8] = [
+const FITTING: [(&str, &[&str]); 9] = [
     ("headers", &["upstream"]),
     ("transport", &["upstream"]),
     ("env", &["command"]),
     ("inherit_env", &["command"]),
     ("cwd", &["command"]),
     ("idle", &["command"]),
+    ("unpinned", &["command"]),
     ("era", &["upstream", "command"]),
     ("sessions", &["upstream", "command"]),
 ];
@@ -126,6 +127,8 @@ fn wrong_header(name: &str, value: &Secret) -> Option<String> {
 
 fn stdio(checks: &mut Checks<'_>, path: &str, entry: Entry) -> Option<Kind> {
     let words = entry.command?;
+    launch::check(checks, path, &words, entry.unpinned);
+    launch::variables(checks, path, &entry.env);
     let nul = words.iter().any(|word| word.contains('\0'));
     let mut words = words.into_iter();
     let program = words.next().filter(|program| !program.trim().is_empty()).unwrap_or_default();
@@ -145,7 +148,9 @@ fn stdio(checks: &mut Checks<'_>, path: &str, entry: Entry) -> Option<Kind> {
     }
     let inherit_env = entry.inherit_env.unwrap_or_else(|| INHERITED.map(str::to_owned).to_vec());
     for (index, name) in inherit_env.iter().enumerate() {
-        variable(checks, &format!("{path}.inherit_env[{index}]"), name);
+        let place = format!("{path}.inherit_env[{index}]");
+        variable(checks, &place, name);
+        launch::variable(checks, &place, name, "");
     }
     let cwd = entry.cwd.map(|cwd| directory(checks, &format!("{path}.cwd"), &cwd));
     let idle = Some(entry.idle.unwrap_or(Entry::IDLE))

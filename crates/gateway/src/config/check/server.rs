@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use super::{Checks, kind, tools};
-use crate::config::checked::Server;
+use crate::config::checked::{Kind, Server};
+use crate::config::definitions::Definitions;
 use crate::config::entry::{Entry, Sessions};
 use crate::config::problem::quote;
 
@@ -25,14 +26,21 @@ pub(super) fn resolve(
     let (timeout, timeout_total) = (entry.timeout.duration(), entry.timeout_total.duration());
     let (required, cache_scope, cache_ttl) =
         (entry.required, entry.cache_scope, entry.cache_ttl.duration());
+    let definitions = entry.definitions.take();
     let name = entry.name.clone();
     let limits = std::mem::take(&mut entry.rate_limit);
     let kind = kind::resolve(checks, &path, entry)?;
+    let definitions = definitions.unwrap_or(match kind {
+        // Part of this program, like the code that serves them.
+        Kind::Files { .. } => Definitions::Allow,
+        _ => Definitions::Quarantine,
+    });
     Some(Server {
         name,
         kind,
         sessions,
         tools,
+        definitions,
         timeout,
         timeout_total,
         limits,

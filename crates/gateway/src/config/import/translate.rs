@@ -87,7 +87,7 @@ impl Translator<'_> {
             "disabled" => return,
             "url" | "serverUrl" => "upstream",
             "env" | "headers" => key,
-            "cwd" => "cwd",
+            "cwd" | "unpinned" => key,
             _ => return self.report.warning(&node.place, "unknown to us, so it is ignored"),
         };
         let node = if matches!(key, "env" | "headers") { texts(node) } else { node };
