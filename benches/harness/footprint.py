@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 
 from . import machine
 from .load import Load, measure
-from .mcp import LEGACY, MODERN, Client, Refused
+from .mcp import LEGACY, MODERN, Refused
 from .process import Failed
 from .rounds import Pace, Say
 from .targets import Setup, Stage, Target, World
@@ -80,7 +80,7 @@ def _hold_sessions(target: Target, numbers: Numbers) -> None:
     target.wait(LEGACY)
     with ExitStack() as clients:
         for _ in range(SESSIONS):
-            clients.enter_context(Client(target.port, LEGACY))
+            clients.enter_context(target.client(LEGACY))
         numbers.sessions_kib = machine.resident_kib(target.process.pid)
     target.process.stop()
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from . import machine
 from .machine import Cores
-from .mcp import LEGACY, Client
+from .mcp import LEGACY
 from .process import Failed
 from .targets import BENCHES, Target
 
@@ -80,12 +80,13 @@ def _environment(target: Target, load: Load) -> dict[str, str]:
     sessions = []
     if load.era == LEGACY:
         for _ in range(load.connections):
-            with Client(target.port, LEGACY) as client:
+            with target.client(LEGACY) as client:
                 sessions += [client.session] if client.session else []
     return os.environ | {
         "BENCH_TOOLS": ",".join(target.tools(load.era)),
         "BENCH_SESSIONS": ",".join(sessions),
         "BENCH_ARGUMENT": str(load.argument),
+        "BENCH_TOKEN": target.token or "",
     }
 
 

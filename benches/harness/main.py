@@ -83,6 +83,7 @@ def _prepare(options: argparse.Namespace, directory: Path) -> Setup:
         cores=cores,
         upstream=release / "toolgate-bench-upstream",
         gateway=None if command == NO_GATEWAY else command,
+        ours=ours,
         gateway_config=options.gateway_config.resolve(),
         directory=directory,
     )

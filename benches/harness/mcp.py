@@ -20,8 +20,9 @@ class Refused(Exception):
 class Client:
     """One connection that speaks one era. A legacy client opens its session at once."""
 
-    def __init__(self, port: int, era: str) -> None:
+    def __init__(self, port: int, era: str, token: str | None = None) -> None:
         self.era = era
+        self._token = token
         self.session: str | None = None
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_SECONDS)
         self._last_id = 0
@@ -85,6 +86,8 @@ class Client:
             "Content-Type": "application/json",
             "Accept": "application/json, text/event-stream",
         }
+        if self._token:
+            headers["Authorization"] = f"Bearer {self._token}"
         if self.era == MODERN:
             message, headers = _modernise(message, headers)
         elif message["method"] != "initialize":

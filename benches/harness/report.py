@@ -1,4 +1,4 @@
-"""Medians, ratios to nginx, and the two forms of the result: a page for people, JSON for tools."""
+"""Medians, ratios to a reference, and the two forms of the result: a page for people, JSON for tools."""
 
 import statistics
 from collections.abc import Iterable
@@ -9,7 +9,6 @@ from .footprint import Footprint
 from .load import Sample
 from .rounds import Row
 from .scenes import SECTIONS
-from .targets import NGINX
 
 # Below this share of its core, a target was waiting for the load generator or the upstream.
 SATURATED = 0.9
@@ -28,12 +27,8 @@ ROW_HEAD = (
     "RSS MiB",
     "list ms",
     "errors",
-    "requests/s ÷ nginx",
-    "p50 ÷ nginx",
-    "p99 ÷ nginx",
-    "CPU ÷ nginx",
 )
-RATIOS = ("per_second", "p50_us", "p99_us", "cpu_us")
+RATIOS = {"per_second": "requests/s", "p50_us": "p50", "p99_us": "p99", "cpu_us": "CPU"}
 FOOTPRINT_HEAD = (
     "target",
     "start ms",
@@ -66,7 +61,7 @@ def markdown(sections: dict[str, list[Row]], footprints: list[Footprint], run: d
     """The page."""
     parts = ["# Speed", _facts(run)]
     for name, rows in sections.items():
-        parts += [f"## {name}", SECTIONS[name].__doc__ or "", _table(ROW_HEAD, _lines(rows))]
+        parts += [f"## {name}", SECTIONS[name].__doc__ or "", _table(_row_head(rows), _lines(rows))]
     if footprints:
         lines = [_footprint_line(f) for f in footprints if not f.problem]
         parts += ["## footprint", _table(FOOTPRINT_HEAD, lines)]
@@ -90,12 +85,18 @@ def document(
 
 def _row(row: Row, rows: list[Row]) -> dict[str, Any]:
     summary = medians(row.samples) if row.samples else {}
-    return asdict(row) | {"median": summary, "versus_nginx": ratios(row.samples, _nginx(row, rows))}
+    return asdict(row) | {"median": summary, "versus_reference": ratios(row.samples, _reference(row, rows))}
 
 
-def _nginx(row: Row, rows: list[Row]) -> list[Sample]:
-    """nginx's samples of the same scene."""
-    return next((r.samples for r in rows if r.title == row.title and r.target == NGINX), [])
+def _reference(row: Row, rows: list[Row]) -> list[Sample]:
+    """The reference's samples of the same scene."""
+    return next((r.samples for r in rows if r.title == row.title and r.target == row.reference), [])
+
+
+def _row_head(rows: list[Row]) -> list[str]:
+    """One section has one reference."""
+    reference = rows[0].reference if rows else ""
+    return [*ROW_HEAD, *(f"{label} ÷ {reference}" for label in RATIOS.values())]
 
 
 def _lines(rows: list[Row]) -> Iterable[list[str]]:
@@ -103,7 +104,7 @@ def _lines(rows: list[Row]) -> Iterable[list[str]]:
         if not row.samples:
             continue
         m = medians(row.samples)
-        versus = {} if row.target == NGINX else ratios(row.samples, _nginx(row, rows))
+        versus = {} if row.target == row.reference else ratios(row.samples, _reference(row, rows))
         yield [
             row.title,
             row.target,

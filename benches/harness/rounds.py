@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from .load import Sample, measure
-from .mcp import Client, Refused
+from .mcp import Refused
 from .process import Failed
 from .scenes import Scene
 from .targets import Setup, Stage, Target
@@ -31,6 +31,8 @@ class Row:
 
     title: str
     target: str
+    reference: str
+    """The target that its numbers are divided by."""
     samples: list[Sample] = field(default_factory=list)
     list_ms: float | None = None
     """How long a client needs to read the whole list of tools."""
@@ -50,7 +52,7 @@ def _run_world(setup: Setup, stage: Stage, scenes: list[Scene], pace: Pace, say:
     wanted = {name for scene in scenes for name in scene.targets}
     running = {name: stage.start(name) for name in setup.targets() if name in wanted}
     cells = [
-        (scene, target, Row(scene.title, name))
+        (scene, target, Row(scene.title, name, scene.reference))
         for scene in scenes
         for name, target in running.items()
         if name in scene.targets
@@ -77,7 +79,7 @@ def _take_sample(setup: Setup, scene: Scene, target: Target, row: Row, pace: Pac
 def _list_ms(target: Target, era: str) -> float:
     """The time of a client that reads and parses every page."""
     times = []
-    with Client(target.port, era) as client:
+    with target.client(era) as client:
         for _ in range(LISTS):
             start = time.monotonic()
             client.tools()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from .load import Load
 from .mcp import LEGACY, MODERN
-from .targets import DIRECT, GATEWAY, NGINX, World
+from .targets import DIRECT, GATEWAY, GOVERNED, NGINX, REDACTED, World
 
 SIZES = {"1 KB": 1_000, "100 KB": 100_000, "4 MB": 4_000_000}
 
@@ -18,6 +18,8 @@ class Scene:
     load: Load
     world: World = World()
     targets: tuple[str, ...] = (DIRECT, NGINX, GATEWAY)
+    reference: str = NGINX
+    """The target that the others are divided by."""
 
 
 Section = Callable[[tuple[int, ...]], Iterator[Scene]]
@@ -62,6 +64,14 @@ def replies(_: tuple[int, ...]) -> Iterator[Scene]:
         yield Scene(f"{title} received", Load(MODERN, 16), World(reply=size))
 
 
+def governance(_: tuple[int, ...]) -> Iterator[Scene]:
+    """What rules cost: token, policy, limit, schema and audit, then redaction of 10 KB as well."""
+    for era in (MODERN, LEGACY):
+        yield Scene(f"{era}, governed", Load(era, 16), World(), (GATEWAY, GOVERNED), GATEWAY)
+    records = World(reply=10_000, text="records")
+    yield Scene("10 KB redacted", Load(MODERN, 16), records, (GATEWAY, REDACTED), GATEWAY)
+
+
 SECTIONS: dict[str, Section] = {
-    section.__name__: section for section in (calls, eras, upstreams, tools, arguments, replies)
+    section.__name__: section for section in (calls, eras, upstreams, tools, arguments, replies, governance)
 }

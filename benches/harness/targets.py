@@ -1,4 +1,4 @@
-"""The three processes that are compared, and the upstreams behind them."""
+"""The processes that are compared, and the upstreams behind them."""
 
 import math
 import shlex
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from .issuer import Issuer
 from .machine import Cores
 from .mcp import LEGACY, MODERN, Client, Refused
 from .process import Failed, Process, free_ports
@@ -17,6 +18,9 @@ T = TypeVar("T")
 
 BENCHES = Path(__file__).resolve().parent.parent
 DIRECT, NGINX, GATEWAY = "direct", "nginx", "gateway"
+# The gateway with every rule that a call can be held to, and that with redaction of the results.
+GOVERNED, REDACTED = "governed", "redacted"
+GOVERNMENTS = (GOVERNED, REDACTED)
 
 READY_SECONDS = 20
 POLL_SECONDS = 0.001
@@ -32,6 +36,8 @@ class World:
     upstreams: int = 1
     tools: int = 10
     reply: int = 64
+    text: str = "letters"
+    """What a reply is made of: one letter, or records that redaction has to read."""
 
 
 @dataclass(frozen=True)
@@ -41,27 +47,37 @@ class Setup:
     cores: Cores
     upstream: Path
     gateway: str | None
+    ours: bool
+    """Whether the gateway is Toolgate, whose rules we can write."""
     gateway_config: Path
     directory: Path
 
     def targets(self) -> tuple[str, ...]:
         """What can be measured, in the order of a round."""
-        return (DIRECT, NGINX, GATEWAY) if self.gateway else (DIRECT, NGINX)
+        if not self.gateway:
+            return (DIRECT, NGINX)
+        return (DIRECT, NGINX, GATEWAY, *(GOVERNMENTS if self.ours else ()))
 
 
 class Target:
     """A process under test that answers, and where."""
 
-    def __init__(self, name: str, process: Process, port: int) -> None:
+    def __init__(self, name: str, process: Process, port: int, token: str | None = None) -> None:
         self.name = name
         self.process = process
         self.port = port
+        self.token = token
+        """What its callers prove with who they are."""
         self._tools: dict[str, list[str]] = {}
 
     def wait(self, era: str) -> float:
         """Seconds from the start of the process to its first answer to a greeting."""
-        self._persist(lambda: Client(self.port, era).close())
+        self._persist(lambda: self.client(era).close())
         return time.monotonic() - self.process.started
+
+    def client(self, era: str) -> Client:
+        """A client that the target lets in."""
+        return Client(self.port, era, self.token)
 
     def tools(self, era: str) -> list[str]:
         """The names of the benchmark's tools as this target lists them, evenly sampled."""
@@ -70,7 +86,7 @@ class Target:
         return self._tools[era]
 
     def _find_tools(self, era: str) -> list[str]:
-        with Client(self.port, era) as client:
+        with self.client(era) as client:
             names = [name for name in client.tools() if "echo_" in name]
             if not names:
                 raise Refused("it lists none of the benchmark's tools")
@@ -102,6 +118,7 @@ class Stage:
         self._world = world
         self._running = ExitStack()
         self._ports = free_ports(world.upstreams)
+        self._issuers: dict[int, Issuer] = {}
 
     def start(self, name: str) -> Target:
         """Starts one process under test. It may not answer yet."""
@@ -109,8 +126,9 @@ class Stage:
         if name == DIRECT:
             # A second upstream, on the core of those it is compared with.
             return Target(name, self._start_upstream(name, [port], self._setup.cores.under_test), port)
-        command = self._nginx(port) if name == NGINX else self._gateway(port)
-        return Target(name, self._run(name, command, self._setup.cores.under_test), port)
+        command = self._nginx(port) if name == NGINX else self._gateway(name, port)
+        token = self._issuer(port).token if name in GOVERNMENTS else None
+        return Target(name, self._run(name, command, self._setup.cores.under_test), port, token)
 
     def __enter__(self) -> "Stage":
         upstream = self._start_upstream("upstream", self._ports, self._setup.cores.everything_else)
@@ -132,7 +150,7 @@ class Stage:
     def _start_upstream(self, name: str, ports: list[int], core: int) -> Process:
         world = self._world
         command = [str(self._setup.upstream), f"--era={world.era}"]
-        command += [f"--tools={world.tools}", f"--body={world.reply}"]
+        command += [f"--tools={world.tools}", f"--body={world.reply}", f"--text={world.text}"]
         command += [f"--port={port}" for port in ports]
         return self._run(name, command, core)
 
@@ -140,22 +158,32 @@ class Stage:
         config = self._fill(BENCHES / "nginx.conf.in", port)
         return ["nginx", "-p", str(self._setup.directory), "-e", "stderr", "-c", str(config)]
 
-    def _gateway(self, port: int) -> list[str]:
-        config = self._fill(self._setup.gateway_config, port)
+    def _gateway(self, name: str, port: int) -> list[str]:
+        template = BENCHES / f"{name}.yaml.in" if name in GOVERNMENTS else self._setup.gateway_config
+        config = self._fill(template, port)
         command = shlex.split(self._setup.gateway or "")
         values = {"{config}": str(config), "{port}": str(port), "{upstream_port}": str(self._ports[0])}
         for placeholder, value in values.items():
             command = [word.replace(placeholder, value) for word in command]
         return command
 
+    def _issuer(self, port: int) -> Issuer:
+        """Who vouches for the callers of the gateway on this port."""
+        if port not in self._issuers:
+            resource = f"http://127.0.0.1:{port}/mcp"
+            self._issuers[port] = self._running.enter_context(Issuer(resource, self._setup.directory))
+        return self._issuers[port]
+
     def _fill(self, template: Path, port: int) -> Path:
+        text = template.read_text()
         values = {
             "@DIR@": str(self._setup.directory),
             "@PORT@": str(port),
             "@UPSTREAM_PORT@": str(self._ports[0]),
             "@SERVERS@": "\n".join(map(_server, range(len(self._ports)), self._ports)),
         }
-        text = template.read_text()
+        if "@ISSUER@" in text:
+            values["@ISSUER@"] = self._issuer(port).url
         for placeholder, value in values.items():
             text = text.replace(placeholder, value)
         config = self._setup.directory / template.name.removesuffix(".in")

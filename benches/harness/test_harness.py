@@ -37,7 +37,7 @@ class Report(unittest.TestCase):
         self.assertEqual(report.medians(rounds)["errors"], 2)
 
     def test_a_row_that_broke_off_says_why(self) -> None:
-        rows = [Row("modern, 1", "nginx", [sample(1000)]), Row("modern, 1", "gateway", problem="it left")]
+        rows = [Row("modern, 1", "nginx", "nginx", [sample(1000)]), Row("modern, 1", "gateway", "nginx", problem="it left")]
 
         page = report.markdown({"calls": rows}, [], {})
 

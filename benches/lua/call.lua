@@ -4,6 +4,7 @@
 --   BENCH_TOOLS     names of tools, separated by commas; calls go round them
 --   BENCH_SESSIONS  ids of legacy sessions, likewise; empty where there are none
 --   BENCH_ARGUMENT  length of the text argument, in bytes
+--   BENCH_TOKEN     the bearer token of the caller; empty where nobody asks for one
 
 local call = {}
 
@@ -24,7 +25,12 @@ end
 local function everything_before_the_id(era, tool, session, text)
     local body = '{"jsonrpc":"2.0","method":"tools/call","params":{"name":"' .. tool
         .. '","arguments":{"text":"' .. text .. '"}' .. era.meta .. '},"id":' .. PLACEHOLDER
-    local request = wrk.format("POST", nil, era.headers(tool, session), body)
+    local headers = era.headers(tool, session)
+    local token = os.getenv("BENCH_TOKEN") or ""
+    if token ~= "" then
+        headers["Authorization"] = "Bearer " .. token
+    end
+    local request = wrk.format("POST", nil, headers, body)
     return request:sub(1, -(#PLACEHOLDER + 1))
 end
 

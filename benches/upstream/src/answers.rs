@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use bytes::Bytes;
+use clap::ValueEnum;
 
 /// The revision a modern client speaks.
 pub(crate) const MODERN: &str = "2026-07-28";
@@ -22,6 +23,41 @@ pub(crate) struct Results {
     pub(crate) call: String,
 }
 
+/// What the text of a call's result is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Text {
+    /// One letter, over and over.
+    Letters,
+    /// Records of customers, some with an address or a card: what redaction has to read.
+    Records,
+}
+
+impl Text {
+    /// A text of this many bytes, without what JSON would escape.
+    fn of(self, bytes: usize) -> String {
+        if self == Text::Letters {
+            return "x".repeat(bytes);
+        }
+        let (mut text, mut number) = (String::new(), 1_000);
+        while text.len() < bytes {
+            let extra = match number % 8 {
+                0 => format!(" mail customer{number}@example.com"),
+                4 => " card 4111 1111 1111 1111".to_owned(),
+                _ => String::new(),
+            };
+            // Writing to a string cannot fail.
+            let _ = write!(
+                text,
+                "customer {number}: plan business, 14 seats, since 2024-03-18, renewal open,{extra} \
+                 ticket 7f3c{number}-90ab closed as solved after 3 replies; "
+            );
+            number += 1;
+        }
+        text.truncate(bytes);
+        text
+    }
+}
+
 /// The results of both eras.
 #[derive(Debug)]
 pub(crate) struct Answers {
@@ -33,9 +69,9 @@ pub(crate) struct Answers {
 
 impl Answers {
     /// Answers of a server with `tools` tools, whose calls return a text of `body` bytes.
-    pub(crate) fn new(tools: usize, body: usize) -> Self {
+    pub(crate) fn new(tools: usize, body: usize, text: Text) -> Self {
         let tools = tool_list(tools);
-        let text = "x".repeat(body);
+        let text = text.of(body);
         let content = format!(r#""content":[{{"type":"text","text":"{text}"}}],"isError":false"#);
         let meta = format!(
             r#""resultType":"complete","_meta":{{"io.modelcontextprotocol/serverInfo":{SERVER}}}"#

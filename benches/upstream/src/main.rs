@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 
-use answers::Answers;
+use answers::{Answers, Text};
 use service::Service;
 
 /// Which revisions of the protocol the server speaks.
@@ -43,6 +43,9 @@ struct Options {
     /// Length of the text each call returns, in bytes.
     #[arg(long, default_value_t = 64)]
     body: usize,
+    /// What that text is made of.
+    #[arg(long, value_enum, default_value = "letters")]
+    text: Text,
     /// How long each call takes, in milliseconds.
     #[arg(long, default_value_t = 0)]
     delay_ms: u64,
@@ -52,7 +55,7 @@ struct Options {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> std::io::Result<()> {
     let options = Options::parse();
-    let answers = Answers::new(options.tools, options.body);
+    let answers = Answers::new(options.tools, options.body, options.text);
     let delay = Duration::from_millis(options.delay_ms);
     let service = Service::new(options.era, answers, delay);
     let addresses = options.ports.iter().map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, *port)));

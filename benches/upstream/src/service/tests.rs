@@ -4,9 +4,10 @@ use http_body_util::BodyExt;
 use hyper::Request;
 
 use super::*;
+use crate::answers::Text;
 
 fn server(era: Era) -> Service {
-    Service::new(era, Answers::new(2, 8), Duration::ZERO)
+    Service::new(era, Answers::new(2, 8, Text::Letters), Duration::ZERO)
 }
 
 /// Status and body of the reply to one request.
