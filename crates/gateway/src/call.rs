@@ -13,6 +13,7 @@ use toolgate_protocol::jsonrpc::{self, Message};
 use toolgate_protocol::method::Method;
 use toolgate_protocol::splice::Edits;
 use toolgate_protocol::version::Era;
+use toolgate_values::Secret;
 
 use crate::fault::{Fault, Reason};
 use crate::quota::Standing;
@@ -43,6 +44,8 @@ pub struct Who {
     pub caller: Caller,
     /// The client's session with the gateway; modern clients have none.
     pub session: Option<Arc<str>>,
+    /// The token that this very request came with, where a server gets something made from it.
+    pub token: Option<Arc<Secret>>,
 }
 
 /// One request, in the internal dialect: the client's own bytes, what they mean, and the

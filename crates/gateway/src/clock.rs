@@ -24,6 +24,11 @@ impl Timestamp {
         self.0 / 1000
     }
 
+    /// Whole milliseconds.
+    pub fn millis(self) -> u64 {
+        self.0
+    }
+
     /// The time that has passed since `earlier`.
     pub fn since(self, earlier: Timestamp) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))

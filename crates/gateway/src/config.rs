@@ -20,6 +20,7 @@ mod schema;
 mod shape;
 mod sources;
 mod tree;
+mod upstream_auth;
 mod usage;
 
 mod yaml;
@@ -39,6 +40,10 @@ pub use tree::{
     Config, Level, Limits, Log, LogFormat, Parking, Processes, Replica, SessionLimits, Tls,
 };
 
+pub use upstream_auth::{
+    AuthKind, Authority, ClientAuth, Exchange, ExchangeGrant, Onwards, Signing, TokenType,
+    UpstreamAuth, Wanted,
+};
 pub use usage::{Every, Per, Quota, Usage};
 
 use node::Places;

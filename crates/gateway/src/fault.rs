@@ -184,6 +184,8 @@ pub struct Fault {
     pub upstream: Option<Arc<str>>,
     /// Overrides what the reason says of side effects.
     pub side_effect: SideEffect,
+    /// Concerns one caller, and says nothing of the server.
+    pub is_personal: bool,
     cause: Option<Arc<dyn Error + Send + Sync>>,
 }
 
@@ -197,6 +199,7 @@ impl Fault {
             retry_after: None,
             upstream: None,
             side_effect: reason.side_effect(),
+            is_personal: false,
             cause: None,
         }
     }
@@ -233,6 +236,13 @@ impl Fault {
     #[must_use]
     pub fn unsent(mut self) -> Fault {
         self.side_effect = SideEffect::None;
+        self
+    }
+
+    /// It concerns this caller alone, and says nothing of the server.
+    #[must_use]
+    pub fn of_this_caller(mut self) -> Fault {
+        self.is_personal = true;
         self
     }
 

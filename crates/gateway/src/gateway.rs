@@ -140,6 +140,8 @@ pub struct Gateway {
     pub(crate) meters: bool,
     pub(crate) quotas: Quotas,
     catalog: Option<Box<str>>,
+    /// Whether a server gets something made from the tokens of callers.
+    pub needs_tokens: bool,
     pub(crate) owners: Owners,
     pub(crate) kept: Kept,
     pub(crate) known: Known,
@@ -155,12 +157,14 @@ impl Gateway {
         let quotas = Quotas::of(&config.quotas);
         let has_limits =
             config.rate_limits.are_told() || routes.iter().any(|route| route.limits.are_told());
+        let needs_tokens = config.needs_tokens();
         Gateway {
             tells_limits: has_limits || !quotas.is_empty() || config.rate_limits.http_429,
             meters: config.usage.file.is_some() || !quotas.is_empty(),
             quotas,
             config,
             catalog: None,
+            needs_tokens,
             owners: Owners::of(&routes),
             routes,
             lasting,

@@ -13,6 +13,7 @@ pub mod gateway;
 pub mod metrics;
 pub mod mirrors;
 pub mod names;
+pub mod onward;
 pub mod parking;
 pub mod pinned;
 pub mod pipeline;

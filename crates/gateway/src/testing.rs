@@ -89,8 +89,8 @@ impl Fake {
     fn hear(&self, request: &Request) -> Value {
         let mut edits = request.edits.clone();
         match self.description.era {
-            Era::Legacy => legacy::undress(&request.message, &mut edits),
-            Era::Modern => modern::dress(&request.message, &request.client, &mut edits),
+            Era::Legacy => legacy::undress(&request.message, None, &mut edits),
+            Era::Modern => modern::dress(&request.message, &request.client, None, &mut edits),
         }
         let body = edits.apply(request.message.bytes());
         let heard: Value = serde_json::from_slice(&body).expect("a request is JSON");
@@ -239,7 +239,7 @@ pub fn request(client: &Client, method: &str, mut params: Value) -> Box<Request>
         message: Message::scan(bytes, &Default::default()).expect("a request is a message"),
         method: Method::parse(method),
         client: client.clone(),
-        who: Who { caller: Caller::anonymous(), session: None },
+        who: Who { caller: Caller::anonymous(), session: None, token: None },
         edits: Edits::default(),
         params_headers: Vec::new(),
         trace: Trace::default(),

@@ -5,22 +5,30 @@ use toolgate_values::Url;
 
 use crate::fetch::{Failure, Fetch, Request, document};
 
-/// The metadata of an authorization server, as far as it concerns a resource server
+/// The metadata of an authorization server, as far as it concerns a resource server or a client
 /// (RFC 8414, section 2; OpenID Connect Discovery 1.0, section 3).
-#[derive(Clone, Debug, Deserialize)]
-pub(crate) struct Metadata {
-    issuer: String,
-    #[serde(default)]
-    pub(crate) jwks_uri: Option<String>,
-    #[serde(default)]
-    pub(crate) introspection_endpoint: Option<String>,
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+#[expect(missing_docs, reason = "the names of RFC 8414, RFC 7591, RFC 9207 and MCP")]
+pub struct Metadata {
+    pub issuer: String,
+    pub jwks_uri: Option<String>,
+    pub introspection_endpoint: Option<String>,
+    pub authorization_endpoint: Option<String>,
+    pub token_endpoint: Option<String>,
+    pub registration_endpoint: Option<String>,
+    pub scopes_supported: Vec<String>,
+    pub code_challenge_methods_supported: Option<Vec<String>>,
+    pub token_endpoint_auth_methods_supported: Option<Vec<String>>,
+    pub authorization_response_iss_parameter_supported: bool,
+    pub client_id_metadata_document_supported: bool,
 }
 
 /// Asks the places where an issuer's metadata may be, one after the other.
 ///
 /// # Errors
 /// None of them answers with the metadata of this very issuer; what the last one said.
-pub(crate) async fn discover(fetch: &dyn Fetch, issuer: &str) -> Result<Metadata, Failure> {
+pub async fn discover(fetch: &dyn Fetch, issuer: &str) -> Result<Metadata, Failure> {
     let mut last = Failure("the issuer is not a URL".to_owned());
     for place in places(issuer) {
         match document::<Metadata>(fetch, Request::get(&place)).await {
@@ -36,7 +44,7 @@ pub(crate) async fn discover(fetch: &dyn Fetch, issuer: &str) -> Result<Metadata
 }
 
 /// Whether `issuer` may send us to `url`: over TLS, unless it has none itself.
-pub(crate) fn may_lead_to(issuer: &str, url: &str) -> bool {
+pub fn may_lead_to(issuer: &str, url: &str) -> bool {
     let Ok(url) = url.parse::<Url>() else { return false };
     url.is_https() || (url.is_loopback() && issuer.starts_with("http://"))
 }

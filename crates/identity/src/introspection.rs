@@ -4,15 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
 use toolgate_protocol::caller::{Caller, Proof};
 use toolgate_values::Secret;
 
 use crate::discovery::{discover, may_lead_to};
-use crate::fetch::{Failure, Fetch, Request, document};
+use crate::fetch::{Failure, Fetch, Request, basic, document};
 use crate::jwt::Accepts;
 use crate::mapping::Claims;
 use crate::refused::{Flaw, Refused};
@@ -39,13 +37,10 @@ pub(crate) struct Introspection {
 
 impl Introspection {
     pub(crate) fn new(rule: &rules::Introspection, fetch: Arc<dyn Fetch>) -> Introspection {
-        // RFC 6749, section 2.3.1: both are form-encoded before they are joined.
-        let id = encoded(&rule.client_id);
-        let basic = format!("{id}:{}", encoded(rule.client_secret.reveal()));
         Introspection {
             issuer: rule.issuer.as_str().into(),
             endpoint: ArcSwapOption::from_pointee(rule.endpoint.as_ref().map(ToString::to_string)),
-            authorization: Secret::new(format!("Basic {}", STANDARD.encode(basic))),
+            authorization: basic(&rule.client_id, &rule.client_secret),
             accepts: Accepts {
                 audience: rule.audience.clone(),
                 leeway: rule.leeway.duration().as_secs(),
@@ -94,12 +89,11 @@ impl Introspection {
             return Err(Failure("too many questions at once".to_owned()));
         };
         let endpoint = self.endpoint().await?;
-        let form = format!("token={}&token_type_hint=access_token", encoded(token));
+        let fields = [("token", token), ("token_type_hint", "access_token")];
         let request = Request {
-            form: Some(Secret::new(form)),
             authorization: Some(self.authorization.clone()),
             limit: 64 * 1024,
-            ..Request::get(endpoint)
+            ..Request::post(endpoint, &fields)
         };
         document(&*self.fetch, request).await
     }
@@ -117,17 +111,4 @@ impl Introspection {
         self.endpoint.store(Some(Arc::new(endpoint.clone())));
         Ok(endpoint)
     }
-}
-
-/// As `application/x-www-form-urlencoded` wants it.
-fn encoded(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    encoded
 }

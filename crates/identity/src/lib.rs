@@ -8,7 +8,7 @@ pub mod api_key;
 mod cache;
 pub mod challenge;
 pub mod credentials;
-mod discovery;
+pub mod discovery;
 pub mod fetch;
 mod introspection;
 mod jwks;
@@ -20,6 +20,7 @@ pub mod refused;
 pub mod resource;
 pub mod rules;
 mod signature;
+pub mod signing;
 pub mod verify;
 
 pub use credentials::Credentials;

@@ -94,8 +94,19 @@ pub fn read_welcome(message: &Message) -> Result<Welcome, String> {
     })
 }
 
-/// Takes from a request what only a modern server understands.
-pub fn undress(message: &Message, edits: &mut Edits) {
+/// Takes from a request what only a modern server understands. `more` is a member of `_meta` to
+/// be set besides, as raw JSON.
+pub fn undress(message: &Message, more: Option<(&'static str, &str)>, edits: &mut Edits) {
+    if let Some((name, value)) = more {
+        match (message.meta(), message.params()) {
+            (Some(meta), _) => edits.set(&meta, name, value.to_owned()),
+            (None, Some(params)) => edits.set(&params, "_meta", format!(r#"{{"{name}":{value}}}"#)),
+            (None, None) => {
+                let params = format!(r#"{{"_meta":{{"{name}":{value}}}}}"#);
+                edits.set(&message.envelope(), "params", params);
+            }
+        }
+    }
     if let Some(params) = message.params() {
         edits.remove(&params, "inputResponses");
         edits.remove(&params, "requestState");

@@ -126,9 +126,17 @@ pub const SUPPORTED: &str = r#"["2026-07-28"]"#;
 
 /// Adds to a request that came from elsewhere what a modern server wants to find in `_meta`.
 ///
-/// A request in modern framing already has it. `level` is the log level wanted for it.
-pub fn dress(message: &Message, client: &Client, edits: &mut Edits) {
+/// A request in modern framing already has it. `more` is a member to be set besides, as raw JSON.
+pub fn dress(
+    message: &Message,
+    client: &Client,
+    more: Option<(&'static str, &str)>,
+    edits: &mut Edits,
+) {
     if framing(message, None) == Era::Modern {
+        if let (Some((name, value)), Some(meta)) = (more, message.meta()) {
+            edits.set(&meta, name, value.to_owned());
+        }
         return;
     }
     let version = quote(Version::NEWEST.as_str());
@@ -140,6 +148,7 @@ pub fn dress(message: &Message, client: &Client, edits: &mut Edits) {
         (key::CAPABILITIES, Some(&*capabilities)),
         (key::CLIENT, info),
         (key::LOG_LEVEL, level.as_deref()),
+        more.map_or(("", None), |(name, value)| (name, Some(value))),
     ];
     let fields = fields.iter().filter_map(|(name, value)| Some((*name, (*value)?)));
     if let Some(meta) = message.meta() {

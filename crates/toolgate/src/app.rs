@@ -9,6 +9,8 @@ use tokio::sync::{Notify, watch};
 use toolgate_gateway::gateway::{Gateway, Lasting};
 use toolgate_gateway::seal::Purpose;
 
+use toolgate_onward::Onwards;
+
 use crate::front::{Door, Forwarder, Guard, Sessions};
 
 /// One running process.
@@ -40,11 +42,13 @@ pub struct Serving {
     pub guard: Guard,
     /// Callers.
     pub door: Arc<Door>,
+    /// Who we are to servers.
+    pub onwards: Arc<Onwards>,
 }
 
 impl App {
     /// A process that serves `gateway`.
-    pub fn new(gateway: Gateway, door: Door) -> Arc<App> {
+    pub fn new(gateway: Gateway, door: Door, onwards: Onwards) -> Arc<App> {
         let lasting = gateway.lasting.clone();
         let prefix = match &gateway.replica {
             Some(url) => format!("{}~", lasting.keys.seal(Purpose::Question, &**url)).into(),
@@ -58,6 +62,7 @@ impl App {
                 gateway: Arc::new(gateway),
                 guard,
                 door: Arc::new(door),
+                onwards: Arc::new(onwards),
             }),
             lasting,
             sessions,
@@ -89,9 +94,10 @@ impl App {
     }
 
     /// Swaps the gateway whole. The old one ends when its last call has ended.
-    pub fn replace(&self, gateway: Gateway, door: Door) -> Arc<Gateway> {
+    pub fn replace(&self, gateway: Gateway, door: Door, onwards: Onwards) -> Arc<Gateway> {
         let guard = Guard::of(&gateway.config);
-        let next = Serving { gateway: Arc::new(gateway), guard, door: Arc::new(door) };
+        let (door, onwards) = (Arc::new(door), Arc::new(onwards));
+        let next = Serving { gateway: Arc::new(gateway), guard, door, onwards };
         let old = self.current.swap(Arc::new(next)).gateway.clone();
         self.replaced.notify_waiters();
         old

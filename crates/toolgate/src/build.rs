@@ -10,10 +10,12 @@ use toolgate_gateway::parking::Parking;
 use toolgate_gateway::seal::Keyring;
 use toolgate_gateway::upstream::Upstream;
 use toolgate_gateway::usage::{Memory, Store};
+use toolgate_onward::Onwards;
 use toolgate_upstreams::builtin::files::Files;
 use toolgate_upstreams::{Hosted, Shared};
 
 use crate::app::App;
+use crate::fetch::Fetcher;
 use crate::front::Door;
 use crate::stores::usage_file::UsageFile;
 
@@ -71,9 +73,18 @@ fn usage(config: &Checked) -> Result<Arc<dyn Store>, String> {
 /// One sentence that names the server or the file.
 pub fn app(config: Checked, content: Content, shared: &Shared) -> Result<Arc<App>, String> {
     let lasting = lasting(&config)?;
-    let gateway = gateway(config, content, lasting, shared, None)?;
+    let onwards = onwards(&config)?;
+    let gateway = gateway(config, content, lasting, shared, &onwards, None)?;
     let door = Door::of(&gateway.config)?;
-    Ok(App::new(gateway, door))
+    Ok(App::new(gateway, door, onwards))
+}
+
+/// Who we are to the servers of a configuration.
+///
+/// # Errors
+/// One sentence that names the key.
+pub fn onwards(config: &Checked) -> Result<Onwards, String> {
+    Onwards::of(config, Arc::new(Fetcher::for_servers(config)))
 }
 
 /// Builds a gateway; nothing is connected to yet. A server that `previous` serves under the very
@@ -86,6 +97,7 @@ pub fn gateway(
     content: Content,
     lasting: Lasting,
     shared: &Shared,
+    onwards: &Onwards,
     previous: Option<&Gateway>,
 ) -> Result<Gateway, String> {
     let lock = match content {
@@ -106,7 +118,7 @@ pub fn gateway(
         .map(|server| {
             let upstream = match previous.and_then(|previous| kept(previous, server, &config)) {
                 Some(upstream) => upstream,
-                None => connect(server, content, &config, shared)?,
+                None => connect(server, content, &config, shared, onwards)?,
             };
             Ok(Route::new(server, several, upstream))
         })
@@ -138,14 +150,21 @@ fn connect(
     content: Content,
     config: &Checked,
     shared: &Shared,
+    onwards: &Onwards,
 ) -> Result<Arc<dyn Upstream>, String> {
     match content {
         Content::Sample => {
             let files = Files::embedded(crate::sample::FILES);
             Ok(Arc::new(Hosted::new(server.name.as_str(), files)))
         }
-        Content::Configured => toolgate_upstreams::connect(server, &config.limits, shared)
-            .map_err(|error| format!("server {}: {error}", server.name.as_str())),
+        Content::Configured => {
+            let onward = onwards.of_server(server);
+            onward
+                .and_then(|onward| {
+                    toolgate_upstreams::connect(server, &config.limits, shared, onward)
+                })
+                .map_err(|error| format!("server {}: {error}", server.name.as_str()))
+        }
     }
 }
 
@@ -155,7 +174,16 @@ fn kept(previous: &Gateway, server: &Server, config: &Checked) -> Option<Arc<dyn
         return None;
     }
     let at = previous.config.servers().iter().position(|known| known.name == server.name)?;
-    (previous.config.servers()[at].kind == server.kind
-        && previous.config.servers()[at].sessions == server.sessions)
+    let known = &previous.config.servers()[at];
+    // What we sign with, and under which name, goes into what a server is shown.
+    let signs = server.context || server.onwards.is_signed();
+    let same_signature = previous.config.signing == config.signing
+        && previous.config.issuer() == config.issuer()
+        && known.timeout_total == server.timeout_total;
+    (known.kind == server.kind
+        && known.sessions == server.sessions
+        && known.onwards == server.onwards
+        && known.context == server.context
+        && (!signs || same_signature))
         .then(|| previous.routes[at].upstream.clone())
 }

@@ -8,6 +8,7 @@ use futures_util::future::BoxFuture;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST};
 use http::{HeaderValue, Method, Uri};
 use http_body_util::Full;
+use toolgate_gateway::config::Checked;
 use toolgate_identity::fetch::{Failure, Fetch, Request, Response};
 use toolgate_identity::rules::Authentication;
 use toolgate_upstreams::http::{Origin, Pool, Proxies, Target};
@@ -32,11 +33,22 @@ impl Fetcher {
         let urls = urls.chain(rules.introspection.iter().flat_map(|rule| {
             [Some(rule.issuer.clone()), rule.endpoint.as_ref().map(ToString::to_string)]
         }));
-        let named = urls
-            .flatten()
-            .filter_map(|url| Some(url.parse::<Uri>().ok()?.authority()?.to_string()));
+        Fetcher::naming(urls.flatten())
+    }
+
+    /// For the authorization servers that give out tokens for servers.
+    pub fn for_servers(config: &Checked) -> Fetcher {
+        let authorities = config.servers().iter().flat_map(|server| server.onwards.authorities());
+        let urls = authorities.flat_map(|at| {
+            [at.issuer.clone(), at.token_endpoint.as_ref().map(ToString::to_string)]
+        });
+        Fetcher::naming(urls.flatten())
+    }
+
+    fn naming(urls: impl Iterator<Item = String>) -> Fetcher {
+        let authority = |url: String| Some(url.parse::<Uri>().ok()?.authority()?.to_string());
         Fetcher {
-            named: named.collect(),
+            named: urls.filter_map(authority).collect(),
             proxies: Proxies::from(|name| std::env::var(name).ok()),
             pools: Mutex::default(),
         }
@@ -82,8 +94,16 @@ impl Fetcher {
         headers.insert(HOST, host);
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         if form.is_some() {
-            let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
+            let kind = match request.json {
+                true => HeaderValue::from_static("application/json"),
+                false => HeaderValue::from_static("application/x-www-form-urlencoded"),
+            };
             headers.insert(CONTENT_TYPE, kind);
+        }
+        for (name, secret) in &request.headers {
+            let mut value = HeaderValue::from_str(secret.reveal()).map_err(|e| failed(&e))?;
+            value.set_sensitive(true);
+            headers.insert(name.clone(), value);
         }
         if let Some(secret) = &request.authorization {
             let mut value = HeaderValue::from_str(secret.reveal()).map_err(|e| failed(&e))?;
@@ -94,7 +114,8 @@ impl Fetcher {
         let mut response = pool.send(sent).await.map_err(|error| failed(&error))?;
         let status = response.status().as_u16();
         let body = response.body_mut().collect(request.limit).await.map_err(|e| failed(&e))?;
-        Ok(Response { status, body })
+        let headers = std::mem::take(response.headers_mut());
+        Ok(Response { status, body, headers })
     }
 }
 

@@ -10,6 +10,7 @@ use toolgate_protocol::client::Abilities;
 use toolgate_protocol::method::Method;
 use toolgate_upstreams::Shared;
 
+use crate::build;
 use crate::client::{Failure, Reach, Server, Status, Target};
 
 /// What one server offers, or why it could not be asked.
@@ -47,7 +48,8 @@ async fn one(
     timeout: Duration,
     status: &Status,
 ) -> Result<Manifest, String> {
-    let upstream = toolgate_upstreams::connect(server, &config.limits, shared)?;
+    let onward = build::onwards(config)?.of_server(server)?;
+    let upstream = toolgate_upstreams::connect(server, &config.limits, shared, onward)?;
     let name: Arc<str> = server.name.as_str().into();
     let is_http = matches!(server.kind, config::Kind::Http { .. });
     let open = Server::over(name, upstream, is_http, timeout, Abilities::default(), status);

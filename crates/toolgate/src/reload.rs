@@ -93,7 +93,14 @@ fn reload(app: &Arc<App>, path: &Path, shared: &Shared) {
     let current = app.gateway();
     let lasting = app.lasting.clone();
     warn_of_restart(&current.config, &config);
-    let next = match build::gateway(config, content, lasting, shared, Some(&current)) {
+    let onwards = match build::onwards(&config) {
+        Ok(onwards) => onwards,
+        Err(error) => {
+            tracing::error!(%error, "the new configuration is not used");
+            return;
+        }
+    };
+    let next = match build::gateway(config, content, lasting, shared, &onwards, Some(&current)) {
         Ok(next) => next,
         Err(error) => {
             tracing::error!(%error, "the new configuration is not used");
@@ -110,7 +117,7 @@ fn reload(app: &Arc<App>, path: &Path, shared: &Shared) {
     let kept: Vec<Arc<dyn Upstream>> =
         next.routes.iter().map(|route| route.upstream.clone()).collect();
     tracing::info!(servers = next.routes.len(), "the new configuration is in use");
-    let old = app.replace(next, door);
+    let old = app.replace(next, door, onwards);
     drop(current);
     tokio::spawn(retire(old, kept));
 }

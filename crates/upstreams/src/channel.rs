@@ -8,13 +8,14 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
-use toolgate_gateway::call::{Boxed, End, Frame, Frames, Reply};
+use toolgate_gateway::call::{Boxed, End, Frame, Frames, Reply, Request};
 use toolgate_gateway::fault::{Fault, Reason};
 use toolgate_protocol::client::key;
 use toolgate_protocol::json::Limits;
 use toolgate_protocol::jsonrpc::{Kind, Message};
 use toolgate_protocol::version::Era;
 
+use crate::endpoint::Behalf;
 use crate::link::{self, Candidate, Hub, Link, Outbound};
 
 /// Frames that wait for a caller that does not read. Beyond it notifications are dropped: one
@@ -23,8 +24,13 @@ const BACKLOG: usize = 1024;
 
 /// Writes one message to the server.
 pub(crate) trait Writer: Send + Sync + 'static {
-    /// Sends one message, waiting while the server does not read.
-    fn write(&self, body: Bytes) -> Boxed<'_, Result<(), Fault>>;
+    /// Sends one message, waiting while the server does not read. `behalf` goes in its head,
+    /// where there is one.
+    fn write<'a>(&'a self, body: Bytes, behalf: Option<&'a Behalf>)
+    -> Boxed<'a, Result<(), Fault>>;
+
+    /// What is told of a request and its caller, and what goes in its head.
+    fn tell(&self, request: &Request) -> (Option<String>, Option<Box<Behalf>>);
 
     /// Ends the connection or process in an orderly way.
     fn close(&self) -> Boxed<'_, ()>;
@@ -163,7 +169,7 @@ impl Channel {
         let this = self.clone();
         if message.method() == Some("ping") || !self.ask(&message) {
             let refusal = link::unsolicited(&message);
-            tokio::spawn(async move { this.writer.write(refusal).await });
+            tokio::spawn(async move { this.writer.write(refusal, None).await });
             return;
         }
         tracing::debug!(server = %self.name, id, method = message.method(), "the server asks");
@@ -190,7 +196,7 @@ impl Channel {
         let this = self.clone();
         tokio::spawn(async move {
             let response = link::response_to(&id, answered.await);
-            let _ = this.writer.write(response).await;
+            let _ = this.writer.write(response, None).await;
         });
         true
     }
@@ -234,7 +240,7 @@ impl Link for Channel {
             }
             self.pending().insert(outbound.id, pending);
             let waiting = Waiting { channel: self.clone(), id: outbound.id, frames, queued };
-            self.writer.write(outbound.body).await?;
+            self.writer.write(outbound.body, outbound.behalf.as_deref()).await?;
             // It may have ended between the look and the insertion, when nobody fails us.
             if !self.is_alive() && self.pending().contains_key(&outbound.id) {
                 return Err(link::gone(&self.name, "it ended while the request was sent"));
@@ -244,7 +250,11 @@ impl Link for Channel {
     }
 
     fn send(&self, body: Bytes) -> Boxed<'_, Result<(), Fault>> {
-        self.writer.write(body)
+        self.writer.write(body, None)
+    }
+
+    fn tell(&self, request: &Request) -> (Option<String>, Option<Box<Behalf>>) {
+        self.writer.tell(request)
     }
 
     fn listen(self: Arc<Self>, hub: Arc<Hub>) -> Boxed<'static, ()> {
@@ -291,7 +301,7 @@ impl Drop for Waiting {
         let (channel, id) = (self.channel.clone(), self.id);
         // Outside of a runtime the process is ending, and the server with it.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(async move { channel.writer.write(link::cancelled(id)).await });
+            runtime.spawn(async move { channel.writer.write(link::cancelled(id), None).await });
         }
     }
 }
@@ -315,8 +325,16 @@ mod tests {
     struct Deaf;
 
     impl Writer for Deaf {
-        fn write(&self, _body: Bytes) -> Boxed<'_, Result<(), Fault>> {
+        fn write<'a>(
+            &'a self,
+            _body: Bytes,
+            _behalf: Option<&'a Behalf>,
+        ) -> Boxed<'a, Result<(), Fault>> {
             Box::pin(std::future::ready(Ok(())))
+        }
+
+        fn tell(&self, _request: &Request) -> (Option<String>, Option<Box<Behalf>>) {
+            (None, None)
         }
 
         fn close(&self) -> Boxed<'_, ()> {
@@ -326,7 +344,7 @@ mod tests {
 
     fn outbound(id: u64, method: &str, params: &str) -> Outbound {
         let body = jsonrpc::request(&id.to_string(), method, params);
-        Outbound { id, body, token: None, owner: None, may_ask: true }
+        Outbound { id, body, token: None, owner: None, may_ask: true, behalf: None }
     }
 
     #[tokio::test]

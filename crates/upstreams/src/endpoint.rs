@@ -1,13 +1,14 @@
 //! Requests to one MCP endpoint over HTTP, and what its answers mean.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_TYPE, HOST};
+use http::header::{ACCEPT, CONTENT_TYPE, HOST, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body_util::Full;
-use toolgate_gateway::call::Trace;
+use toolgate_gateway::call::{Caller, Request as Called, Trace, Who};
 use toolgate_gateway::fault::{Fault, Reason};
+use toolgate_gateway::onward::{Attach, CONTEXT_HEADER, Credential, Onward};
 use toolgate_protocol::json::Limits;
 use toolgate_protocol::jsonrpc::{Kind, Message};
 use toolgate_protocol::sse;
@@ -45,8 +46,17 @@ pub(crate) struct Endpoint {
     pub name: Arc<str>,
     pub pool: Arc<Pool>,
     pub bounds: Bounds,
+    pub onward: Onward,
     uri: Uri,
     headers: HeaderMap,
+    /// On whose behalf the session is that this belongs to; of one caller's requests the last.
+    whose: Mutex<Option<Who>>,
+}
+
+/// What goes in the head of one request, where the server is told who calls.
+pub(crate) struct Behalf {
+    pub who: Who,
+    pub context: Option<HeaderValue>,
 }
 
 impl Endpoint {
@@ -56,6 +66,7 @@ impl Endpoint {
         url: &Uri,
         pool: Arc<Pool>,
         extra: &[(HeaderName, HeaderValue)],
+        onward: Onward,
         bounds: Bounds,
     ) -> Endpoint {
         let uri = if pool.target().needs_absolute_form() {
@@ -72,7 +83,7 @@ impl Endpoint {
         for (name, value) in extra {
             headers.insert(name.clone(), value.clone());
         }
-        Endpoint { name, pool, bounds, uri, headers }
+        Endpoint { name, pool, bounds, onward, uri, headers, whose: Mutex::default() }
     }
 
     /// The same server at another path, as HTTP+SSE servers name one.
@@ -81,9 +92,38 @@ impl Endpoint {
             name: self.name.clone(),
             pool: self.pool.clone(),
             bounds: self.bounds,
+            onward: self.onward.clone(),
             uri,
             headers: self.headers.clone(),
+            whose: Mutex::new(self.whose()),
         }
+    }
+
+    /// The same endpoint for a session on behalf of `who`.
+    pub fn on_behalf(self: &Arc<Self>, who: &Who) -> Arc<Endpoint> {
+        if self.onward.attach.is_none() {
+            return self.clone();
+        }
+        let endpoint = self.at(self.uri.clone());
+        endpoint.remember(who);
+        Arc::new(endpoint)
+    }
+
+    fn whose(&self) -> Option<Who> {
+        self.whose.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn remember(&self, who: &Who) {
+        *self.whose.lock().unwrap_or_else(PoisonError::into_inner) = Some(who.clone());
+    }
+
+    /// What is told of a request and its caller, for `_meta` and for the head.
+    pub fn tell(&self, request: &Called) -> (Option<String>, Option<Box<Behalf>>) {
+        let told = self.onward.broker.as_ref().map(|broker| broker.context(request));
+        let (json, context) = told.map_or((None, None), |told| (Some(told.json), told.header));
+        let needed = self.onward.attach.is_some() || context.is_some();
+        let behalf = needed.then(|| Box::new(Behalf { who: request.who.clone(), context }));
+        (json, behalf)
     }
 
     /// A POST of one message.
@@ -122,9 +162,88 @@ impl Endpoint {
         request
     }
 
-    /// Sends a request and waits for the head of the answer.
+    /// Sends a request on behalf of whose session it is, and waits for the head of the answer.
     pub async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Body>, Fault> {
+        self.send_for(request, None).await
+    }
+
+    /// Sends a request on somebody's behalf and waits for the head of the answer, which is none
+    /// that refuses our credential: what it would have a client do is not the client's to do.
+    pub async fn send_for(
+        &self,
+        mut request: Request<Full<Bytes>>,
+        behalf: Option<&Behalf>,
+    ) -> Result<Response<Body>, Fault> {
+        if let Some(context) = behalf.and_then(|behalf| behalf.context.clone()) {
+            request.headers_mut().insert(CONTEXT_HEADER, context);
+        }
+        let response = match &self.onward.attach {
+            Some(attach) => Box::pin(self.send_with(attach, request, behalf)).await?,
+            None => self.exchange(request).await?,
+        };
+        if response.status() == StatusCode::UNAUTHORIZED {
+            return Err(self.refused(response).await);
+        }
+        Ok(response)
+    }
+
+    async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Response<Body>, Fault> {
         self.pool.send(request).await.map_err(|error| self.fault(error))
+    }
+
+    /// Sends a request with what proves on whose behalf it comes. Refused, which is before it is
+    /// run, it is sent once more with another proof.
+    async fn send_with(
+        &self,
+        attach: &Arc<dyn Attach>,
+        mut request: Request<Full<Bytes>>,
+        behalf: Option<&Behalf>,
+    ) -> Result<Response<Body>, Fault> {
+        let who = match behalf {
+            Some(behalf) => {
+                self.remember(&behalf.who);
+                Some(behalf.who.clone())
+            }
+            None => self.whose(),
+        };
+        let personal = attach.is_personal();
+        let nobody = || Who { caller: Caller::anonymous(), session: None, token: None };
+        let who = who.unwrap_or_else(nobody);
+        if personal && who.caller.is_anonymous() {
+            // Our own look at a server to which only callers can prove anything.
+            return self.exchange(request).await;
+        }
+        let ours = |fault: Fault| {
+            let fault = fault.at(&self.name).unsent();
+            if personal { fault.of_this_caller() } else { fault }
+        };
+        let credential = attach.credential(&who).await.map_err(ours)?;
+        let again = request.clone();
+        put(&mut request, &credential);
+        let response = self.exchange(request).await?;
+        let challenge = challenge(&response);
+        let lacks_scope = response.status() == StatusCode::FORBIDDEN
+            && challenge.as_deref().is_some_and(|text| text.contains("insufficient_scope"));
+        if response.status() != StatusCode::UNAUTHORIZED && !lacks_scope {
+            return Ok(response);
+        }
+        drop(response);
+        attach.refused(&who, &credential, challenge.as_deref()).await.map_err(ours)?;
+        let credential = attach.credential(&who).await.map_err(ours)?;
+        let mut request = again;
+        put(&mut request, &credential);
+        let response = self.exchange(request).await?;
+        if response.status() == StatusCode::UNAUTHORIZED {
+            return Err(ours(self.refused(response).await));
+        }
+        Ok(response)
+    }
+
+    /// A server that does not take what we have to show. Its challenge goes no further: it would
+    /// have our client fetch a token for somebody else's resource.
+    async fn refused(&self, mut response: Response<Body>) -> Fault {
+        let body = response.body_mut().collect(self.bounds.reply).await.unwrap_or_default();
+        self.not_mcp(StatusCode::UNAUTHORIZED, &body)
     }
 
     /// The whole body of an answer.
@@ -217,6 +336,20 @@ impl Endpoint {
             .because(what.into())
             .at(name)
     }
+}
+
+fn put(request: &mut Request<Full<Bytes>>, credential: &Credential) {
+    request.headers_mut().insert(credential.name.clone(), credential.value.clone());
+}
+
+/// What a server asks for that refuses a credential. The first of several is enough: those of
+/// MCP are of one scheme.
+fn challenge(response: &Response<Body>) -> Option<String> {
+    let values = response.headers().get_all(WWW_AUTHENTICATE).iter();
+    let mut texts = values.filter_map(|value| value.to_str().ok());
+    texts
+        .find(|text| text.get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case("bearer")))
+        .map(str::to_owned)
 }
 
 /// What an answer's Content-Type says it is.

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use toolgate_gateway::call::{Boxed, Frame, Frames, Reply, Request};
 use toolgate_gateway::fault::{Fault, Reason};
+use toolgate_gateway::onward::CONTEXT_KEY;
 use toolgate_gateway::upstream::{Description, Interest, Watch};
 use toolgate_protocol::client::{Abilities, Level};
 use toolgate_protocol::jsonrpc::{self, Kind, Message};
@@ -83,6 +84,7 @@ pub(crate) async fn shake_hands(
         token: None,
         owner: None,
         may_ask: false,
+        behalf: None,
     };
     let end = channel.clone().request(outbound).await?.end().await?;
     let welcome = welcome(name, &end.message)?;
@@ -117,7 +119,9 @@ impl Session {
         self.follow_level(request).await;
         let id = self.next_id();
         let mut edits = request.edits.clone();
-        legacy::undress(&request.message, &mut edits);
+        let (context, behalf) = self.link.tell(request);
+        let context = context.as_deref().map(|json| (CONTEXT_KEY, json));
+        legacy::undress(&request.message, context, &mut edits);
         if let Some(span) = request.message.id_span() {
             edits.replace(span, id.to_string());
         }
@@ -136,6 +140,7 @@ impl Session {
             // An older client that declared nothing is never asked; a modern one is told what it
             // lacks (2026-07-28, errors: missing client capability).
             may_ask: request.client.era() == Era::Modern || can_answer,
+            behalf,
         };
         if can_answer {
             // The question may come outside of the call's own answer.
@@ -167,6 +172,7 @@ impl Session {
             token: None,
             owner: None,
             may_ask: false,
+            behalf: None,
         };
         let answering = async { self.link.clone().request(outbound).await?.end().await };
         let answered = tokio::time::timeout(OWN, answering).await;

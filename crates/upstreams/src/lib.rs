@@ -30,6 +30,7 @@ use std::time::Duration;
 
 use ::http::{HeaderName, HeaderValue};
 use toolgate_gateway::config::{Checked, Kind, Limits, Server};
+use toolgate_gateway::onward::Onward;
 use toolgate_gateway::upstream::Upstream;
 use toolgate_protocol::json;
 
@@ -70,6 +71,7 @@ pub fn connect(
     server: &Server,
     limits: &Limits,
     shared: &Shared,
+    onward: Onward,
 ) -> Result<Arc<dyn Upstream>, String> {
     match &server.kind {
         Kind::Http { url, headers, era, transport } => {
@@ -86,6 +88,7 @@ pub fn connect(
                 sessions: server.sessions,
                 idle: SESSION_IDLE,
                 bounds: bounds(limits),
+                onward,
             };
             Ok(Arc::new(Remote::new(spec, &shared.proxies)?))
         }
@@ -105,6 +108,7 @@ pub fn connect(
                 sessions: server.sessions,
                 idle: *idle,
                 limits: json_limits(limits),
+                broker: onward.broker,
             };
             Ok(Arc::new(Process::new(spec, shared.slots.clone())))
         }

@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
-use toolgate_gateway::call::{Answer, Ask, Boxed, End, Reply};
+use toolgate_gateway::call::{Answer, Ask, Boxed, End, Reply, Request};
 use toolgate_gateway::fault::{Fault, Reason};
 use toolgate_gateway::upstream::Interest;
 use toolgate_protocol::jsonrpc::{self, Message, codes};
 use toolgate_protocol::splice::Edits;
 use toolgate_protocol::tasks::{self, Task};
 
+use crate::endpoint::Behalf;
 use crate::topic::{Audience, Topic, audience};
 
 /// A request ready to be sent.
@@ -27,6 +28,8 @@ pub(crate) struct Outbound {
     pub owner: Option<Arc<str>>,
     /// Whether the server may ask something back while it runs.
     pub may_ask: bool,
+    /// What goes in its head, where there is one.
+    pub behalf: Option<Box<Behalf>>,
 }
 
 impl Outbound {
@@ -45,6 +48,11 @@ pub(crate) trait Link: Send + Sync + 'static {
     /// Sends a request; its frames come back in the reply. Dropping the reply before its end
     /// tells the server that the request is cancelled.
     fn request(self: Arc<Self>, outbound: Outbound) -> Boxed<'static, Result<Reply, Fault>>;
+
+    /// What is told of a request and its caller, and what goes in its head.
+    fn tell(&self, _request: &Request) -> (Option<String>, Option<Box<Behalf>>) {
+        (None, None)
+    }
 
     /// Sends a notification or a response.
     fn send(&self, body: Bytes) -> Boxed<'_, Result<(), Fault>>;

@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode};
 use http_body_util::Full;
-use toolgate_gateway::call::{Boxed, End, Frame, Reply, Request};
+use toolgate_gateway::call::{Boxed, End, Frame, Reply, Request, Who};
 use toolgate_gateway::fault::Fault;
+use toolgate_gateway::onward::CONTEXT_KEY;
 use toolgate_protocol::headers;
 use toolgate_protocol::jsonrpc::Kind;
 use toolgate_protocol::method::Method;
@@ -39,7 +40,9 @@ impl Modern {
     /// Sends a request. The client's own id serves: the answer comes on this exchange alone.
     pub async fn call(&self, request: &Request) -> Result<Reply, Fault> {
         let id = request.message.id().unwrap_or("null");
-        let mut response = self.endpoint.send(self.post(request)).await?;
+        let (context, behalf) = self.endpoint.tell(request);
+        let post = self.post(request, context.as_deref());
+        let mut response = self.endpoint.send_for(post, behalf.as_deref()).await?;
         let status = response.status();
         match endpoint::shape(&response) {
             Shape::Events if status.is_success() => {
@@ -66,9 +69,10 @@ impl Modern {
     }
 
     /// What goes out for a request.
-    fn post(&self, request: &Request) -> http::Request<Full<Bytes>> {
+    fn post(&self, request: &Request, context: Option<&str>) -> http::Request<Full<Bytes>> {
         let mut edits = request.edits.clone();
-        modern::dress(&request.message, &request.client, &mut edits);
+        let context = context.map(|json| (CONTEXT_KEY, json));
+        modern::dress(&request.message, &request.client, context, &mut edits);
         let body = edits.apply(request.message.bytes());
         let mut post = self.endpoint.post(body, Some(&request.trace));
         let headers = post.headers_mut();
@@ -92,9 +96,16 @@ impl Modern {
     }
 }
 
-impl Source for Modern {
-    fn listen(self: Arc<Self>, request: Request) -> Boxed<'static, Result<Reply, Fault>> {
-        Box::pin(async move { self.call(&request).await })
+/// A modern server that is listened to on somebody's behalf.
+pub(crate) struct Listened {
+    pub server: Arc<Modern>,
+    pub who: Who,
+}
+
+impl Source for Listened {
+    fn listen(self: Arc<Self>, mut request: Request) -> Boxed<'static, Result<Reply, Fault>> {
+        request.who = self.who.clone();
+        Box::pin(async move { self.server.call(&request).await })
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use toolgate_gateway::call::{Boxed, Reply, Request};
 use toolgate_gateway::fault::Fault;
+use toolgate_gateway::onward::CONTEXT_KEY;
 use toolgate_gateway::upstream::{Description, Interest, Watch};
 use toolgate_protocol::modern;
 
@@ -40,7 +41,9 @@ impl ModernChannel {
     pub async fn call(&self, request: &Request) -> Result<Reply, Fault> {
         let id = self.ids.fetch_add(1, Ordering::Relaxed);
         let mut edits = request.edits.clone();
-        modern::dress(&request.message, &request.client, &mut edits);
+        let (context, behalf) = self.channel.tell(request);
+        let context = context.as_deref().map(|json| (CONTEXT_KEY, json));
+        modern::dress(&request.message, &request.client, context, &mut edits);
         if let Some(span) = request.message.id_span() {
             edits.replace(span, id.to_string());
         }
@@ -54,6 +57,7 @@ impl ModernChannel {
             token: token.map(|token| token.raw().into()),
             owner: request.who.session.clone(),
             may_ask: false,
+            behalf,
         };
         self.channel.clone().request(outbound).await
     }

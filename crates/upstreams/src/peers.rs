@@ -14,7 +14,7 @@ use toolgate_protocol::jsonrpc::Message;
 
 use crate::fan::Fan;
 use crate::legacy::Session;
-use crate::modern::Modern;
+use crate::modern::{Listened, Modern};
 use crate::modern_channel::ModernChannel;
 use crate::single::Single;
 
@@ -33,6 +33,7 @@ pub(crate) enum Peer {
 #[derive(Clone)]
 pub(crate) struct Alone {
     pub server: Arc<Modern>,
+    pub who: Who,
     pub description: Arc<Description>,
     pub fan: Arc<Fan>,
 }
@@ -58,7 +59,10 @@ impl Peer {
         match self {
             Peer::Legacy(session) => session.watch(interest).await,
             Peer::Channel(channel) => channel.watch(interest).await,
-            Peer::Alone(alone) => alone.fan.watch(alone.server.clone(), interest).await,
+            Peer::Alone(Alone { server, who, fan, .. }) => {
+                let source = Listened { server: server.clone(), who: who.clone() };
+                fan.watch(Arc::new(source), interest).await
+            }
         }
     }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use toolgate_gateway::call::{Reply, Request, Who};
 use toolgate_gateway::config::{EraChoice, Sessions};
 use toolgate_gateway::fault::{Fault, Reason, SideEffect};
+use toolgate_gateway::onward::Broker;
 use toolgate_gateway::upstream::Vitals;
 use toolgate_protocol::client::Abilities;
 use toolgate_protocol::json::Limits;
@@ -46,6 +47,8 @@ pub struct ProcessSpec {
     pub idle: Option<Duration>,
     /// Bounds on its messages.
     pub limits: Limits,
+    /// What it is told of requests.
+    pub broker: Option<Arc<dyn Broker>>,
 }
 
 /// A server that runs as our child.
@@ -158,7 +161,8 @@ impl Children {
     }
 
     fn spawn(&self, era: Era) -> Result<(Arc<Channel>, Arc<crate::child::Child>), Fault> {
-        stdio::start(self.spec.child.clone(), &self.slots, era, self.spec.limits)
+        let ProcessSpec { child, limits, broker, .. } = &self.spec;
+        stdio::start(child.clone(), &self.slots, era, *limits, broker.clone())
     }
 
     /// Which era does it speak? An answer that is no sign of the modern era, or silence, means
@@ -166,13 +170,14 @@ impl Children {
     async fn probe(&self, channel: &Arc<Channel>, id: u64) -> Result<Probe, Fault> {
         let request = listen::discover(&id.to_string())?;
         let mut edits = Edits::default();
-        modern::dress(&request.message, &request.client, &mut edits);
+        modern::dress(&request.message, &request.client, None, &mut edits);
         let outbound = Outbound {
             id,
             body: edits.apply(request.message.bytes()),
             token: None,
             owner: None,
             may_ask: false,
+            behalf: None,
         };
         let reply = channel.clone().request(outbound).await?;
         match tokio::time::timeout(PROBE, reply.end()).await {

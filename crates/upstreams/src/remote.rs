@@ -12,6 +12,7 @@ use http::{HeaderName, HeaderValue, Uri};
 use toolgate_gateway::call::{Reply, Request, Who};
 use toolgate_gateway::config::{EraChoice, Sessions, Transport};
 use toolgate_gateway::fault::{Fault, Reason, SideEffect};
+use toolgate_gateway::onward::Onward;
 use toolgate_gateway::upstream::Vitals;
 use toolgate_protocol::client::Abilities;
 
@@ -48,6 +49,8 @@ pub struct RemoteSpec {
     pub idle: Duration,
     /// Bounds on what it may send.
     pub bounds: Bounds,
+    /// What goes to it besides requests.
+    pub onward: Onward,
 }
 
 /// A server reached over HTTP.
@@ -74,8 +77,9 @@ impl Remote {
     pub fn new(spec: RemoteSpec, proxies: &Proxies) -> Result<Remote, String> {
         let target = Target::of(&spec.url, Origin::Configured, proxies)?;
         let pool = Pool::new(target);
-        let endpoint =
-            Arc::new(Endpoint::new(spec.name.clone(), &spec.url, pool, &spec.headers, spec.bounds));
+        let (name, onward) = (spec.name.clone(), spec.onward.clone());
+        let endpoint = Endpoint::new(name, &spec.url, pool, &spec.headers, onward, spec.bounds);
+        let endpoint = Arc::new(endpoint);
         let peers = Peers::new(spec.name.clone(), spec.sessions, Some(spec.idle), MOST_SESSIONS);
         let speaks_sse = AtomicBool::new(spec.transport == Transport::Sse);
         Ok(Connector::of(Server {
@@ -91,14 +95,15 @@ impl Remote {
 }
 
 impl Server {
-    async fn era(self: &Arc<Self>) -> Result<Arc<Era>, Fault> {
+    /// Found out with what the first caller has to show, where each has something else.
+    async fn era(self: &Arc<Self>, who: &Who) -> Result<Arc<Era>, Fault> {
         if let Some(era) = self.era.peek() {
             return Ok(era);
         }
-        let server = self.clone();
+        let (server, who) = (self.clone(), who.clone());
         self.era
             .get(|| async move {
-                match tokio::time::timeout(HANDSHAKE, server.find_out()).await {
+                match tokio::time::timeout(HANDSHAKE, server.find_out(&who)).await {
                     Ok(outcome) => outcome,
                     Err(_) => Err(server.silent()),
                 }
@@ -109,12 +114,13 @@ impl Server {
     async fn session(
         self: &Arc<Self>,
         key: &Key,
+        who: &Who,
         abilities: Abilities,
     ) -> Result<Arc<Peer>, Fault> {
-        let server = self.clone();
+        let (server, who) = (self.clone(), who.clone());
         self.peers
             .get(key, || async move {
-                match tokio::time::timeout(HANDSHAKE, server.open(abilities)).await {
+                match tokio::time::timeout(HANDSHAKE, server.open(&who, abilities)).await {
                     Ok(outcome) => outcome.map(Peer::Legacy),
                     Err(_) => Err(server.silent()),
                 }
@@ -128,10 +134,12 @@ impl Server {
         self: &Arc<Self>,
         era: &Arc<Era>,
         key: &Key,
+        who: &Who,
         abilities: Abilities,
     ) -> Result<Arc<Peer>, Fault> {
-        let outcome = self.session(key, abilities).await;
-        if outcome.as_ref().is_err_and(|fault| fault.reason != Reason::Overloaded) {
+        let outcome = self.session(key, who, abilities).await;
+        let tells = |fault: &Fault| fault.reason != Reason::Overloaded && !fault.is_personal;
+        if outcome.as_ref().is_err_and(tells) {
             self.era.reset(era, None);
         }
         outcome
@@ -149,7 +157,7 @@ impl Server {
 
     /// One try; also whether the server turned out to be another than it was.
     async fn attempt(self: &Arc<Self>, request: &Request) -> (Result<Reply, Fault>, bool) {
-        let era = match self.era().await {
+        let era = match self.era(&request.who).await {
             Ok(era) => era,
             Err(fault) => return (Err(fault), false),
         };
@@ -163,7 +171,7 @@ impl Server {
         }
         let abilities = request.client.abilities();
         let key = self.peers.key(&request.who, abilities);
-        let peer = match self.legacy(&era, &key, abilities).await {
+        let peer = match self.legacy(&era, &key, &request.who, abilities).await {
             Ok(peer) => peer,
             Err(fault) => return (Err(fault), false),
         };
@@ -194,15 +202,16 @@ impl Reach for Server {
     }
 
     async fn peer(self: &Arc<Self>, who: &Who, abilities: Abilities) -> Result<Arc<Peer>, Fault> {
-        let era = self.era().await?;
+        let era = self.era(who).await?;
         if let Era::Modern(description) = &*era {
             return Ok(Arc::new(Peer::Alone(Alone {
                 server: self.modern.clone(),
+                who: who.clone(),
                 description: description.clone(),
                 fan: self.fan(who),
             })));
         }
-        self.legacy(&era, &self.peers.key(who, abilities), abilities).await
+        self.legacy(&era, &self.peers.key(who, abilities), who, abilities).await
     }
 
     /// Somebody may have replaced the server by another: then its era is found out again.
@@ -220,13 +229,17 @@ impl Reach for Server {
     async fn probe(self: &Arc<Self>) -> Result<(), Fault> {
         // Really reached: a fresh exchange, not the memory of one.
         let request = listen::discover(&self.modern.next_id())?;
-        if self.speaks_sse.load(Ordering::Relaxed) {
-            let key = self.peers.key(&request.who, Abilities::default());
-            return self.session(&key, Abilities::default()).await.map(|_| ());
+        // What only callers can prove, we cannot: a server that says so is there.
+        let personal = self.spec.onward.attach.as_ref().is_some_and(|attach| attach.is_personal());
+        if self.speaks_sse.load(Ordering::Relaxed) && !personal {
+            let who = &request.who;
+            let key = self.peers.key(who, Abilities::default());
+            return self.session(&key, who, Abilities::default()).await.map(|_| ());
         }
         match tokio::time::timeout(HANDSHAKE, self.modern.call(&request)).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(fault)) if fault.reason == Reason::Garbage => Ok(()),
+            Ok(Err(fault)) if personal && fault.reason == Reason::Refused => Ok(()),
             Ok(Err(fault)) => Err(fault),
             Err(_) => Err(self.silent()),
         }

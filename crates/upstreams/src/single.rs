@@ -142,6 +142,8 @@ impl<T: Send + Sync + 'static> Single<T> {
             Ok(value) => State::Ready(value.clone(), Instant::now()),
             // Nothing was started, so nothing failed: it starts as soon as there is room.
             Err(fault) if fault.cause().is_some_and(|cause| cause.is::<Full>()) => State::Empty,
+            // What one caller lacks must not keep the others waiting.
+            Err(fault) if fault.is_personal => State::Empty,
             Err(fault) => {
                 let wait = slot.wait_after(Duration::ZERO);
                 State::Failed { fault: fault.clone(), until: Instant::now() + wait }

@@ -5,12 +5,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use http::{StatusCode, Uri};
-use toolgate_gateway::call::Boxed;
+use toolgate_gateway::call::{Boxed, Request};
 use toolgate_gateway::fault::{Fault, Reason};
+use toolgate_gateway::onward::Onward;
 use toolgate_protocol::version::Era;
 
 use crate::channel::{Channel, Writer};
-use crate::endpoint::{self, Endpoint, Shape};
+use crate::endpoint::{self, Behalf, Endpoint, Shape};
 use crate::http::{Body, Origin, Pool, Proxies, Target};
 use crate::link;
 
@@ -61,8 +62,9 @@ fn address(endpoint: &Endpoint, url: &Uri, named: &[u8]) -> Result<Endpoint, Fau
         return Ok(endpoint.at(if absolute { uri } else { path }));
     }
     let target = Target::of(&uri, Origin::Peer, &Proxies::default()).map_err(bad)?;
-    // No headers: credentials belong to the configured origin alone.
-    Ok(Endpoint::new(endpoint.name.clone(), &uri, Pool::new(target), &[], endpoint.bounds))
+    // No headers and nobody's proof: credentials belong to the configured origin alone.
+    let (name, pool) = (endpoint.name.clone(), Pool::new(target));
+    Ok(Endpoint::new(name, &uri, pool, &[], Onward::default(), endpoint.bounds))
 }
 
 /// A reference against the stream's own URL (RFC 3986, section 5.2, for what servers send: an
@@ -113,9 +115,14 @@ struct Poster {
 }
 
 impl Writer for Poster {
-    fn write(&self, body: Bytes) -> Boxed<'_, Result<(), Fault>> {
-        Box::pin(async {
-            let mut response = self.post.send(self.post.post(body, None)).await?;
+    fn write<'a>(
+        &'a self,
+        body: Bytes,
+        behalf: Option<&'a Behalf>,
+    ) -> Boxed<'a, Result<(), Fault>> {
+        Box::pin(async move {
+            let request = self.post.post(body, None);
+            let mut response = self.post.send_for(request, behalf).await?;
             let status = response.status();
             let body = self.post.collect(&mut response).await?;
             if status.is_success() {
@@ -127,6 +134,10 @@ impl Writer for Poster {
             }
             Err(fault)
         })
+    }
+
+    fn tell(&self, request: &Request) -> (Option<String>, Option<Box<Behalf>>) {
+        self.post.tell(request)
     }
 
     fn close(&self) -> Boxed<'_, ()> {

@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use toolgate_gateway::call::Boxed;
+use toolgate_gateway::call::{Boxed, Request};
 use toolgate_gateway::fault::{Fault, Reason};
+use toolgate_gateway::onward::Broker;
 use toolgate_protocol::json::Limits;
 use toolgate_protocol::version::Era;
 
 use crate::channel::{self, Channel, Writer};
 use crate::child::{Child, Slots, Spec};
+use crate::endpoint::Behalf;
 use crate::link;
 
 /// Starts the process and the reading of its lines.
@@ -21,6 +23,7 @@ pub(crate) fn start(
     slots: &Slots,
     era: Era,
     limits: Limits,
+    broker: Option<Arc<dyn Broker>>,
 ) -> Result<(Arc<Channel>, Arc<Child>), Fault> {
     let name = spec.name.clone();
     let slot = slots.take().map_err(|full| {
@@ -32,7 +35,7 @@ pub(crate) fn start(
             .at(&name)
     })?;
     let child = Arc::new(child);
-    let pipe = Pipe { name: name.clone(), child: child.clone() };
+    let pipe = Pipe { name: name.clone(), child: child.clone(), broker };
     let channel = Channel::new(name.clone(), era, Box::new(pipe), limits);
     let (reader, process) = (channel.clone(), child.clone());
     tokio::spawn(async move {
@@ -50,16 +53,26 @@ pub(crate) fn start(
 struct Pipe {
     name: Arc<str>,
     child: Arc<Child>,
+    broker: Option<Arc<dyn Broker>>,
 }
 
 impl Writer for Pipe {
-    fn write(&self, body: Bytes) -> Boxed<'_, Result<(), Fault>> {
+    /// A line has no head.
+    fn write<'a>(
+        &'a self,
+        body: Bytes,
+        _behalf: Option<&'a Behalf>,
+    ) -> Boxed<'a, Result<(), Fault>> {
         Box::pin(async {
             self.child
                 .send(body)
                 .await
                 .map_err(|gone| channel::unsent(&self.name, gone.to_string()))
         })
+    }
+
+    fn tell(&self, request: &Request) -> (Option<String>, Option<Box<Behalf>>) {
+        (self.broker.as_ref().map(|broker| broker.context(request).json), None)
     }
 
     fn close(&self) -> Boxed<'_, ()> {

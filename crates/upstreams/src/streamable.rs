@@ -13,12 +13,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode};
 use tokio::sync::{RwLock, oneshot};
-use toolgate_gateway::call::{Answer, Boxed, End, Reply};
+use toolgate_gateway::call::{Answer, Boxed, End, Reply, Request};
 use toolgate_gateway::fault::{Fault, Reason};
 use toolgate_protocol::jsonrpc::Message;
 use toolgate_protocol::version::{Era, Version};
 
-use crate::endpoint::{self, Endpoint, Shape};
+use crate::endpoint::{self, Behalf, Endpoint, Shape};
 use crate::http::Body;
 use crate::link::{self, Hub, Link, Outbound};
 use crate::stepped::Stepped;
@@ -75,10 +75,10 @@ impl Streamable {
         headers.insert(endpoint::PROTOCOL_VERSION, HeaderValue::from_static(self.version.as_str()));
     }
 
-    async fn post(&self, body: Bytes) -> Result<Response<Body>, Fault> {
+    async fn post(&self, body: Bytes, behalf: Option<&Behalf>) -> Result<Response<Body>, Fault> {
         let mut request = self.endpoint.post(body, None);
         self.sign(&mut request);
-        self.endpoint.send(request).await
+        self.endpoint.send_for(request, behalf).await
     }
 
     /// Resumes a stream after an event, or opens the session's own.
@@ -114,7 +114,7 @@ impl Streamable {
         outbound: &Outbound,
     ) -> Result<(Response<Body>, CancelGuard), Fault> {
         let mut guard = CancelGuard::new(self.clone(), outbound.id);
-        match self.post(outbound.body.clone()).await {
+        match self.post(outbound.body.clone(), outbound.behalf.as_deref()).await {
             Ok(response) => Ok((response, guard)),
             Err(fault) => {
                 guard.disarm();
@@ -195,9 +195,13 @@ impl Link for Streamable {
         })
     }
 
+    fn tell(&self, request: &Request) -> (Option<String>, Option<Box<Behalf>>) {
+        self.endpoint.tell(request)
+    }
+
     fn send(&self, body: Bytes) -> Boxed<'_, Result<(), Fault>> {
         Box::pin(async {
-            let mut response = self.post(body).await?;
+            let mut response = self.post(body, None).await?;
             let status = response.status();
             let body = self.endpoint.collect(&mut response).await?;
             if status.is_success() {

@@ -10,6 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use toolgate_gateway::call::{Answer, Caller, Frame, Reply, Request, Trace, Who};
 use toolgate_gateway::config::{EraChoice, Sessions, Transport};
+use toolgate_gateway::onward::Onward;
 use toolgate_gateway::upstream::Upstream;
 use toolgate_protocol::client::{Abilities, Client};
 use toolgate_protocol::json::Limits;
@@ -122,12 +123,13 @@ fn remote(url: &str) -> Remote {
         sessions: Sessions::Shared,
         idle: Duration::from_secs(60),
         bounds,
+        onward: Onward::default(),
     };
     Remote::new(spec, &Proxies::default()).unwrap()
 }
 
 fn who() -> Who {
-    Who { caller: Caller::anonymous(), session: Some("one".into()) }
+    Who { caller: Caller::anonymous(), session: Some("one".into()), token: None }
 }
 
 /// A call of a client that can be asked forms.

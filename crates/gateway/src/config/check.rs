@@ -7,6 +7,7 @@ mod launch;
 mod network;
 mod server;
 mod tools;
+mod upstream_auth;
 mod usage;
 
 use std::path::{Path, PathBuf};
@@ -35,6 +36,7 @@ pub(super) fn run(
     usage::check(&mut checks, &mut config);
     let known = config.authentication.is_some();
     let servers = servers(&mut checks, std::mem::take(&mut config.entries), known);
+    upstream_auth::keys(&mut checks, &config, &servers);
     let lock = lock(&mut checks, config.lock.take());
     Some(Checked { config, servers, lock })
 }

@@ -9,6 +9,8 @@ use super::definitions::Definitions;
 use super::entry::{CacheScope, EraChoice, Sessions, Transport};
 use super::rates::ServerLimits;
 use super::tree::Config;
+use super::upstream_auth::Onwards;
+use toolgate_identity::Resource;
 use toolgate_values::Secret;
 use toolgate_values::{Name, Url};
 
@@ -52,6 +54,26 @@ impl Checked {
     pub fn several(&self) -> bool {
         self.servers.len() > 1
     }
+
+    /// The name of the gateway in what it signs.
+    pub fn issuer(&self) -> String {
+        if let Some(issuer) = &self.signing.issuer {
+            return issuer.to_string().trim_end_matches('/').to_owned();
+        }
+        let resource = self.authentication.as_ref().and_then(|rules| rules.resource.as_ref());
+        match resource {
+            Some(resource) => Resource::new(resource).origin().to_owned(),
+            None => {
+                let scheme = if self.tls.is_some() { "https" } else { "http" };
+                format!("{scheme}://{}", self.listen)
+            }
+        }
+    }
+
+    /// Whether a server gets something made from the tokens that callers send to us.
+    pub fn needs_tokens(&self) -> bool {
+        self.servers.iter().any(|server| server.onwards.needs_token())
+    }
 }
 
 impl Deref for Checked {
@@ -87,6 +109,10 @@ pub struct Server {
     pub cache_scope: CacheScope,
     /// How long its lists and resources may be kept; zero for not at all.
     pub cache_ttl: Duration,
+    /// What it gets with each request of a caller.
+    pub onwards: Onwards,
+    /// Whether it is told who calls, by us.
+    pub context: bool,
     pub(super) prefix: String,
 }
 

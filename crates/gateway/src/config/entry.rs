@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::definitions::Definitions;
 use super::rates::ServerLimits;
+use super::upstream_auth::UpstreamAuth;
 use toolgate_values::Secret;
 use toolgate_values::{Name, Span, Url};
 
@@ -44,6 +45,14 @@ pub(super) struct Entry {
     /// The directory the process starts in, relative to this file (`command` only). Without it: our
     /// own.
     pub(super) cwd: Option<PathBuf>,
+    /// How the server is shown who calls. Without it: not at all.
+    #[serde(default)]
+    pub(super) upstream_auth: UpstreamAuth,
+    /// Tell the server who calls, from which session and until when, in
+    /// `_meta["dev.toolgate/context"]` and, over HTTP, signed in the header `Toolgate-Context`
+    /// (`upstream` and `command`).
+    #[serde(default)]
+    pub(super) context: bool,
     /// Which generation of MCP the server speaks (`upstream` and `command`).
     #[serde(default)]
     pub(super) era: EraChoice,

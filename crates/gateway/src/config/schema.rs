@@ -59,6 +59,9 @@ impl Transform for NoNulls {
                 keys.insert("type".to_owned(), only);
             }
         }
+        if let Some(Json::Array(words)) = keys.get_mut("enum") {
+            words.retain(|word| !word.is_null());
+        }
         if let Some(Json::Array(choices)) = keys.get_mut("anyOf") {
             choices.retain(|choice| choice["type"] != "null");
             if let [Json::Object(only)] = choices.as_mut_slice() {

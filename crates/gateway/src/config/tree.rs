@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::entry::Entry;
 use super::rates::RateLimits;
+use super::upstream_auth::Signing;
 use super::usage::{Quota, Usage};
 use toolgate_identity::rules::Authentication;
 use toolgate_values::Secret;
@@ -51,6 +52,8 @@ pub struct Config {
     pub limits: Limits,
     /// Who may come in. Without it: everybody who can reach the listener.
     pub authentication: Option<Authentication>,
+    /// What the gateway signs with, for servers that are told who calls.
+    pub signing: Signing,
     /// How often tools may be called.
     pub rate_limits: RateLimits,
     /// What may be used within a day or a month.
@@ -95,6 +98,7 @@ impl Default for Config {
             log: Log::default(),
             limits: Limits::default(),
             authentication: None,
+            signing: Signing::default(),
             rate_limits: RateLimits::default(),
             quotas: Vec::new(),
             usage: Usage::default(),

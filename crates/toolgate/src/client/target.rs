@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
 use toolgate_gateway::config::{EraChoice, Limits, Sessions, Span, Transport, Url};
+use toolgate_gateway::onward::Onward;
 use toolgate_gateway::upstream::Upstream;
 use toolgate_protocol::json;
 use toolgate_upstreams::child::{Slots, Spec};
@@ -120,6 +121,7 @@ impl Target {
                         event: limits.event.bytes(),
                         json: json::Limits::default(),
                     },
+                    onward: Onward::default(),
                 };
                 let proxies = Proxies::from(|name| std::env::var(name).ok());
                 Ok(Arc::new(Remote::new(spec, &proxies)?))
@@ -140,6 +142,7 @@ impl Target {
                     sessions: Sessions::Shared,
                     idle: None,
                     limits: json::Limits::default(),
+                    broker: None,
                 };
                 Ok(Arc::new(Process::new(spec, Slots::new(PROCESSES))))
             }

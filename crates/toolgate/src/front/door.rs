@@ -5,8 +5,9 @@ use std::sync::Arc;
 use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue};
 use toolgate_gateway::call::Caller;
-use toolgate_gateway::config::Checked;
+use toolgate_gateway::config::{Checked, Secret};
 use toolgate_identity::{Credentials, Refused, Verifier};
+use toolgate_protocol::caller::Proof;
 use toolgate_protocol::jsonrpc::{self, codes};
 
 use super::body::{Answer, json};
@@ -59,6 +60,18 @@ impl Door {
             Err(refused) => Err(refused),
         };
         verified.map_err(|refused| challenge(verifier, &refused))
+    }
+
+    /// The token that a request proves its caller with, once the caller is known. A key of ours
+    /// is no such token: it is good for the gateway alone.
+    pub fn token(&self, headers: &HeaderMap, caller: &Caller) -> Option<Arc<Secret>> {
+        if !matches!(caller.proof, Proof::Jwt | Proof::Introspection) {
+            return None;
+        }
+        match self.verifier.as_ref()?.credentials(headers) {
+            Ok(Credentials::Bearer(token)) => Some(Arc::new(token)),
+            _ => None,
+        }
     }
 
     /// The metadata of the protected resource, for whoever asks.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use toolgate_gateway::call::{Answer, Ask, End, Frame, Reply, Request, Trace};
+use toolgate_gateway::call::{Answer, Ask, End, Frame, Reply, Request, Trace, Who};
 use toolgate_gateway::fault::{Fault, Reason};
 use toolgate_gateway::gateway::Gateway;
 use toolgate_gateway::parking::is_input_required;
@@ -31,6 +31,7 @@ pub struct Exchange {
     pub gateway: Arc<Gateway>,
     pub live: Arc<Live>,
     pub outlet: Arc<Outlet>,
+    pub who: Who,
     pub request: Message,
     pub method: Method,
     pub trace: Trace,
@@ -87,7 +88,7 @@ impl Exchange {
             message,
             method: self.method.clone(),
             client: self.live.client(),
-            who: self.live.who(),
+            who: self.who.clone(),
             edits: Edits::default(),
             params_headers: Vec::new(),
             trace: self.trace.clone(),

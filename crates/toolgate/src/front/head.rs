@@ -1,7 +1,10 @@
 //! The head of a request whose caller is known.
 
+use std::sync::Arc;
+
 use http::HeaderMap;
 use toolgate_gateway::call::Caller;
+use toolgate_gateway::config::Secret;
 
 /// What a request says before its body, and who says it.
 #[derive(Clone)]
@@ -10,4 +13,6 @@ pub struct Head {
     pub headers: HeaderMap,
     /// Who sends it.
     pub caller: Caller,
+    /// The token that proved it, where a server gets something made from it.
+    pub token: Option<Arc<Secret>>,
 }

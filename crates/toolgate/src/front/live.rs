@@ -9,13 +9,14 @@ use std::time::{Duration, Instant};
 use tokio::sync::{oneshot, watch};
 use toolgate_gateway::call::{Answer, Caller, Who};
 use toolgate_gateway::clock::Timestamp;
-use toolgate_gateway::config::SessionLimits;
+use toolgate_gateway::config::{Secret, SessionLimits};
 use toolgate_gateway::seal::Keyring;
 use toolgate_gateway::session::{NoSession, Session};
 use toolgate_protocol::client::{Client, Level};
 use toolgate_protocol::version::Version;
 
 use super::calls::{Calls, Refused, Running};
+use super::head::Head;
 use super::outlet::{Naming, Outlet};
 use super::spread::Spread;
 
@@ -38,6 +39,7 @@ pub struct Live {
     /// What its token says.
     pub session: Session,
     used: Mutex<Instant>,
+    token: Mutex<Option<Arc<Secret>>>,
     level: Mutex<Option<Level>>,
     calls: Arc<Calls>,
     questions: Mutex<HashMap<u64, oneshot::Sender<Answer>>>,
@@ -201,6 +203,7 @@ impl Live {
         Live {
             session,
             used: Mutex::new(Instant::now()),
+            token: Mutex::default(),
             level: Mutex::default(),
             calls: Arc::default(),
             questions: Mutex::default(),
@@ -224,9 +227,28 @@ impl Live {
         self.session.client.version >= Version::V2025_11_25
     }
 
-    /// Whose calls these are.
+    /// Whose session it is.
     pub fn who(&self) -> Who {
-        Who { caller: self.session.caller.clone(), session: Some(self.session.id.clone()) }
+        let token = self.token.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        self.who_with(token)
+    }
+
+    /// Whose request it is that has this head.
+    pub fn who_in(&self, head: &Head) -> Who {
+        self.who_with(head.token.clone())
+    }
+
+    fn who_with(&self, token: Option<Arc<Secret>>) -> Who {
+        let session = Some(self.session.id.clone());
+        Who { caller: self.session.caller.clone(), session, token }
+    }
+
+    /// Remembers the token that a request came with, for what belongs to no request.
+    pub fn remember(&self, head: &Head) {
+        if head.token.is_some() {
+            let mut token = self.token.lock().unwrap_or_else(PoisonError::into_inner);
+            token.clone_from(&head.token);
+        }
     }
 
     /// Sets the level of log notifications.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::HeaderMap;
 use tokio::sync::mpsc;
-use toolgate_gateway::call::{Caller, Frame, Reply, Request, Trace, Who};
+use toolgate_gateway::call::{Frame, Reply, Request, Trace, Who};
 use toolgate_gateway::fault::{Fault, Reason};
 use toolgate_gateway::gateway::Gateway;
 use toolgate_gateway::subscription::{self, Subscription};
@@ -64,8 +64,9 @@ pub async fn serve(
     };
     drop(received);
     let params_headers = params_headers(&head.headers);
+    let who = Who { caller: head.caller.clone(), session: None, token: head.token.clone() };
     let mut request =
-        request_of(&head.caller, message, method, client, params_headers, trace_of(&head.headers));
+        request_of(who, message, method, client, params_headers, trace_of(&head.headers));
     if request.method == Method::Listen {
         return Box::pin(listen(app, &gateway, &request, id, admitted)).await;
     }
@@ -97,7 +98,7 @@ pub async fn serve(
 
 /// The request in the internal dialect.
 pub fn request_of(
-    caller: &Caller,
+    who: Who,
     message: Message,
     method: Method,
     client: Client,
@@ -109,7 +110,7 @@ pub fn request_of(
         message,
         method,
         client,
-        who: Who { caller: caller.clone(), session: None },
+        who,
         edits: Edits::default(),
         params_headers,
         trace,

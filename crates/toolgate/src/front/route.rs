@@ -9,6 +9,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Uri};
 use hyper::body::Incoming;
 use toolgate_gateway::gateway::Gateway;
+use toolgate_onward::Onwards;
 use toolgate_protocol::jsonrpc::{self, codes};
 use toolgate_protocol::modern::framing;
 use toolgate_protocol::version::Era;
@@ -20,16 +21,19 @@ use super::incoming::{check_content_type, is_batch, json_limits, read, scan};
 use super::{address, legacy, modern, sse};
 use crate::app::App;
 
+/// Where servers find the keys of what we sign (as OpenID Connect issuers do).
+const JWKS: &str = "/.well-known/jwks.json";
+
 /// How long `/ready` waits for a server.
 const READY: Duration = Duration::from_secs(5);
 
 /// Answers one request.
 pub async fn route(app: &Arc<App>, peer: IpAddr, request: Request<Incoming>) -> Answer {
     let (parts, body) = request.into_parts();
-    let (gateway, door, refused) = {
+    let (gateway, door, onwards, refused) = {
         let serving = app.serving();
         let refused = serving.guard.check(&parts.uri, &parts.headers).err();
-        (serving.gateway.clone(), serving.door.clone(), refused)
+        (serving.gateway.clone(), serving.door.clone(), serving.onwards.clone(), refused)
     };
     // Before anything else, as nothing of a foreign page's request may be acted on.
     if let Some((status, reason)) = refused {
@@ -43,6 +47,7 @@ pub async fn route(app: &Arc<App>, peer: IpAddr, request: Request<Incoming>) -> 
         (&Method::GET, path) if path.starts_with(METADATA) => {
             door.metadata(path).unwrap_or_else(nothing)
         }
+        (&Method::GET, JWKS) => key_set(&onwards).unwrap_or_else(nothing),
         (_, "/mcp" | "/" | "/sse" | sse::MESSAGES) => {
             let head = match enter(app, &gateway, &door, peer, parts.headers).await {
                 Ok(head) => head,
@@ -63,13 +68,17 @@ async fn enter(
     headers: HeaderMap,
 ) -> Result<Head, Answer> {
     let refused = match door.enter(&headers).await {
-        Ok(caller) if !caller.is_anonymous() => return Ok(Head { headers, caller }),
+        Ok(caller) if !caller.is_anonymous() => {
+            let needed = gateway.needs_tokens;
+            let token = needed.then(|| door.token(&headers, &caller)).flatten();
+            return Ok(Head { headers, caller, token });
+        }
         Ok(caller) => Ok(caller),
         Err(refused) => Err(refused),
     };
     // Who is not known is counted by where it comes from: guessing has a limit, too.
     admit_address(app, gateway, peer, &headers)?;
-    refused.map(|caller| Head { headers, caller })
+    refused.map(|caller| Head { headers, caller, token: None })
 }
 
 /// Answers a request of a client that speaks MCP.
@@ -116,6 +125,15 @@ fn admit_address(
 
 fn nothing() -> Answer {
     text(404, "nothing here: the MCP endpoint is /mcp")
+}
+
+/// The public halves of what we sign with, for whoever asks.
+fn key_set(onwards: &Onwards) -> Option<Answer> {
+    let mut answer = json(200, onwards.key_set()?.to_string().into());
+    // A new key is published for as long before it may be unknown to somebody.
+    let kept = HeaderValue::from_static("public, max-age=300");
+    answer.headers_mut().insert(http::header::CACHE_CONTROL, kept);
+    Some(answer)
 }
 
 fn not_allowed(allow: &'static str) -> Answer {

@@ -193,6 +193,7 @@ impl Open<'_> {
             self.app,
             &self.gateway,
             &self.live,
+            self.live.who_in(head),
             trace_of(&head.headers),
             message,
         ) {
@@ -225,7 +226,11 @@ async fn initialize(
         Err(answer) => return bytes_of(answer),
     };
     let client = session.client.clone();
-    let who = Who { caller: session.caller.clone(), session: Some(session.id.clone()) };
+    let who = Who {
+        caller: session.caller.clone(),
+        session: Some(session.id.clone()),
+        token: head.token.clone(),
+    };
     match gateway.welcome(&who, client.abilities(), client.version).await {
         Ok(welcome) => {
             if !app.sessions.learn(token, session) {

@@ -229,7 +229,8 @@ impl Front {
 
     async fn request(&mut self, gateway: Arc<Gateway>, live: Arc<Live>, message: Message) {
         let Some(admitted) = self.admit(&gateway, message.id()).await else { return };
-        let prepared = legacy::exchange(&self.app, &gateway, &live, Trace::default(), message);
+        let who = live.who();
+        let prepared = legacy::exchange(&self.app, &gateway, &live, who, Trace::default(), message);
         let mut exchange = match prepared {
             Ok((exchange, _)) => exchange,
             Err(answer) => return self.say(answer).await,
@@ -253,8 +254,16 @@ impl Front {
         let (app, out) = (self.app.clone(), self.out.clone());
         self.tasks.spawn(async move {
             let limits = json_limits(&gateway.config.limits);
-            let outcome =
-                legacy::batch(&app, &gateway, &live, &Trace::default(), &body, &limits).await;
+            let outcome = legacy::batch(
+                &app,
+                &gateway,
+                &live,
+                &live.who(),
+                &Trace::default(),
+                &body,
+                &limits,
+            )
+            .await;
             if let Some(answer) = outcome.unwrap_or_else(Some) {
                 let _ = out.send(answer).await;
             }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use toolgate_gateway::call::Reply;
+use toolgate_gateway::call::{Reply, Who};
 use toolgate_gateway::config::{EraChoice, Transport};
 use toolgate_gateway::fault::{Fault, Reason};
 use toolgate_gateway::upstream::Description;
@@ -19,15 +19,15 @@ pub(super) enum Era {
 
 impl Server {
     /// Which era does it speak? (2026-07-28, versioning: client behaviour over HTTP.)
-    pub(super) async fn find_out(&self) -> Result<Era, Fault> {
+    pub(super) async fn find_out(&self, who: &Who) -> Result<Era, Fault> {
         let known_legacy =
             self.spec.era == EraChoice::Legacy || self.spec.transport == Transport::Sse;
         if known_legacy {
             return Ok(Era::Legacy);
         }
-        let mut found = self.discover().await?;
+        let mut found = self.discover(who).await?;
         if let Probe::Again = found {
-            found = self.discover().await?;
+            found = self.discover(who).await?;
         }
         match found {
             Probe::Modern(description) => {
@@ -50,8 +50,9 @@ impl Server {
         }
     }
 
-    async fn discover(&self) -> Result<Probe, Fault> {
-        let request = listen::discover(&self.modern.next_id())?;
+    async fn discover(&self, who: &Who) -> Result<Probe, Fault> {
+        let mut request = listen::discover(&self.modern.next_id())?;
+        request.who = who.clone();
         let outcome = match self.modern.call(&request).await {
             Ok(reply) => reply.end().await,
             Err(fault) => Err(fault),

@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use http::StatusCode;
+use toolgate_gateway::call::Who;
 use toolgate_gateway::config::Transport;
 use toolgate_gateway::fault::{Fault, Reason};
 use toolgate_protocol::client::Abilities;
 use toolgate_protocol::jsonrpc::Message;
 
 use super::Server;
-use crate::endpoint::{self, Shape};
+use crate::endpoint::{self, Endpoint, Shape};
 use crate::legacy::{self, Session};
 use crate::link::Link;
 use crate::listen;
@@ -18,14 +19,19 @@ use crate::sse;
 use crate::streamable::Streamable;
 
 impl Server {
-    pub(super) async fn open(&self, abilities: Abilities) -> Result<Arc<Session>, Fault> {
+    pub(super) async fn open(
+        &self,
+        who: &Who,
+        abilities: Abilities,
+    ) -> Result<Arc<Session>, Fault> {
+        let endpoint = self.endpoint.on_behalf(who);
         if !self.speaks_sse.load(Ordering::Relaxed) {
-            match self.open_streamable(abilities).await {
+            match self.open_streamable(&endpoint, abilities).await {
                 Err(fault) if self.may_be_sse(&fault) => {}
                 outcome => return outcome,
             }
         }
-        let session = self.open_sse(abilities).await?;
+        let session = self.open_sse(&endpoint, abilities).await?;
         self.speaks_sse.store(true, Ordering::Relaxed);
         Ok(session)
     }
@@ -34,8 +40,11 @@ impl Server {
         fault.reason == Reason::Garbage && self.spec.transport == Transport::Auto
     }
 
-    async fn open_streamable(&self, abilities: Abilities) -> Result<Arc<Session>, Fault> {
-        let endpoint = &self.endpoint;
+    async fn open_streamable(
+        &self,
+        endpoint: &Arc<Endpoint>,
+        abilities: Abilities,
+    ) -> Result<Arc<Session>, Fault> {
         let body = legacy::initialize(abilities, listen::CLIENT_INFO);
         let mut response = endpoint.send(endpoint.post(body, None)).await?;
         let status = response.status();
@@ -83,9 +92,13 @@ impl Server {
         }
     }
 
-    async fn open_sse(&self, abilities: Abilities) -> Result<Arc<Session>, Fault> {
-        let channel = sse::open(&self.endpoint, &self.spec.url).await?;
-        legacy::shake_hands(&self.endpoint.name, channel, abilities).await
+    async fn open_sse(
+        &self,
+        endpoint: &Arc<Endpoint>,
+        abilities: Abilities,
+    ) -> Result<Arc<Session>, Fault> {
+        let channel = sse::open(endpoint, &self.spec.url).await?;
+        legacy::shake_hands(&endpoint.name, channel, abilities).await
     }
 }
 

@@ -12,7 +12,7 @@ use crate::config::problem::{key_path, quote};
 use toolgate_values::Secret;
 
 /// Keys that only some kinds of server have, with those kinds.
-const FITTING: [(&str, &[&str]); 9] = [
+const FITTING: [(&str, &[&str]); 11] = [
     ("headers", &["upstream"]),
     ("transport", &["upstream"]),
     ("env", &["command"]),
@@ -22,6 +22,8 @@ const FITTING: [(&str, &[&str]); 9] = [
     ("unpinned", &["command"]),
     ("era", &["upstream", "command"]),
     ("sessions", &["upstream", "command"]),
+    ("upstream_auth", &["upstream", "command"]),
+    ("context", &["upstream", "command"]),
 ];
 
 /// What the server is, by the one key that says how to reach it.
@@ -61,7 +63,7 @@ fn misplaced(checks: &mut Checks<'_>, path: &str, kind: &str) {
 }
 
 /// Headers that belong to HTTP or to MCP itself: two of one would let two readers disagree.
-const RESERVED: [&str; 14] = [
+const RESERVED: [&str; 15] = [
     "accept",
     "accept-encoding",
     "connection",
@@ -73,6 +75,7 @@ const RESERVED: [&str; 14] = [
     "keep-alive",
     "last-event-id",
     "te",
+    "toolgate-context",
     "trailer",
     "transfer-encoding",
     "upgrade",

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Checks, kind, tools};
+use super::{Checks, kind, tools, upstream_auth};
 use crate::config::checked::{Kind, Server};
 use crate::config::definitions::Definitions;
 use crate::config::entry::{Entry, Sessions};
@@ -28,6 +28,8 @@ pub(super) fn resolve(
         (entry.required, entry.cache_scope, entry.cache_ttl.duration());
     let definitions = entry.definitions.take();
     let name = entry.name.clone();
+    let onwards = upstream_auth::resolve(checks, &path, &mut entry, known);
+    let context = entry.context;
     let limits = std::mem::take(&mut entry.rate_limit);
     let kind = kind::resolve(checks, &path, entry)?;
     let definitions = definitions.unwrap_or(match kind {
@@ -47,6 +49,8 @@ pub(super) fn resolve(
         required,
         cache_scope,
         cache_ttl,
+        onwards,
+        context,
         prefix,
     })
 }

@@ -140,7 +140,7 @@ impl Fetch for Loopback {
             let response = sent.await.map_err(|error| failure(&error))?;
             let status = response.status().as_u16();
             let body = response.into_body().collect().await.map_err(|error| failure(&error))?;
-            Ok(Response { status, body: body.to_bytes() })
+            Ok(Response { status, body: body.to_bytes(), headers: http::HeaderMap::new() })
         }
         .boxed()
     }

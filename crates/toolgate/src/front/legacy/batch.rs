@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use toolgate_gateway::call::Trace;
+use toolgate_gateway::call::{Trace, Who};
 use toolgate_gateway::gateway::Gateway;
 use toolgate_protocol::json::Limits;
 use toolgate_protocol::jsonrpc::{self, Kind, Message, codes, split_batch};
@@ -30,7 +30,8 @@ pub async fn serve_batch(
         Ok(live) => live,
         Err(answer) => return answer,
     };
-    match batch(app, &gateway, &live, &trace_of(&head.headers), &body, limits).await {
+    let (who, trace) = (live.who_in(head), trace_of(&head.headers));
+    match batch(app, &gateway, &live, &who, &trace, &body, limits).await {
         Ok(Some(answers)) => json(200, answers),
         Ok(None) => empty(202),
         Err(error) => json(400, error),
@@ -45,6 +46,7 @@ pub async fn batch(
     app: &Arc<App>,
     gateway: &Arc<Gateway>,
     live: &Arc<Live>,
+    who: &Who,
     trace: &Trace,
     body: &Bytes,
     limits: &Limits,
@@ -65,11 +67,13 @@ pub async fn batch(
             }
         };
         match message.kind() {
-            Kind::Request => match exchange(app, gateway, live, trace.clone(), message) {
-                // Nothing streams into a batch: what the call says meanwhile is dropped.
-                Ok((exchange, _)) => running.push(tokio::spawn(exchange.run())),
-                Err(error) => answers.push(error),
-            },
+            Kind::Request => {
+                match exchange(app, gateway, live, who.clone(), trace.clone(), message) {
+                    // Nothing streams into a batch: what the call says meanwhile is dropped.
+                    Ok((exchange, _)) => running.push(tokio::spawn(exchange.run())),
+                    Err(error) => answers.push(error),
+                }
+            }
             Kind::Notification => notification(gateway, live, &message).await,
             Kind::Result | Kind::Error => response(live, &message),
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use toolgate_gateway::call::Trace;
+use toolgate_gateway::call::{Trace, Who};
 use toolgate_gateway::gateway::Gateway;
 use toolgate_protocol::jsonrpc::{self, Message, codes};
 use toolgate_protocol::method::Method;
@@ -30,6 +30,7 @@ pub fn exchange(
     app: &Arc<App>,
     gateway: &Arc<Gateway>,
     live: &Arc<Live>,
+    who: Who,
     trace: Trace,
     message: Message,
 ) -> Result<(Exchange, Arc<Outlet>), Bytes> {
@@ -53,6 +54,7 @@ pub fn exchange(
         gateway: gateway.clone(),
         live: live.clone(),
         outlet: outlet.clone(),
+        who,
         request: message,
         method,
         trace,
@@ -71,7 +73,8 @@ pub async fn request(
     message: Message,
     admitted: Admitted,
 ) -> Answer {
-    let (exchange, outlet) = match exchange(app, &gateway, live, trace_of(&head.headers), message) {
+    let (who, trace) = (live.who_in(head), trace_of(&head.headers));
+    let (exchange, outlet) = match exchange(app, &gateway, live, who, trace, message) {
         Ok(prepared) => prepared,
         Err(answer) => return json(200, answer),
     };

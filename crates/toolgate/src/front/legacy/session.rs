@@ -33,7 +33,11 @@ pub async fn initialize(
         Err(error) => return error,
     };
     let client = &session.client;
-    let who = Who { caller: session.caller.clone(), session: Some(session.id.clone()) };
+    let who = Who {
+        caller: session.caller.clone(),
+        session: Some(session.id.clone()),
+        token: head.token.clone(),
+    };
     let welcome = gateway.welcome(&who, client.abilities(), client.version).await;
     let welcome = match welcome {
         Ok(welcome) => welcome,

@@ -36,6 +36,7 @@ pub fn session_of(app: &App, head: &Head, id: Option<&str>) -> Result<Arc<Live>,
     match app.sessions.find(token, &head.caller, &app.lasting.keys) {
         Ok(live) => {
             note_sender(app, head, &live);
+            live.remember(head);
             Ok(live)
         }
         // Unknown, ended or somebody else's: a client begins anew on this status.

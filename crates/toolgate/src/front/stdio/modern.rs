@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
-use toolgate_gateway::call::{Caller, Frame, Request, Trace};
+use toolgate_gateway::call::{Caller, Frame, Request, Trace, Who};
 use toolgate_gateway::fault::{Fault, Reason};
 use toolgate_gateway::gateway::Gateway;
 use toolgate_gateway::subscription;
@@ -51,9 +51,9 @@ impl Call {
                 return;
             }
         };
+        let who = Who { caller: Caller::anonymous(), session: None, token: None };
         let trace = Trace::default();
-        let request =
-            modern::request_of(&Caller::anonymous(), message, method, client, Vec::new(), trace);
+        let request = modern::request_of(who, message, method, client, Vec::new(), trace);
         if request.method == Method::Listen {
             // A listener is no call at work: shutting down does not wait for it.
             drop(admitted);

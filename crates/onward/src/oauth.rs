@@ -1,0 +1,5 @@
+//! What a client of OAuth 2.1 says and hears, step by step. Connections belong to somebody else.
+
+pub mod authority;
+pub mod client;
+pub mod grant;
