@@ -4,6 +4,7 @@
 //! schema, the typed tree, and at last [`Checked`], which is all that a gateway is built from.
 //! Every problem on the way is collected, so that one run shows them all.
 
+pub(crate) mod bind;
 mod check;
 mod checked;
 mod command;

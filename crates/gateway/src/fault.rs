@@ -12,6 +12,10 @@ use toolgate_protocol::jsonrpc::codes;
 pub enum Reason {
     /// The request is not what the method takes.
     Invalid,
+    /// Arguments that the tool's schema or the operator does not allow.
+    Arguments,
+    /// An argument that the gateway gives has no value for this caller.
+    Unbound,
     /// A header says something else than the body.
     Mismatch,
     /// No such tool, prompt or task, or none that this caller may know of.
@@ -66,6 +70,8 @@ impl Reason {
     pub fn label(self) -> &'static str {
         match self {
             Reason::Invalid => "invalid",
+            Reason::Arguments => "invalid_arguments",
+            Reason::Unbound => "unbound",
             Reason::Mismatch => "mismatch",
             Reason::Unknown => "unknown",
             Reason::NoResource => "no_resource",
@@ -91,9 +97,11 @@ impl Reason {
     /// The JSON-RPC code for a modern client (protocol 2026-07-28, errors).
     pub fn code(self) -> i64 {
         match self {
-            Reason::Invalid | Reason::Unknown | Reason::NoResource | Reason::Forged => {
-                codes::INVALID_PARAMS
-            }
+            Reason::Invalid
+            | Reason::Arguments
+            | Reason::Unknown
+            | Reason::NoResource
+            | Reason::Forged => codes::INVALID_PARAMS,
             Reason::Mismatch => codes::HEADER_MISMATCH,
             Reason::NoMethod => codes::METHOD_NOT_FOUND,
             Reason::MissingCapability => codes::MISSING_CLIENT_CAPABILITY,
@@ -132,6 +140,8 @@ impl Reason {
     pub fn advice(self) -> &'static str {
         match self {
             Reason::Invalid => "correct the arguments and call again",
+            Reason::Arguments => "correct the arguments and call again",
+            Reason::Unbound => "call as somebody of whom it is known, or tell the operator",
             Reason::Mismatch => "send headers that agree with the body",
             Reason::Unknown => "list again and choose a name from the list",
             Reason::NoResource => "list the resources and choose a URI from the list",

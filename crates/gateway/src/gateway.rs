@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::bind;
 use crate::call::{Reply, Request, Who};
 use crate::clock::Timestamp;
+use crate::config::bind::Bindings;
 use crate::config::{CacheScope, Checked, Server, ServerLimits};
 use crate::deadline::Bounds;
 use crate::discover::Known;
@@ -37,6 +39,8 @@ pub struct Route {
     pub upstream: Arc<dyn Upstream>,
     /// Its names, both ways.
     pub names: Names,
+    /// Arguments that the gateway gives to its tools.
+    pub(crate) bindings: Arc<Bindings>,
     /// How long it may take.
     pub bounds: Bounds,
     /// How often its tools may be called.
@@ -62,6 +66,7 @@ impl Route {
             name: server.name.as_str().into(),
             upstream,
             names: Names::of(server, several),
+            bindings: Arc::new(server.bind.clone()),
             bounds: Bounds { silence: server.timeout, total: server.timeout_total },
             limits: server.limits.clone(),
             required: server.required,
@@ -83,13 +88,15 @@ impl Route {
         let further = request.message.params().is_some_and(|it| it.get("cursor").is_some());
         let (pins, mirrors, tasks) = (self.pins.clone(), self.mirrors.clone(), self.tasks.clone());
         let client = request.client.clone();
+        let bindings = self.bindings.clone();
         reply.map_end(move |end| {
             let end = pins.page(kind, further, end)?;
             if kind != Kind::Tool {
                 return Ok(end);
             }
             mirrors.learn(&end.message, end.era);
-            tasks.study(end, &client)
+            // Last: all others learn from the whole schemas.
+            bind::hide(&bindings, tasks.study(end, &client)?)
         })
     }
 

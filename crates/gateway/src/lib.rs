@@ -1,5 +1,6 @@
 //! The decisions of the gateway. It meets the world only through its traits.
 
+mod bind;
 pub mod call;
 pub mod clock;
 pub mod config;

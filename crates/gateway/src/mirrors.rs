@@ -72,6 +72,23 @@ impl Mirrors {
             .map_err(|mismatch| Fault::new(Reason::Mismatch, mismatch.to_string()))
     }
 
+    /// Makes the headers anew whose arguments are mirrored; others stay as the client sent them.
+    pub(crate) fn renew(&self, request: &mut Request) {
+        let own = self.names(request);
+        request
+            .params_headers
+            .retain(|(name, _)| !own.iter().any(|own| own.eq_ignore_ascii_case(name)));
+        let headers = self.headers(request);
+        request.params_headers.extend(headers);
+    }
+
+    fn names(&self, request: &Request) -> Vec<Box<str>> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let tool = request.named();
+        let known = tool.and_then(|tool| known.get(&*tool));
+        known.into_iter().flat_map(|known| &known.mirrors).map(|m| m.header.clone()).collect()
+    }
+
     /// The headers that a modern server wants to find beside a call.
     pub(crate) fn headers(&self, request: &Request) -> Vec<(String, Bytes)> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);

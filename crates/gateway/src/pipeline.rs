@@ -40,7 +40,14 @@ impl Gateway {
         let admitted = self.admit(route, &request).await.inspect_err(|fault| {
             self.lasting.metrics.begin(route, &request).fail(fault, Duration::ZERO);
         })?;
-        let reply = self.call_tool(route, request).await;
+        let bound = self.bind(route, &mut request);
+        let reply = match bound {
+            Ok(()) => self.call_tool(route, request).await,
+            Err(fault) => {
+                self.lasting.metrics.begin(route, &request).fail(&fault, Duration::ZERO);
+                Err(fault)
+            }
+        };
         admitted.follow(reply).await
     }
 
@@ -52,8 +59,10 @@ impl Gateway {
         mut request: Box<Request>,
     ) -> Result<Reply, Fault> {
         self.definition(route, &request).await?;
-        let is_modern = request.client.era() == Era::Modern;
-        if is_modern {
+        let binds = route.binds(&request);
+        // The headers of a call whose arguments were bound are ours.
+        let are_its_own = request.client.era() == Era::Modern && !binds;
+        if are_its_own {
             route.mirrors.check(&request)?;
         }
         let start = Instant::now();
@@ -66,13 +75,13 @@ impl Gateway {
                 return Err(fault);
             }
         }
-        if is_modern {
+        if are_its_own {
             return self.send(route, &request).await;
         }
-        request.params_headers = route.mirrors.headers(&request);
+        route.mirrors.renew(&mut request);
         let reply = self.send(route, &request).await?;
         if !is_mismatch(&reply) {
-            return Ok(reply);
+            return route.scrub(&request, reply);
         }
         drop(reply);
         Box::pin(self.call_anew(route, request)).await
@@ -86,8 +95,9 @@ impl Gateway {
         mut request: Box<Request>,
     ) -> Result<Reply, Fault> {
         self.relist(&[route], &request).await;
-        request.params_headers = route.mirrors.headers(&request);
-        self.send(route, &request).await
+        route.mirrors.renew(&mut request);
+        let reply = self.send(route, &request).await?;
+        route.scrub(&request, reply)
     }
 
     /// Sends a routed request to its server: measured, bounded in time, its names translated.

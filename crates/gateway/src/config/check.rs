@@ -1,6 +1,7 @@
 //! What a schema cannot say: rules between keys, and between the file and the machine.
 
 mod authentication;
+mod bind;
 mod keys;
 mod kind;
 mod launch;

@@ -5,6 +5,7 @@ use std::ops::Deref;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::bind::Bindings;
 use super::definitions::Definitions;
 use super::entry::{CacheScope, EraChoice, Sessions, Transport};
 use super::rates::ServerLimits;
@@ -97,6 +98,8 @@ pub struct Server {
     pub tools: Tools,
     /// What is done about definitions that nobody approved.
     pub definitions: Definitions,
+    /// Arguments that the gateway gives.
+    pub bind: Bindings,
     /// How long one call may stay silent.
     pub timeout: Duration,
     /// How long one call may take.

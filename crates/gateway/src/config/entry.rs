@@ -76,6 +76,12 @@ pub(super) struct Entry {
     /// What is done about definitions of this server that are not as in the lock file. Without it:
     /// quarantine, for `files` allow.
     pub(super) definitions: Option<Definitions>,
+    /// Arguments that the gateway gives, by the server's own names of tool and argument. The model
+    /// neither sees nor sets them. A value is text with `${caller.subject}`, `${caller.tenant}`,
+    /// `${caller.principal}`, `${caller.actor}`, `${caller.claims.NAME}`, `${session.id}`,
+    /// `${env:NAME}` or `${file:PATH}`.
+    #[serde(default)]
+    pub(super) bind: BTreeMap<String, BTreeMap<String, Secret>>,
     /// What comes before each published name. Without it: the name and `_` when there are several
     /// servers, nothing when there is one.
     pub(super) prefix: Option<String>,

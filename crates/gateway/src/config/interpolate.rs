@@ -1,5 +1,8 @@
 //! `${env:NAME}` and `${file:PATH}` in the values of a file.
 
+use std::path::Path;
+
+use super::bind;
 use super::node::{Node, Value};
 use super::problem::{Report, quote};
 use super::sources::Sources;
@@ -64,14 +67,35 @@ pub(super) fn replace(
 fn resolve(reference: &str, node: &Node, sources: &dyn Sources) -> Result<String, String> {
     match reference.split_once(':') {
         Some(("env", name)) => env(name, sources),
-        Some(("file", path)) => file(path, node, sources),
-        _ => {
-            let shown = quote(&format!("${{{reference}}}"));
-            Err(format!(
-                "unknown reference {shown} (write ${{env:NAME}} or ${{file:PATH}}, or $${{ for the text itself)"
-            ))
-        }
+        Some(("file", path)) => file(path, folder_of(node), sources),
+        // What stands here until then is thrown away.
+        _ if bind::is_left_for_calls(reference, &node.place.path) => Ok(String::new()),
+        _ => Err(unknown(reference)),
     }
+}
+
+/// The value of a reference in a file of this folder.
+pub(super) fn outside(
+    reference: &str,
+    folder: &Path,
+    sources: &dyn Sources,
+) -> Result<String, String> {
+    match reference.split_once(':') {
+        Some(("env", name)) => env(name, sources),
+        Some(("file", path)) => file(path, folder, sources),
+        _ => Err(unknown(reference)),
+    }
+}
+
+fn unknown(reference: &str) -> String {
+    let shown = quote(&format!("${{{reference}}}"));
+    format!(
+        "unknown reference {shown} (write ${{env:NAME}} or ${{file:PATH}}, or $${{ for the text itself)"
+    )
+}
+
+fn folder_of(node: &Node) -> &Path {
+    node.place.file.parent().unwrap_or_else(|| Path::new(""))
 }
 
 pub(super) fn env(name: &str, sources: &dyn Sources) -> Result<String, String> {
@@ -80,8 +104,7 @@ pub(super) fn env(name: &str, sources: &dyn Sources) -> Result<String, String> {
     })
 }
 
-fn file(path: &str, node: &Node, sources: &dyn Sources) -> Result<String, String> {
-    let folder = node.place.file.parent().unwrap_or_else(|| std::path::Path::new(""));
+fn file(path: &str, folder: &Path, sources: &dyn Sources) -> Result<String, String> {
     match sources.read(&folder.join(path)) {
         // Editors and `echo` end a file with a newline that is not part of the secret.
         Ok(text) => Ok(text

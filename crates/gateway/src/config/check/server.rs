@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Checks, kind, tools, upstream_auth};
+use super::{Checks, bind, kind, tools, upstream_auth};
 use crate::config::checked::{Kind, Server};
 use crate::config::definitions::Definitions;
 use crate::config::entry::{Entry, Sessions};
@@ -22,6 +22,7 @@ pub(super) fn resolve(
     let default_prefix = if several { format!("{}_", entry.name) } else { String::new() };
     let prefix = entry.prefix.take().unwrap_or(default_prefix);
     tools::names(checks, &path, &tools, &prefix);
+    let bind = bind::resolve(checks, &path, std::mem::take(&mut entry.bind), &tools, known);
     let sessions = sessions(checks, &path, &entry, known);
     let (timeout, timeout_total) = (entry.timeout.duration(), entry.timeout_total.duration());
     let (required, cache_scope, cache_ttl) =
@@ -43,6 +44,7 @@ pub(super) fn resolve(
         sessions,
         tools,
         definitions,
+        bind,
         timeout,
         timeout_total,
         limits,

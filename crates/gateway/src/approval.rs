@@ -1,0 +1,320 @@
+//! Calls that need a person's consent: held, asked about, and sent only as they were agreed to.
+//!
+//! Consent is for one caller, one tool, exactly these arguments and one version of the rules; it
+//! ends with time, and it is used once.
+
+mod question;
+mod spent;
+mod table;
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use toolgate_protocol::client::Abilities;
+use toolgate_protocol::json::{Object, quote};
+use toolgate_protocol::jsonrpc;
+use toolgate_protocol::splice::Edits;
+use toolgate_protocol::version::Era;
+
+pub use table::{Decided, Pending, Standing, Table};
+
+use crate::authorize::{Asked, Permit, Refusal};
+use crate::call::{End, Reply, Request};
+use crate::clock::Timestamp;
+use crate::config::approvals::By;
+use crate::fault::{Fault, Reason};
+use crate::gateway::{Gateway, Route};
+use crate::parking::{is_input_required, own_end};
+use crate::state::State;
+use spent::Spent;
+use table::Wish;
+
+/// The key of our question among those of a call.
+const QUESTION: &str = "dev.toolgate.approval";
+
+/// What outlives a reload: calls that wait for somebody, and consent that was used.
+pub struct Approvals {
+    /// Calls that wait for somebody other than their caller.
+    pub table: Table,
+    spent: Spent,
+    /// Tells this process apart: consent that another one sealed may have been used there.
+    process: u64,
+}
+
+/// Consent within a sealed `requestState`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Consent {
+    /// The version of the rules that wanted it.
+    version: String,
+    /// Used once, by this number.
+    nonce: u64,
+    process: u64,
+    /// Whether it was given already, in an earlier round of the same call.
+    given: bool,
+}
+
+/// How it stands with a call that needs consent.
+pub(crate) enum Consented {
+    /// A person agreed.
+    Yes(Permit, Carried),
+    /// The caller is asked.
+    Asked(Reply),
+}
+
+/// Consent that goes with a call into its next round, if there is one.
+#[derive(Default)]
+pub(crate) struct Carried(Option<Arc<str>>);
+
+impl Approvals {
+    /// None yet.
+    ///
+    /// # Errors
+    /// When the system has no randomness.
+    pub fn new() -> Result<Approvals, getrandom::Error> {
+        Ok(Approvals { table: Table::default(), spent: Spent::default(), process: random()? })
+    }
+}
+
+fn random() -> Result<u64, getrandom::Error> {
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes)?;
+    Ok(u64::from_be_bytes(bytes))
+}
+
+impl Gateway {
+    /// Finds out whether a person agreed to exactly this call, and asks if nobody did.
+    ///
+    /// # Errors
+    /// When the answer was no, or somebody else has to be asked first.
+    pub(crate) fn consent(
+        &self,
+        route: &Route,
+        request: &mut Request,
+        asked: Asked,
+    ) -> Result<Consented, Fault> {
+        let version = asked.ruling().version().clone();
+        let (state, inner) = self.consent_in(request, &version);
+        if let Some(consent) = state {
+            match self.answer(request, &consent)? {
+                // Fail closed: consent that cannot be remembered as used is not used.
+                Some(true) => {
+                    let until = self.now().seconds() + self.lasting_of_consent();
+                    if !self.lasting.approvals.spent.spend(consent.nonce, until, self.now()) {
+                        return self.ask(route, request, asked, inner);
+                    }
+                    unwrap(request, inner.as_deref());
+                    self.tell("used", request, route, None);
+                    return Ok(Consented::Yes(asked.approved(), Carried(Some(version))));
+                }
+                Some(false) => {
+                    self.tell("refused by the user", request, route, None);
+                    return Err(declined(request, asked, "the user"));
+                }
+                None => {}
+            }
+        }
+        self.ask(route, request, asked, inner)
+    }
+
+    /// The consent that the client returns, if it is ours, of this version of the rules and of this
+    /// process; and the server's own state.
+    fn consent_in(&self, request: &Request, version: &str) -> (Option<Consent>, Option<String>) {
+        let token = request.message.params().and_then(|it| it.get("requestState")?.string());
+        let mut token = token.map(|token| token.into_owned());
+        // A state of ours may be wrapped in one that binds it to the call.
+        for _ in 0..2 {
+            let Some(text) = &token else { break };
+            let Ok(state) = State::open(text, request, self.keys(), self.now()) else { break };
+            if let Some(consent) = state.consent {
+                let fits = *consent.version == *version
+                    && consent.process == self.lasting.approvals.process;
+                return (fits.then_some(consent), state.inner);
+            }
+            token = state.inner;
+        }
+        (None, token)
+    }
+
+    /// What the user said: yes, no, or nothing.
+    fn answer(&self, request: &Request, consent: &Consent) -> Result<Option<bool>, Fault> {
+        if consent.given {
+            return Ok(Some(true));
+        }
+        let answers = request.message.params().and_then(|it| it.get("inputResponses")?.object());
+        let Some(answer) = answers.as_ref().and_then(|answers| answers.get(QUESTION)?.object())
+        else {
+            return Ok(None);
+        };
+        let accepted = answer.get("action").is_some_and(|action| action.raw() == "\"accept\"");
+        let agreed = answer.get("content").and_then(|content| content.object()?.get("approve"));
+        Ok(Some(accepted && agreed.is_some_and(|agreed| agreed.raw() == "true")))
+    }
+
+    fn ask(
+        &self,
+        route: &Route,
+        request: &Request,
+        asked: Asked,
+        inner: Option<String>,
+    ) -> Result<Consented, Fault> {
+        let is_asked_here = self.config.approvals.by == By::Caller
+            && request.method.may_ask_back()
+            && request.client.abilities().has(Abilities::FORM);
+        if !is_asked_here {
+            return self.ask_somebody_else(route, request, asked);
+        }
+        let consent = self.new_consent(asked.ruling().version(), false)?;
+        let state = State::consent(request, consent, inner, self.replica.as_ref(), self.now(), self.consent_ttl());
+        let question = question::elicitation(&published(request), request, asked.questions());
+        let body = format!(
+            r#"{{"resultType":"input_required","inputRequests":{{"{QUESTION}":{question}}},"requestState":{}}}"#,
+            quote(&state.seal(self.keys()))
+        );
+        self.tell("asked of the user", request, route, None);
+        let id = request.message.id().unwrap_or("null");
+        Ok(Consented::Asked(Reply::Whole(own_end(jsonrpc::result(id, &body))?)))
+    }
+
+    /// Somebody with a role decides; until then the caller is told to come back.
+    fn ask_somebody_else(
+        &self,
+        route: &Route,
+        request: &Request,
+        asked: Asked,
+    ) -> Result<Consented, Fault> {
+        let rules = &self.config.approvals;
+        let wish = Wish {
+            caller: request.who.caller.clone(),
+            server: route.name.clone(),
+            tool: published(request).into(),
+            arguments: question::shown(request),
+            digest: crate::state::digest(&request.message),
+            version: asked.ruling().version().clone(),
+            questions: asked.questions().to_vec(),
+        };
+        if rules.roles.is_empty() {
+            return Err(crate::authorize::nobody_to_ask(request, asked));
+        }
+        let now = self.now();
+        let standing = self.lasting.approvals.table.claim(wish, rules, now)?;
+        match standing {
+            Standing::Granted { by } => {
+                self.tell("used", request, route, Some(&by));
+                let version = asked.ruling().version().clone();
+                Ok(Consented::Yes(asked.approved(), Carried(Some(version))))
+            }
+            Standing::Refused { by } => {
+                self.tell("refused", request, route, Some(&by));
+                Err(declined(request, asked, "the person who was asked"))
+            }
+            Standing::Waiting { id, new } => {
+                if new {
+                    self.tell("asked of somebody else", request, route, Some(&id));
+                }
+                Err(waiting(request, asked, &id))
+            }
+        }
+    }
+
+    fn new_consent(&self, version: &str, given: bool) -> Result<Consent, Fault> {
+        let nonce = random().map_err(|error| {
+            Fault::new(Reason::Internal, "no randomness").because(error.to_string())
+        })?;
+        let process = self.lasting.approvals.process;
+        Ok(Consent { version: version.to_owned(), nonce, process, given })
+    }
+
+    /// The same reply; if it asks for more, the state that comes back brings the consent along.
+    pub(crate) fn carry(
+        self: &Arc<Self>,
+        request: Box<Request>,
+        carried: Carried,
+        reply: Reply,
+    ) -> Result<Reply, Fault> {
+        let Carried(Some(version)) = carried else { return Ok(reply) };
+        let gateway = self.clone();
+        reply.map_end(move |end| gateway.carried(&request, &version, end))
+    }
+
+    fn carried(&self, request: &Request, version: &str, end: End) -> Result<End, Fault> {
+        if end.era == Era::Legacy || !is_input_required(&end) {
+            return Ok(end);
+        }
+        let Some(result) = end.message.result_object() else { return Ok(end) };
+        let inner = result.get("requestState").and_then(|state| state.string());
+        let inner = inner.map(|inner| inner.into_owned());
+        let consent = self.new_consent(version, true)?;
+        let state = State::consent(request, consent, inner, self.replica.as_ref(), self.now(), self.consent_ttl());
+        let mut edits = Edits::default();
+        edits.set(&result, "requestState", quote(&state.seal(self.keys())));
+        end.edited(&edits)
+    }
+
+    fn consent_ttl(&self) -> std::time::Duration {
+        self.config.approvals.ttl.duration()
+    }
+
+    /// Longer than any state that holds a nonce lives.
+    fn lasting_of_consent(&self) -> u64 {
+        self.consent_ttl().as_secs() + 60
+    }
+
+    /// One line for each step: who, what, and how it went. Arguments are not told.
+    fn tell(&self, what: &str, request: &Request, route: &Route, more: Option<&str>) {
+        tracing::info!(
+            caller = %request.who.caller.principal,
+            server = %route.name,
+            tool = %request.named().unwrap_or_default(),
+            more,
+            "consent {what}"
+        );
+    }
+}
+
+/// The name as the client knows it.
+fn published(request: &Request) -> String {
+    let name = request.method.named_by().and_then(|member| {
+        request.message.params()?.get(member)?.string().map(|name| name.into_owned())
+    });
+    name.unwrap_or_default()
+}
+
+/// Takes what is ours out of a retry: the server knows nothing of it.
+fn unwrap(request: &mut Request, inner: Option<&str>) {
+    let Request { message, edits, .. } = request;
+    let Some(params) = message.params() else { return };
+    match inner {
+        Some(inner) => edits.set(&params, "requestState", quote(inner)),
+        None => edits.remove(&params, "requestState"),
+    }
+    let Some(answers) = params.get("inputResponses").and_then(|answers| answers.object()) else {
+        return;
+    };
+    let is_ours_alone = |answers: &Object<'_>| answers.iter().all(|(key, _)| key == QUESTION);
+    match is_ours_alone(&answers) {
+        true => edits.remove(&params, "inputResponses"),
+        false => edits.remove(&answers, QUESTION),
+    }
+}
+
+fn declined(request: &Request, asked: Asked, who: &str) -> Fault {
+    let text = format!("{who} did not agree to \"{}\"", published(request));
+    let refusal = Refusal { scopes: Vec::new(), ruling: asked.ruling().clone() };
+    Fault::new(Reason::Declined, text).refused(refusal)
+}
+
+fn waiting(request: &Request, asked: Asked, id: &str) -> Fault {
+    let text = format!(
+        "\"{}\" needs the consent of a person: {}; it has been asked for as approval {id}, so call again with the same arguments once it is granted",
+        published(request),
+        asked.questions().join("; ")
+    );
+    let refusal = Refusal { scopes: Vec::new(), ruling: asked.ruling().clone() };
+    let wait = std::time::Duration::from_secs(30);
+    Fault::new(Reason::ApprovalRequired, text).refused(refusal).retry_after(wait)
+}
+
+/// When something ends, as people read it.
+pub(crate) fn ends(now: Timestamp, ttl: std::time::Duration) -> u64 {
+    now.seconds().saturating_add(ttl.as_secs())
+}

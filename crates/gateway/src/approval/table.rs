@@ -1,0 +1,342 @@
+//! Calls that wait for somebody other than their caller, and what was decided.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::call::Caller;
+use crate::clock::Timestamp;
+use crate::config::approvals::Approvals as Rules;
+use crate::fault::{Fault, Reason};
+
+use super::ends;
+
+/// All of them, by id.
+#[derive(Default)]
+pub struct Table(Mutex<HashMap<Box<str>, Entry>>);
+
+/// A call that needs consent.
+pub(super) struct Wish {
+    pub caller: Caller,
+    pub server: Arc<str>,
+    pub tool: Arc<str>,
+    pub arguments: String,
+    pub digest: String,
+    pub version: Arc<str>,
+    pub questions: Vec<Arc<str>>,
+}
+
+struct Entry {
+    wish: Wish,
+    state: State,
+    asked: u64,
+    ends: u64,
+}
+
+#[derive(Clone)]
+enum State {
+    Pending,
+    Granted(Arc<str>),
+    Refused(Arc<str>),
+}
+
+/// How it stands with a call.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Somebody agreed; that is used up now.
+    Granted {
+        /// Who.
+        by: Arc<str>,
+    },
+    /// Somebody did not.
+    Refused {
+        /// Who.
+        by: Arc<str>,
+    },
+    /// Nobody has decided yet.
+    Waiting {
+        /// The id to decide by.
+        id: Box<str>,
+        /// Whether it was asked just now.
+        new: bool,
+    },
+}
+
+/// A call that waits, as whoever may decide sees it.
+#[derive(Debug, Clone)]
+pub struct Pending {
+    /// Its id.
+    pub id: Box<str>,
+    /// `pending`, `granted` or `refused`.
+    pub state: &'static str,
+    /// Who called.
+    pub subject: Arc<str>,
+    /// Of which tenant.
+    pub tenant: Option<Arc<str>>,
+    /// Which server.
+    pub server: Arc<str>,
+    /// Which tool, by its published name.
+    pub tool: Arc<str>,
+    /// With what.
+    pub arguments: String,
+    /// Why a person is asked.
+    pub questions: Vec<Arc<str>>,
+    /// When it was asked, in seconds since the epoch.
+    pub asked: u64,
+    /// When it ends.
+    pub ends: u64,
+}
+
+/// What came of a decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decided {
+    /// It holds.
+    Done,
+    /// There is no such call that waits, for this person.
+    Unknown,
+    /// It is the person's own call.
+    Own,
+}
+
+impl Table {
+    /// Looks whether this very call was decided on; if nobody was asked, asks.
+    pub(super) fn claim(&self, wish: Wish, rules: &Rules, now: Timestamp) -> Result<Standing, Fault> {
+        let mut all = self.lock();
+        all.retain(|_, entry| entry.ends > now.seconds());
+        let found = all.iter().find(|(_, entry)| entry.is_for(&wish));
+        if let Some((id, entry)) = found.map(|(id, entry)| (id.clone(), entry.state.clone())) {
+            return Ok(match entry {
+                State::Pending => Standing::Waiting { id, new: false },
+                State::Refused(by) => Standing::Refused { by },
+                State::Granted(by) => {
+                    // Used once: the same call needs consent again.
+                    all.remove(&id);
+                    Standing::Granted { by }
+                }
+            });
+        }
+        let own = all.values().filter(|entry| entry.wish.caller == wish.caller).count();
+        if all.len() >= rules.max || own >= rules.max_per_caller {
+            let text = "too many calls wait for consent; see to those first";
+            return Err(Fault::new(Reason::Overloaded, text));
+        }
+        let id = new_id()?;
+        let ends = ends(now, rules.ttl.duration());
+        let entry = Entry { wish, state: State::Pending, asked: now.seconds(), ends };
+        all.insert(id.clone(), entry);
+        Ok(Standing::Waiting { id, new: true })
+    }
+
+    /// The calls that this person may decide on: those of the same tenant.
+    pub fn list(&self, person: &Caller, now: Timestamp) -> Vec<Pending> {
+        let all = self.lock();
+        let mut list: Vec<_> = all
+            .iter()
+            .filter(|(_, entry)| entry.is_seen_by(person) && entry.ends > now.seconds())
+            .map(|(id, entry)| entry.shown(id))
+            .collect();
+        list.sort_by(|a, b| (a.asked, &a.id).cmp(&(b.asked, &b.id)));
+        list
+    }
+
+    /// Decides on a call that waits, never on one's own.
+    pub fn decide(
+        &self,
+        id: &str,
+        person: &Caller,
+        agrees: bool,
+        rules: &Rules,
+        now: Timestamp,
+    ) -> Decided {
+        let mut all = self.lock();
+        let Some(entry) = all.get_mut(id).filter(|entry| entry.is_seen_by(person)) else {
+            return Decided::Unknown;
+        };
+        let is_open = matches!(entry.state, State::Pending) && entry.ends > now.seconds();
+        if !is_open {
+            return Decided::Unknown;
+        }
+        if entry.is_by(person) {
+            return Decided::Own;
+        }
+        let by: Arc<str> = person.principal.clone();
+        entry.state = if agrees { State::Granted(by) } else { State::Refused(by) };
+        entry.ends = ends(now, rules.ttl.duration());
+        Decided::Done
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Box<str>, Entry>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Entry {
+    /// Whether it is about exactly this call.
+    fn is_for(&self, wish: &Wish) -> bool {
+        self.wish.caller == wish.caller
+            && self.wish.server == wish.server
+            && self.wish.digest == wish.digest
+            && self.wish.version == wish.version
+    }
+
+    fn is_seen_by(&self, person: &Caller) -> bool {
+        self.wish.caller.tenant == person.tenant
+    }
+
+    /// Whether the person is the one who called, or somebody acts for both: also by another proof,
+    /// as a key and a token of the same subject are of one person.
+    fn is_by(&self, person: &Caller) -> bool {
+        let caller = &self.wish.caller;
+        let names = |who: &Caller| [Some(who.subject.clone()), who.actor.clone()];
+        *caller == *person
+            || names(caller)
+                .iter()
+                .flatten()
+                .any(|name| names(person).iter().flatten().any(|other| name == other))
+    }
+
+    fn shown(&self, id: &str) -> Pending {
+        let Wish { caller, server, tool, arguments, questions, .. } = &self.wish;
+        Pending {
+            id: id.into(),
+            state: match self.state {
+                State::Pending => "pending",
+                State::Granted(_) => "granted",
+                State::Refused(_) => "refused",
+            },
+            subject: caller.subject.clone(),
+            tenant: caller.tenant.clone(),
+            server: server.clone(),
+            tool: tool.clone(),
+            arguments: arguments.clone(),
+            questions: questions.clone(),
+            asked: self.asked,
+            ends: self.ends,
+        }
+    }
+}
+
+fn new_id() -> Result<Box<str>, Fault> {
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| Fault::new(Reason::Internal, "no randomness").because(error.to_string()))?;
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(hex.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use toolgate_protocol::caller::{Identity, Proof};
+
+    use super::*;
+    use crate::testing::caller;
+
+    fn wish(who: &Caller, digest: &str, version: &str) -> Wish {
+        Wish {
+            caller: who.clone(),
+            server: "crm".into(),
+            tool: "delete".into(),
+            arguments: "{}".to_owned(),
+            digest: digest.to_owned(),
+            version: version.into(),
+            questions: vec!["sure?".into()],
+        }
+    }
+
+    fn at(seconds: u64) -> Timestamp {
+        Timestamp::from_seconds(seconds)
+    }
+
+    fn waiting(table: &Table, wish: Wish) -> Box<str> {
+        match table.claim(wish, &Rules::default(), at(0)).unwrap() {
+            Standing::Waiting { id, .. } => id,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn consent_is_for_one_call_exactly_and_used_once() {
+        let (table, rules) = (Table::default(), Rules::default());
+        let (ada, bob) = (caller("ada"), caller("bob"));
+        let id = waiting(&table, wish(&ada, "d1", "v1"));
+        assert_eq!(table.decide(&id, &bob, true, &rules, at(1)), Decided::Done);
+
+        for other in [wish(&bob, "d1", "v1"), wish(&ada, "d2", "v1"), wish(&ada, "d1", "v2")] {
+            let standing = table.claim(other, &rules, at(2)).unwrap();
+            assert!(matches!(standing, Standing::Waiting { new: true, .. }), "{standing:?}");
+        }
+        let first = table.claim(wish(&ada, "d1", "v1"), &rules, at(3)).unwrap();
+        assert_eq!(first, Standing::Granted { by: "bob".into() });
+        let again = table.claim(wish(&ada, "d1", "v1"), &rules, at(4)).unwrap();
+        assert!(matches!(again, Standing::Waiting { new: true, .. }), "{again:?}");
+    }
+
+    /// Case Z9: nobody agrees to a call of their own, by whatever proof they come.
+    #[test]
+    fn nobody_decides_on_their_own_call() {
+        let (table, rules) = (Table::default(), Rules::default());
+        let ada = caller("ada");
+        let id = waiting(&table, wish(&ada, "d", "v"));
+        let token = Caller::from(Identity {
+            principal: "jwt:https://login|ada".into(),
+            subject: "ada".into(),
+            proof: Proof::Jwt,
+            ..Identity::default()
+        });
+        let on_behalf = Caller::from(Identity {
+            principal: "jwt:https://login|robot".into(),
+            subject: "robot".into(),
+            actor: Some("ada".into()),
+            proof: Proof::Jwt,
+            ..Identity::default()
+        });
+        for person in [&ada, &token, &on_behalf] {
+            assert_eq!(table.decide(&id, person, true, &rules, at(1)), Decided::Own);
+        }
+        let standing = table.claim(wish(&ada, "d", "v"), &rules, at(2)).unwrap();
+        assert!(matches!(standing, Standing::Waiting { new: false, .. }));
+    }
+
+    #[test]
+    fn a_decision_ends_with_time_and_is_made_once() {
+        let (table, rules) = (Table::default(), Rules::default());
+        let (ada, bob) = (caller("ada"), caller("bob"));
+        let id = waiting(&table, wish(&ada, "d", "v"));
+        assert_eq!(table.decide(&id, &bob, false, &rules, at(1)), Decided::Done);
+        assert_eq!(table.decide(&id, &bob, true, &rules, at(2)), Decided::Unknown);
+        let refused = table.claim(wish(&ada, "d", "v"), &rules, at(3)).unwrap();
+        assert_eq!(refused, Standing::Refused { by: "bob".into() });
+
+        let late = waiting(&table, wish(&ada, "late", "v"));
+        assert_eq!(table.decide(&late, &bob, true, &rules, at(600)), Decided::Unknown);
+        let anew = table.claim(wish(&ada, "d", "v"), &rules, at(700)).unwrap();
+        assert!(matches!(anew, Standing::Waiting { new: true, .. }));
+    }
+
+    #[test]
+    fn another_tenant_sees_nothing_and_decides_nothing() {
+        let (table, rules) = (Table::default(), Rules::default());
+        let id = waiting(&table, wish(&caller("ada"), "d", "v"));
+        let stranger = Caller::from(Identity {
+            principal: "eve".into(),
+            subject: "eve".into(),
+            tenant: Some("other".into()),
+            proof: Proof::ApiKey,
+            ..Identity::default()
+        });
+
+        assert!(table.list(&stranger, at(1)).is_empty());
+        assert_eq!(table.decide(&id, &stranger, true, &rules, at(1)), Decided::Unknown);
+        assert_eq!(table.list(&caller("bob"), at(1)).len(), 1);
+    }
+
+    #[test]
+    fn one_caller_does_not_take_all_the_room() {
+        let (table, rules) = (Table::default(), Rules { max_per_caller: 3, ..Rules::default() });
+        for n in 0..3 {
+            table.claim(wish(&caller("ada"), &n.to_string(), "v"), &rules, at(0)).unwrap();
+        }
+        let full = table.claim(wish(&caller("ada"), "x", "v"), &rules, at(0)).unwrap_err();
+        assert_eq!(full.reason, Reason::Overloaded);
+        table.claim(wish(&caller("bob"), "x", "v"), &rules, at(0)).unwrap();
+    }
+}
