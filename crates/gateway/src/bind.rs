@@ -160,14 +160,16 @@ fn unbound(name: &str) -> Fault {
 fn secrets_of(bound: &BTreeMap<String, Bound>) -> Vec<Arc<str>> {
     let parts = bound.values().flat_map(|bound| &bound.0);
     let secrets = parts.filter_map(|part| match part {
-        Part::Text(secret) if secret.reveal().len() >= SHORTEST => {
-            let quoted = quote(secret.reveal());
-            // As it stands within a string of JSON.
-            Some(quoted.trim_start_matches('"').trim_end_matches('"').into())
-        }
+        Part::Text(secret) if secret.reveal().len() >= SHORTEST => Some(secret.reveal()),
         _ => None,
     });
-    secrets.collect()
+    // As it stands within a string of JSON, and within JSON that is in such a string.
+    secrets.flat_map(|secret| [within(&within(secret)), within(secret)]).map(Arc::from).collect()
+}
+
+fn within(text: &str) -> String {
+    let quoted = quote(text);
+    quoted.strip_prefix('"').and_then(|it| it.strip_suffix('"')).unwrap_or(&quoted).to_owned()
 }
 
 fn scrubbed(end: End, secrets: &[Arc<str>]) -> Result<End, Fault> {
