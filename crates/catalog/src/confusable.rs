@@ -28,6 +28,8 @@ fn plain_char(c: char) -> char {
     }
     let mut prototype = unicode_security::skeleton(c.encode_utf8(&mut [0; 4])).collect::<Vec<_>>();
     match (prototype.pop(), prototype.is_empty()) {
+        // The small l stands for every upright stroke.
+        (Some('l'), true) if c.is_uppercase() => 'I',
         (Some(one), true) if one.is_ascii() => one,
         _ => c,
     }

@@ -2,6 +2,8 @@
 
 pub(crate) mod annotations;
 pub(crate) mod collision;
+mod disguise;
+mod foreign;
 pub(crate) mod hidden;
 pub mod launch;
 pub(crate) mod names;
@@ -78,6 +80,10 @@ rules! {
         "An image that carries data away"
         "A host that renders this asks the address for the image, and the address says whatever was put in."
         "Remove the image."
+    CONVERSATION "TG-POISON-013" Medium
+        "An argument that asks for the conversation"
+        "A model fills in what the name says: its instructions, its history, its thoughts. The server gets them."
+        "Name the argument after what the tool needs."
     INVISIBLE "TG-HIDDEN-001" High
         "Invisible characters"
         "A person does not see them, a model reads them: orders can be written in them alone."

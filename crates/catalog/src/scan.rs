@@ -176,6 +176,10 @@ impl Findings {
         self.push(Finding { rule, severity: rule.severity, place, message, evidence });
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
     /// A part of a text is the evidence.
     pub fn quote(
         &mut self,

@@ -25,6 +25,8 @@ const SETTLE: Duration = Duration::from_millis(200);
 pub struct Watch {
     path: PathBuf,
     seen: Option<Vec<u8>>,
+    /// What the files say that it refers to.
+    others: Vec<Option<Vec<u8>>>,
     changes: mpsc::Receiver<()>,
     hangup: Signal,
     /// Held for what it watches.
@@ -39,6 +41,7 @@ impl Watch {
     /// When the process cannot listen to SIGHUP.
     pub fn begin(config: &Checked, path: PathBuf, seen: Option<Vec<u8>>) -> io::Result<Watch> {
         let hangup = signal(SignalKind::hangup())?;
+        let others = referred(config);
         let (changed, changes) = mpsc::channel(1);
         // It may have changed while it was read.
         let _ = changed.try_send(());
@@ -47,12 +50,11 @@ impl Watch {
                 tracing::warn!(%error, "changes of the file are not seen; send SIGHUP to reload");
             })
             .ok();
-        Ok(Watch { path, seen, changes, hangup, _watcher: watcher })
+        Ok(Watch { path, seen, others, changes, hangup, _watcher: watcher })
     }
 
     /// Reloads whenever the file or one that it refers to changes, and on SIGHUP.
     pub async fn run(mut self, app: Arc<App>, shared: Arc<Shared>) {
-        let mut others = referred(&app.gateway().config);
         loop {
             let asked = tokio::select! {
                 _ = self.hangup.recv() => true,
@@ -63,9 +65,9 @@ impl Watch {
                 }
             };
             let text = std::fs::read(&self.path).ok();
-            let others_now = referred(&app.gateway().config);
-            if asked || text != self.seen || others != others_now {
-                (self.seen, others) = (text, others_now);
+            let others = referred(&app.gateway().config);
+            if asked || text != self.seen || others != self.others {
+                (self.seen, self.others) = (text, others);
                 reload(&app, &self.path, &shared);
             }
         }

@@ -1,30 +1,46 @@
 //! Is there something in a text that a person does not see?
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD_NO_PAD;
-use std::sync::LazyLock;
-
-use regex::bytes::Regex;
-
 use crate::finding::{Place, Severity};
 use crate::rules;
 use crate::scan::Findings;
-use crate::visible::{is_hidden, shown};
+use crate::visible::is_hidden;
 
 /// Blanks in a row, or empty lines, after which nobody reads on.
 const GAP: usize = 80;
 const LINES: usize = 12;
 
-static BASE64: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"(?-u)[A-Za-z0-9+/]{32,}").ok());
-
 pub(crate) fn look(text: &str, place: &dyn Fn() -> Place, found: &mut Findings) {
     characters(text, place, found);
     gap(text, place, found);
     if let Some(at) = text.find("<!--") {
-        found.quote(&rules::COMMENT, Severity::Medium, place(), text, at..at + 4);
+        let comment = text.get(at..).unwrap_or_default();
+        let comment = comment.split("-->").next().unwrap_or(comment);
+        let severity = if orders(comment) { Severity::High } else { Severity::Medium };
+        found.quote(&rules::COMMENT, severity, place(), text, at..at + comment.len());
     }
-    encoded(text, place, found);
+}
+
+/// Whether a comment speaks to somebody.
+fn orders(comment: &str) -> bool {
+    let lower = comment.to_lowercase();
+    let mut words = lower.split(|c: char| !c.is_alphanumeric());
+    words.any(|word| {
+        matches!(
+            word,
+            "you"
+                | "must"
+                | "always"
+                | "never"
+                | "ignore"
+                | "system"
+                | "secret"
+                | "secrets"
+                | "instruction"
+                | "instructions"
+                | "assistant"
+                | "send"
+        )
+    })
 }
 
 /// One finding a rule and text, however many characters there are.
@@ -85,29 +101,6 @@ fn gap(text: &str, place: &dyn Fn() -> Place, found: &mut Findings) {
                 return;
             }
             _ => (blanks, lines) = (0, 0),
-        }
-    }
-}
-
-/// Base64 that decodes to words.
-fn encoded(text: &str, place: &dyn Fn() -> Place, found: &mut Findings) {
-    if text.starts_with("data:") {
-        return;
-    }
-    let Some(regex) = BASE64.as_ref() else { return };
-    for run in regex.find_iter(text.as_bytes()).take(16) {
-        let run = run.as_bytes();
-        let whole = run.get(..run.len().min(4096) / 4 * 4).unwrap_or_default();
-        let Ok(decoded) = STANDARD_NO_PAD.decode(whole) else { continue };
-        let printable = decoded.iter().filter(|byte| matches!(byte, b' '..=b'~' | b'\n')).count();
-        let blanks = decoded.iter().filter(|byte| **byte == b' ').count();
-        // Words, and not a path or an identifier that happens to be in the alphabet.
-        if printable == decoded.len() && blanks >= 2 {
-            let decoded = String::from_utf8_lossy(&decoded);
-            let evidence = shown(decoded.get(..100).unwrap_or(&decoded)).into_owned();
-            let message = "says something once it is decoded".to_owned();
-            found.add(&rules::ENCODED, place(), message, Some(evidence));
-            return;
         }
     }
 }

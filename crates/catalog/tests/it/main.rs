@@ -7,6 +7,7 @@ mod poisoned;
 mod properties;
 mod reports;
 mod speed;
+mod variants;
 
 use toolgate_catalog::manifest::{self, Manifest};
 use toolgate_catalog::scan::{Report, scan};

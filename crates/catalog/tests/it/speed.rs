@@ -29,5 +29,5 @@ fn a_hundred_thousand_tools_are_scanned_in_bounded_time_and_space() {
     let listed = report.findings.iter().filter(|it| it.rule.id == "TG-POISON-001").count();
     assert_eq!((listed, report.left_out["TG-POISON-001"]), (MOST, 100_000 - MOST));
     // Without optimisation, on a machine that has other things to do.
-    assert!(took < Duration::from_secs(120), "{took:?}");
+    assert!(took < Duration::from_secs(240), "{took:?}");
 }
