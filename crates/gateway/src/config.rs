@@ -17,6 +17,7 @@ mod node;
 mod problem;
 mod rates;
 mod schema;
+mod screening;
 
 mod shape;
 mod sources;
@@ -35,6 +36,9 @@ pub use entry::{CacheScope, EraChoice, Sessions, Transport};
 pub use problem::{Problem, Problems, Warning};
 pub use rates::{RateLimits, ServerLimits};
 pub use schema::schema;
+pub use screening::{
+    Characters, Imitation, Markup, Misfits, Screening, SizePolicy, Structured, Unlisted, Validate,
+};
 pub use sources::{Fixed, Machine, Sources};
 pub use toolgate_values::{Listen, Misfit, Name, Network, Rate, Secret, Size, Span, Url};
 pub use tree::{

@@ -32,6 +32,22 @@ struct Offer {
     ttl_ms: u64,
 }
 
+impl Offer {
+    /// The same offer, of a gateway that has resources of its own.
+    fn with_resources(mut self) -> Offer {
+        let parsed = parsed(&Bytes::copy_from_slice(self.capabilities.as_bytes()));
+        let Some(document) = parsed else { return self };
+        let Some(all) = document.root().object() else { return self };
+        let mut edits = Edits::default();
+        if all.get("resources").is_none() {
+            edits.set(&all, "resources", "{}");
+        }
+        let bytes = edits.apply(document.bytes());
+        self.capabilities = String::from_utf8_lossy(&bytes).into_owned();
+        self
+    }
+}
+
 impl Gateway {
     /// Answers `server/discover`.
     pub(crate) async fn discover(self: &Arc<Self>, request: &Request) -> Result<Reply, Fault> {
@@ -91,7 +107,7 @@ impl Gateway {
                 Offer { capabilities: merged(all, version), instructions, ttl_ms: 0 }
             }
         };
-        Ok(offer)
+        Ok(if self.keeps_results() { offer.with_resources() } else { offer })
     }
 
     /// What every server that answers in time says of itself.

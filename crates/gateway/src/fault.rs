@@ -16,6 +16,12 @@ pub enum Reason {
     Arguments,
     /// An argument that the gateway gives has no value for this caller.
     Unbound,
+    /// A tool whose arguments cannot be checked, where they have to be.
+    Unchecked,
+    /// The result holds what this caller may not see.
+    Withheld,
+    /// The result is not what the tool promises.
+    Misfit,
     /// A header says something else than the body.
     Mismatch,
     /// No such tool, prompt or task, or none that this caller may know of.
@@ -72,6 +78,9 @@ impl Reason {
             Reason::Invalid => "invalid",
             Reason::Arguments => "invalid_arguments",
             Reason::Unbound => "unbound",
+            Reason::Unchecked => "unchecked",
+            Reason::Withheld => "withheld",
+            Reason::Misfit => "invalid_result",
             Reason::Mismatch => "mismatch",
             Reason::Unknown => "unknown",
             Reason::NoResource => "no_resource",
@@ -130,6 +139,8 @@ impl Reason {
             | Reason::Broken
             | Reason::Garbage
             | Reason::TooLarge
+            | Reason::Withheld
+            | Reason::Misfit
             | Reason::Expired
             | Reason::Cancelled => SideEffect::Unknown,
             _ => SideEffect::None,
@@ -142,6 +153,9 @@ impl Reason {
             Reason::Invalid => "correct the arguments and call again",
             Reason::Arguments => "correct the arguments and call again",
             Reason::Unbound => "call as somebody of whom it is known, or tell the operator",
+            Reason::Unchecked => "list again; if that does not help, tell the operator",
+            Reason::Withheld => "ask for less, or do without it",
+            Reason::Misfit => "tell the operator that this server breaks its own promise",
             Reason::Mismatch => "send headers that agree with the body",
             Reason::Unknown => "list again and choose a name from the list",
             Reason::NoResource => "list the resources and choose a URI from the list",
@@ -188,6 +202,8 @@ pub struct Fault {
     pub message: String,
     /// Raw JSON for `error.data`, where a rule prescribes it.
     pub data: Option<String>,
+    /// Raw JSON for `paramHints`: what to change in the arguments.
+    pub hints: Option<String>,
     /// When to try again.
     pub retry_after: Option<Duration>,
     /// The upstream concerned.
@@ -206,6 +222,7 @@ impl Fault {
             reason,
             message: message.into(),
             data: None,
+            hints: None,
             retry_after: None,
             upstream: None,
             side_effect: reason.side_effect(),
@@ -225,6 +242,13 @@ impl Fault {
     #[must_use]
     pub fn with_data(mut self, data: String) -> Fault {
         self.data = Some(data);
+        self
+    }
+
+    /// Adds what to change in the arguments, as raw JSON.
+    #[must_use]
+    pub fn with_hints(mut self, hints: String) -> Fault {
+        self.hints = Some(hints);
         self
     }
 
@@ -276,6 +300,9 @@ impl Fault {
         );
         if let Some(wait) = self.retry_after {
             out.push_str(&format!(r#","retryAfterMs":{}"#, wait.as_millis()));
+        }
+        if let Some(hints) = &self.hints {
+            out.push_str(&format!(r#","paramHints":{hints}"#));
         }
         if let Some(upstream) = &self.upstream {
             out.push_str(&format!(r#","server":{}"#, quote(upstream)));

@@ -19,6 +19,7 @@ use crate::parking::Parking;
 use crate::pinned::{Pins, listed_by};
 use crate::quota::Limits;
 use crate::routing::Owners;
+use crate::screening::{Results, Schemas, Screen, ToolSchemas};
 use crate::seal::Keyring;
 use crate::tasks::Support;
 use crate::upstream::Upstream;
@@ -55,6 +56,10 @@ pub struct Route {
     pub mirrors: Arc<Mirrors>,
     /// Its tools that run only as tasks.
     pub tasks: Arc<Support>,
+    /// What is checked in arguments and done to results; `None` for nothing.
+    pub screen: Option<Arc<Screen>>,
+    /// What its tools take and give, where that is checked.
+    pub schemas: Arc<Schemas>,
     /// The counts of its calls.
     pub counted: Counted,
 }
@@ -77,6 +82,8 @@ impl Route {
             pins: Arc::new(Pins::new(server)),
             mirrors: Arc::default(),
             tasks: Arc::default(),
+            screen: server.screen.clone(),
+            schemas: Arc::default(),
             counted: Counted::default(),
         }
     }
@@ -87,6 +94,7 @@ impl Route {
         let Some(kind) = listed_by(&request.method) else { return Ok(reply) };
         let further = request.message.params().is_some_and(|it| it.get("cursor").is_some());
         let (pins, mirrors, tasks) = (self.pins.clone(), self.mirrors.clone(), self.tasks.clone());
+        let (schemas, screen) = (self.schemas.clone(), self.screen.clone());
         let client = request.client.clone();
         let bindings = self.bindings.clone();
         reply.map_end(move |end| {
@@ -95,9 +103,18 @@ impl Route {
                 return Ok(end);
             }
             mirrors.learn(&end.message, end.era);
+            let end = match screen {
+                Some(screen) => screen.study(&schemas, end)?,
+                None => end,
+            };
             // Last: all others learn from the whole schemas.
             bind::hide(&bindings, tasks.study(end, &client)?)
         })
+    }
+
+    /// What is known of what a tool takes and gives, by the server's own name.
+    pub(crate) fn schema_of(&self, tool: &str) -> Option<Arc<ToolSchemas>> {
+        self.schemas.of(tool)
     }
 
     /// How long an answer to this method may take.
@@ -123,6 +140,8 @@ pub struct Lasting {
     pub limits: Arc<Limits>,
     /// What was used within each day and month.
     pub usage: Arc<dyn Store>,
+    /// The rest of results that were cut.
+    pub results: Arc<Results>,
 }
 
 /// Enough of a hash to tell versions apart.

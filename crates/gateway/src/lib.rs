@@ -22,6 +22,7 @@ pub mod quota;
 mod recall;
 mod rewrite;
 mod routing;
+pub mod screening;
 pub mod seal;
 pub mod session;
 mod state;

@@ -17,6 +17,8 @@ use toolgate_protocol::version::{Era, Version};
 use crate::call::{Answer, Ask, Boxed, End, Frame, Frames, Reply, Request};
 use crate::fault::{Fault, Reason};
 use crate::gateway::Gateway;
+use crate::routing::member;
+use crate::screening::is_kept;
 use crate::state::State;
 use crate::tasks::Questions;
 
@@ -149,6 +151,9 @@ impl Gateway {
     pub fn elsewhere(&self, request: &Request) -> Option<String> {
         if request.method.is_task() {
             return self.task_elsewhere(request);
+        }
+        if is_kept(request) {
+            return self.kept_elsewhere(&member(request, "uri").ok()?, &request.who.caller);
         }
         let state = self.state_of(request).ok()??;
         let replica = state.replica.filter(|_| state.parked.is_some())?;

@@ -9,13 +9,14 @@ use toolgate_protocol::jsonrpc::{Message, codes};
 use toolgate_protocol::method::Method;
 use toolgate_protocol::version::Era;
 
-use crate::call::{End, Reply, Request};
+use crate::call::{End, Frames, Reply, Request};
 use crate::context;
 use crate::deadline::bounded;
 use crate::fault::{Fault, Reason};
 use crate::gateway::{Gateway, Route};
 use crate::metrics::Measured;
 use crate::rewrite::Rewritten;
+use crate::screening::{Screened, is_kept};
 
 impl Gateway {
     /// Answers one request of either era. `subscriptions/listen` is not among them: it is no
@@ -30,6 +31,7 @@ impl Gateway {
             Method::Discover => return Box::pin(self.discover(&request)).await,
             method if method.is_list() => return Box::pin(self.list(request)).await,
             method if method.is_task() => return Box::pin(self.task(request)).await,
+            Method::ResourcesRead if is_kept(&request) => return self.read_kept(&request),
             _ => {}
         }
         let route = self.route(&mut request).await?;
@@ -59,6 +61,9 @@ impl Gateway {
         mut request: Box<Request>,
     ) -> Result<Reply, Fault> {
         self.definition(route, &request).await?;
+        self.validate(route, &request).await.inspect_err(|fault| {
+            self.lasting.metrics.begin(route, &request).fail(fault, Duration::ZERO);
+        })?;
         let binds = route.binds(&request);
         // The headers of a call whose arguments were bound are ours.
         let are_its_own = request.client.era() == Era::Modern && !binds;
@@ -112,12 +117,18 @@ impl Gateway {
         match reply {
             Ok(Reply::Whole(end)) => {
                 counters.finish(&end, start.elapsed());
+                let end = self.screened(route, request, end)?;
                 Ok(Reply::Whole(self.translate(route, request, end)?))
             }
             Ok(reply) => {
                 let reply = Measured::new(reply, counters, start);
+                let reply: Box<dyn Frames> = match Screened::new(reply, self, route, request) {
+                    Ok(screened) => Box::new(screened),
+                    Err(plain) => Box::new(plain),
+                };
+                let reply = Reply::Stream(reply);
                 if self.is_plain(route) {
-                    return Ok(Reply::Stream(Box::new(reply)));
+                    return Ok(reply);
                 }
                 Ok(Reply::Stream(Box::new(Rewritten::new(reply, self, route, request))))
             }

@@ -1,6 +1,8 @@
 //! Tokens that carry our own state through the client's hands: sealed, so that it can neither
 //! read nor change them, and opened by any replica that holds the same key.
 
+use std::sync::Arc;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
@@ -27,6 +29,8 @@ pub enum Purpose {
     Forward,
     /// The id of a task of an upstream.
     Task,
+    /// A result of which the rest is kept.
+    Result,
 }
 
 impl Purpose {
@@ -39,6 +43,7 @@ impl Purpose {
             Purpose::Event => b"toolgate event 1",
             Purpose::Forward => b"toolgate forward 1",
             Purpose::Task => b"toolgate task 1",
+            Purpose::Result => b"toolgate result 1",
         }
     }
 }
@@ -50,6 +55,7 @@ const NONCE: usize = 24;
 /// The sealing keys: the first seals, each opens.
 pub struct Keyring {
     keys: Vec<SealingKey>,
+    redaction: Arc<[u8; 32]>,
 }
 
 struct SealingKey {
@@ -75,7 +81,16 @@ impl Keyring {
             getrandom::fill(&mut secret)?;
             keys.push(key_from(&secret));
         }
-        Ok(Keyring { keys })
+        let redaction = Sha256::new()
+            .chain_update(b"toolgate redaction key 1")
+            .chain_update(keys[0].nonces)
+            .finalize();
+        Ok(Keyring { keys, redaction: Arc::new(redaction.into()) })
+    }
+
+    /// The key under which redacted values are hashed: the same on every replica.
+    pub fn redaction_key(&self) -> Arc<[u8; 32]> {
+        self.redaction.clone()
     }
 
     /// Seals a value for one purpose. URL-safe text, no padding.

@@ -200,10 +200,11 @@ impl Follower {
 
     fn published(&self, event: Arc<Message>) -> Option<Arc<Message>> {
         let gateway = &self.gateway;
+        let route = &gateway.routes[self.at];
+        let event = gateway.screened_event(route, &self.who.caller, event)?;
         if gateway.only().is_some() {
             return Some(event);
         }
-        let route = &gateway.routes[self.at];
         let tasks = |id: &str| gateway.seal_task(route, &self.who, id);
         let event = Arc::unwrap_or_clone(event);
         Published { names: &route.names, tasks: &tasks }.notification(event).map(Arc::new)

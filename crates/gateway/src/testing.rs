@@ -207,6 +207,7 @@ pub fn gateway(servers: &[(&str, Arc<Fake>)], more: &str) -> Arc<Gateway> {
         metrics: Arc::default(),
         limits: Arc::default(),
         usage: Arc::new(Memory::default()),
+        results: Arc::default(),
     };
     Arc::new(Gateway::new(Arc::new(checked), routes, lasting).locked(None))
 }

@@ -66,6 +66,18 @@ impl Edits {
         self.list.is_empty() && self.objects.iter().all(ObjectEdits::is_empty)
     }
 
+    /// Whether any change falls within `part`.
+    #[must_use]
+    pub fn touches(&self, part: Span) -> bool {
+        if self.is_empty() {
+            return false;
+        }
+        let (edits, _) = self.resolve(u32::MAX as usize);
+        edits.iter().any(|edit| {
+            edit.span.start < part.end && part.start < edit.span.end.max(edit.span.start + 1)
+        })
+    }
+
     /// Makes the changes in a copy of `buffer`; without any it is the same buffer again.
     #[must_use]
     pub fn apply(&self, buffer: &Bytes) -> Bytes {

@@ -5,11 +5,13 @@
 //! by their checksums.
 
 mod email;
+mod inner;
 mod jwt;
 mod named;
 mod national;
 mod numbers;
 mod rules;
+mod trace;
 
 use std::ops::Range;
 
@@ -42,11 +44,17 @@ pub enum Detector {
     UrlPassword,
     /// Values of members whose name says password, secret, token or key, if they look random.
     NamedSecret,
+    /// The frames of stack traces; the line that says what went wrong stays.
+    StackTrace,
+    /// URLs and addresses of private networks, and of names that no public resolver knows.
+    InternalUrl,
+    /// How to reach a database or a queue, as a URL or as pairs with a password.
+    ConnectionString,
 }
 
 impl Detector {
     /// All of them.
-    pub const ALL: [Detector; 10] = [
+    pub const ALL: [Detector; 13] = [
         Detector::Email,
         Detector::Phone,
         Detector::Card,
@@ -57,6 +65,9 @@ impl Detector {
         Detector::Jwt,
         Detector::UrlPassword,
         Detector::NamedSecret,
+        Detector::StackTrace,
+        Detector::InternalUrl,
+        Detector::ConnectionString,
     ];
 
     /// Its name in configurations and in the mark left in a text.
@@ -73,6 +84,9 @@ impl Detector {
             Detector::Jwt => "jwt",
             Detector::UrlPassword => "url_password",
             Detector::NamedSecret => "named_secret",
+            Detector::StackTrace => "stack_trace",
+            Detector::InternalUrl => "internal_url",
+            Detector::ConnectionString => "connection_string",
         }
     }
 }
@@ -141,6 +155,9 @@ pub fn find(text: &[u8], name: &str, wanted: Detectors) -> Findings {
             Detector::PrivateKey,
             Detector::Jwt,
             Detector::UrlPassword,
+            Detector::StackTrace,
+            Detector::InternalUrl,
+            Detector::ConnectionString,
         ])
     {
         rules::find(text, wanted, &mut all);

@@ -4,7 +4,10 @@
 //! tool is meant and which key hashes values are told by whoever calls.
 
 pub mod bounds;
+pub mod clean;
 pub mod detect;
+pub mod imitation;
+pub mod markup;
 pub mod neutral;
 pub mod redact;
 pub mod schema;
@@ -12,6 +15,7 @@ pub mod size;
 
 mod glob;
 mod problem;
+mod strings;
 mod view;
 
 pub use problem::Problem;

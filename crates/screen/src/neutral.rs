@@ -30,6 +30,16 @@ impl Deceptions {
     pub fn any(self) -> bool {
         self != Self::default()
     }
+
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self {
+            escapes: self.escapes + other.escapes,
+            controls: self.controls + other.controls,
+            directions: self.directions + other.directions,
+            invisible: self.invisible + other.invisible,
+            tags: self.tags + other.tags,
+        }
+    }
 }
 
 /// What happens to what deceives.
@@ -76,6 +86,9 @@ pub fn neutralise(text: &str, treatment: Treatment) -> (Cow<'_, str>, Deceptions
         None => (Cow::Borrowed(text), found),
     }
 }
+
+/// How far a mark of direction reaches, in characters.
+const NEAR: usize = 8;
 
 fn show(out: &mut String, character: char) {
     use std::fmt::Write;
@@ -176,8 +189,12 @@ fn is_needed(text: &str, at: usize, character: char) -> bool {
         // Non-joiner and joiner: between letters that join, or, the joiner, parts of an emoji.
         0x200c => near(joins),
         0x200d => near(joins) || near(|c| is_emoji(c) || u32::from(c) == 0xfe0f),
-        // Marks of direction: next to text that runs from right to left.
-        0x200e | 0x200f | 0x061c => before.is_some_and(runs_left) || after.is_some_and(runs_left),
+        // Marks of direction: near text that runs from right to left, with punctuation between.
+        0x200e | 0x200f | 0x061c => {
+            let before = text.get(..at).unwrap_or_default().chars().rev();
+            let after = text.get(at..).unwrap_or_default().chars();
+            before.take(NEAR).any(runs_left) || after.take(NEAR).any(runs_left)
+        }
         // One selector of a variant, after a character that has variants.
         0xfe0e | 0xfe0f => {
             before.is_some_and(|c| is_emoji(c) || matches!(c, '0'..='9' | '#' | '*'))

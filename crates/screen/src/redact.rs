@@ -41,8 +41,10 @@ pub struct Rule {
     /// Callers with one of these roles see everything.
     pub unless_roles: Vec<String>,
     /// The tools it holds for, by published name, with `*` for any run of characters. Without
-    /// any: all.
+    /// any: all, and resources, prompts and messages too.
     pub tools: Vec<String>,
+    /// It holds only in what reports a failure: results with `isError`, and JSON-RPC errors.
+    pub only_errors: bool,
 }
 
 /// What happens to something that must not be seen.
@@ -77,8 +79,11 @@ pub struct Compiled {
 pub struct Scope<'a> {
     /// Who will read it; `None` for logs and records, where no role exempts.
     pub caller: Option<&'a Caller>,
-    /// The tool by its published name; empty for what belongs to none.
-    pub tool: &'a str,
+    /// The tool by its published name, empty for what belongs to none. `None` when it is not
+    /// known: then rules for any tools hold.
+    pub tool: Option<&'a str>,
+    /// Whether a failure is reported.
+    pub is_error: bool,
     /// The key of hashes. Replicas that share it make equal hashes.
     pub key: &'a [u8],
 }
@@ -133,6 +138,16 @@ struct Active {
 }
 
 impl Active {
+    /// Whether no rule holds.
+    fn is_idle(&self) -> bool {
+        self.wanted.is_empty() && self.rules.iter().all(Option::is_none)
+    }
+
+    fn never_refuse(&mut self) {
+        let all = self.first.iter_mut().chain(&mut self.rules).flatten();
+        all.filter(|action| **action == Action::Refuse).for_each(|action| *action = Action::Mask);
+    }
+
     fn action(&self, detector: Detector) -> Action {
         self.first.get(detector as usize).copied().flatten().unwrap_or_default()
     }
@@ -145,12 +160,46 @@ impl Compiled {
     /// [`Error::Refused`] when a rule refuses, [`Error::Json`] when the text is not JSON.
     pub fn json(&self, text: &Bytes, scope: Scope<'_>) -> Result<Redacted, Error> {
         let active = self.active(scope);
-        if active.wanted.is_empty() && active.rules.iter().all(Option::is_none) {
+        if active.is_idle() {
             return Ok(Redacted { bytes: text.clone(), hits: Vec::new() });
         }
         let limits = Limits { depth: Limits::DEPTH, ..Limits::default() };
-        let document = Document::parse(text.clone(), &limits, Mode::Trusted)?;
-        let outcome = walk::document(document.bytes(), &active, &self.paths, scope.key);
+        Document::parse(text.clone(), &limits, Mode::Trusted)?;
+        self.walked(text, &active, scope.key)
+    }
+
+    /// Like [`Compiled::json`] for a text that is known to be JSON: a part of a scanned message.
+    /// Of any other text comes nonsense, but no panic.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when a rule refuses.
+    pub fn scanned(&self, text: &Bytes, scope: Scope<'_>) -> Result<Redacted, Error> {
+        let active = self.active(scope);
+        if active.is_idle() {
+            return Ok(Redacted { bytes: text.clone(), hits: Vec::new() });
+        }
+        self.walked(text, &active, scope.key)
+    }
+
+    /// Like [`Compiled::json`] for what has to be kept, such as a record: what a rule would refuse
+    /// is masked, and what is not JSON is treated as text.
+    #[must_use]
+    pub fn lenient(&self, text: &Bytes, scope: Scope<'_>) -> Redacted {
+        let mut active = self.active(scope);
+        active.never_refuse();
+        let limits = Limits { depth: Limits::DEPTH, ..Limits::default() };
+        if Document::parse(text.clone(), &limits, Mode::Trusted).is_ok()
+            && let Ok(redacted) = self.walked(text, &active, scope.key)
+        {
+            return redacted;
+        }
+        let text = String::from_utf8_lossy(text);
+        let (clean, hits) = self.text(&text, scope);
+        Redacted { bytes: clean.into_owned().into(), hits }
+    }
+
+    fn walked(&self, text: &Bytes, active: &Active, key: &[u8]) -> Result<Redacted, Error> {
+        let outcome = walk::document(text, active, &self.paths, key);
         if outcome.refused {
             return Err(Error::Refused(outcome.hits.list()));
         }
@@ -215,7 +264,8 @@ impl Compiled {
             rules: SmallVec::new(),
         };
         for rule in &self.rules {
-            let holds = !exempt(rule) && glob::any_covers(&rule.tools, scope.tool);
+            let covers = scope.tool.is_none_or(|tool| glob::any_covers(&rule.tools, tool));
+            let holds = covers && !exempt(rule) && (scope.is_error || !rule.only_errors);
             active.rules.push(holds.then_some(rule.action));
             if !holds {
                 continue;

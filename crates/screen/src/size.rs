@@ -39,7 +39,7 @@ impl Default for Policy {
 }
 
 /// The least that a policy may let through: a notice has to fit.
-const LEAST: usize = 256;
+pub const LEAST: usize = 256;
 /// How far back from the bound a better place to cut is looked for.
 const BACK: usize = 256;
 

@@ -52,7 +52,7 @@ mod tests {
     }
 
     fn scope() -> Scope<'static> {
-        Scope { caller: None, tool: "crm_find", key: b"key" }
+        Scope { caller: None, tool: Some("crm_find"), is_error: false, key: b"key" }
     }
 
     /// Rows as a database answers them, about `size` bytes.

@@ -54,6 +54,7 @@ pub fn lasting(config: &Checked) -> Result<Lasting, String> {
         keys: Arc::new(keys),
         parking: Parking::new(config.parking.ttl.duration(), config.parking.max),
         limits: Arc::default(),
+        results: Arc::default(),
         metrics: Arc::default(),
         usage: usage(config)?,
     })

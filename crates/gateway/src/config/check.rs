@@ -6,6 +6,7 @@ mod keys;
 mod kind;
 mod launch;
 mod network;
+mod screening;
 mod server;
 mod tools;
 mod upstream_auth;
@@ -17,6 +18,7 @@ use super::checked::{Checked, LockFile, Server};
 use super::entry::Entry;
 use super::node::Places;
 use super::problem::{Report, quote};
+use super::screening::Screening;
 use super::sources::Sources;
 use super::tree::Config;
 use toolgate_values::{Size, Span};
@@ -35,8 +37,10 @@ pub(super) fn run(
     keys::check(&mut checks, &mut config);
     bounds(&mut checks, &mut config);
     usage::check(&mut checks, &mut config);
+    screening::problems(&mut checks, "screening", &config.screening);
     let known = config.authentication.is_some();
-    let servers = servers(&mut checks, std::mem::take(&mut config.entries), known);
+    let entries = std::mem::take(&mut config.entries);
+    let servers = servers(&mut checks, entries, known, &config.screening);
     upstream_auth::keys(&mut checks, &config, &servers);
     let lock = lock(&mut checks, config.lock.take());
     Some(Checked { config, servers, lock })
@@ -129,7 +133,12 @@ fn ordered(checks: &mut Checks<'_>, config: &mut Config) {
 }
 
 /// `known`: whether callers are told apart.
-fn servers(checks: &mut Checks<'_>, entries: Vec<Entry>, known: bool) -> Vec<Server> {
+fn servers(
+    checks: &mut Checks<'_>,
+    entries: Vec<Entry>,
+    known: bool,
+    screening: &Screening,
+) -> Vec<Server> {
     if entries.is_empty() && !checks.report.has_under("import") {
         let message =
             "no servers (add servers: [{name: NAME, upstream: URL}], or import an mcp.json)";
@@ -140,7 +149,7 @@ fn servers(checks: &mut Checks<'_>, entries: Vec<Entry>, known: bool) -> Vec<Ser
         .into_iter()
         .enumerate()
         .filter_map(|(index, entry)| {
-            Some((index, server::resolve(checks, index, entry, several, known)?))
+            Some((index, server::resolve(checks, index, entry, several, known, screening)?))
         })
         .collect();
     server::names(checks, &servers);

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::bind::Bindings;
@@ -11,6 +12,7 @@ use super::entry::{CacheScope, EraChoice, Sessions, Transport};
 use super::rates::ServerLimits;
 use super::tree::Config;
 use super::upstream_auth::Onwards;
+use crate::screening::Screen;
 use toolgate_identity::Resource;
 use toolgate_values::Secret;
 use toolgate_values::{Name, Url};
@@ -86,7 +88,7 @@ impl Deref for Checked {
 }
 
 /// One MCP server behind the gateway.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Server {
     /// What operators, logs and metrics call it.
     pub name: Name,
@@ -106,6 +108,8 @@ pub struct Server {
     pub timeout_total: Duration,
     /// How often its tools may be called.
     pub limits: ServerLimits,
+    /// What is checked in its arguments and done to its results; `None` for nothing.
+    pub screen: Option<Arc<Screen>>,
     /// Whether the gateway is ready without it.
     pub required: bool,
     /// Who may be given a kept answer of it.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::definitions::Definitions;
 use super::rates::ServerLimits;
+use super::screening::Screening;
 use super::upstream_auth::UpstreamAuth;
 use toolgate_values::Secret;
 use toolgate_values::{Name, Span, Url};
@@ -94,6 +95,10 @@ pub(super) struct Entry {
     /// How often its tools may be called.
     #[serde(default)]
     pub(super) rate_limit: ServerLimits,
+    /// What is checked in arguments, and what is done to results, beyond `screening` of the whole
+    /// gateway. Lists of rules are added to its lists; other keys take the place of its keys.
+    #[serde(default)]
+    pub(super) screening: Screening,
     /// The gateway is not ready while this server cannot be reached.
     #[serde(default)]
     pub(super) required: bool,

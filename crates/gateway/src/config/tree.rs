@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::entry::Entry;
 use super::rates::RateLimits;
+use super::screening::Screening;
 use super::upstream_auth::Signing;
 use super::usage::{Quota, Usage};
 use toolgate_identity::rules::Authentication;
@@ -60,6 +61,8 @@ pub struct Config {
     pub quotas: Vec<Quota>,
     /// Where it is counted.
     pub usage: Usage,
+    /// What is checked in arguments, and what is done to results, of all servers.
+    pub screening: Screening,
     /// Sessions of clients that speak a revision before 2026-07-28.
     pub sessions: SessionLimits,
     /// Calls that wait for a client's answer.
@@ -102,6 +105,7 @@ impl Default for Config {
             rate_limits: RateLimits::default(),
             quotas: Vec::new(),
             usage: Usage::default(),
+            screening: Screening::default(),
             sessions: SessionLimits::default(),
             parking: Parking::default(),
             drain: Span::seconds(10),

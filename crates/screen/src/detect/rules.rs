@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use regex::bytes::{Regex, RegexBuilder};
 
-use super::{Detector, Detectors, Findings, Found, email, entropy, jwt};
+use super::{Detector, Detectors, Findings, Found, email, entropy, inner, jwt, trace};
 
 /// Nothing shorter holds an address or a token: `a@b.io`.
 pub(super) const SHORTEST: usize = 6;
@@ -32,7 +32,7 @@ pub(super) struct Rule {
 }
 
 const fn token(id: &'static str, words: &'static [&'static str], pattern: &'static str) -> Rule {
-    Rule { id, detector: Detector::Token, words, back: 0, pattern, entropy: 2.0 }
+    Rule { id, detector: Detector::Token, words, back: 0, pattern, entropy: 0.0 }
 }
 
 const fn inside(
@@ -69,7 +69,7 @@ pub(super) const RULES: &[Rule] = &[
     token(
         "slack-token",
         &["xoxa-", "xoxb-", "xoxe-", "xoxo-", "xoxp-", "xoxr-", "xoxs-", "xoxe."],
-        r"xox[abeoprs][-.][A-Za-z0-9.-]{10,250}",
+        r"xox(?:[abeoprs]-|e\.)[A-Za-z0-9.-]{10,250}",
     ),
     token("slack-app-token", &["xapp-"], "xapp-[0-9]-[A-Za-z0-9-]{20,250}"),
     token(
@@ -181,8 +181,35 @@ enum Call {
     Email,
     Jwt,
     PrivateKey,
+    Trace,
+    Url,
+    Pairs,
+    Address,
     Rule(usize),
 }
+
+/// Keywords of what is no token, and what each calls for.
+const OTHERS: &[(&str, Call)] = &[
+    ("@", Call::Email),
+    ("eyj", Call::Jwt),
+    ("-----begin", Call::PrivateKey),
+    ("traceback (most recent", Call::Trace),
+    ("goroutine ", Call::Trace),
+    ("stack backtrace:", Call::Trace),
+    ("    at ", Call::Trace),
+    ("   at ", Call::Trace),
+    ("\tat ", Call::Trace),
+    ("#0 ", Call::Trace),
+    ("://", Call::Url),
+    ("password=", Call::Pairs),
+    ("pwd=", Call::Pairs),
+    ("10.", Call::Address),
+    ("127.", Call::Address),
+    ("169.254.", Call::Address),
+    ("172.", Call::Address),
+    ("192.168.", Call::Address),
+    ("localhost:", Call::Address),
+];
 
 struct Engine {
     keywords: AhoCorasick,
@@ -194,8 +221,7 @@ static ENGINE: LazyLock<Engine> = LazyLock::new(Engine::new);
 
 impl Engine {
     fn new() -> Self {
-        let mut words = vec!["@", "eyj", "-----begin"];
-        let mut calls = vec![Call::Email, Call::Jwt, Call::PrivateKey];
+        let (mut words, mut calls): (Vec<&str>, Vec<Call>) = OTHERS.iter().copied().unzip();
         for (index, rule) in RULES.iter().enumerate() {
             words.extend(rule.words);
             calls.extend(rule.words.iter().map(|_| Call::Rule(index)));
@@ -230,6 +256,10 @@ pub(super) fn find(text: &[u8], wanted: Detectors, all: &mut Findings) {
     for hit in engine.keywords.find_overlapping_iter(text) {
         let Some(call) = engine.calls.get(hit.pattern().as_usize()) else { continue };
         let start = hit.start();
+        if let Call::Trace | Call::Url | Call::Pairs | Call::Address = call {
+            call.inside(text, start, wanted, all);
+            continue;
+        }
         if !matches!(call, Call::Email) && start < tokens {
             continue;
         }
@@ -254,6 +284,33 @@ pub(super) fn find(text: &[u8], wanted: Detectors, all: &mut Findings) {
             _ => tokens = tokens.max(range.end),
         }
         all.push(Found { detector, rule, range });
+    }
+}
+
+impl Call {
+    /// Appends what tells of the inside of a system.
+    fn inside(self, text: &[u8], at: usize, wanted: Detectors, all: &mut Findings) {
+        let mut add = |detector: Detector, rule, find: fn(&[u8], usize) -> Option<Range<usize>>| {
+            // A long trace has a keyword in each line.
+            let is_known =
+                || all.last().is_some_and(|last| last.detector == detector && at < last.range.end);
+            if wanted.has(detector)
+                && !is_known()
+                && let Some(range) = find(text, at)
+            {
+                all.push(Found { detector, rule, range });
+            }
+        };
+        match self {
+            Call::Trace => add(Detector::StackTrace, "stack-trace", trace::at),
+            Call::Url => {
+                add(Detector::ConnectionString, "connection-url", inner::connection);
+                add(Detector::InternalUrl, "internal-url", inner::url);
+            }
+            Call::Pairs => add(Detector::ConnectionString, "connection-pairs", inner::pairs),
+            Call::Address => add(Detector::InternalUrl, "internal-address", inner::address),
+            Call::Email | Call::Jwt | Call::PrivateKey | Call::Rule(_) => {}
+        }
     }
 }
 

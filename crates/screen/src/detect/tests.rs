@@ -85,7 +85,9 @@ fn tokens_are_found_exactly() {
 
 #[test]
 fn only_the_secret_part_is_named() {
-    assert_eq!(parts("postgres://ann:s3cr3t@db:5432/x"), ["s3cr3t"]);
+    let text = "postgres://ann:s3cr3t@db:5432/x";
+    let found = find(text.as_bytes(), "", [Detector::UrlPassword].into_iter().collect());
+    assert_eq!(&text[found[0].range.clone()], "s3cr3t");
     assert_eq!(
         parts("Authorization: Bearer abcDEF123456ghiJKL789xyz"),
         ["abcDEF123456ghiJKL789xyz"]
@@ -93,6 +95,61 @@ fn only_the_secret_part_is_named() {
     let key = "-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----";
     assert_eq!(parts(&format!("a {key} b")), [key]);
     assert_eq!(parts("a -----BEGIN PRIVATE KEY-----\nMIIE"), ["-----BEGIN PRIVATE KEY-----\nMIIE"]);
+}
+
+#[test]
+fn the_inside_of_a_system_is_found_exactly() {
+    for (text, rule, part) in [
+        ("see postgres://db/x now", "connection-url", "postgres://db/x"),
+        (
+            "jdbc:mysql://10.1.2.3:3306/app, then",
+            "connection-url",
+            "jdbc:mysql://10.1.2.3:3306/app",
+        ),
+        (
+            "Server=db1;Database=crm;User Id=sa;Password=x1y2",
+            "connection-pairs",
+            "Server=db1;Database=crm;User Id=sa;Password=x1y2",
+        ),
+        (
+            "failed: host=db1 user=app password=x1y2 of the app",
+            "connection-pairs",
+            "host=db1 user=app password=x1y2",
+        ),
+        ("GET http://10.0.0.7:8080/admin?x=1.", "internal-url", "http://10.0.0.7:8080/admin?x=1"),
+        ("at https://vault.corp.internal/v1", "internal-url", "https://vault.corp.internal/v1"),
+        ("http://redis-master/0", "internal-url", "http://redis-master/0"),
+        ("http://[::1]:9000/", "internal-url", "http://[::1]:9000/"),
+        ("connect ECONNREFUSED 192.168.1.4:5432", "internal-address", "192.168.1.4:5432"),
+        ("connect localhost:5432 failed", "internal-address", "localhost:5432"),
+        (
+            "boom\n\tat a.B.c(D.java:7)\n\tat e.F.g(H.java:9)\n\t... 3 more\nend",
+            "stack-trace",
+            "\tat a.B.c(D.java:7)\n\tat e.F.g(H.java:9)\n\t... 3 more",
+        ),
+        (
+            "Error: x\n    at f (/srv/a.js:1:2)\n    at g (/srv/b.js:3:4)",
+            "stack-trace",
+            "    at f (/srv/a.js:1:2)\n    at g (/srv/b.js:3:4)",
+        ),
+        (
+            "Traceback (most recent call last):\n  File \"/srv/a.py\", line 3, in f\n    g()\nValueError: no",
+            "stack-trace",
+            "Traceback (most recent call last):\n  File \"/srv/a.py\", line 3, in f\n    g()",
+        ),
+        (
+            "goroutine 1 [running]:\nmain.main()\n\t/srv/x.go:5 +0x1d\n\nexit",
+            "stack-trace",
+            "goroutine 1 [running]:\nmain.main()\n\t/srv/x.go:5 +0x1d",
+        ),
+        (
+            "PHP: x\n#0 /var/www/x.php(12): f()\n#1 {main}\nend",
+            "stack-trace",
+            "#0 /var/www/x.php(12): f()\n#1 {main}",
+        ),
+    ] {
+        assert_eq!((rules(text), parts(text)), (vec![rule], vec![part]), "{text}");
+    }
 }
 
 #[test]
@@ -109,7 +166,7 @@ fn what_only_looks_like_data_stays() {
         "3f786850e387550fdab836ed7e6dc881de23001b",
         "9c1185a5c5e9fc54612808977ee8f548b2258d31",
         "1700000000000 1700000000 2024-01-31T10:20:30.123456Z",
-        "192.168.100.200 version 1.22.333",
+        "93.184.216.34 version 1.22.333",
         "git@github.com:org/repo.git pkg@1.2.3 @scope/name",
         "https://example.com:8080/a?b=c",
         "the password of the token is a secret key",
@@ -118,6 +175,10 @@ fn what_only_looks_like_data_stays() {
         "666-12-3456 000-12-3456",
         "-----BEGIN CERTIFICATE-----\nMIIE\n-----END CERTIFICATE-----",
         "12345678A",
+        "https://example.com/a http://1.1.1.1/ https://docs.rs",
+        "version 10.4.1, 127.5 and 172.16 of them; 10.1.2.345",
+        "we meet    at noon (or later), and #0 is first",
+        "set password= to what you like; the host is up",
     ] {
         assert_eq!(rules(text), Vec::<&str>::new(), "{text}");
     }

@@ -18,7 +18,7 @@ fn everything(action: &str) -> Compiled {
 }
 
 fn scope() -> Scope<'static> {
-    Scope { caller: None, tool: "crm_find", key: b"a key of the test" }
+    Scope { caller: None, tool: Some("crm_find"), is_error: false, key: b"a key of the test" }
 }
 
 fn redact(rules: &Compiled, text: &str) -> (String, Vec<Hit>) {
@@ -107,13 +107,19 @@ fn json_inside_text_is_opened_twice() {
 #[test]
 fn base64_of_text_is_opened() {
     use base64::Engine;
-    let packed = base64::engine::general_purpose::STANDARD.encode(format!("the key is {TOKEN} ok"));
-    let text = json!({ "blob": packed }).to_string();
+    let pack = |text: &str| base64::engine::general_purpose::STANDARD.encode(text);
+    let once = pack(&format!("the key is {TOKEN} ok"));
+    let text = json!({ "t": once, "u": pack(&once), "blob": once }).to_string();
 
     let (redacted, hits) = redact(&everything("mask"), &text);
 
-    assert_eq!(redacted, r#"{"blob":"[redacted:token]"}"#);
-    assert_eq!(hits, [hit("github-token", "/blob", 1)]);
+    // A blob has to stay base64.
+    let mark = pack("[redacted:token]");
+    let expected =
+        json!({ "t": "[redacted:token]", "u": "[redacted:token]", "blob": mark }).to_string();
+    assert_eq!(redacted, expected);
+    assert_eq!(hits[0], hit("github-token", "/t", 1));
+    assert_eq!(hits.len(), 3);
 }
 
 #[test]
@@ -205,9 +211,59 @@ fn rules_hold_for_their_tools_and_not_for_exempt_roles() {
         ("other", &[], r#"["to a@b.io"]"#),
     ] {
         let caller = with(roles);
-        let redacted = rules.json(&text, Scope { caller: Some(&caller), tool, ..scope() }).unwrap();
+        let redacted = rules
+            .json(&text, Scope { caller: Some(&caller), tool: Some(tool), ..scope() })
+            .unwrap();
         assert_eq!(redacted.bytes, expected, "{tool} {roles:?}");
     }
+}
+
+#[test]
+fn where_the_tool_is_not_known_the_rules_of_all_tools_hold() {
+    let rules = rules(json!([{ "detect": ["email"], "tools": ["crm_*"] }]));
+    let text = Bytes::from_static(br#"["a@b.io"]"#);
+    for (tool, expected) in [
+        (None, r#"["[redacted:email]"]"#),
+        (Some(""), r#"["a@b.io"]"#),
+        (Some("crm_find"), r#"["[redacted:email]"]"#),
+    ] {
+        let redacted = rules.json(&text, Scope { tool, ..scope() }).unwrap();
+        assert_eq!(redacted.bytes, expected, "{tool:?}");
+    }
+}
+
+#[test]
+fn a_rule_may_hold_for_failures_alone() {
+    let rules = rules(json!([{ "detect": ["stack_trace"], "only_errors": true }]));
+    let text =
+        Bytes::from_static(br#"["boom\n    at f (/srv/x.js:1:2)\n    at g (/srv/y.js:3:4)"]"#);
+
+    let fine = rules.json(&text, scope()).unwrap();
+    let failed = rules.json(&text, Scope { is_error: true, ..scope() }).unwrap();
+
+    assert_eq!(fine.bytes, text);
+    assert_eq!(failed.bytes, r#"["boom\n[redacted:stack_trace]"]"#);
+}
+
+#[test]
+fn what_the_protocol_hands_on_is_left_alone() {
+    let text = format!(r#"{{"requestState":"{TOKEN}","a":{{"requestState":"{TOKEN}"}}}}"#);
+
+    let (redacted, _) = redact(&everything("mask"), &text);
+
+    let inner = r#""a":{"requestState":"[redacted:token]"}"#;
+    assert_eq!(redacted, format!(r#"{{"requestState":"{TOKEN}",{inner}}}"#));
+}
+
+#[test]
+fn what_is_kept_is_masked_where_it_would_be_refused() {
+    let rules = everything("refuse");
+
+    let json = rules.lenient(&Bytes::from_static(br#"{"to":"a@b.io"}"#), scope());
+    let text = rules.lenient(&Bytes::from_static(b"{to a@b.io"), scope());
+
+    assert_eq!(json.bytes, r#"{"to":"[redacted:email]"}"#);
+    assert_eq!(text.bytes, "{to [redacted:email]");
 }
 
 #[test]

@@ -15,6 +15,10 @@ pub struct Hint {
     pub problem: String,
     /// What to do about it.
     pub fix: String,
+    /// The type that was found there, where it matters; never the value.
+    pub found: Option<&'static str>,
+    /// What was most likely meant: a name or a value of the schema.
+    pub suggestion: Option<String>,
 }
 
 /// No name or value in a hint is longer, in characters.
@@ -28,7 +32,13 @@ impl Hint {
 
     pub(crate) fn new(pointer: &str, problem: &str, fix: &str) -> Self {
         let parts: Vec<_> = pointer.split('/').map(short).collect();
-        Self { pointer: parts.join("/"), problem: problem.to_owned(), fix: fix.to_owned() }
+        Self {
+            pointer: parts.join("/"),
+            problem: problem.to_owned(),
+            fix: fix.to_owned(),
+            found: None,
+            suggestion: None,
+        }
     }
 
     pub(crate) fn unreadable(error: &serde_json::Error) -> Self {
@@ -46,7 +56,39 @@ impl std::fmt::Display for Hint {
 
 pub(super) fn hint(error: &ValidationError<'_>, schema: &Value) -> Hint {
     let (problem, fix) = words(error, schema);
-    Hint::new(error.instance_path().as_str(), &problem, &fix)
+    Hint {
+        found: Some(type_of(error.instance())),
+        suggestion: suggestion(error, schema),
+        ..Hint::new(error.instance_path().as_str(), &problem, &fix)
+    }
+}
+
+/// What was most likely meant: the nearest of the allowed values, or of the known members.
+fn suggestion(error: &ValidationError<'_>, schema: &Value) -> Option<String> {
+    match error.kind() {
+        Kind::Enum { options } => {
+            let options = options.as_array()?.iter().filter_map(Value::as_str);
+            nearest(error.instance().as_str()?, options, 0.7)
+        }
+        Kind::AdditionalProperties { unexpected } | Kind::UnevaluatedProperties { unexpected } => {
+            let [wrong] = unexpected.as_slice() else { return None };
+            nearest(wrong, siblings(error, schema)?.as_object()?.keys().map(String::as_str), 0.8)
+        }
+        _ => None,
+    }
+}
+
+fn nearest<'a>(wrong: &str, known: impl Iterator<Item = &'a str>, least: f64) -> Option<String> {
+    // A long text is nobody's misspelling, and comparing costs its square.
+    if wrong.len() > 4 * LONGEST {
+        return None;
+    }
+    let wrong = wrong.to_lowercase();
+    let likeness = |name: &str| strsim::jaro_winkler(&name.to_lowercase(), &wrong);
+    let scored = known.take(1000).filter(|name| name.len() <= 4 * LONGEST);
+    let scored = scored.map(|name| (likeness(name), name));
+    let best = scored.max_by(|a, b| a.0.total_cmp(&b.0))?;
+    (best.0 >= least).then(|| short(best.1))
 }
 
 fn words(error: &ValidationError<'_>, schema: &Value) -> (String, String) {
@@ -58,7 +100,7 @@ fn words(error: &ValidationError<'_>, schema: &Value) -> (String, String) {
             (format!("lacks `{}`", short(name)), add(name, error, schema))
         }
         Kind::AdditionalProperties { unexpected } | Kind::UnevaluatedProperties { unexpected } => {
-            (format!("has unknown {}", names(unexpected)), rename(unexpected, error, schema))
+            (format!("has unknown {}", names(unexpected)), rename(error, schema))
         }
         Kind::Type { kind } => {
             let wanted = match kind {
@@ -71,7 +113,9 @@ fn words(error: &ValidationError<'_>, schema: &Value) -> (String, String) {
         }
         Kind::Enum { options } => {
             let list = options.as_array().map_or_else(Vec::new, |list| shown(list));
-            say("is none of the allowed values", format!("use one of {}", list.join(", ")))
+            let meant = suggestion(error, schema);
+            let meant = meant.map(|name| format!("did you mean {name:?}? ")).unwrap_or_default();
+            say("is none of the allowed values", format!("{meant}use one of {}", list.join(", ")))
         }
         Kind::Constant { expected_value } => {
             let only = shown(std::slice::from_ref(&**expected_value)).join("");
@@ -134,18 +178,14 @@ fn add(name: &str, error: &ValidationError<'_>, schema: &Value) -> String {
 }
 
 /// What a member that is not known may have been meant to be.
-fn rename(unexpected: &[String], error: &ValidationError<'_>, schema: &Value) -> String {
+fn rename(error: &ValidationError<'_>, schema: &Value) -> String {
+    if let Some(name) = suggestion(error, schema) {
+        return format!("did you mean `{name}`?");
+    }
     let known: Vec<&str> = siblings(error, schema)
         .and_then(Value::as_object)
         .map(|all| all.keys().map(String::as_str).collect())
         .unwrap_or_default();
-    let likeness = |name: &&str, wrong: &str| (strsim::jaro_winkler(name, wrong) * 1000.0) as u32;
-    if let [wrong] = unexpected
-        && let Some(name) = known.iter().max_by_key(|name| likeness(name, wrong))
-        && likeness(name, wrong) >= 800
-    {
-        return format!("did you mean `{}`?", short(name));
-    }
     if known.is_empty() {
         return "leave it out".to_owned();
     }

@@ -15,7 +15,7 @@ pub(super) fn check(checks: &mut Checks<'_>, config: &mut Config) {
 }
 
 /// A JSON pointer as places in the file are named: `/jwt/0/issuer` is `.jwt[0].issuer`.
-fn dotted(pointer: &str) -> String {
+pub(super) fn dotted(pointer: &str) -> String {
     pointer
         .split('/')
         .skip(1)

@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 
-use super::{Checks, bind, kind, tools, upstream_auth};
+use super::{Checks, bind, kind, screening, tools, upstream_auth};
 use crate::config::checked::{Kind, Server};
 use crate::config::definitions::Definitions;
 use crate::config::entry::{Entry, Sessions};
 use crate::config::problem::quote;
+use crate::config::screening::Screening;
 
 /// The server that `entry` describes, or nothing if it describes none.
 pub(super) fn resolve(
@@ -15,6 +16,7 @@ pub(super) fn resolve(
     mut entry: Entry,
     several: bool,
     known: bool,
+    whole: &Screening,
 ) -> Option<Server> {
     let path = format!("servers[{index}]");
     timeouts(checks, &path, &mut entry);
@@ -32,6 +34,8 @@ pub(super) fn resolve(
     let onwards = upstream_auth::resolve(checks, &path, &mut entry, known);
     let context = entry.context;
     let limits = std::mem::take(&mut entry.rate_limit);
+    let own = std::mem::take(&mut entry.screening);
+    let screen = screening::resolve(checks, &format!("{path}.screening"), own, whole);
     let kind = kind::resolve(checks, &path, entry)?;
     let definitions = definitions.unwrap_or(match kind {
         // Part of this program, like the code that serves them.
@@ -48,6 +52,7 @@ pub(super) fn resolve(
         timeout,
         timeout_total,
         limits,
+        screen,
         required,
         cache_scope,
         cache_ttl,

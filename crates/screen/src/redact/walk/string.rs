@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use base64::Engine;
-use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use serde::de::IgnoredAny;
 use toolgate_protocol::json::quote;
 
@@ -13,7 +13,7 @@ use crate::detect;
 use crate::view::{Undo, View};
 
 /// How much of a base64 text is decoded, in bytes of base64.
-const PACKED: usize = 64 << 10;
+const PACKED: usize = 4 << 20;
 /// Nothing shorter is taken for base64.
 const PACKED_LEAST: usize = 24;
 
@@ -28,6 +28,9 @@ impl Work<'_> {
         edits: &mut Vec<Edit>,
     ) {
         let raw = text.get(inside.clone()).unwrap_or_default();
+        if level == 0 && is_of_the_protocol(text, stack) {
+            return;
+        }
         if level < LEVELS && may_be_json(raw) {
             let mut view = self.pool.pop().unwrap_or_default();
             view.fill(raw, Undo::Escapes);
@@ -56,7 +59,7 @@ impl Work<'_> {
         let name = name(text, stack);
         self.inside(text, inside.clone(), &name, false, edits);
         if edits.len() == before && level < LEVELS {
-            self.packed(raw, inside, edits);
+            self.packed(raw, inside, &name, edits);
         }
         if self.hits.len() > hits {
             self.hits.prefix(hits, &pointer(text, stack));
@@ -109,45 +112,64 @@ impl Work<'_> {
 
     /// Looks into a string that is base64 of text. What is found there takes the whole string
     /// with it.
-    fn packed(&mut self, raw: &[u8], inside: Range<usize>, edits: &mut Vec<Edit>) {
-        if raw.len() < PACKED_LEAST {
-            return;
-        }
+    fn packed(&mut self, raw: &[u8], inside: Range<usize>, name: &str, edits: &mut Vec<Edit>) {
+        let Some(with) = self.unpack(raw, 0) else { return };
+        let is_blob = matches!(name, "blob" | "data");
+        // What has to be base64 stays base64.
+        let with = if is_blob { STANDARD.encode(with) } else { with };
+        edits.push(Edit { range: inside, with });
+    }
+
+    /// What stands in the place of a string that is base64 of a text, or of base64 again, which
+    /// holds something.
+    fn unpack(&mut self, raw: &[u8], level: usize) -> Option<String> {
         let body = raw.trim_ascii_end();
-        let padding = body.iter().rev().take_while(|byte| **byte == b'=').count().min(2);
-        let body = body.get(..body.len() - padding).unwrap_or_default();
-        // A look at the beginning tells most strings apart, images among them.
-        let head = body.get(..PACKED_LEAST - 4).unwrap_or_default();
-        let mut start = [0; PACKED_LEAST];
-        let codec =
-            if memchr::memchr2(b'-', b'_', body.get(..body.len().min(PACKED)).unwrap_or_default())
-                .is_some()
-            {
-                &URL_SAFE_NO_PAD
-            } else {
-                &STANDARD_NO_PAD
-            };
-        let Ok(length) = codec.decode_slice(head, &mut start) else { return };
-        if !is_text(start.get(..length).unwrap_or_default()) {
-            return;
+        if body.len() < PACKED_LEAST {
+            return None;
         }
-        let length = body.len().min(PACKED);
+        let padding = body.iter().rev().take_while(|byte| **byte == b'=').count().min(2);
+        let body = body.get(..body.len() - padding)?;
+        // A look at the beginning tells most strings apart, images among them.
+        let head = body.get(..PACKED_LEAST - 4)?;
+        let mut start = [0; PACKED_LEAST];
+        let part = body.get(..body.len().min(PACKED))?;
+        let codec = match memchr::memchr2(b'-', b'_', part) {
+            Some(_) => &URL_SAFE_NO_PAD,
+            None => &STANDARD_NO_PAD,
+        };
+        let length = codec.decode_slice(head, &mut start).ok()?;
+        if !is_text(start.get(..length)?) {
+            return None;
+        }
+        let length = part.len();
         let length = if body.len() > PACKED || length % 4 == 1 { length / 4 * 4 } else { length };
         let mut view = self.pool.pop().unwrap_or_default();
         let mut packed = std::mem::take(&mut view.bytes);
         packed.clear();
-        let decoded = codec.decode_vec(body.get(..length).unwrap_or_default(), &mut packed);
+        let decoded = codec.decode_vec(part.get(..length)?, &mut packed);
+        let mut with = None;
         if decoded.is_ok() && is_text(&packed) {
             let found = detect::find(&packed, "", self.active.wanted);
-            if let Some(found) = found.first() {
-                let value = packed.get(found.range.clone()).unwrap_or_default();
-                let with = self.replacement(found, value, false);
-                edits.push(Edit { range: inside, with });
-            }
+            with = match found.first() {
+                Some(found) => {
+                    let value = packed.get(found.range.clone()).unwrap_or_default();
+                    Some(self.replacement(found, value, false))
+                }
+                None if level + 1 < LEVELS => self.unpack(&packed, level + 1),
+                None => None,
+            };
         }
         view.bytes = packed;
         self.pool.push(view);
+        with
     }
+}
+
+/// Whether the current member is one that the protocol hands on and nobody reads.
+fn is_of_the_protocol(text: &[u8], stack: &Stack) -> bool {
+    let [frame] = stack.as_slice() else { return false };
+    let name = text.get(frame.name.clone()).unwrap_or_default();
+    matches!(name, b"requestState" | b"taskId" | b"progressToken" | b"nextCursor" | b"resultType")
 }
 
 /// What the nearest member around is called.

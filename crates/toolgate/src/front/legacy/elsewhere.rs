@@ -49,6 +49,12 @@ pub async fn elsewhere(
         let replica = app.forwarder.elsewhere(&id)?;
         return Some(app.forwarder.forward_post(&replica, head, message).await);
     }
+    if message.method() == Some(Method::ResourcesRead.as_str())
+        && let Some(uri) = message.params().and_then(|params| params.get("uri")?.string())
+        && let Some(replica) = app.gateway().kept_elsewhere(&uri, &live.who().caller)
+    {
+        return Some(app.forwarder.forward_post(&replica, head, message).await);
+    }
     // What changes the session is kept where its stream is, and so are its tasks, whose server
     // may know them in one session only.
     let method = Method::parse(message.method().unwrap_or_default());
