@@ -148,9 +148,10 @@ fn host(text: &str) -> Option<String> {
 
 /// A part of a text, on the boundaries of its characters.
 fn part(text: &str, range: Range<usize>) -> &str {
-    let start = text.ceil_char_boundary(range.start.min(text.len()));
-    let end = text.floor_char_boundary(range.end.min(text.len()));
-    text.get(start..end).unwrap_or_default()
+    let is_boundary = |at: &usize| text.is_char_boundary(*at);
+    let start = (range.start.min(text.len())..=text.len()).find(is_boundary);
+    let end = (0..=range.end.min(text.len())).rev().find(is_boundary);
+    text.get(start.unwrap_or(0)..end.unwrap_or(0)).unwrap_or_default()
 }
 
 #[cfg(test)]

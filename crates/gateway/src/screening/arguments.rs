@@ -44,13 +44,13 @@ impl Gateway {
         let known = self.schema_of(route, request, &tool).await;
         let Err(hints) = check(known.as_ref(), screen, &tool, arguments)? else { return Ok(()) };
         // The server may have changed the tool since it was listed: then what it wants now counts.
-        let old = known.as_ref().map(Arc::as_ptr);
-        let is_new = || route.schemas.of(&tool).as_ref().map(Arc::as_ptr) != old;
+        let is_new = || !is_same(route.schema_of(&tool).as_ref(), known.as_ref());
         route.schemas.look(is_new, || self.list_again(route, request)).await;
-        match route.schema_of(&tool) {
-            now if now.as_ref().map(Arc::as_ptr) == old => Err(refused(&hints)),
-            now => check(now.as_ref(), screen, &tool, arguments)?.map_err(|hints| refused(&hints)),
+        let now = route.schema_of(&tool);
+        if is_same(now.as_ref(), known.as_ref()) {
+            return Err(refused(&hints));
         }
+        check(now.as_ref(), screen, &tool, arguments)?.map_err(|hints| refused(&hints))
     }
 
     /// The schemas of a tool; a server that was not asked yet is asked once.
@@ -70,6 +70,13 @@ impl Gateway {
 
     async fn list_again(&self, route: &Route, request: &Request) {
         self.relist(&[route], request).await;
+    }
+}
+
+fn is_same(one: Option<&Arc<ToolSchemas>>, other: Option<&Arc<ToolSchemas>>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+        (one, other) => one.is_none() && other.is_none(),
     }
 }
 

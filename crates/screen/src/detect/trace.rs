@@ -58,7 +58,7 @@ fn is_indented(line: &[u8]) -> bool {
     line.starts_with(b"  ") || line.starts_with(b"\t")
 }
 
-/// `    at f (file.js:1:2)`, `	at a.B.c(D.java:7)`, `   at N.M() in C:\f.cs:line 3`.
+/// `    at f (file.js:1:2)`, `  at a.B.c(D.java:7)`, `   at N.M() in C:\f.cs:line 3`.
 fn is_at(line: &[u8]) -> bool {
     let rest = line.trim_ascii_start();
     let is_marked = line.len() > rest.len() && rest.starts_with(b"at ");
