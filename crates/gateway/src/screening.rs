@@ -5,6 +5,7 @@
 mod arguments;
 mod frames;
 mod kept;
+mod log;
 mod result;
 mod schemas;
 mod size;
@@ -30,6 +31,7 @@ use crate::gateway::{Gateway, Route};
 pub(crate) use frames::Screened;
 pub use kept::Results;
 pub(crate) use kept::is_kept;
+pub use log::LogRules;
 pub use schemas::{Schemas, ToolSchemas};
 
 /// The rules of one server, ready for use.

@@ -88,6 +88,8 @@ fn may_deceive(raw: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const REMOVE: Policy = Policy { characters: Some(Treatment::Remove), markup: false };
@@ -112,6 +114,22 @@ mod tests {
             r#"["a\bb"]"#,
         ] {
             assert_eq!(clean(text, REMOVE), r#"["ab"]"#, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_made_harmless_is_json_and_stays_as_it_is(
+            texts in prop::collection::vec(
+                "(\\PC|[\u{1b}\u{200b}\u{202e}\u{9b}<>\\[\\]()!a-z\\\\\"-]){0,20}",
+                0..6,
+            ),
+        ) {
+            let policy = Policy { markup: true, ..REMOVE };
+            let once = clean(&serde_json::json!({ "t": texts }).to_string(), policy);
+            let twice = clean(&once, REMOVE);
+
+            prop_assert_eq!(&twice, &once);
         }
     }
 

@@ -12,6 +12,7 @@ use toolgate_gateway::seal::Purpose;
 use toolgate_onward::Onwards;
 
 use crate::front::{Door, Forwarder, Guard, Sessions};
+use crate::telemetry;
 
 /// One running process.
 pub struct App {
@@ -49,6 +50,7 @@ pub struct Serving {
 impl App {
     /// A process that serves `gateway`.
     pub fn new(gateway: Gateway, door: Door, onwards: Onwards) -> Arc<App> {
+        telemetry::redact(gateway.log_rules());
         let lasting = gateway.lasting.clone();
         let prefix = match &gateway.replica {
             Some(url) => format!("{}~", lasting.keys.seal(Purpose::Question, &**url)).into(),
@@ -95,6 +97,7 @@ impl App {
 
     /// Swaps the gateway whole. The old one ends when its last call has ended.
     pub fn replace(&self, gateway: Gateway, door: Door, onwards: Onwards) -> Arc<Gateway> {
+        telemetry::redact(gateway.log_rules());
         let guard = Guard::of(&gateway.config);
         let (door, onwards) = (Arc::new(door), Arc::new(onwards));
         let next = Serving { gateway: Arc::new(gateway), guard, door, onwards };

@@ -1,5 +1,6 @@
 use std::time::{Duration, Instant};
 
+use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
@@ -160,5 +161,71 @@ fn numbers_and_texts_beyond_reading_are_said() {
     for instance in ["1e999999", "{", "[\"\\ud800\"]", ""] {
         let hints = schema.check(instance.as_bytes()).unwrap_err();
         assert!(hints[0].problem.starts_with("is not JSON"), "{instance}");
+    }
+}
+
+/// A value of JSON with the words of schemas in it.
+fn anything() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(json!(null)),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        "[a-z(+*)$^\\\\d#/]{0,8}".prop_map(Value::from),
+        prop::sample::select(vec!["string", "integer", "object", "#", "#/$defs/a", "#a"])
+            .prop_map(Value::from),
+    ];
+    let key = prop::sample::select(vec![
+        "type",
+        "properties",
+        "items",
+        "prefixItems",
+        "$ref",
+        "$dynamicRef",
+        "$defs",
+        "a",
+        "$id",
+        "$anchor",
+        "allOf",
+        "anyOf",
+        "oneOf",
+        "not",
+        "if",
+        "then",
+        "enum",
+        "const",
+        "pattern",
+        "patternProperties",
+        "additionalProperties",
+        "unevaluatedProperties",
+        "required",
+        "minimum",
+        "maxLength",
+        "multipleOf",
+        "uniqueItems",
+        "contains",
+        "dependentSchemas",
+        "propertyNames",
+        "$schema",
+        "format",
+    ]);
+    leaf.prop_recursive(4, 32, 4, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::vec((key.clone(), inner), 0..4).prop_map(|members| {
+                Value::Object(members.into_iter().map(|(key, v)| (key.to_owned(), v)).collect())
+            }),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn no_schema_and_no_instance_brings_it_down(schema in anything(), instance in anything()) {
+        let start = Instant::now();
+        if let Ok(compiled) = Compiled::new(schema.to_string().as_bytes()) {
+            let _ = compiled.check(instance.to_string().as_bytes());
+        }
+        prop_assert!(start.elapsed() < Duration::from_secs(2), "{schema} {instance}");
     }
 }
