@@ -19,8 +19,8 @@ pub struct Screening {
     /// those of the whole gateway; all of them hold.
     pub bounds: Bounds,
     /// What is taken out of results, errors, messages and logs. Of the rules that fit, the first
-    /// decides; those of a server come before those of the whole gateway. Rules with `detect` of
-    /// the whole gateway hold for its log too.
+    /// decides; those of a server come before those of the whole gateway. What those of the whole
+    /// gateway detect of secrets and persons is taken out of its log too.
     pub redaction: Rules,
     /// Escape sequences of terminals, control characters, and characters that nobody sees.
     pub characters: Option<Characters>,

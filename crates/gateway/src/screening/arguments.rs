@@ -9,6 +9,7 @@ use toolgate_screen::schema::Hint;
 
 use super::{Screen, ToolSchemas};
 use crate::call::Request;
+use crate::config::Misfits;
 use crate::fault::{Fault, Reason};
 use crate::gateway::{Gateway, Route};
 use crate::routing::member;
@@ -19,9 +20,15 @@ impl Gateway {
     /// # Errors
     /// With what to change.
     pub(crate) async fn validate(&self, route: &Route, request: &Request) -> Result<(), Fault> {
-        let Some(screen) = route.screen.as_ref().filter(|screen| screen.reads_arguments()) else {
+        let Some(screen) = &route.screen else { return Ok(()) };
+        if screen.misfits() != Misfits::Pass {
+            // When its result has come it is too late to ask.
+            let tool = request.named().unwrap_or_default();
+            let _ = Box::pin(self.schema_of(route, request, &tool)).await;
+        }
+        if !screen.reads_arguments() {
             return Ok(());
-        };
+        }
         let arguments = arguments(request)?;
         if let Some(bounds) = &screen.bounds {
             let tool = member(request, "name")?;

@@ -126,8 +126,15 @@ async fn a_schema_that_cannot_be_used_is_for_the_server_to_check_or_refused() {
         r#"{"properties":{"a":{"pattern":"^(?!x)(.)\\1$"}}}"#,
     ] {
         for server in of_both_eras(schema).await {
-            let lenient = gateway(&server, "validate: { arguments: true }").await;
-            let strict = gateway(&server, "validate: { arguments: true, unlisted: refuse }").await;
+            // Such a tool is hidden otherwise.
+            let serve = |rules: &str| {
+                let entry = server.entry("up", ", definitions: allow");
+                Gateway::serve(format!(
+                    "screening: {{ validate: {{ {rules} }} }}\nservers: [{entry}]"
+                ))
+            };
+            let lenient = serve("arguments: true").await;
+            let strict = serve("arguments: true, unlisted: refuse").await;
 
             for result in results(&lenient, "weather", &json!({ "a": 1 })).await {
                 assert_eq!(result["isError"], Value::Null, "{result}");

@@ -340,18 +340,16 @@ async fn the_inside_of_a_system_stays_inside_when_it_fails() {
 async fn the_log_is_redacted_by_the_rules_of_the_whole_gateway() {
     let noisy = "command: [sh, -c, \"echo 'boot with TOKEN for a@b.io' >&2; exec cat\"]";
     let noisy = noisy.replace("TOKEN", TOKEN);
-    for format in ["text", "json"] {
-        let gateway = Gateway::serve(format!(
-            "log: {{ format: {format}, level: debug }}\nscreening: {{ {SECRETS} }}\nservers: [{{ name: up, {noisy}, timeout: 1s }}]"
-        ))
-        .await;
-        let _ = Modern::of(&gateway).call("t", "{}").await;
+    let gateway = Gateway::serve(format!(
+        "log: {{ level: debug }}\nscreening: {{ {SECRETS} }}\nservers: [{{ name: up, {noisy}, timeout: 1s }}]"
+    ))
+    .await;
+    let _ = Modern::of(&gateway).call("t", "{}").await;
 
-        let line = gateway.logged("boot with").await;
+    let line = gateway.logged("boot with").await;
 
-        assert!(line.contains("boot with [redacted:token] for [redacted:email]"), "{line}");
-        assert!(!gateway.log().contains(TOKEN));
-    }
+    assert!(line.contains("boot with [redacted:token] for [redacted:email]"), "{line}");
+    assert!(!gateway.log().contains(TOKEN));
 }
 
 #[tokio::test]
