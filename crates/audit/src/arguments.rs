@@ -37,6 +37,11 @@ impl Arguments {
         Arguments { json: quote(part.trim_end_matches('\u{fffd}')).into(), size, digest }
     }
 
+    /// Nothing of it may be kept but its size.
+    pub(crate) fn withheld(size: usize) -> Arguments {
+        Arguments { json: r#""[withheld]""#.into(), size, digest: None }
+    }
+
     /// JSON on one line.
     pub(crate) fn json(&self) -> &str {
         &self.json
@@ -68,7 +73,7 @@ fn flat(text: &str) -> Box<str> {
     let mut out = String::with_capacity(text.len() + 16);
     for c in text.chars() {
         match c {
-            c if c < ' ' => out.push(' '),
+            '\u{feff}' | '\0'..' ' => out.push(' '),
             c if is_breaking(c) => out.push_str(&format!("\\u{:04x}", u32::from(c))),
             c => out.push(c),
         }

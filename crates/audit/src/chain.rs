@@ -4,8 +4,8 @@ use std::time::SystemTime;
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
+use toolgate_values::Secret;
 
-use crate::config::Key;
 use crate::line::{Hash, Line, unhex};
 use crate::stamp::stamp;
 
@@ -17,7 +17,7 @@ pub(crate) enum Seal {
 }
 
 impl Seal {
-    pub(crate) fn new(key: Option<&Key>) -> Seal {
+    pub(crate) fn new(key: Option<&Secret>) -> Seal {
         let keyed = key.and_then(|key| {
             let mac = Hmac::<Sha256>::new_from_slice(key.reveal().as_bytes()).ok()?;
             // Enough to say which key it was, nothing to find it by.
@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn without_the_key_nobody_makes_its_hash() {
-        let key = |text: &str| Seal::new(Some(&Key::new(text)));
+        let key = |text: &str| Seal::new(Some(&Secret::new(text)));
 
         assert_ne!(key(&"a".repeat(32)).hash(b"x"), key(&"b".repeat(32)).hash(b"x"));
         assert_ne!(key(&"a".repeat(32)).hash(b"x"), Seal::Plain.hash(b"x"));

@@ -1,9 +1,10 @@
 //! Records for other programs: JSON, one object a line; or CSV (RFC 4180).
 
+use crate::line::{is_breaking, plain};
 use crate::query::Entry;
 
 /// The columns of CSV, in order.
-const COLUMNS: [&str; 26] = [
+const COLUMNS: [&str; 27] = [
     "seq",
     "time",
     "caller",
@@ -11,6 +12,7 @@ const COLUMNS: [&str; 26] = [
     "actor",
     "proof",
     "tenant",
+    "address",
     "session",
     "request",
     "method",
@@ -40,7 +42,23 @@ pub fn header() -> String {
 /// A record as one JSON object without a line break.
 pub fn json(entry: &Entry) -> String {
     // Only maps with keys that are no text fail, and there is none.
-    serde_json::to_string(entry).unwrap_or_default()
+    let text = serde_json::to_string(entry).unwrap_or_default();
+    // Whatever breaks lines or moves a cursor stands within strings.
+    match text.contains(is_breaking) {
+        true => escaped(&text),
+        false => text,
+    }
+}
+
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        match c {
+            c if is_breaking(c) => out.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c => out.push(c),
+        }
+    }
+    out
 }
 
 /// A record as one line of CSV, without the line break. What a spreadsheet would take for a formula
@@ -57,6 +75,7 @@ pub fn csv(entry: &Entry) -> String {
         text(wish.actor.as_ref()),
         field(&wish.proof),
         text(wish.tenant.as_ref()),
+        text(wish.address.as_ref()),
         text(wish.session.as_ref()),
         text(wish.request.as_ref()),
         field(&wish.method),
@@ -83,10 +102,11 @@ pub fn csv(entry: &Entry) -> String {
 fn field(text: &str) -> String {
     let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
     let guard = if formula { "'" } else { "" };
-    if formula || text.contains([',', '"', '\n', '\r']) {
+    let text = plain(text);
+    if formula || text.contains([',', '"']) {
         return format!("\"{guard}{}\"", text.replace('"', "\"\""));
     }
-    text.to_owned()
+    text
 }
 
 #[cfg(test)]
@@ -99,7 +119,7 @@ mod tests {
             ("plain", "plain"),
             ("a,b", "\"a,b\""),
             ("say \"x\"", "\"say \"\"x\"\"\""),
-            ("a\nb", "\"a\nb\""),
+            ("a\nb\u{1b}", "a\\u{a}b\\u{1b}"),
             ("=HYPERLINK(\"http://x\")", "\"'=HYPERLINK(\"\"http://x\"\")\""),
         ];
         for (text, cell) in cases {

@@ -1,15 +1,16 @@
 //! May this request go on? Only if it is recorded.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::os::unix::fs::FileTypeExt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::{oneshot, watch};
 
 use crate::chain::{Seal, Tip};
-use crate::config::Plan;
+use crate::config::{FileRules, Fsync, Plan};
 use crate::queue::{Job, Queue};
 use crate::record::{Intent, Outcome, Status};
 use crate::sink::{Files, Sink, Stream};
@@ -38,7 +39,7 @@ pub enum Refused {
 pub struct Unusable(#[from] std::io::Error);
 
 /// How the writing goes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Health {
     /// What is wrong; none if records are written.
     pub trouble: Option<String>,
@@ -48,6 +49,8 @@ pub struct Health {
     pub unrecorded: u64,
     /// Requests that went on without a record because their server allows that.
     pub waived: u64,
+    /// Requests that were refused and are only counted: one of a flood.
+    pub counted: u64,
     /// Records that wait.
     pub waiting: usize,
 }
@@ -87,6 +90,10 @@ pub(crate) struct Shared {
     pub(crate) written: AtomicU64,
     pub(crate) unrecorded: AtomicU64,
     pub(crate) waived: AtomicU64,
+    /// Refused requests without a record of their own, by their reason.
+    pub(crate) counted: Mutex<BTreeMap<&'static str, u64>>,
+    /// There is something to tell of requests without a record.
+    pub(crate) untold: AtomicBool,
 }
 
 impl Ledger {
@@ -95,9 +102,9 @@ impl Ledger {
     /// # Errors
     /// The files cannot be used. A pipe without a reader or a full device is no error here: that is
     /// trouble, and may pass.
-    pub fn open(plan: &Plan) -> Result<Ledger, Unusable> {
+    pub fn open(rules: &FileRules, plan: &Plan) -> Result<Ledger, Unusable> {
         let seal = Seal::new(plan.key.as_ref());
-        let path = &plan.file.path;
+        let path = &rules.path;
         let is_stream = std::fs::metadata(path).is_ok_and(|it| {
             let kind = it.file_type();
             kind.is_fifo() || kind.is_char_device() || kind.is_socket()
@@ -110,9 +117,10 @@ impl Ledger {
                 Box::new(Stream::new(path.clone())),
                 Tip::default(),
                 start,
+                Fsync::Never,
             )?);
         }
-        let (files, found) = Files::open(&plan.file, &seal)?;
+        let (files, found) = Files::open(rules, &seal)?;
         let mut jobs = vec![Job::Start { torn: found.torn, lost: found.lost, head: found.head }];
         let outcome = Outcome::new(Status::Unknown).because("crash");
         jobs.extend(found.open.iter().map(|of| Job::Outcome {
@@ -120,7 +128,7 @@ impl Ledger {
             time: SystemTime::now(),
             outcome: Box::new(outcome.clone()),
         }));
-        Ok(Self::begin(plan, seal, Box::new(files), found.tip, jobs)?)
+        Ok(Self::begin(plan, seal, Box::new(files), found.tip, jobs, rules.fsync)?)
     }
 
     pub(crate) fn begin(
@@ -129,6 +137,7 @@ impl Ledger {
         sink: Box<dyn Sink>,
         tip: Tip,
         jobs: Vec<Job>,
+        fsync: Fsync,
     ) -> std::io::Result<Ledger> {
         let shared = Arc::new(Shared {
             queue: Queue::new(plan.queue),
@@ -139,9 +148,11 @@ impl Ledger {
             written: AtomicU64::new(0),
             unrecorded: AtomicU64::new(0),
             waived: AtomicU64::new(0),
+            counted: Mutex::default(),
+            untold: AtomicBool::new(false),
         });
         let (end, ended) = watch::channel(false);
-        let writer = Writer::new(shared.clone(), seal, sink, tip, jobs, plan.file.fsync);
+        let writer = Writer::new(shared.clone(), seal, sink, tip, jobs, fsync);
         std::thread::Builder::new().name("audit".to_owned()).spawn(move || {
             writer.run();
             let _ = end.send(true);
@@ -179,18 +190,27 @@ impl Ledger {
     /// Counts a call that goes on without a record because its server allows that.
     pub fn waive(&self) {
         self.0.shared.waived.fetch_add(1, Ordering::Relaxed);
+        self.0.shared.has_news();
+    }
+
+    /// Counts a refused request that is one of too many to have a record of its own.
+    pub fn count(&self, reason: &'static str) {
+        let shared = &self.0.shared;
+        *shared.counted().entry(reason).or_default() += 1;
+        shared.has_news();
     }
 
     fn admit(&self, job: Job) -> Result<(), Refused> {
         let shared = &self.0.shared;
         let refused = |reason| {
             shared.unrecorded.fetch_add(1, Ordering::Relaxed);
+            shared.has_news();
             Err(reason)
         };
         if shared.is_stalled() {
             return refused(Refused::Late);
         }
-        if !shared.queue.hold() {
+        if !shared.queue.hold(&job) {
             return refused(Refused::Full);
         }
         if !shared.queue.push(job) {
@@ -212,6 +232,7 @@ impl Ledger {
             written: shared.written.load(Ordering::Relaxed),
             unrecorded: shared.unrecorded.load(Ordering::Relaxed),
             waived: shared.waived.load(Ordering::Relaxed),
+            counted: shared.counted().values().sum(),
             waiting: shared.queue.held(),
         }
     }
@@ -250,6 +271,17 @@ impl Shared {
     /// The sink answered.
     pub(crate) fn idle(&self) {
         self.busy.store(0, Ordering::Relaxed);
+    }
+
+    /// The chain has to tell of requests without a record. Once is enough to wake the writer.
+    fn has_news(&self) {
+        if !self.untold.swap(true, Ordering::Relaxed) {
+            self.queue.wake();
+        }
+    }
+
+    pub(crate) fn counted(&self) -> std::sync::MutexGuard<'_, BTreeMap<&'static str, u64>> {
+        self.counted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn is_stalled(&self) -> bool {

@@ -4,6 +4,7 @@
 //! refused early is one event. Each line carries the hash of the line before it.
 
 mod arguments;
+mod books;
 mod chain;
 mod config;
 mod export;
@@ -19,9 +20,11 @@ mod verify;
 mod writer;
 
 pub use arguments::Arguments;
-pub use config::{Audit, FileRules, Fsync, Key, Misfit, Plan, Problem, Size, Span};
+pub use books::{Books, Tickets};
+pub use config::{Audit, FileRules, Fsync, NoFsync, Plan, Problem};
 pub use export::{csv, header, json};
 pub use ledger::{Health, Ledger, Refused, Ticket, Unusable};
+pub use line::plain;
 pub use query::{End, Entries, Entry, Filter, Wish, query};
 pub use record::{Decision, Intent, Outcome, Status, Text};
 pub use stamp::{moment, stamp};

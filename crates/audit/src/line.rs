@@ -34,9 +34,23 @@ pub(crate) fn unhex(text: &[u8]) -> Option<Hash> {
     Some(out)
 }
 
-/// What some reader takes for the end of a line, or a terminal for a command.
+/// What some reader takes for the end of a line, a terminal for a command, or an eye for another
+/// order than there is (Unicode Standard Annex 9, explicit formatting characters).
 pub(crate) fn is_breaking(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+/// A text for a terminal or a cell: one line, which looks like what it holds.
+pub fn plain(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            c if is_breaking(c) => out.extend(c.escape_unicode()),
+            c => out.push(c),
+        }
+    }
+    out
 }
 
 /// A JSON string that stays on its line.

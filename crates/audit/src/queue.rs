@@ -2,12 +2,16 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::oneshot;
 
 use crate::ledger::{Refused, Ticket};
 use crate::record::{Intent, Outcome};
+
+/// How long after its work the writer stays half awake: what nobody waits for is then written
+/// together with what somebody waits for, without a wake-up of its own.
+const LINGER: Duration = Duration::from_millis(5);
 
 /// Something to write.
 pub(crate) enum Job {
@@ -34,6 +38,13 @@ pub(crate) enum Job {
     Flush(oneshot::Sender<()>),
 }
 
+impl Job {
+    /// Whether somebody waits for it.
+    fn is_awaited(&self) -> bool {
+        matches!(self, Job::Intent { .. } | Job::Flush(_))
+    }
+}
+
 /// Jobs in the order in which they came.
 pub(crate) struct Queue {
     state: Mutex<State>,
@@ -47,21 +58,33 @@ pub(crate) struct Queue {
 struct State {
     jobs: Vec<Job>,
     closed: bool,
-    /// The writer sleeps.
-    idle: bool,
+    sleep: Sleep,
+}
+
+/// What wakes the writer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sleep {
+    /// Nothing: it works.
+    None,
+    /// What somebody waits for.
+    Light,
+    /// Anything.
+    Deep,
 }
 
 impl Queue {
     pub(crate) fn new(capacity: usize) -> Queue {
-        let state = State { jobs: Vec::new(), closed: false, idle: false };
+        let state = State { jobs: Vec::new(), closed: false, sleep: Sleep::None };
         let held = AtomicUsize::new(0);
         Queue { state: Mutex::new(state), ready: Condvar::new(), held, capacity }
     }
 
-    /// Takes a place for an intent or an event; false if there is none.
-    pub(crate) fn hold(&self) -> bool {
+    /// Takes a place for an intent or an event; false if there is none. Events leave half of the
+    /// places to intents: what was refused never keeps out what is not.
+    pub(crate) fn hold(&self, job: &Job) -> bool {
+        let capacity = if job.is_awaited() { self.capacity } else { self.capacity / 2 };
         let held = self.held.fetch_add(1, Ordering::Relaxed);
-        if held >= self.capacity {
+        if held >= capacity {
             self.release(1);
             return false;
         }
@@ -85,36 +108,65 @@ impl Queue {
             drop(job);
             return false;
         }
+        let wakes = match state.sleep {
+            Sleep::None => false,
+            Sleep::Light => job.is_awaited(),
+            Sleep::Deep => true,
+        };
         state.jobs.push(job);
-        let wake = std::mem::take(&mut state.idle);
+        if wakes {
+            state.sleep = Sleep::None;
+        }
         drop(state);
-        if wake {
+        if wakes {
             self.ready.notify_one();
         }
         true
     }
 
+    /// Wakes the writer, which looks for itself.
+    pub(crate) fn wake(&self) {
+        self.lock().sleep = Sleep::None;
+        self.ready.notify_one();
+    }
+
     /// Moves all jobs to the end of `jobs`; waits for one, but not longer than `until`. Returns
     /// whether the queue is closed.
     pub(crate) fn take(&self, jobs: &mut Vec<Job>, until: Option<Instant>) -> bool {
+        let linger = Instant::now() + LINGER;
         let mut state = self.lock();
-        while state.jobs.is_empty() && !state.closed {
+        if !state.jobs.iter().any(Job::is_awaited) {
+            state =
+                self.sleep(state, Sleep::Light, Some(until.map_or(linger, |it| it.min(linger))));
+        }
+        if state.jobs.is_empty() {
+            state = self.sleep(state, Sleep::Deep, until);
+        }
+        jobs.append(&mut state.jobs);
+        state.closed
+    }
+
+    /// Sleeps until something wakes it, or it is late.
+    fn sleep<'a>(
+        &self,
+        mut state: MutexGuard<'a, State>,
+        sleep: Sleep,
+        until: Option<Instant>,
+    ) -> MutexGuard<'a, State> {
+        state.sleep = sleep;
+        while state.sleep != Sleep::None && !state.closed {
             let left = until.map(|until| until.saturating_duration_since(Instant::now()));
-            if left.is_some_and(|left| left.is_zero()) {
-                break;
-            }
-            state.idle = true;
             state = match left {
+                Some(left) if left.is_zero() => break,
                 Some(left) => {
                     let woken = self.ready.wait_timeout(state, left);
                     woken.unwrap_or_else(PoisonError::into_inner).0
                 }
                 None => self.ready.wait(state).unwrap_or_else(PoisonError::into_inner),
             };
-            state.idle = false;
         }
-        jobs.append(&mut state.jobs);
-        state.closed
+        state.sleep = Sleep::None;
+        state
     }
 
     /// Lets nothing more in.

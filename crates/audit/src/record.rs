@@ -57,6 +57,8 @@ pub struct Intent {
     pub time: SystemTime,
     /// On whose behalf.
     pub caller: Caller,
+    /// Where it came from, if it came no further.
+    pub address: Option<Text>,
     /// The name of the session, not its sealed token.
     pub session: Option<Text>,
     /// The id of the request, as JSON.
@@ -81,6 +83,7 @@ impl Intent {
         Intent {
             time: SystemTime::now(),
             caller,
+            address: None,
             session: None,
             request: None,
             method: method.into(),
@@ -99,6 +102,7 @@ impl Intent {
         optional(line, "actor", caller.actor.as_deref().map(cut));
         line.text("proof", caller.proof.as_str());
         optional(line, "tenant", caller.tenant.as_deref().map(cut));
+        optional(line, "address", self.address.as_deref());
         optional(line, "session", self.session.as_deref());
         optional(line, "request", self.request.as_deref());
         line.text("method", &self.method);
@@ -155,6 +159,10 @@ pub enum Status {
 }
 
 impl Status {
+    /// All of them.
+    pub const ALL: [Status; 5] =
+        [Status::Ok, Status::Failed, Status::Refused, Status::Cancelled, Status::Unknown];
+
     /// Its name in records.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -8,8 +8,9 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
+use toolgate_values::Secret;
+
 use crate::chain::{Seal, Tip};
-use crate::config::Key;
 use crate::names::Names;
 use crate::sink::{Frame, Head};
 
@@ -52,6 +53,8 @@ pub struct Report {
     pub unrecorded: u64,
     /// Requests that went on without a record.
     pub waived: u64,
+    /// Requests that were refused and are only counted: each was one of a flood.
+    pub counted: u64,
     /// Whether a key sealed the chain, so that nobody else could have written it.
     pub keyed: bool,
     /// Whether it is known where the chain ends; of a single file or a stream it is not.
@@ -73,7 +76,7 @@ impl Report {
 ///
 /// # Errors
 /// There is nothing, or it cannot be read.
-pub fn verify(path: &Path, key: Option<&Key>) -> io::Result<Report> {
+pub fn verify(path: &Path, key: Option<&Secret>) -> io::Result<Report> {
     let seal = Seal::new(key);
     let mut check = Check::new(seal);
     if path.is_file() {

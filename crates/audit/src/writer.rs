@@ -1,5 +1,7 @@
 //! The thread that writes: many records with one write, and one force to the disk.
 
+mod missing;
+
 use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
@@ -11,7 +13,11 @@ use crate::config::Fsync;
 use crate::ledger::{Refused, Shared, Ticket};
 use crate::queue::Job;
 use crate::sink::Sink;
+use missing::Missing;
 
+/// How often the chain tells at most of requests without a record, so that a flood of them is a
+/// few lines.
+const TOLD: Duration = Duration::from_secs(1);
 /// How long after a failure the sink is tried again, if nothing comes before.
 const AGAIN: Duration = Duration::from_millis(250);
 
@@ -31,8 +37,8 @@ pub(crate) struct Writer {
     /// The last force failed: nothing counts as written before one succeeds.
     owing: bool,
     turned: bool,
-    /// What the chain tells of requests without a record.
-    told: (u64, u64),
+    /// What the chain tells of requests without a record, and when it told it.
+    told: (Missing, Option<Instant>),
 }
 
 impl Writer {
@@ -62,7 +68,7 @@ impl Writer {
             unsynced: None,
             owing: false,
             turned: false,
-            told: (0, 0),
+            told: (Missing::default(), None),
         }
     }
 
@@ -87,8 +93,13 @@ impl Writer {
         if self.shared.trouble().is_some() {
             return Some(Instant::now() + AGAIN);
         }
-        let Fsync::Every(span) = self.fsync else { return None };
-        self.unsynced.map(|since| since + span.duration())
+        let force = match self.fsync {
+            Fsync::Every(span) => self.unsynced.map(|since| since + span.duration()),
+            _ => None,
+        };
+        let untold = self.shared.untold.load(Ordering::Relaxed);
+        let tell = self.told.1.filter(|_| untold).map(|told| told + TOLD);
+        [force, tell].into_iter().flatten().min()
     }
 
     /// Writes what there is, and forces it to the disk when it is time.
@@ -97,7 +108,7 @@ impl Writer {
         if self.owing {
             self.sync()?;
         }
-        if let Err(error) = self.write() {
+        if let Err(error) = self.write(last) {
             self.refuse();
             return Err(error);
         }
@@ -129,45 +140,46 @@ impl Writer {
         let gone = before - self.jobs.len();
         self.shared.queue.release(gone);
         self.shared.unrecorded.fetch_add(gone as u64, Ordering::Relaxed);
+        if gone > 0 {
+            self.shared.untold.store(true, Ordering::Relaxed);
+        }
     }
 
-    fn write(&mut self) -> io::Result<()> {
+    fn write(&mut self, last: bool) -> io::Result<()> {
         if let Some(next) = self.sink.due(SystemTime::now()) {
             self.end_file(&next)?;
         }
         self.buffer.clear();
         let mut tip = self.tip;
-        let missing = self.missing();
-        if missing != (0, 0) || self.jobs.iter().any(|job| !matches!(job, Job::Flush(_))) {
+        let missing = self.missing(last);
+        if missing.is_some() || self.jobs.iter().any(|job| !matches!(job, Job::Flush(_))) {
             self.header(&mut tip);
         }
-        self.tell_missing(missing, &mut tip);
+        if let Some(missing) = &missing {
+            let kind = ("missing", SystemTime::now());
+            let news = missing.since(&self.told.0);
+            chain::seal(&mut self.buffer, &self.seal, &mut tip, kind, |line| news.write(line));
+        }
         let seqs = self.lines(&mut tip);
         if tip == self.tip {
             return Ok(());
         }
         self.put(tip)?;
-        self.told = (self.told.0 + missing.0, self.told.1 + missing.1);
+        if let Some(missing) = missing {
+            self.told = (missing, Some(Instant::now()));
+        }
         self.acknowledge(&seqs);
         Ok(())
     }
 
-    /// Requests without a record of which the chain does not tell yet: refused, let through.
-    fn missing(&self) -> (u64, u64) {
-        let unrecorded = self.shared.unrecorded.load(Ordering::Relaxed);
-        let waived = self.shared.waived.load(Ordering::Relaxed);
-        (unrecorded - self.told.0, waived - self.told.1)
-    }
-
-    fn tell_missing(&mut self, (unrecorded, waived): (u64, u64), tip: &mut Tip) {
-        if (unrecorded, waived) == (0, 0) {
-            return;
+    /// Requests without a record of which the chain does not tell yet, if it is time to.
+    fn missing(&self, last: bool) -> Option<Missing> {
+        let early = self.told.1.is_some_and(|told| told.elapsed() < TOLD);
+        if (early && !last) || !self.shared.untold.swap(false, Ordering::Relaxed) {
+            return None;
         }
-        let kind = ("missing", SystemTime::now());
-        chain::seal(&mut self.buffer, &self.seal, tip, kind, |line| {
-            line.number("unrecorded", unrecorded);
-            line.number("waived", waived);
-        });
+        let missing = Missing::of(&self.shared);
+        (missing != self.told.0).then_some(missing)
     }
 
     /// The first line of a file.
@@ -267,6 +279,7 @@ impl Writer {
 
     /// Fail closed: whoever waits is refused. Everything else is still to be written.
     fn refuse(&mut self) {
+        self.shared.untold.store(true, Ordering::Relaxed);
         let jobs = std::mem::take(&mut self.jobs);
         for job in jobs {
             match job {

@@ -17,6 +17,7 @@ use toolgate_values::Secret;
 
 use crate::fault::{Fault, Reason};
 use crate::quota::Standing;
+use crate::record::Recording;
 
 /// A future that can cross threads.
 pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -73,6 +74,8 @@ pub struct Request {
     pub target: Option<Arc<str>>,
     /// Where to tell what is left of the caller's limits, if anybody wants to know.
     pub standing: Option<Arc<Standing>>,
+    /// Its audit record.
+    pub record: Recording,
 }
 
 impl Request {
@@ -88,6 +91,7 @@ impl Request {
             trace: self.trace.clone(),
             target: self.target.clone(),
             standing: self.standing.clone(),
+            record: self.record.clone(),
         })
     }
 

@@ -32,7 +32,7 @@ use std::sync::Arc;
 
 pub use checked::{Checked, Kind, LockFile, Server, Tools};
 pub use definitions::Definitions;
-pub use entry::{CacheScope, EraChoice, Sessions, Transport};
+pub use entry::{AuditReads, CacheScope, EraChoice, Sessions, Transport};
 pub use problem::{Problem, Problems, Warning};
 pub use rates::{RateLimits, ServerLimits};
 pub use schema::schema;

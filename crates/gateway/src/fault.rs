@@ -58,9 +58,20 @@ pub enum Reason {
     Forged,
     /// The call was cancelled.
     Cancelled,
+    /// Who calls did not prove who it is.
+    Unauthenticated,
+    /// Sent to another host, or by a page of another site.
+    Foreign,
+    /// There is no place for its audit record.
+    Unrecorded,
     /// Our own mistake.
     Internal,
 }
+
+/// In records and metrics: the server itself answered with an error.
+pub const BY_UPSTREAM: &str = "upstream";
+/// In records: the tool said in its result that it failed.
+pub const BY_TOOL: &str = "tool";
 
 /// Whether the world may have changed though the call failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,8 +110,36 @@ impl Reason {
             Reason::Expired => "expired",
             Reason::Forged => "forged",
             Reason::Cancelled => "cancelled",
+            Reason::Unauthenticated => "unauthenticated",
+            Reason::Foreign => "foreign",
+            Reason::Unrecorded => "unrecorded",
             Reason::Internal => "internal",
         }
+    }
+
+    /// What a code of JSON-RPC stands for when we refuse with it.
+    pub fn of_code(code: i64) -> Reason {
+        match code {
+            codes::HEADER_MISMATCH => Reason::Mismatch,
+            codes::METHOD_NOT_FOUND => Reason::NoMethod,
+            codes::MISSING_CLIENT_CAPABILITY => Reason::MissingCapability,
+            _ => Reason::Invalid,
+        }
+    }
+
+    /// Whether it is the gateway that did not let the request through.
+    pub fn refuses(self) -> bool {
+        !matches!(
+            self,
+            Reason::Timeout
+                | Reason::Unreachable
+                | Reason::Broken
+                | Reason::Garbage
+                | Reason::Refused
+                | Reason::TooLarge
+                | Reason::Cancelled
+                | Reason::Internal
+        )
     }
 
     /// The JSON-RPC code for a modern client (protocol 2026-07-28, errors).
@@ -129,6 +168,7 @@ impl Reason {
                 | Reason::RateLimited
                 | Reason::QuotaExceeded
                 | Reason::Draining
+                | Reason::Unrecorded
         )
     }
 
@@ -173,6 +213,9 @@ impl Reason {
             Reason::Expired => "check whether the call took effect, then start it afresh",
             Reason::Forged => "start afresh, without the token",
             Reason::Cancelled => "call again if the result is still wanted",
+            Reason::Unauthenticated => "send credentials that are valid here",
+            Reason::Foreign => "send the request to the address of this gateway",
+            Reason::Unrecorded => "wait, then call again; the operator sees that records fail",
             Reason::Internal => "tell the operator, with the trace id",
         }
     }

@@ -7,7 +7,7 @@ use crate::bind;
 use crate::call::{Reply, Request, Who};
 use crate::clock::Timestamp;
 use crate::config::bind::Bindings;
-use crate::config::{CacheScope, Checked, Server, ServerLimits};
+use crate::config::{AuditReads, CacheScope, Checked, Server, ServerLimits};
 use crate::deadline::Bounds;
 use crate::discover::Known;
 use crate::fanout::Kept;
@@ -24,6 +24,7 @@ use crate::seal::Keyring;
 use crate::tasks::Support;
 use crate::upstream::Upstream;
 use crate::usage::{Quotas, Store};
+use toolgate_audit::Books;
 use toolgate_catalog::canonical::Hash;
 use toolgate_catalog::definition::Kind;
 use toolgate_catalog::lock::Lock;
@@ -62,6 +63,8 @@ pub struct Route {
     pub schemas: Arc<Schemas>,
     /// The counts of its calls.
     pub counted: Counted,
+    /// Whether reads go on that cannot be recorded.
+    pub waives_records: bool,
 }
 
 impl Route {
@@ -85,6 +88,7 @@ impl Route {
             screen: server.screen.clone(),
             schemas: Arc::default(),
             counted: Counted::default(),
+            waives_records: server.audit_reads == AuditReads::BestEffort,
         }
     }
 
@@ -168,6 +172,8 @@ pub struct Gateway {
     catalog: Option<Box<str>>,
     /// Whether a server gets something made from the tokens of callers.
     pub needs_tokens: bool,
+    /// Where requests are recorded, if they are.
+    pub audit: Option<Books>,
     pub(crate) owners: Owners,
     pub(crate) kept: Kept,
     pub(crate) known: Known,
@@ -195,6 +201,7 @@ impl Gateway {
             routes,
             lasting,
             replica,
+            audit: None,
             kept: Kept::default(),
             known: Known::default(),
         }
@@ -215,6 +222,12 @@ impl Gateway {
     /// of the lock file. `None` when nothing is pinned.
     pub fn catalog_version(&self) -> Option<&str> {
         self.catalog.as_deref()
+    }
+
+    /// The same gateway, which records its requests here.
+    #[must_use]
+    pub fn audited(self, audit: Option<Books>) -> Gateway {
+        Gateway { audit, ..self }
     }
 
     /// The one server there is; `None` when there are several.

@@ -20,6 +20,7 @@ pub mod pinned;
 pub mod pipeline;
 pub mod quota;
 mod recall;
+pub mod record;
 mod rewrite;
 mod routing;
 pub mod screening;

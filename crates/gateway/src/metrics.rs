@@ -1,7 +1,7 @@
 //! How many calls, how long, how large, how they ended: per server and tool, for Prometheus.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -11,11 +11,12 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
+use toolgate_audit::Health;
 use toolgate_protocol::jsonrpc::Kind;
 use toolgate_protocol::method::Method;
 
 use crate::call::{Boxed, End, Frame, Frames, Reply, Request, Trace};
-use crate::fault::{Fault, Reason};
+use crate::fault::{BY_UPSTREAM, Fault, Reason};
 use crate::gateway::{Gateway, Route};
 use crate::pinned::Deviations;
 use crate::usage::{Amount, What};
@@ -97,6 +98,7 @@ pub struct Metrics {
     tools: Mutex<HashSet<(Arc<str>, Arc<str>)>>,
     usage: UsageFamilies,
     tenants: Mutex<HashSet<Arc<str>>>,
+    audit: Audited,
 }
 
 /// What tenants used.
@@ -107,6 +109,45 @@ struct UsageFamilies {
     cost: Family<UsageLabels, Counter>,
     bytes: Family<UsageLabels, Counter>,
     seconds: Family<UsageLabels, Counter<f64, AtomicU64>>,
+}
+
+/// How the writing of audit records goes.
+#[derive(Default)]
+struct Audited {
+    healthy: Gauge,
+    waiting: Gauge,
+    written: Counter,
+    unrecorded: Counter,
+    waived: Counter,
+    counted: Counter,
+}
+
+impl Audited {
+    fn register(&self, registry: &mut Registry) {
+        registry.register("audit_healthy", "1 if requests can be recorded", self.healthy.clone());
+        registry.register("audit_waiting", "Records to be written", self.waiting.clone());
+        for (name, help, counter) in [
+            ("audit_lines", "Lines written", &self.written),
+            ("audit_unrecorded", "Requests refused for want of a record", &self.unrecorded),
+            ("audit_waived", "Reads let through without a record", &self.waived),
+            ("audit_counted", "Refusals counted without a record of their own", &self.counted),
+        ] {
+            registry.register(name, help, counter.clone());
+        }
+    }
+
+    fn read(&self, health: &Health) {
+        self.healthy.set(health.is_good().into());
+        self.waiting.set(health.waiting as i64);
+        for (counter, value) in [
+            (&self.written, health.written),
+            (&self.unrecorded, health.unrecorded),
+            (&self.waived, health.waived),
+            (&self.counted, health.counted),
+        ] {
+            counter.inner().store(value, Ordering::Relaxed);
+        }
+    }
 }
 
 impl Default for Metrics {
@@ -127,6 +168,7 @@ impl Default for Metrics {
             tools: Mutex::default(),
             usage: UsageFamilies::default(),
             tenants: Mutex::default(),
+            audit: Audited::default(),
             registry: Registry::default(),
         };
         registry.register("calls", "Requests sent to servers", metrics.calls.clone());
@@ -163,6 +205,7 @@ impl Default for Metrics {
             "Definitions that were not as approved",
             metrics.deviations.clone(),
         );
+        metrics.audit.register(&mut registry);
         Metrics { registry, ..metrics }
     }
 }
@@ -280,6 +323,9 @@ impl Metrics {
         }
         self.sessions.set(sessions as i64);
         self.parked.set(gateway.lasting.parking.count() as i64);
+        if let Some(audit) = &gateway.audit {
+            self.audit.read(&audit.health());
+        }
         let mut text = String::new();
         // Writing into a String does not fail.
         let _ = prometheus_client::encoding::text::encode(&mut text, &self.registry);
@@ -309,7 +355,7 @@ impl Counting {
     pub(crate) fn finish(mut self, end: &End, took: Duration) {
         self.counters.sizes.observe(end.message.bytes().len() as f64);
         if end.message.kind() == Kind::Error {
-            self.count_error("upstream");
+            self.count_error(BY_UPSTREAM);
         }
         self.close(took);
     }

@@ -115,10 +115,16 @@ impl Gateway {
     /// # Errors
     /// As [`Gateway::call`], and when the retry is not valid for this request.
     pub async fn call_modern(self: &Arc<Self>, mut request: Box<Request>) -> Result<Reply, Fault> {
+        let record = self.record_of(&mut request);
+        record.closing(self.go_on_or_begin(request).await)
+    }
+
+    async fn go_on_or_begin(self: &Arc<Self>, mut request: Box<Request>) -> Result<Reply, Fault> {
         let may_ask_back = request.method.may_ask_back();
         let state = if may_ask_back { self.state_of(&request)? } else { None };
         if let Some(state) = state {
             if let Some(id) = state.parked {
+                request.record.reserve().await?;
                 return self.resume(id, request);
             }
             if let Some(params) = request.message.params() {

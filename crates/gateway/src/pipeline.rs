@@ -26,12 +26,17 @@ impl Gateway {
     /// When no server can be asked, or it fails before it answers.
     pub async fn call(self: &Arc<Self>, mut request: Box<Request>) -> Result<Reply, Fault> {
         context::strip(&mut request);
+        // What asks servers on the way to its own request is recorded before that.
+        let is_kept = request.method == Method::ResourcesRead && is_kept(&request);
+        if request.method == Method::Discover || request.method.is_task() || is_kept {
+            request.record.reserve().await?;
+        }
         // What is rarely asked for is boxed, so that a plain call does not carry its weight.
         match &request.method {
             Method::Discover => return Box::pin(self.discover(&request)).await,
             method if method.is_list() => return Box::pin(self.list(request)).await,
             method if method.is_task() => return Box::pin(self.task(request)).await,
-            Method::ResourcesRead if is_kept(&request) => return self.read_kept(&request),
+            Method::ResourcesRead if is_kept => return self.read_kept(&request),
             _ => {}
         }
         let route = self.route(&mut request).await?;
@@ -70,6 +75,8 @@ impl Gateway {
         if are_its_own {
             route.mirrors.check(&request)?;
         }
+        // From here on bytes of the call may leave.
+        request.record.reserve().await?;
         let start = Instant::now();
         match self.must_become_task(route, &request).await {
             Ok(false) => {}
@@ -107,6 +114,8 @@ impl Gateway {
 
     /// Sends a routed request to its server: measured, bounded in time, its names translated.
     pub(crate) async fn send(&self, route: &Route, request: &Request) -> Result<Reply, Fault> {
+        // Whoever asks around before its own turn is recorded now.
+        request.record.reserve_for(route, &request.method).await?;
         let start = Instant::now();
         let counters = self.lasting.metrics.begin(route, request);
         let bounds = route.bounds_of(&request.method);

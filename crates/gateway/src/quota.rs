@@ -40,6 +40,7 @@ pub enum Kind {
     TenantsShare,
     CallersShare,
     Address,
+    Refused,
 }
 
 /// Which bucket: a keyed hash of what it is for, wide enough that two never meet by chance and

@@ -21,6 +21,7 @@ use crate::config::{self, Fixed};
 use crate::fault::Fault;
 use crate::gateway::{Gateway, Lasting, Route};
 use crate::parking::Parking;
+use crate::record::Recording;
 use crate::seal::Keyring;
 use crate::upstream::{Description, Interest, Upstream, Vitals, Watch};
 use crate::usage::Memory;
@@ -246,6 +247,7 @@ pub fn request(client: &Client, method: &str, mut params: Value) -> Box<Request>
         trace: Trace::default(),
         target: None,
         standing: None,
+        record: Recording::default(),
     })
 }
 

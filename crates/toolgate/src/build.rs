@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use toolgate_audit::Books;
 use toolgate_catalog::lock::Lock;
 use toolgate_gateway::config::{self, Checked, LockFile, Machine, Problems, Server, Warning};
 use toolgate_gateway::gateway::{Gateway, Lasting, Route};
@@ -113,6 +114,7 @@ pub fn gateway(
         ));
     }
     let several = config.several();
+    let audit = audit(&config, previous.and_then(|previous| previous.audit.as_ref()))?;
     let routes = config
         .servers()
         .iter()
@@ -124,7 +126,8 @@ pub fn gateway(
             Ok(Route::new(server, several, upstream))
         })
         .collect::<Result<_, String>>()?;
-    Ok(Gateway::new(Arc::new(config), routes, lasting).locked(lock.as_ref()))
+    let gateway = Gateway::new(Arc::new(config), routes, lasting);
+    Ok(gateway.locked(lock.as_ref()).audited(audit))
 }
 
 /// The definitions that were approved; `None` when nothing is pinned.
@@ -144,6 +147,17 @@ pub fn approved(config: &Checked) -> Result<Option<Lock>, String> {
             lines.join("\n")
         }),
     }
+}
+
+/// Where requests are recorded. What the previous gateway writes goes on being written.
+fn audit(config: &Checked, previous: Option<&Books>) -> Result<Option<Books>, String> {
+    let Some(rules) = &config.audit else { return Ok(None) };
+    let plan = rules.compile().map_err(|problems| {
+        let texts: Vec<_> = problems.into_iter().map(|problem| problem.text).collect();
+        format!("audit: {}", texts.join("; "))
+    })?;
+    let books = Books::open(&plan, previous).map_err(|error| format!("audit: {error}"))?;
+    Ok(Some(books))
 }
 
 fn connect(

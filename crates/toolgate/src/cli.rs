@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 mod approve;
+mod audit;
 mod call;
 mod check;
 mod inspect;
@@ -58,6 +59,8 @@ enum Command {
     Key(key::KeyArgs),
     /// Print what was used: calls, time, bytes and weight by day, tenant and tool.
     Usage(usage::UsageArgs),
+    /// Verify, search and export audit records.
+    Audit(audit::AuditArgs),
 }
 
 /// Runs the command line.
@@ -77,6 +80,7 @@ pub fn run() -> ExitCode {
         Command::Diff(args) => block_on(approve::diff(args)),
         Command::Key(args) => key::run(args),
         Command::Usage(args) => usage::run(&args),
+        Command::Audit(args) => audit::run(args),
     }
 }
 

@@ -17,6 +17,7 @@ use bytes::Bytes;
 use toolgate_gateway::call::{Caller, End, Frame, Request, Trace, Who};
 use toolgate_gateway::deadline::{Bounds, bounded, late};
 use toolgate_gateway::fault::{Fault, Reason};
+use toolgate_gateway::record::Recording;
 use toolgate_gateway::upstream::{Description, Upstream};
 use toolgate_protocol::client::{Abilities, Client, Level};
 use toolgate_protocol::json::quote;
@@ -214,6 +215,7 @@ impl Server {
             trace: Trace::default(),
             target: None,
             standing: None,
+            record: Recording::default(),
         })
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use toolgate_gateway::call::{Caller, Frame, Reply, Request, Trace, Who};
 use toolgate_gateway::fault::{Fault, Reason};
+use toolgate_gateway::record::Recording;
 use toolgate_gateway::upstream::{Description, Interest};
 use toolgate_protocol::client::{Abilities, Client};
 use toolgate_protocol::json::{Object, quote};
@@ -40,6 +41,7 @@ pub(crate) fn own(id: &str, method: Method, params: &str) -> Result<Request, Fau
         trace: Trace::default(),
         target: None,
         standing: None,
+        record: Recording::default(),
     })
 }
 

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use toolgate_gateway::call::{Answer, Caller, Frame, Reply, Request, Trace, Who};
 use toolgate_gateway::config::{EraChoice, Sessions, Transport};
 use toolgate_gateway::onward::Onward;
+use toolgate_gateway::record::Recording;
 use toolgate_gateway::upstream::Upstream;
 use toolgate_protocol::client::{Abilities, Client};
 use toolgate_protocol::json::Limits;
@@ -150,6 +151,7 @@ fn call() -> Request {
         trace: Trace::default(),
         target: None,
         standing: None,
+        record: Recording::default(),
     }
 }
 

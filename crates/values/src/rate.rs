@@ -25,6 +25,11 @@ impl Rate {
         Rate { count: if count == 0 { 1 } else { count }, per: self.per }
     }
 
+    /// So many within an hour.
+    pub const fn per_hour(count: u32) -> Rate {
+        Rate { count, per: Span::seconds(3600) }
+    }
+
     /// How many. At least one.
     pub const fn count(self) -> u32 {
         self.count

@@ -60,7 +60,7 @@ impl Files {
         };
         let mut files = Files {
             names,
-            size: rules.rotate_size.bytes(),
+            size: rules.rotate_size.bytes() as u64,
             age: rules.rotate_age.map(|age| age.duration()),
             keep: rules.keep,
             head,

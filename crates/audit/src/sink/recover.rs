@@ -34,9 +34,11 @@ pub(crate) struct Frame {
     pub last: Option<String>,
     /// Of a start: whether the end of the chain was known.
     pub head: Option<String>,
-    /// Of a count of what has no record: how many were refused, how many went on.
+    /// Of a count of what has no record: how many were refused as there was none to be had, how
+    /// many went on, how many were refused and only counted.
     pub unrecorded: Option<u64>,
     pub waived: Option<u64>,
+    pub counted: Option<u64>,
 }
 
 /// What the newest file says.

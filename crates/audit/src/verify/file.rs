@@ -121,6 +121,7 @@ impl Check {
             "missing" => {
                 self.report.unrecorded += frame.unrecorded.unwrap_or_default();
                 self.report.waived += frame.waived.unwrap_or_default();
+                self.report.counted += frame.counted.unwrap_or_default();
             }
             "removed" => self.removed.extend(frame.file.clone().zip(frame.last.clone())),
             "start" if frame.head.as_deref() == Some("missing") => {

@@ -95,7 +95,7 @@ async fn a_call_that_was_open_at_the_end_is_unknown_after_the_next_start() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn records_of_many_tasks_are_one_chain_over_many_files() {
-    let scene = Scene::with(|audit| audit.file.rotate_size = "16KiB".parse().unwrap());
+    let scene = Scene::filed(|file| file.rotate_size = "16KiB".parse().unwrap());
     let ledger = scene.open();
 
     let tasks: Vec<_> = (0..32)
@@ -123,7 +123,7 @@ async fn records_of_many_tasks_are_one_chain_over_many_files() {
 
 #[tokio::test]
 async fn a_file_that_is_old_enough_is_followed_by_another() {
-    let scene = Scene::with(|audit| audit.file.rotate_age = Some("1s".parse().unwrap()));
+    let scene = Scene::filed(|file| file.rotate_age = Some("1s".parse().unwrap()));
     let ledger = scene.open();
     let first = ledger.reserve(intent("first")).await.unwrap();
     tokio::time::sleep(Duration::from_millis(1100)).await;
@@ -138,9 +138,9 @@ async fn a_file_that_is_old_enough_is_followed_by_another() {
 
 #[tokio::test]
 async fn files_beyond_those_kept_are_deleted_and_the_chain_says_so() {
-    let scene = Scene::with(|audit| {
-        audit.file.rotate_size = "4KiB".parse().unwrap();
-        audit.file.keep = Some(2);
+    let scene = Scene::filed(|file| {
+        file.rotate_size = "4KiB".parse().unwrap();
+        file.keep = Some(2);
     });
     let ledger = scene.open();
     for _ in 0..60 {
@@ -161,7 +161,7 @@ async fn a_second_process_cannot_write_the_same_files() {
     let scene = Scene::new();
     let first = scene.open();
 
-    let second = toolgate_audit::Ledger::open(&scene.plan);
+    let second = toolgate_audit::Ledger::open(scene.rules(), &scene.plan);
 
     assert!(second.unwrap_err().to_string().contains("in use"));
     assert!(first.close().await);
@@ -169,14 +169,14 @@ async fn a_second_process_cannot_write_the_same_files() {
 
 #[tokio::test]
 async fn only_the_key_makes_a_chain_that_verifies() {
-    let key = toolgate_audit::Key::new("k".repeat(32));
+    let key = toolgate_values::Secret::new("k".repeat(32));
     let scene = Scene::with(|audit| audit.key = Some(key.clone()));
     let ledger = scene.open();
     ledger.reserve(intent("t")).await.unwrap().end_as(Status::Ok);
     assert!(ledger.close().await);
 
-    let other = toolgate_audit::Key::new("o".repeat(32));
-    let report = |key| verify(&scene.plan.file.path, key).unwrap();
+    let other = toolgate_values::Secret::new("o".repeat(32));
+    let report = |key| verify(&scene.rules().path, key).unwrap();
 
     assert!(report(Some(&key)).is_sound() && report(Some(&key)).keyed);
     assert!(!report(None).is_sound());

@@ -4,16 +4,16 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use crate::support::intent;
-use toolgate_audit::{Audit, Ledger, Outcome, Status, verify};
+use crate::support::{Scene, intent, opened};
+use toolgate_audit::{Audit, Ledger, Outcome, Status};
 
 const FOLDER: &str = "AUDIT_CRASH_FOLDER";
 const FSYNC: &str = "AUDIT_CRASH_FSYNC";
 
 fn audit(folder: &str, fsync: &str) -> Audit {
     let mut audit = Audit::to(PathBuf::from(folder).join("audit.jsonl"));
-    audit.file.rotate_size = "64KiB".parse().unwrap();
-    audit.file.fsync = fsync.parse().unwrap();
+    let file = audit.file.as_mut().unwrap();
+    (file.rotate_size, file.fsync) = ("64KiB".parse().unwrap(), fsync.parse().unwrap());
     audit
 }
 
@@ -25,7 +25,7 @@ fn writes_until_it_is_killed() {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
-        let ledger = Ledger::open(&audit(&folder, &fsync).compile().unwrap()).unwrap();
+        let ledger = opened(&audit(&folder, &fsync));
         let tasks: Vec<_> = (0..8).map(|_| tokio::spawn(calls(ledger.clone()))).collect();
         for task in tasks {
             task.await.unwrap();
@@ -52,17 +52,17 @@ async fn what_was_acknowledged_before_a_kill_is_in_the_ledger() {
         ["always", "50ms", "never", "50ms", "never", "50ms"].into_iter().enumerate()
     {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().to_str().unwrap();
+        let path = folder.path().to_str().unwrap().to_owned();
 
-        let granted = killed_after(500 + 300 * round, path, fsync);
+        let granted = killed_after(500 + 300 * round, &path, fsync);
 
-        let plan = audit(path, fsync).compile().unwrap();
-        let ledger = Ledger::open(&plan).unwrap();
-        assert!(ledger.close().await);
-        let report = verify(&plan.file.path, None).unwrap();
+        let plan = audit(&path, fsync).compile().unwrap();
+        let scene = Scene { folder, plan };
+        assert!(scene.open().close().await);
+        let report = scene.verify();
         assert!(report.is_sound(), "{:?}", report.defects);
         assert!(report.open.is_empty());
-        let text = crate::support::Scene { folder, plan }.text();
+        let text = scene.text();
         let recorded: std::collections::HashSet<u64> = text
             .lines()
             .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
@@ -77,7 +77,7 @@ async fn what_was_acknowledged_before_a_kill_is_in_the_ledger() {
 /// The intents that a process was granted before it was killed, in the middle of more.
 fn killed_after(count: usize, folder: &str, fsync: &str) -> Vec<u64> {
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "writes_until_it_is_killed", "--ignored", "--nocapture"])
+        .args(["--exact", "crash::writes_until_it_is_killed", "--ignored", "--nocapture"])
         .env(FOLDER, folder)
         .env(FSYNC, fsync)
         .stdout(Stdio::piped())

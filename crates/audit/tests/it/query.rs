@@ -9,7 +9,7 @@ use toolgate_audit::{
 use toolgate_protocol::caller::{Caller, Identity};
 
 async fn scene() -> Scene {
-    let scene = Scene::with(|audit| audit.file.rotate_size = "4KiB".parse().unwrap());
+    let scene = Scene::filed(|file| file.rotate_size = "4KiB".parse().unwrap());
     let ledger = scene.open();
     for (who, tool) in [("ann", "read"), ("ann", "write"), ("bob", "read"), ("bob", "=cmd,1")] {
         let mut intent = intent(tool);
@@ -37,7 +37,7 @@ async fn scene() -> Scene {
 }
 
 fn found(scene: &Scene, filter: Filter) -> Vec<Entry> {
-    query(&scene.plan.file.path, filter).unwrap().map(Result::unwrap).collect()
+    query(&scene.rules().path, filter).unwrap().map(Result::unwrap).collect()
 }
 
 #[tokio::test]
@@ -82,7 +82,7 @@ async fn records_leave_as_json_and_as_csv() {
     assert_eq!(value["arguments_bytes"], 13);
 
     let names = header();
-    assert_eq!(names.split(',').count(), 26);
+    assert_eq!(names.split(',').count(), 27);
     let line = csv(&all[3]);
     assert!(line.contains(r#","'=cmd,1","{""a"":[1,""x""]}",13,"#), "{line}");
 }
@@ -94,7 +94,7 @@ async fn a_line_that_cannot_be_read_does_not_hide_the_others() {
     let text = std::fs::read_to_string(path).unwrap();
     std::fs::write(path, format!("nonsense\n{text}")).unwrap();
 
-    let all: Vec<_> = query(&scene.plan.file.path, Filter::default()).unwrap().collect();
+    let all: Vec<_> = query(&scene.rules().path, Filter::default()).unwrap().collect();
 
     assert_eq!(all.iter().filter(|it| it.is_err()).count(), 1);
     assert_eq!(all.iter().filter(|it| it.is_ok()).count(), 6);

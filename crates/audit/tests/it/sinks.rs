@@ -6,14 +6,14 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::support::{Scene, intent};
+use crate::support::{Scene, intent, opened};
 use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat};
 use toolgate_audit::{Audit, Ledger, Outcome, Refused, Status};
 
 fn at(path: &Path) -> Ledger {
     let mut audit = Audit::to(path);
     audit.patience = "200ms".parse().unwrap();
-    Ledger::open(&audit.compile().unwrap()).unwrap()
+    opened(&audit)
 }
 
 async fn until(ledger: &Ledger, good: bool) {
@@ -112,8 +112,8 @@ async fn a_queue_that_is_full_refuses_at_once() {
     let nonblocking = i32::try_from(OFlags::NONBLOCK.bits()).unwrap();
     let _reader = OpenOptions::new().read(true).custom_flags(nonblocking).open(&path).unwrap();
     let mut audit = Audit::to(&path);
-    (audit.patience, audit.queue) = ("1m".parse().unwrap(), 10);
-    let ledger = Ledger::open(&audit.compile().unwrap()).unwrap();
+    (audit.patience, audit.queue) = ("1m".parse().unwrap(), 20);
+    let ledger = opened(&audit);
 
     let recording = async {
         loop {
@@ -133,7 +133,7 @@ async fn a_queue_that_is_full_refuses_at_once() {
 
 #[tokio::test]
 async fn a_folder_that_is_not_there_is_told_at_the_start() {
-    let scene = Scene::with(|audit| audit.file.path = "/nonexistent/audit.jsonl".into());
+    let scene = Scene::filed(|file| file.path = "/nonexistent/audit.jsonl".into());
 
-    assert!(Ledger::open(&scene.plan).is_err());
+    assert!(Ledger::open(scene.rules(), &scene.plan).is_err());
 }

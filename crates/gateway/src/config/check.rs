@@ -1,5 +1,6 @@
 //! What a schema cannot say: rules between keys, and between the file and the machine.
 
+mod audit;
 mod authentication;
 mod bind;
 mod keys;
@@ -33,6 +34,7 @@ pub(super) fn run(
 ) -> Option<Checked> {
     let mut checks = Checks { places, sources, report };
     authentication::check(&mut checks, &mut config);
+    audit::check(&mut checks, &mut config);
     network::check(&mut checks, &mut config);
     keys::check(&mut checks, &mut config);
     bounds(&mut checks, &mut config);

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::bind::Bindings;
 use super::definitions::Definitions;
-use super::entry::{CacheScope, EraChoice, Sessions, Transport};
+use super::entry::{AuditReads, CacheScope, EraChoice, Sessions, Transport};
 use super::rates::ServerLimits;
 use super::tree::Config;
 use super::upstream_auth::Onwards;
@@ -110,6 +110,8 @@ pub struct Server {
     pub limits: ServerLimits,
     /// What is checked in its arguments and done to its results; `None` for nothing.
     pub screen: Option<Arc<Screen>>,
+    /// What happens to its reads that cannot be recorded.
+    pub audit_reads: AuditReads,
     /// Whether the gateway is ready without it.
     pub required: bool,
     /// Who may be given a kept answer of it.

@@ -99,6 +99,10 @@ pub(super) struct Entry {
     /// gateway. Lists of rules are added to its lists; other keys take the place of its keys.
     #[serde(default)]
     pub(super) screening: Screening,
+    /// Whether lists, resources, prompts and completions of this server go on while audit records
+    /// cannot be written. Calls of tools never do.
+    #[serde(default)]
+    pub(super) audit_reads: AuditReads,
     /// The gateway is not ready while this server cannot be reached.
     #[serde(default)]
     pub(super) required: bool,
@@ -191,6 +195,18 @@ pub enum Sessions {
     PerCaller,
     /// One for each session of a client.
     PerSession,
+}
+
+/// What happens to reads that cannot be recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub enum AuditReads {
+    /// They are refused.
+    #[default]
+    Required,
+    /// They go on, and are counted.
+    BestEffort,
 }
 
 /// Who may be given a kept answer.

@@ -12,6 +12,7 @@ use super::rates::RateLimits;
 use super::screening::Screening;
 use super::upstream_auth::Signing;
 use super::usage::{Quota, Usage};
+use toolgate_audit::Audit;
 use toolgate_identity::rules::Authentication;
 use toolgate_values::Secret;
 use toolgate_values::{Listen, Network, Size, Span, Url};
@@ -55,6 +56,8 @@ pub struct Config {
     pub authentication: Option<Authentication>,
     /// What the gateway signs with, for servers that are told who calls.
     pub signing: Signing,
+    /// What is recorded of each request, and where. Without it: nothing.
+    pub audit: Option<Audit>,
     /// How often tools may be called.
     pub rate_limits: RateLimits,
     /// What may be used within a day or a month.
@@ -102,6 +105,7 @@ impl Default for Config {
             limits: Limits::default(),
             authentication: None,
             signing: Signing::default(),
+            audit: None,
             rate_limits: RateLimits::default(),
             quotas: Vec::new(),
             usage: Usage::default(),

@@ -173,6 +173,18 @@ impl Limits {
         Ok(working)
     }
 
+    /// Whether one more refusal of somebody has a record of its own.
+    pub(crate) fn may_note(&self, rate: Rate, who: &str) -> bool {
+        /// Callers and addresses that may fill their buckets at the same time.
+        const MANY: u32 = 10;
+        let now = Instant::now();
+        let own = self.buckets.key(Kind::Refused, (1, who));
+        let all = self.buckets.key(Kind::Refused, (0, ""));
+        [(own, rate), (all, rate.times(rate.count().saturating_mul(MANY)))].into_iter().all(
+            |(key, rate)| matches!(self.buckets.take(key, rate, 1, now), Verdict::Allowed { .. }),
+        )
+    }
+
     fn spend(
         &self,
         all: &RateLimits,

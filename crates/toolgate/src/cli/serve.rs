@@ -64,6 +64,7 @@ pub async fn run(args: ServeArgs) -> ExitCode {
     shut_down(&app).await;
     // The connections have been told; what they still write is short.
     let _ = tokio::time::timeout(Duration::from_secs(1), serving).await;
+    last_records(&app).await;
     ExitCode::SUCCESS
 }
 
@@ -125,6 +126,14 @@ async fn shut_down(app: &Arc<App>) {
     app.sessions.close();
     gateway.close().await;
     super::keep_usage(&gateway.lasting).await;
+}
+
+/// Writes the records that are left.
+pub async fn last_records(app: &App) {
+    let Some(audit) = &app.gateway().audit else { return };
+    if !audit.close().await {
+        tracing::error!("the last audit records could not be written");
+    }
 }
 
 async fn sweep(app: Arc<App>) {

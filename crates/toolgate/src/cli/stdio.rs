@@ -36,5 +36,6 @@ pub async fn run(args: StdioArgs) -> ExitCode {
     stdio::serve(app.clone(), input, io::stdout(), stop.wanted()).await;
     app.gateway().close().await;
     super::keep_usage(&app.lasting).await;
+    super::serve::last_records(&app).await;
     ExitCode::SUCCESS
 }

@@ -74,7 +74,7 @@ pub fn failure(fault: &Fault, id: &str, method: &Method, era: Era, trace: &str) 
     let data = fault.data.clone().unwrap_or_else(|| fault.structured(trace));
     let status = match fault.reason {
         Reason::Overloaded | Reason::RateLimited | Reason::QuotaExceeded => 429,
-        Reason::Draining => 503,
+        Reason::Draining | Reason::Unrecorded => 503,
         _ => modern::status_of(code),
     };
     (status, jsonrpc::error(Some(id), code, &fault.message, Some(&data)))

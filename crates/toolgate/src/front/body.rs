@@ -10,6 +10,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 use hyper::body::{Frame, SizeHint};
 use tokio::sync::mpsc;
+use toolgate_gateway::fault::Reason;
 
 /// The body of an answer: whole, or events as they come.
 pub enum Body {
@@ -91,6 +92,28 @@ pub fn empty(status: u16) -> Answer {
     let mut answer = Response::new(Body::Whole(Bytes::new()));
     *answer.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
     answer
+}
+
+/// The same answer, which says in its record why.
+pub fn because(mut answer: Answer, reason: Reason) -> Answer {
+    answer.extensions_mut().insert(reason);
+    answer
+}
+
+/// Why a request was refused with this answer.
+pub fn reason_of(answer: &Answer) -> Reason {
+    let by_status = || match answer.status().as_u16() {
+        401 => Reason::Unauthenticated,
+        403 => Reason::Foreign,
+        404 => Reason::Unknown,
+        405 => Reason::NoMethod,
+        413 => Reason::TooLarge,
+        429 => Reason::RateLimited,
+        500 => Reason::Internal,
+        503 => Reason::Overloaded,
+        _ => Reason::Invalid,
+    };
+    answer.extensions().get().copied().unwrap_or_else(by_status)
 }
 
 /// An answer's bytes, for transports that have no status.

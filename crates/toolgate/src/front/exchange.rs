@@ -10,6 +10,7 @@ use toolgate_gateway::fault::{Fault, Reason};
 use toolgate_gateway::gateway::Gateway;
 use toolgate_gateway::parking::is_input_required;
 use toolgate_gateway::quota::Standing;
+use toolgate_gateway::record::Record;
 use toolgate_protocol::client::Level;
 use toolgate_protocol::json::{Document, Limits, Mode, quote};
 use toolgate_protocol::jsonrpc::{self, Message, codes};
@@ -40,6 +41,8 @@ pub struct Exchange {
     pub running: Running,
     /// The prefix of the ids of our questions, which names this replica.
     pub prefix: Arc<str>,
+    /// Its audit record.
+    pub record: Record,
 }
 
 impl Exchange {
@@ -52,10 +55,12 @@ impl Exchange {
             () = self.running.cancelled() => None,
             outcome = self.attempt() => Some(match outcome {
                 Ok(end) => {
+                    self.record.ended(&end);
                     let version = self.live.session.client.version;
                     answer::to_legacy(&end, &id, &self.method, version)
                 }
                 Err(fault) => {
+                    self.record.failed(&fault);
                     let trace = self.trace.id();
                     answer::failure(&fault, &id, &self.method, Era::Legacy, trace).1
                 }
@@ -94,6 +99,7 @@ impl Exchange {
             trace: self.trace.clone(),
             target: None,
             standing: self.standing.clone(),
+            record: self.record.recording(),
         })
     }
 

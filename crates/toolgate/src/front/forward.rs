@@ -10,11 +10,12 @@ use http_body_util::Full;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use toolgate_gateway::clock::Timestamp;
+use toolgate_gateway::fault::Reason;
 use toolgate_gateway::seal::{Keyring, Purpose};
 use toolgate_protocol::jsonrpc::{self, Message, codes};
 use toolgate_upstreams::http::{Origin, Pool, Proxies, Target};
 
-use super::body::{Answer, Body, json};
+use super::body::{Answer, Body, because, json};
 use super::head::Head;
 
 /// Carries the proof that a request comes from another replica, and for whom.
@@ -82,16 +83,20 @@ impl Forwarder {
         (*proof.principal == *head.caller.principal && age <= FRESH.as_secs()).then_some(proof)
     }
 
-    /// Sends a POST on and passes the answer back as it comes.
-    pub async fn forward_post(&self, replica: &str, head: &Head, message: &Message) -> Answer {
+    /// Sends a POST on and passes the answer back as it comes; an error if there is none.
+    pub async fn forward_post(
+        &self,
+        replica: &str,
+        head: &Head,
+        message: &Message,
+    ) -> Result<Answer, Answer> {
         let id = message.id();
-        match self.send(replica, Method::POST, head, message.bytes().clone()).await {
-            Some(answer) => answer,
-            None => {
-                let text = "the replica that holds this call cannot be reached";
-                json(503, jsonrpc::error(id, codes::INTERNAL_ERROR, text, None))
-            }
-        }
+        let sent = self.send(replica, Method::POST, head, message.bytes().clone()).await;
+        sent.ok_or_else(|| {
+            let text = "the replica that holds this call cannot be reached";
+            let answer = json(503, jsonrpc::error(id, codes::INTERNAL_ERROR, text, None));
+            because(answer, Reason::Unreachable)
+        })
     }
 
     /// Sends a request on; `None` when the replica cannot be reached.

@@ -21,7 +21,7 @@ pub fn is_batch(body: &[u8]) -> bool {
 }
 
 /// Refuses a body that is no plain JSON, before any of it is read.
-pub fn check_content_type(headers: &HeaderMap) -> Option<Answer> {
+pub fn check_content_type(headers: &HeaderMap) -> Result<(), Answer> {
     let content_type = headers
         .get(http::header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
@@ -33,10 +33,10 @@ pub fn check_content_type(headers: &HeaderMap) -> Option<Answer> {
         .is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"));
     let text = match media.eq_ignore_ascii_case("application/json") {
         true if packed => "the body must not be compressed",
-        true => return None,
+        true => return Ok(()),
         false => "the body must be application/json",
     };
-    Some(json(415, jsonrpc::error(None, codes::INVALID_REQUEST, text, None)))
+    Err(json(415, jsonrpc::error(None, codes::INVALID_REQUEST, text, None)))
 }
 
 /// Reads a body within its limits of size and time.

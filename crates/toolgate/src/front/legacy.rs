@@ -24,30 +24,27 @@ use session::{initialize, lasting_session_of};
 pub use batch::{batch, serve_batch};
 pub use message::{notification, response};
 pub use request::exchange;
-pub use session::{begin, serve_delete};
+pub use session::{begin, greeting, serve_delete};
 pub use stream::{follow, serve_get};
 
-/// Serves one POST in legacy framing.
+/// Serves one POST in legacy framing. An error is what was refused before it had a record.
 pub async fn serve_post(
     app: &Arc<App>,
     gateway: Arc<Gateway>,
     head: &Head,
     message: Message,
     admitted: Admitted,
-) -> Answer {
+) -> Result<Answer, Answer> {
     if message.kind() == Kind::Request && message.method() == Some("initialize") {
-        return Box::pin(initialize(app, &gateway, head, &message)).await;
+        return Ok(Box::pin(initialize(app, &gateway, head, &message)).await);
     }
-    let live = match lasting_session_of(app, head, message.id()).await {
-        Ok(live) => live,
-        Err(answer) => return answer,
-    };
+    let live = lasting_session_of(app, head, message.id()).await?;
     if app.has_replicas()
         && let Some(answer) = Box::pin(elsewhere(app, head, &live, &message)).await
     {
         return answer;
     }
-    match message.kind() {
+    Ok(match message.kind() {
         Kind::Request => request(app, gateway, &live, head, message, admitted).await,
         Kind::Notification => {
             notification(&gateway, &live, &message).await;
@@ -57,5 +54,5 @@ pub async fn serve_post(
             response(&live, &message);
             empty(202)
         }
-    }
+    })
 }

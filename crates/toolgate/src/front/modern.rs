@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use toolgate_gateway::call::{Frame, Reply, Request, Trace, Who};
 use toolgate_gateway::fault::{Fault, Reason};
 use toolgate_gateway::gateway::Gateway;
+use toolgate_gateway::record::Recording;
 use toolgate_gateway::subscription::{self, Subscription};
 use toolgate_gateway::upstream::Interest;
 use toolgate_protocol::client::{Abilities, Client, Level, key};
@@ -33,21 +34,21 @@ const CROWDED: std::time::Duration = std::time::Duration::from_secs(10);
 /// How often an idle stream shows a sign of life.
 const KEEP_ALIVE: std::time::Duration = std::time::Duration::from_secs(15);
 
-/// Serves one POST in modern framing.
+/// Serves one POST in modern framing. An error is what was refused before it had a record.
 pub async fn serve(
     app: &Arc<App>,
     gateway: Arc<Gateway>,
     head: &Head,
     message: Message,
     admitted: Admitted,
-) -> Answer {
+) -> Result<Answer, Answer> {
     match message.kind() {
         Kind::Request => {}
-        Kind::Notification => return empty(202),
+        Kind::Notification => return Ok(empty(202)),
         // Clients of this era never send responses (2026-07-28, base protocol).
         Kind::Result | Kind::Error => {
             let text = "a response is not accepted here";
-            return json(400, jsonrpc::error(None, codes::INVALID_REQUEST, text, None));
+            return Err(json(400, jsonrpc::error(None, codes::INVALID_REQUEST, text, None)));
         }
     }
     let id = message.id().unwrap_or("null").to_owned();
@@ -57,9 +58,12 @@ pub async fn serve(
     let client = match modern::read_client(&message, &method, Some(&received)) {
         Ok(client) => client,
         Err(refusal) => {
+            let who = Who { caller: head.caller.clone(), session: None, token: None };
+            let record = gateway.record(&who, &message, &method, &trace_of(&head.headers));
+            record.refused(Reason::of_code(refusal.code));
             let error =
                 jsonrpc::error(Some(&id), refusal.code, &refusal.message, refusal.data.as_deref());
-            return json(refusal.status, error);
+            return Ok(json(refusal.status, error));
         }
     };
     drop(received);
@@ -68,9 +72,10 @@ pub async fn serve(
     let mut request =
         request_of(who, message, method, client, params_headers, trace_of(&head.headers));
     if request.method == Method::Listen {
-        return Box::pin(listen(app, &gateway, &request, id, admitted)).await;
+        return Ok(Box::pin(listen(app, &gateway, &mut request, id, admitted)).await);
     }
     if let Some(replica) = gateway.elsewhere(&request) {
+        // The other replica records it.
         let passing = app.forwarder.forward_post(&replica, head, &request.message);
         return Box::pin(passing).await;
     }
@@ -93,7 +98,7 @@ pub async fn serve(
         Err(fault) => failed(&fault, &id, &method, trace.id()),
     };
     limits::tell(&mut answer, standing.as_deref(), &gateway.config.rate_limits);
-    answer
+    Ok(answer)
 }
 
 /// The request in the internal dialect.
@@ -116,6 +121,7 @@ pub fn request_of(
         trace,
         target: None,
         standing: None,
+        record: Recording::default(),
     })
 }
 
@@ -284,23 +290,32 @@ pub fn listened(id: &str) -> Bytes {
 async fn listen(
     app: &Arc<App>,
     gateway: &Arc<Gateway>,
-    request: &Request,
+    request: &mut Request,
     id: String,
     admitted: Admitted,
 ) -> Answer {
-    let interest = match interest_of(request) {
-        Ok(interest) => interest,
-        Err(fault) => return failed(&fault, &id, &request.method, request.trace.id()),
+    let record = gateway.record_of(request);
+    let prepared = async {
+        let interest = interest_of(request)?;
+        let listening = app.listen(gateway.config.limits.in_flight).ok_or_else(|| {
+            let fault = Fault::new(Reason::Overloaded, "too many clients listen to this gateway");
+            fault.retry_after(CROWDED)
+        })?;
+        record.reserve().await?;
+        Ok((interest, listening))
     };
-    let Some(listening) = app.listen(gateway.config.limits.in_flight) else {
-        let fault = Fault::new(Reason::Overloaded, "too many clients listen to this gateway");
-        let fault = fault.retry_after(CROWDED);
-        return failed(&fault, &id, &request.method, request.trace.id());
+    let (interest, listening) = match prepared.await {
+        Ok(prepared) => prepared,
+        Err(fault) => {
+            record.failed(&fault);
+            return failed(&fault, &id, &request.method, request.trace.id());
+        }
     };
     // A listener is no call at work: shutting down does not wait for it.
     drop(admitted);
     let abilities = request.client.abilities();
     let subscribed = gateway.subscribe(&request.who, abilities, &interest).await;
+    record.done();
     let (client, receiver) = mpsc::channel(BACKLOG);
     tokio::spawn(announce(app.clone(), subscribed, id, client, listening));
     events(receiver)

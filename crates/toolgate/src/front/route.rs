@@ -8,13 +8,17 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Uri};
 use hyper::body::Incoming;
+use toolgate_gateway::call::Caller;
+use toolgate_gateway::config::Secret;
+use toolgate_gateway::fault::Reason;
 use toolgate_gateway::gateway::Gateway;
+use toolgate_gateway::record::Early;
 use toolgate_onward::Onwards;
 use toolgate_protocol::jsonrpc::{self, codes};
 use toolgate_protocol::modern::framing;
 use toolgate_protocol::version::Era;
 
-use super::body::{Answer, json, text};
+use super::body::{Answer, because, json, reason_of, text};
 use super::door::{Door, METADATA};
 use super::head::Head;
 use super::incoming::{check_content_type, is_batch, json_limits, read, scan};
@@ -35,9 +39,10 @@ pub async fn route(app: &Arc<App>, peer: IpAddr, request: Request<Incoming>) -> 
         let refused = serving.guard.check(&parts.uri, &parts.headers).err();
         (serving.gateway.clone(), serving.door.clone(), serving.onwards.clone(), refused)
     };
+    let from = From { gateway: gateway.clone(), peer, verb: parts.method.clone() };
     // Before anything else, as nothing of a foreign page's request may be acted on.
     if let Some((status, reason)) = refused {
-        return text(status, reason);
+        return from.refuse(None, &parts.headers, because(text(status, reason), Reason::Foreign));
     }
     // What is rarely asked for is boxed, so that a call does not carry its weight.
     match (&parts.method, parts.uri.path()) {
@@ -49,13 +54,37 @@ pub async fn route(app: &Arc<App>, peer: IpAddr, request: Request<Incoming>) -> 
         }
         (&Method::GET, JWKS) => key_set(&onwards).unwrap_or_else(nothing),
         (_, "/mcp" | "/" | "/sse" | sse::MESSAGES) => {
-            let head = match enter(app, &gateway, &door, peer, parts.headers).await {
-                Ok(head) => head,
-                Err(refused) => return refused,
+            let head = match enter(app, &gateway, &door, peer, &parts.headers).await {
+                Ok((caller, token)) => Head { headers: parts.headers, caller, token },
+                Err(refused) => return from.refuse(None, &parts.headers, refused),
             };
-            speak(app, gateway, &parts.method, &parts.uri, head, body).await
+            match speak(app, gateway, &parts.method, &parts.uri, &head, body).await {
+                Ok(answer) => answer,
+                Err(refused) => from.refuse(Some(&head.caller), &head.headers, refused),
+            }
         }
-        _ => nothing(),
+        _ => from.refuse(None, &parts.headers, nothing()),
+    }
+}
+
+/// Whom a refusal is recorded of.
+struct From {
+    gateway: Arc<Gateway>,
+    peer: IpAddr,
+    verb: Method,
+}
+
+impl From {
+    /// Records what was refused before it was a request with a record of its own.
+    fn refuse(&self, caller: Option<&Caller>, headers: &HeaderMap, answer: Answer) -> Answer {
+        let proxies = &self.gateway.config.trusted_proxies;
+        self.gateway.refused(&Early {
+            caller,
+            address: Some(address::client(self.peer, headers, proxies)),
+            verb: self.verb.as_str(),
+            reason: reason_of(&answer),
+        });
+        answer
     }
 }
 
@@ -65,42 +94,43 @@ async fn enter(
     gateway: &Gateway,
     door: &Door,
     peer: IpAddr,
-    headers: HeaderMap,
-) -> Result<Head, Answer> {
-    let refused = match door.enter(&headers).await {
+    headers: &HeaderMap,
+) -> Result<(Caller, Option<Arc<Secret>>), Answer> {
+    let refused = match door.enter(headers).await {
         Ok(caller) if !caller.is_anonymous() => {
             let needed = gateway.needs_tokens;
-            let token = needed.then(|| door.token(&headers, &caller)).flatten();
-            return Ok(Head { headers, caller, token });
+            let token = needed.then(|| door.token(headers, &caller)).flatten();
+            return Ok((caller, token));
         }
         Ok(caller) => Ok(caller),
         Err(refused) => Err(refused),
     };
     // Who is not known is counted by where it comes from: guessing has a limit, too.
-    admit_address(app, gateway, peer, &headers)?;
-    refused.map(|caller| Head { headers, caller, token: None })
+    admit_address(app, gateway, peer, headers)?;
+    refused.map(|caller| (caller, None))
 }
 
-/// Answers a request of a client that speaks MCP.
+/// Answers a request of a client that speaks MCP. An error is what was refused before it had a
+/// record of its own.
 async fn speak(
     app: &Arc<App>,
     gateway: Arc<Gateway>,
     method: &Method,
     uri: &Uri,
-    head: Head,
+    head: &Head,
     body: Incoming,
-) -> Answer {
+) -> Result<Answer, Answer> {
     match (method, uri.path()) {
-        (&Method::POST, "/mcp" | "/") => post(app, gateway, &head, body).await,
-        (&Method::GET, "/mcp") => Box::pin(legacy::serve_get(app, gateway, &head)).await,
-        (&Method::DELETE, "/mcp") => Box::pin(legacy::serve_delete(app, &head)).await,
-        (_, "/mcp") => not_allowed("GET, POST, DELETE"),
-        (&Method::GET, "/sse") => sse::open(app, gateway, &head),
+        (&Method::POST, "/mcp" | "/") => post(app, gateway, head, body).await,
+        (&Method::GET, "/mcp") => Box::pin(legacy::serve_get(app, gateway, head)).await,
+        (&Method::DELETE, "/mcp") => Box::pin(legacy::serve_delete(app, &gateway, head)).await,
+        (_, "/mcp") => Err(not_allowed("GET, POST, DELETE")),
+        (&Method::GET, "/sse") => Box::pin(sse::open(app, gateway, head)).await,
         (&Method::POST, sse::MESSAGES) => {
             let query = uri.query().unwrap_or_default();
             Box::pin(sse::post(app, gateway, head, query, body)).await
         }
-        _ => nothing(),
+        _ => Err(nothing()),
     }
 }
 
@@ -165,37 +195,37 @@ async fn ready(app: &App, gateway: &Gateway) -> Answer {
         return json(503, Bytes::from_static(br#"{"status":"draining"}"#));
     }
     let unready = gateway.unready(READY).await;
-    if unready.is_empty() {
+    // A request that cannot be recorded is refused, so there is nothing to be ready for.
+    let recorded = gateway.audit.as_ref().is_none_or(|audit| audit.health().is_good());
+    if unready.is_empty() && recorded {
         return json(200, Bytes::from_static(br#"{"status":"ready"}"#));
     }
     let names: Vec<_> = unready.iter().map(|name| format!("\"{name}\"")).collect();
-    json(503, format!(r#"{{"status":"unready","servers":[{}]}}"#, names.join(",")).into())
+    let audit = if recorded { "" } else { r#","audit":"failing""# };
+    json(503, format!(r#"{{"status":"unready","servers":[{}]{audit}}}"#, names.join(",")).into())
 }
 
-async fn post(app: &Arc<App>, gateway: Arc<Gateway>, head: &Head, body: Incoming) -> Answer {
-    if let Some(answer) = check_content_type(&head.headers) {
-        return answer;
-    }
+async fn post(
+    app: &Arc<App>,
+    gateway: Arc<Gateway>,
+    head: &Head,
+    body: Incoming,
+) -> Result<Answer, Answer> {
+    check_content_type(&head.headers)?;
     let limits = &gateway.config.limits;
     let Some(admitted) = app.admit(limits.in_flight) else {
         let text = "the gateway is at its limit of requests; try again in a second";
         let mut answer = json(429, jsonrpc::error(None, codes::INTERNAL_ERROR, text, None));
         answer.headers_mut().insert(http::header::RETRY_AFTER, HeaderValue::from_static("1"));
-        return answer;
+        return Err(because(answer, Reason::Overloaded));
     };
-    let body = match read(body, &head.headers, limits).await {
-        Ok(body) => body,
-        Err(answer) => return answer,
-    };
+    let body = read(body, &head.headers, limits).await?;
     let json_limits = json_limits(limits);
     if is_batch(&body) {
         let serving = legacy::serve_batch(app, gateway, head, body, &json_limits);
         return Box::pin(serving).await;
     }
-    let message = match scan(body, &json_limits) {
-        Ok(message) => message,
-        Err(answer) => return answer,
-    };
+    let message = scan(body, &json_limits)?;
     let version = head.headers.get("mcp-protocol-version").and_then(|value| value.to_str().ok());
     match framing(&message, version) {
         Era::Modern => modern::serve(app, gateway, head, message, admitted).await,

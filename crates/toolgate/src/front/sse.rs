@@ -10,6 +10,7 @@ use hyper::body::Incoming;
 use tokio::sync::mpsc;
 use toolgate_gateway::call::Who;
 use toolgate_gateway::clock::Timestamp;
+use toolgate_gateway::fault::Reason;
 use toolgate_gateway::gateway::Gateway;
 use toolgate_gateway::session::Session;
 use toolgate_protocol::client::Client;
@@ -19,7 +20,7 @@ use toolgate_protocol::sse::Event;
 use toolgate_protocol::version::{Era, Version};
 
 use super::answer;
-use super::body::{Answer, KEEP_ALIVE, bytes_of, empty, events, text};
+use super::body::{Answer, KEEP_ALIVE, because, bytes_of, empty, events, text};
 use super::head::Head;
 use super::incoming::{check_content_type, json_limits, read, scan};
 use super::legacy;
@@ -35,7 +36,7 @@ pub const MESSAGES: &str = "/messages";
 const TAKEN: Duration = Duration::from_secs(60);
 
 /// Serves GET /sse: the stream, whose first event names the address for messages.
-pub fn open(app: &Arc<App>, gateway: Arc<Gateway>, head: &Head) -> Answer {
+pub async fn open(app: &Arc<App>, gateway: Arc<Gateway>, head: &Head) -> Result<Answer, Answer> {
     // The handshake comes later, on this stream: until then the client is taken at its oldest.
     let client = Client {
         version: Version::V2024_11_05,
@@ -44,15 +45,27 @@ pub fn open(app: &Arc<App>, gateway: Arc<Gateway>, head: &Head) -> Answer {
         log_level: None,
     };
     let Ok(session) = Session::begin(head.caller.clone(), client, gateway.replica.clone()) else {
-        return text(500, "no randomness");
+        return Err(text(500, "no randomness"));
+    };
+    let who = Who {
+        caller: session.caller.clone(),
+        session: Some(session.id.clone()),
+        token: None,
     };
     let token = session.seal(gateway.keys(), Timestamp::now());
+    let crowded = || text(503, "too many sessions are open");
     if !app.sessions.begin(&token, session) {
-        return text(503, "too many sessions are open");
+        return Err(crowded());
     }
     let Ok(live) = app.sessions.find(&token, &head.caller, gateway.keys()) else {
-        return text(503, "too many sessions are open");
+        return Err(crowded());
     };
+    let record = gateway.record_verb(&who, "GET");
+    if let Err(fault) = record.reserve().await {
+        app.sessions.end(&token);
+        return Ok(text(503, fault.message));
+    }
+    record.done();
     let outlet = live.outlet(&"".into(), false, app.sessions.replay());
     let mut stream = outlet.open(false);
     *live.own_stream.lock().unwrap_or_else(PoisonError::into_inner) = Some(outlet);
@@ -79,40 +92,29 @@ pub fn open(app: &Arc<App>, gateway: Arc<Gateway>, head: &Head) -> Answer {
         // The stream is the session.
         app.sessions.end(&token);
     });
-    events(receiver)
+    Ok(events(receiver))
 }
 
 /// Serves POST /messages: what the client says. Answers go to the stream.
 pub async fn post(
     app: &Arc<App>,
     gateway: Arc<Gateway>,
-    head: Head,
+    head: &Head,
     query: &str,
     body: Incoming,
-) -> Answer {
-    if let Some(answer) = check_content_type(&head.headers) {
-        return answer;
-    }
+) -> Result<Answer, Answer> {
+    check_content_type(&head.headers)?;
     let token = query.split('&').find_map(|pair| pair.strip_prefix("session="));
-    let Some(token) = token else { return text(400, "no session in the address") };
-    let place = match place_of(app, token, &head) {
-        Ok(place) => place,
-        Err(refused) => return refused,
-    };
+    let token = token.ok_or_else(|| text(400, "no session in the address"))?;
+    let place = place_of(app, token, head)?;
     let limits = &gateway.config.limits;
-    let body = match read(body, &head.headers, limits).await {
-        Ok(body) => body,
-        Err(answer) => return answer,
-    };
+    let body = read(body, &head.headers, limits).await?;
     match place {
-        Place::Here(live, outlet) => match scan(body, &json_limits(limits)) {
-            Ok(message) => {
-                let session = Open { app, gateway, token, live, outlet };
-                session.hear(&head, message).await
-            }
-            Err(answer) => answer,
-        },
-        Place::At(home) => pass_on(app, &home, token, &head, body).await,
+        Place::Here(live, outlet) => {
+            let message = scan(body, &json_limits(limits))?;
+            Ok(Open { app, gateway, token, live, outlet }.hear(head, message).await)
+        }
+        Place::At(home) => pass_on(app, &home, token, head, body).await,
     }
 }
 
@@ -140,15 +142,24 @@ fn place_of(app: &App, token: &str, head: &Head) -> Result<Place, Answer> {
 }
 
 /// Passes a message on to the replica that holds the session's stream.
-async fn pass_on(app: &App, home: &str, token: &str, head: &Head, body: Bytes) -> Answer {
-    let unreachable = || text(503, "the replica that holds the event stream cannot be reached");
+async fn pass_on(
+    app: &App,
+    home: &str,
+    token: &str,
+    head: &Head,
+    body: Bytes,
+) -> Result<Answer, Answer> {
+    let unreachable = || {
+        let answer = text(503, "the replica that holds the event stream cannot be reached");
+        Err(because(answer, Reason::Unreachable))
+    };
     // A token that opened is made of characters that need no escape.
     let Ok(uri) = Uri::try_from(format!("{MESSAGES}?session={token}")) else {
         return unreachable();
     };
     let sending = app.forwarder.send_to(home, uri, Verb::POST, head, body);
     match tokio::time::timeout(TAKEN, sending).await {
-        Ok(Some(answer)) => answer,
+        Ok(Some(answer)) => Ok(answer),
         Ok(None) | Err(_) => unreachable(),
     }
 }
@@ -170,7 +181,7 @@ impl Open<'_> {
                 let answer = initialize(self.app, &self.gateway, head, self.token, &message).await;
                 self.outlet.send(answer);
             }
-            Kind::Request => return self.run(head, message),
+            Kind::Request => return self.run(head, message).await,
             Kind::Notification if message.method() == Some("notifications/initialized") => {
                 let app = self.app.clone();
                 tokio::spawn(legacy::follow(app, self.gateway, self.live, self.outlet));
@@ -184,19 +195,17 @@ impl Open<'_> {
     }
 
     /// Starts a request, whose answer goes to the stream.
-    fn run(self, head: &Head, message: Message) -> Answer {
+    async fn run(self, head: &Head, message: Message) -> Answer {
+        let trace = trace_of(&head.headers);
         let Some(admitted) = self.app.admit(self.gateway.config.limits.in_flight) else {
+            let method = Method::parse(message.method().unwrap_or_default());
+            let record = self.gateway.record(&self.live.who(), &message, &method, &trace);
+            record.refused(Reason::Overloaded);
             return text(429, "the gateway is at its limit of requests");
         };
         let outlet = self.outlet;
-        match legacy::exchange(
-            self.app,
-            &self.gateway,
-            &self.live,
-            self.live.who_in(head),
-            trace_of(&head.headers),
-            message,
-        ) {
+        let who = self.live.who_in(head);
+        match legacy::exchange(self.app, &self.gateway, &self.live, who, trace, message).await {
             Ok((mut exchange, _)) => {
                 exchange.outlet = outlet.clone();
                 tokio::spawn(async move {
@@ -221,7 +230,8 @@ async fn initialize(
     message: &Message,
 ) -> Bytes {
     let id = message.id().unwrap_or("null");
-    let session = match legacy::begin(&head.caller, gateway, message) {
+    let trace = trace_of(&head.headers);
+    let session = match legacy::begin(&head.caller, gateway, message, &trace) {
         Ok(session) => session,
         Err(answer) => return bytes_of(answer),
     };
@@ -231,12 +241,15 @@ async fn initialize(
         session: Some(session.id.clone()),
         token: head.token.clone(),
     };
-    match gateway.welcome(&who, client.abilities(), client.version).await {
+    let record = gateway.record(&who, message, &Method::Initialize, &trace);
+    match legacy::greeting(gateway, &record, &who, &client).await {
         Ok(welcome) => {
             if !app.sessions.learn(token, session) {
+                record.refused(Reason::Unknown);
                 let text = "the session has ended";
                 return jsonrpc::error(Some(id), codes::INTERNAL_ERROR, text, None);
             }
+            record.done();
             jsonrpc::result(id, &welcome)
         }
         Err(fault) => answer::failure(&fault, id, &Method::Initialize, Era::Legacy, "").1,

@@ -11,8 +11,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use toolgate_gateway::call::{Caller, Trace};
+use toolgate_gateway::call::{Caller, Trace, Who};
+use toolgate_gateway::fault::Reason;
 use toolgate_gateway::gateway::Gateway;
+use toolgate_gateway::record::Early;
 use toolgate_protocol::jsonrpc::{self, Kind, Message, codes};
 use toolgate_protocol::method::Method;
 use toolgate_protocol::modern::framing;
@@ -76,6 +78,11 @@ pub async fn serve(
 /// How long what needs no answer may take to end by itself.
 const GOODBYE: Duration = Duration::from_millis(500);
 
+/// Records what was refused before it was a request.
+fn early(gateway: &Gateway, reason: Reason) {
+    gateway.refused(&Early { caller: None, address: None, verb: "stdio", reason });
+}
+
 struct Front {
     app: Arc<App>,
     out: mpsc::Sender<Bytes>,
@@ -95,6 +102,7 @@ impl Front {
             Line::TooLong => {
                 let most = gateway.config.limits.line.bytes();
                 let text = format!("the line is longer than {most} bytes");
+                early(&gateway, Reason::TooLarge);
                 return self.say(jsonrpc::error(None, codes::INVALID_REQUEST, &text, None)).await;
             }
         };
@@ -106,7 +114,10 @@ impl Front {
         }
         let message = match Message::scan(line, &limits) {
             Ok(message) => message,
-            Err(malformed) => return self.say(malformed.reply()).await,
+            Err(malformed) => {
+                early(&gateway, Reason::Invalid);
+                return self.say(malformed.reply()).await;
+            }
         };
         if message.method() == Some("notifications/cancelled") {
             return self.cancel(&message);
@@ -139,6 +150,7 @@ impl Front {
     async fn admit(&self, gateway: &Gateway, id: Option<&str>) -> Option<Admitted> {
         let admitted = self.app.admit(gateway.config.limits.in_flight);
         if admitted.is_none() {
+            early(gateway, Reason::Overloaded);
             let text = "the gateway is at its limit of requests; try again in a second";
             self.say(jsonrpc::error(id, codes::INTERNAL_ERROR, text, None)).await;
         }
@@ -160,6 +172,7 @@ impl Front {
         let running = match self.calls.run(&id, most) {
             Ok(running) => running,
             Err(refused) => {
+                early(&gateway, Reason::Invalid);
                 let text = refused.sentence();
                 let error = jsonrpc::error(Some(&id), codes::INVALID_REQUEST, text, None);
                 return self.say(error).await;
@@ -192,10 +205,17 @@ impl Front {
     /// Answers what comes before there is a session.
     async fn greet(&mut self, gateway: Arc<Gateway>, message: &Message) {
         let (Kind::Request, Some(id)) = (message.kind(), message.id()) else { return };
+        let nobody = Who { caller: Caller::anonymous(), session: None, token: None };
         match message.method() {
             Some("initialize") => {}
-            Some("ping") => return self.say(jsonrpc::result(id, "{}")).await,
-            _ => {
+            Some("ping") => {
+                gateway.record(&nobody, message, &Method::Ping, &Trace::default()).done();
+                return self.say(jsonrpc::result(id, "{}")).await;
+            }
+            method => {
+                let method = Method::parse(method.unwrap_or_default());
+                let record = gateway.record(&nobody, message, &method, &Trace::default());
+                record.refused(Reason::Invalid);
                 let text = "no session yet (begin with initialize)";
                 return self
                     .say(jsonrpc::error(Some(id), codes::INVALID_REQUEST, text, None))
@@ -203,19 +223,24 @@ impl Front {
             }
         }
         let Some(admitted) = self.admit(&gateway, Some(id)).await else { return };
-        let session = match legacy::begin(&Caller::anonymous(), &gateway, message) {
+        let trace = Trace::default();
+        let session = match legacy::begin(&Caller::anonymous(), &gateway, message, &trace) {
             Ok(session) => session,
             Err(refused) => return self.say(bytes_of(refused)).await,
         };
         let live = Arc::new(Live::new(session));
+        let record = gateway.record(&live.who(), message, &Method::Initialize, &trace);
         *self.live.lock().unwrap_or_else(PoisonError::into_inner) = Some(live.clone());
         let (slot, out, id) = (self.live.clone(), self.out.clone(), id.to_owned());
         // Servers may take their time to start; a client may meanwhile ping or give up.
         self.tasks.spawn(async move {
             let client = &live.session.client;
-            let welcome = gateway.welcome(&live.who(), client.abilities(), client.version).await;
+            let welcome = legacy::greeting(&gateway, &record, &live.who(), client).await;
             let answer = match welcome {
-                Ok(welcome) => jsonrpc::result(&id, &welcome),
+                Ok(welcome) => {
+                    record.done();
+                    jsonrpc::result(&id, &welcome)
+                }
                 Err(fault) => {
                     // It may try again.
                     *slot.lock().unwrap_or_else(PoisonError::into_inner) = None;
@@ -231,7 +256,7 @@ impl Front {
         let Some(admitted) = self.admit(&gateway, message.id()).await else { return };
         let who = live.who();
         let prepared = legacy::exchange(&self.app, &gateway, &live, who, Trace::default(), message);
-        let mut exchange = match prepared {
+        let mut exchange = match prepared.await {
             Ok((exchange, _)) => exchange,
             Err(answer) => return self.say(answer).await,
         };
@@ -247,6 +272,7 @@ impl Front {
 
     async fn batch(&mut self, gateway: Arc<Gateway>, body: Bytes) {
         let Some(live) = self.live() else {
+            early(&gateway, Reason::Invalid);
             let text = "a batch before initialize";
             return self.say(jsonrpc::error(None, codes::INVALID_REQUEST, text, None)).await;
         };
@@ -264,6 +290,9 @@ impl Front {
                 &limits,
             )
             .await;
+            if outcome.is_err() {
+                early(&gateway, Reason::Invalid);
+            }
             if let Some(answer) = outcome.unwrap_or_else(Some) {
                 let _ = out.send(answer).await;
             }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use tempfile::TempDir;
-use toolgate_audit::{Audit, Intent, Ledger, Plan, Report, Text, verify};
+use toolgate_audit::{Audit, FileRules, Intent, Ledger, Plan, Report, Text, verify};
 use toolgate_protocol::caller::Caller;
 
 pub struct Scene {
@@ -23,12 +23,21 @@ impl Scene {
         Scene { folder, plan: audit.compile().unwrap() }
     }
 
+    /// The same with other rules for the files.
+    pub fn filed(change: impl FnOnce(&mut FileRules)) -> Scene {
+        Scene::with(|audit| change(audit.file.as_mut().unwrap()))
+    }
+
+    pub fn rules(&self) -> &FileRules {
+        self.plan.file.as_ref().unwrap()
+    }
+
     pub fn open(&self) -> Ledger {
-        Ledger::open(&self.plan).unwrap()
+        Ledger::open(self.rules(), &self.plan).unwrap()
     }
 
     pub fn verify(&self) -> Report {
-        verify(&self.plan.file.path, self.plan.key.as_ref()).unwrap()
+        verify(&self.rules().path, self.plan.key.as_ref()).unwrap()
     }
 
     /// The files with lines, in order.
@@ -50,4 +59,9 @@ pub fn intent(tool: &str) -> Intent {
     let mut intent = Intent::new(Caller::anonymous(), "tools/call");
     intent.tool = Some(Text::from(tool));
     intent
+}
+
+/// The ledger of the files that `audit` names.
+pub fn opened(audit: &Audit) -> Ledger {
+    Ledger::open(audit.file.as_ref().unwrap(), &audit.compile().unwrap()).unwrap()
 }

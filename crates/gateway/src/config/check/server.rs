@@ -36,6 +36,7 @@ pub(super) fn resolve(
     let limits = std::mem::take(&mut entry.rate_limit);
     let own = std::mem::take(&mut entry.screening);
     let screen = screening::resolve(checks, &format!("{path}.screening"), own, whole);
+    let audit_reads = entry.audit_reads;
     let kind = kind::resolve(checks, &path, entry)?;
     let definitions = definitions.unwrap_or(match kind {
         // Part of this program, like the code that serves them.
@@ -53,6 +54,7 @@ pub(super) fn resolve(
         timeout_total,
         limits,
         screen,
+        audit_reads,
         required,
         cache_scope,
         cache_ttl,

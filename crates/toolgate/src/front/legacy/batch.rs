@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use toolgate_gateway::call::{Trace, Who};
+use toolgate_gateway::fault::Reason;
 use toolgate_gateway::gateway::Gateway;
+use toolgate_gateway::record::Early;
 use toolgate_protocol::json::Limits;
 use toolgate_protocol::jsonrpc::{self, Kind, Message, codes, split_batch};
 use toolgate_protocol::version::Version;
@@ -25,16 +27,13 @@ pub async fn serve_batch(
     head: &Head,
     body: Bytes,
     limits: &Limits,
-) -> Answer {
-    let live = match lasting_session_of(app, head, None).await {
-        Ok(live) => live,
-        Err(answer) => return answer,
-    };
+) -> Result<Answer, Answer> {
+    let live = lasting_session_of(app, head, None).await?;
     let (who, trace) = (live.who_in(head), trace_of(&head.headers));
     match batch(app, &gateway, &live, &who, &trace, &body, limits).await {
-        Ok(Some(answers)) => json(200, answers),
-        Ok(None) => empty(202),
-        Err(error) => json(400, error),
+        Ok(Some(answers)) => Ok(json(200, answers)),
+        Ok(None) => Ok(empty(202)),
+        Err(error) => Err(json(400, error)),
     }
 }
 
@@ -62,13 +61,16 @@ pub async fn batch(
         let message = match Message::scan(part, limits) {
             Ok(message) => message,
             Err(malformed) => {
+                let caller = Some(&live.session.caller);
+                let reason = Reason::Invalid;
+                gateway.refused(&Early { caller, address: None, verb: "batch", reason });
                 answers.push(malformed.reply());
                 continue;
             }
         };
         match message.kind() {
             Kind::Request => {
-                match exchange(app, gateway, live, who.clone(), trace.clone(), message) {
+                match exchange(app, gateway, live, who.clone(), trace.clone(), message).await {
                     // Nothing streams into a batch: what the call says meanwhile is dropped.
                     Ok((exchange, _)) => running.push(tokio::spawn(exchange.run())),
                     Err(error) => answers.push(error),

@@ -37,9 +37,9 @@ pub async fn elsewhere(
     head: &Head,
     live: &Arc<Live>,
     message: &Message,
-) -> Option<Answer> {
+) -> Option<Result<Answer, Answer>> {
     if message.method() == Some("notifications/cancelled") {
-        return cancelled(app, head, live, message).await;
+        return cancelled(app, head, live, message).await.map(Ok);
     }
     if app.forwarder.is_forwarded(head) {
         return None;
@@ -70,7 +70,7 @@ pub async fn elsewhere(
         method => method.is_task(),
     };
     let home = app.forwarder.foreign_home(live.session.home.as_ref()).filter(|_| lasting)?;
-    app.forwarder.send(home, Verb::POST, head, message.bytes().clone()).await
+    app.forwarder.send(home, Verb::POST, head, message.bytes().clone()).await.map(Ok)
 }
 
 /// Cancels a call that runs here, or wherever the session is served.

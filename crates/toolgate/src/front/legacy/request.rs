@@ -6,12 +6,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use toolgate_gateway::call::{Trace, Who};
+use toolgate_gateway::fault::Reason;
 use toolgate_gateway::gateway::Gateway;
 use toolgate_protocol::jsonrpc::{self, Message, codes};
 use toolgate_protocol::method::Method;
+use toolgate_protocol::version::Era;
 
 use super::local::local;
 use crate::app::{Admitted, App};
+use crate::front::answer;
 use crate::front::body::{Answer, KEEP_ALIVE, empty, events, json};
 use crate::front::calls::Refused;
 use crate::front::exchange::Exchange;
@@ -25,8 +28,8 @@ use crate::front::outlet::Outlet;
 /// whatever stands between, and resumable.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// Prepares the run of a request; an error is the response already.
-pub fn exchange(
+/// Prepares the run of a request, and opens its record; an error is the response already.
+pub async fn exchange(
     app: &Arc<App>,
     gateway: &Arc<Gateway>,
     live: &Arc<Live>,
@@ -36,16 +39,33 @@ pub fn exchange(
 ) -> Result<(Exchange, Arc<Outlet>), Bytes> {
     let id = message.id().unwrap_or("null");
     let method = Method::parse(message.method().unwrap_or_default());
-    if let Some(answer) = local(live, &message, &method) {
-        return Err(answer);
+    let record = gateway.record(&who, &message, &method, &trace);
+    // What the gateway answers itself goes no further, but for subscriptions.
+    if matches!(method, Method::ResourcesSubscribe | Method::ResourcesUnsubscribe)
+        && let Err(fault) = record.reserve().await
+    {
+        record.failed(&fault);
+        return Err(answer::failure(&fault, id, &method, Era::Legacy, trace.id()).1);
+    }
+    match local(live, &message, &method) {
+        Some(Ok(answer)) => {
+            record.done();
+            return Err(answer);
+        }
+        Some(Err((reason, answer))) => {
+            record.refused(reason);
+            return Err(answer);
+        }
+        None => {}
     }
     let running = match live.run(id, gateway.config.limits.in_flight_per_client) {
         Ok(running) => running,
         Err(refused) => {
-            let code = match refused {
-                Refused::SameId => codes::INVALID_REQUEST,
-                Refused::TooMany => codes::INTERNAL_ERROR,
+            let (code, reason) = match refused {
+                Refused::SameId => (codes::INVALID_REQUEST, Reason::Invalid),
+                Refused::TooMany => (codes::INTERNAL_ERROR, Reason::Overloaded),
             };
+            record.refused(reason);
             return Err(jsonrpc::error(Some(id), code, refused.sentence(), None));
         }
     };
@@ -61,6 +81,7 @@ pub fn exchange(
         standing: limits::standing(gateway),
         running,
         prefix: app.prefix.clone(),
+        record,
     };
     Ok((exchange, outlet))
 }
@@ -74,7 +95,7 @@ pub async fn request(
     admitted: Admitted,
 ) -> Answer {
     let (who, trace) = (live.who_in(head), trace_of(&head.headers));
-    let (exchange, outlet) = match exchange(app, &gateway, live, who, trace, message) {
+    let (exchange, outlet) = match exchange(app, &gateway, live, who, trace, message).await {
         Ok(prepared) => prepared,
         Err(answer) => return json(200, answer),
     };

@@ -3,10 +3,13 @@
 use std::sync::Arc;
 
 use http::HeaderValue;
-use toolgate_gateway::call::{Caller, Who};
+use toolgate_gateway::call::{Caller, Trace, Who};
 use toolgate_gateway::clock::Timestamp;
+use toolgate_gateway::fault::{Fault, Reason};
 use toolgate_gateway::gateway::Gateway;
+use toolgate_gateway::record::Record;
 use toolgate_gateway::session::Session;
+use toolgate_protocol::client::Client;
 use toolgate_protocol::jsonrpc::{self, Message, codes};
 use toolgate_protocol::legacy;
 use toolgate_protocol::method::Method;
@@ -19,6 +22,7 @@ use crate::front::answer;
 use crate::front::body::{Answer, empty, json, text};
 use crate::front::head::Head;
 use crate::front::live::Live;
+use crate::front::modern::trace_of;
 
 /// Answers `initialize` and begins a session.
 pub async fn initialize(
@@ -28,7 +32,8 @@ pub async fn initialize(
     message: &Message,
 ) -> Answer {
     let id = message.id().unwrap_or("null");
-    let session = match begin(&head.caller, gateway, message) {
+    let trace = trace_of(&head.headers);
+    let session = match begin(&head.caller, gateway, message, &trace) {
         Ok(session) => session,
         Err(error) => return error,
     };
@@ -38,8 +43,8 @@ pub async fn initialize(
         session: Some(session.id.clone()),
         token: head.token.clone(),
     };
-    let welcome = gateway.welcome(&who, client.abilities(), client.version).await;
-    let welcome = match welcome {
+    let record = gateway.record(&who, message, &Method::Initialize, &trace);
+    let welcome = match greeting(gateway, &record, &who, client).await {
         Ok(welcome) => welcome,
         Err(fault) => {
             let (_, body) = answer::failure(&fault, id, &Method::Initialize, Era::Legacy, "");
@@ -48,9 +53,11 @@ pub async fn initialize(
     };
     let token = session.seal(gateway.keys(), Timestamp::now());
     if !app.sessions.begin(&token, session) {
+        record.refused(Reason::Overloaded);
         let text = "too many sessions are open";
         return json(503, jsonrpc::error(Some(id), codes::INTERNAL_ERROR, text, None));
     }
+    record.done();
     let mut answer = json(200, jsonrpc::result(id, &welcome));
     if let Ok(token) = HeaderValue::from_str(&token) {
         answer.headers_mut().insert(SESSION_ID, token);
@@ -58,11 +65,36 @@ pub async fn initialize(
     answer
 }
 
-/// A session for a client that says `initialize`.
-pub fn begin(caller: &Caller, gateway: &Gateway, message: &Message) -> Result<Session, Answer> {
+/// What servers have to say in a handshake, asked for once it is recorded.
+///
+/// # Errors
+/// When it cannot be recorded, or no server answers. The record knows.
+pub async fn greeting(
+    gateway: &Arc<Gateway>,
+    record: &Record,
+    who: &Who,
+    client: &Client,
+) -> Result<String, Fault> {
+    let greeting = async {
+        record.reserve().await?;
+        gateway.welcome(who, client.abilities(), client.version).await
+    };
+    greeting.await.inspect_err(|fault| record.failed(fault))
+}
+
+/// A session for a client that says `initialize`. What it refuses it records.
+pub fn begin(
+    caller: &Caller,
+    gateway: &Gateway,
+    message: &Message,
+    trace: &Trace,
+) -> Result<Session, Answer> {
     let id = message.id();
-    let client = legacy::read_initialize(message)
-        .map_err(|text| json(400, jsonrpc::error(id, codes::INVALID_PARAMS, text, None)))?;
+    let client = legacy::read_initialize(message).map_err(|text| {
+        let who = Who { caller: caller.clone(), session: None, token: None };
+        gateway.record(&who, message, &Method::Initialize, trace).refused(Reason::Invalid);
+        json(400, jsonrpc::error(id, codes::INVALID_PARAMS, text, None))
+    })?;
     Session::begin(caller.clone(), client, gateway.replica.clone())
         .map_err(|_| json(500, jsonrpc::error(id, codes::INTERNAL_ERROR, "no randomness", None)))
 }
@@ -82,17 +114,22 @@ pub async fn lasting_session_of(
 }
 
 /// Serves DELETE: the end of a session.
-pub async fn serve_delete(app: &Arc<App>, head: &Head) -> Answer {
+pub async fn serve_delete(
+    app: &Arc<App>,
+    gateway: &Gateway,
+    head: &Head,
+) -> Result<Answer, Answer> {
     if !head.headers.contains_key(SESSION_ID) {
-        return method_not_allowed();
+        return Err(method_not_allowed());
     }
-    let live = match session_of(app, head, None) {
-        Ok(live) => live,
-        Err(answer) => return answer,
-    };
+    let live = session_of(app, head, None)?;
     end(app, head);
+    // Replicas tell each other: the first one records it.
+    if !app.forwarder.is_forwarded(head) {
+        gateway.record_verb(&live.who(), "DELETE").done();
+    }
     elsewhere::tell_of_end(app, head, &live).await;
-    empty(204)
+    Ok(empty(204))
 }
 
 /// What a client without a session may do here.

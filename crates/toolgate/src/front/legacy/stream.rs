@@ -12,7 +12,7 @@ use toolgate_protocol::jsonrpc;
 use super::session::method_not_allowed;
 use super::token::{SESSION_ID, session_of};
 use crate::app::App;
-use crate::front::body::{Answer, KEEP_ALIVE, events, text};
+use crate::front::body::{Answer, KEEP_ALIVE, events, reason_of, text};
 use crate::front::head::Head;
 use crate::front::live::Live;
 use crate::front::outlet::{Naming, Outlet};
@@ -20,19 +20,20 @@ use crate::front::outlet::{Naming, Outlet};
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// Serves GET: the stream of what belongs to no request, or the rest of one that broke.
-pub async fn serve_get(app: &Arc<App>, gateway: Arc<Gateway>, head: &Head) -> Answer {
+pub async fn serve_get(
+    app: &Arc<App>,
+    gateway: Arc<Gateway>,
+    head: &Head,
+) -> Result<Answer, Answer> {
     let accepts = head.headers.get(http::header::ACCEPT).and_then(|value| value.to_str().ok());
     if !accepts.is_some_and(|accept| accept.contains("text/event-stream") || accept.contains("*/*"))
     {
-        return text(406, "a GET of this endpoint must accept text/event-stream");
+        return Err(text(406, "a GET of this endpoint must accept text/event-stream"));
     }
     if !head.headers.contains_key(SESSION_ID) {
-        return method_not_allowed();
+        return Err(method_not_allowed());
     }
-    let live = match session_of(app, head, None) {
-        Ok(live) => live,
-        Err(answer) => return answer,
-    };
+    let live = session_of(app, head, None)?;
     let after = head.headers.get(LAST_EVENT_ID).and_then(|value| value.to_str().ok());
     let forwarded = app.forwarder.is_forwarded(head);
     let replica = match after {
@@ -42,10 +43,14 @@ pub async fn serve_get(app: &Arc<App>, gateway: Arc<Gateway>, head: &Head) -> An
     if let Some(replica) = replica.filter(|_| !forwarded) {
         let sent = app.forwarder.send(&replica, Verb::GET, head, Bytes::new()).await;
         if let Some(answer) = sent {
-            return answer;
+            return Ok(answer);
         }
     }
-    match after.and_then(Naming::parse) {
+    let record = gateway.record_verb(&live.who(), "GET");
+    if let Err(fault) = record.reserve().await {
+        return Ok(text(503, fault.message));
+    }
+    let answer = match after.and_then(Naming::parse) {
         // Only a stream of this very session is ever continued.
         Some((stream, sequence)) => match live.stream(stream) {
             Some(outlet) => resume(app, gateway, &live, outlet, sequence),
@@ -53,7 +58,12 @@ pub async fn serve_get(app: &Arc<App>, gateway: Arc<Gateway>, head: &Head) -> An
         },
         None if after.is_some() => text(400, "Last-Event-ID is not one of ours"),
         None => open_own_stream(app, gateway, &live),
+    };
+    match answer.status().is_success() {
+        true => record.done(),
+        false => record.refused(reason_of(&answer)),
     }
+    Ok(answer)
 }
 
 /// Opens the stream of what belongs to no request, and follows what the servers announce.

@@ -44,6 +44,9 @@ impl Call {
         let client = match protocol::read_client(&message, &method, None) {
             Ok(client) => client,
             Err(refusal) => {
+                let who = Who { caller: Caller::anonymous(), session: None, token: None };
+                let record = self.gateway.record(&who, &message, &method, &Trace::default());
+                record.refused(Reason::of_code(refusal.code));
                 let data = refusal.data.as_deref();
                 let id = Some(&*self.id);
                 let error = jsonrpc::error(id, refusal.code, &refusal.message, data);
@@ -53,11 +56,11 @@ impl Call {
         };
         let who = Who { caller: Caller::anonymous(), session: None, token: None };
         let trace = Trace::default();
-        let request = modern::request_of(who, message, method, client, Vec::new(), trace);
+        let mut request = modern::request_of(who, message, method, client, Vec::new(), trace);
         if request.method == Method::Listen {
             // A listener is no call at work: shutting down does not wait for it.
             drop(admitted);
-            return self.listen(&request).await;
+            return self.listen(&mut request).await;
         }
         let (method, trace) = (request.method.clone(), request.trace.clone());
         let answer = match Box::pin(self.converse(request, &method)).await {
@@ -85,10 +88,17 @@ impl Call {
     }
 
     /// Serves `subscriptions/listen`, until the client cancels it or we stop.
-    async fn listen(&self, request: &Request) {
-        let interest = match modern::interest_of(request) {
+    async fn listen(&self, request: &mut Request) {
+        let record = self.gateway.record_of(request);
+        let prepared = async {
+            let interest = modern::interest_of(request)?;
+            record.reserve().await?;
+            Ok(interest)
+        };
+        let interest = match prepared.await {
             Ok(interest) => interest,
             Err(fault) => {
+                record.failed(&fault);
                 let trace = request.trace.id();
                 let failed = answer::failure(&fault, &self.id, &request.method, Era::Modern, trace);
                 return self.say(failed.1).await;
@@ -96,6 +106,7 @@ impl Call {
         };
         let abilities = request.client.abilities();
         let mut subscribed = self.gateway.subscribe(&request.who, abilities, &interest).await;
+        record.done();
         self.say(subscription::acknowledgement(&subscribed.accepted, &self.id)).await;
         loop {
             tokio::select! {

@@ -162,6 +162,11 @@ impl Gateway {
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
     }
 
+    /// Ends it at once, as the system does when there is no memory left.
+    pub async fn kill(&mut self) {
+        self.child.kill().await.unwrap();
+    }
+
     /// Waits for its end, which must be a good one.
     pub async fn ends_well(&mut self) {
         let status = soon("the end of the gateway", self.child.wait()).await.unwrap();

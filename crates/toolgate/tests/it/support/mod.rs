@@ -12,6 +12,7 @@ mod oldest;
 mod proxy;
 mod python;
 mod server;
+mod trail;
 mod wire;
 
 use std::time::Duration;
@@ -26,6 +27,7 @@ pub use oldest::Oldest;
 pub use proxy::{Conduct, Proxy};
 pub use python::Script;
 pub use server::{Call, Reply, Server};
+pub use trail::Trail;
 pub use wire::{Answer, Wire};
 
 /// Longer than anything here takes, shorter than anybody's patience.

@@ -1,0 +1,157 @@
+//! All places where one request is recorded. It goes on only if each of them has it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use toolgate_screen::redact::{Compiled, Scope};
+use toolgate_values::Rate;
+
+use crate::arguments::Arguments;
+use crate::config::Plan;
+use crate::ledger::{Health, Ledger, Refused, Ticket, Unusable};
+use crate::record::{Intent, Outcome, Status};
+
+/// The open ledgers of one process.
+#[derive(Clone)]
+pub struct Books(Arc<Open>);
+
+struct Open {
+    ledgers: Vec<(Place, Ledger)>,
+    redact: Arc<Compiled>,
+    refusals: Rate,
+    key: Vec<u8>,
+}
+
+/// Where a ledger is, which no two share.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Place {
+    File(PathBuf),
+}
+
+/// The permission to go on: each ledger has the intent. Dropped, it ends as `cancelled`.
+pub struct Tickets(Vec<Ticket>);
+
+impl Books {
+    /// Opens all ledgers of the plan. Those that `previous` has open already go on as they are.
+    ///
+    /// # Errors
+    /// One of them cannot be used.
+    pub fn open(plan: &Plan, previous: Option<&Books>) -> Result<Books, Unusable> {
+        let kept = |place: &Place| {
+            let open = previous.iter().flat_map(|previous| &previous.0.ledgers);
+            open.clone().find(|(known, _)| known == place).cloned()
+        };
+        let mut ledgers = Vec::new();
+        if let Some(rules) = &plan.file {
+            let place = Place::File(rules.path.clone());
+            ledgers.push(match kept(&place) {
+                Some(known) => known,
+                None => (place, Ledger::open(rules, plan)?),
+            });
+        }
+        let key = plan.key.as_ref().map(|key| key.reveal().as_bytes().to_vec());
+        Ok(Books(Arc::new(Open {
+            ledgers,
+            redact: plan.redact.clone(),
+            refusals: plan.refusals,
+            key: key.unwrap_or_default(),
+        })))
+    }
+
+    /// The arguments as they are recorded: without what the rules take out.
+    pub fn redacted(&self, tool: &str, arguments: &Bytes) -> Arguments {
+        let scope = Scope { caller: None, tool, key: &self.0.key };
+        match self.0.redact.json(arguments, scope) {
+            Ok(redacted) => Arguments::new(&redacted.bytes),
+            // Refused by a rule, or not to be read: nothing of it can be vouched for.
+            Err(_) => Arguments::withheld(arguments.len()),
+        }
+    }
+
+    /// How many refusals of one caller have a record of their own.
+    pub fn refusals(&self) -> Rate {
+        self.0.refusals
+    }
+
+    /// Records an intent everywhere. When this returns, the call may go on.
+    ///
+    /// # Errors
+    /// One ledger does not have it. In those that do it ends as refused.
+    pub async fn reserve(&self, intent: Intent) -> Result<Tickets, Refused> {
+        let mut tickets = Tickets(Vec::with_capacity(self.0.ledgers.len()));
+        let mut intent = Some(intent);
+        let last = self.0.ledgers.len().saturating_sub(1);
+        for (at, (_, ledger)) in self.0.ledgers.iter().enumerate() {
+            let next = if at == last { intent.take() } else { intent.clone() };
+            let Some(next) = next else { break };
+            match ledger.reserve(next).await {
+                Ok(ticket) => tickets.0.push(ticket),
+                Err(refused) => {
+                    tickets.finish(Outcome::new(Status::Refused).because("unrecorded"));
+                    return Err(refused);
+                }
+            }
+        }
+        Ok(tickets)
+    }
+
+    /// Records what never became a call. It does not wait.
+    pub fn record(&self, intent: &Intent, outcome: &Outcome) {
+        for (_, ledger) in &self.0.ledgers {
+            // The ledger counts what it could not take.
+            let _ = ledger.record(intent.clone(), outcome.clone());
+        }
+    }
+
+    /// Counts a refusal that is one of too many.
+    pub fn count(&self, reason: &'static str) {
+        self.0.ledgers.iter().for_each(|(_, ledger)| ledger.count(reason));
+    }
+
+    /// Counts a call that goes on without a record because its server allows that.
+    pub fn waive(&self) {
+        self.0.ledgers.iter().for_each(|(_, ledger)| ledger.waive());
+    }
+
+    /// How the writing goes, all together: the first trouble, and sums.
+    pub fn health(&self) -> Health {
+        let mut all = Health::default();
+        for (_, ledger) in &self.0.ledgers {
+            let one = ledger.health();
+            all.trouble = all.trouble.or(one.trouble);
+            all.written += one.written;
+            all.unrecorded = all.unrecorded.max(one.unrecorded);
+            all.waived = all.waived.max(one.waived);
+            all.counted = all.counted.max(one.counted);
+            all.waiting = all.waiting.max(one.waiting);
+        }
+        all
+    }
+
+    /// Writes what is left, and stops; false if one does not within its patience.
+    pub async fn close(&self) -> bool {
+        let mut closed = true;
+        for (_, ledger) in &self.0.ledgers {
+            closed &= ledger.close().await;
+        }
+        closed
+    }
+}
+
+impl Tickets {
+    /// Says on the way what is known already, so that a call that is dropped tells it too.
+    pub fn note(&mut self, outcome: &Outcome) {
+        for ticket in &mut self.0 {
+            ticket.note(|draft| *draft = outcome.clone());
+        }
+    }
+
+    /// Records the outcome. Does not wait: nothing depends on it any more.
+    pub fn finish(self, outcome: Outcome) {
+        let mut tickets = self.0.into_iter();
+        let Some(first) = tickets.next() else { return };
+        tickets.for_each(|ticket| ticket.finish(outcome.clone()));
+        first.finish(outcome);
+    }
+}

@@ -1,0 +1,234 @@
+//! `toolgate audit`: are the records whole, and what do they say?
+
+mod table;
+mod verify;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::SystemTime;
+
+use toolgate_audit::{Decision, Entry, Filter, Status, csv, header, json, moment};
+use toolgate_gateway::config::{self, Secret};
+
+use super::{complain, print};
+
+/// What to do with records.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  toolgate audit verify --config gateway.yaml
+  toolgate audit verify /var/lib/toolgate/audit.jsonl --key-file /run/secrets/audit-key
+  toolgate audit query --config gateway.yaml --caller ada --outcome refused --since 2026-11-01
+  toolgate audit export --config gateway.yaml --format csv > records.csv")]
+pub struct AuditArgs {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(clap::Subcommand)]
+enum Action {
+    /// Say whether the chain of records is whole. Exit: 0 it is, 1 it was tampered with, 2 it
+    /// cannot be read.
+    Verify {
+        #[command(flatten)]
+        source: Source,
+        /// Print one JSON object instead of lines.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print records as a table.
+    Query {
+        #[command(flatten)]
+        source: Source,
+        #[command(flatten)]
+        wanted: Wanted,
+        /// Print one JSON object a line instead.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print records for other programs.
+    Export {
+        #[command(flatten)]
+        source: Source,
+        #[command(flatten)]
+        wanted: Wanted,
+        /// One JSON object a line, or CSV with a line of names.
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+}
+
+#[derive(Clone, Copy, Default, clap::ValueEnum)]
+enum Format {
+    #[default]
+    Json,
+    Csv,
+}
+
+/// Where the records are.
+#[derive(clap::Args)]
+struct Source {
+    /// The `path` of `audit.file`, which stands for all files of the series; or one of them.
+    #[arg(required_unless_present = "config", conflicts_with = "config")]
+    path: Option<PathBuf>,
+    /// The configuration that says where they are, and their key.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// A file with the key that seals the chain.
+    #[arg(long, value_name = "PATH", conflicts_with = "config")]
+    key_file: Option<PathBuf>,
+}
+
+/// Which records.
+#[derive(clap::Args)]
+struct Wanted {
+    /// The subject or the principal.
+    #[arg(long)]
+    caller: Option<String>,
+    /// The organisation.
+    #[arg(long)]
+    tenant: Option<String>,
+    /// The tool, prompt or resource.
+    #[arg(long)]
+    tool: Option<String>,
+    /// The server.
+    #[arg(long)]
+    server: Option<String>,
+    /// allow, deny or none.
+    #[arg(long, value_parser = decision)]
+    decision: Option<Decision>,
+    /// ok, failed, refused, cancelled or unknown.
+    #[arg(long, value_parser = outcome)]
+    outcome: Option<Status>,
+    /// The trace id.
+    #[arg(long)]
+    trace: Option<String>,
+    /// Not before this moment, in UTC: 2026-11-21 or 2026-11-21T09:30:00Z.
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    since: Option<SystemTime>,
+    /// Before this moment.
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    until: Option<SystemTime>,
+    /// At most so many, the newest.
+    #[arg(long, value_name = "COUNT")]
+    last: Option<usize>,
+}
+
+/// Runs it.
+pub fn run(args: AuditArgs) -> ExitCode {
+    match args.action {
+        Action::Verify { source, json } => verify::run(source, json),
+        Action::Query { source, wanted, json: false } => table::run(source, wanted),
+        Action::Query { source, wanted, .. } => show(source, wanted, None, json),
+        Action::Export { source, wanted, format: Format::Json } => show(source, wanted, None, json),
+        Action::Export { source, wanted, format: Format::Csv } => {
+            show(source, wanted, Some(header()), csv)
+        }
+    }
+}
+
+fn show(
+    source: Source,
+    wanted: Wanted,
+    first: Option<String>,
+    line: fn(&Entry) -> String,
+) -> ExitCode {
+    let outcome = source.open().and_then(|place| {
+        first.iter().for_each(|first| print(first));
+        each(&place.path, wanted, |entry| print(&line(&entry)))
+    });
+    ended(outcome)
+}
+
+fn ended(outcome: Result<(), String>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(text) => {
+            complain(&text);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Reads the records that are wanted. A line that cannot be read is told, and the next follows.
+fn each(path: &Path, wanted: Wanted, mut tell: impl FnMut(Entry)) -> Result<(), String> {
+    let last = wanted.last;
+    let found = toolgate_audit::query(path, wanted.filter())
+        .map_err(|error| format!("{}: {error}", path.display()))?;
+    let mut kept = std::collections::VecDeque::new();
+    let mut unread = 0_u64;
+    for entry in found {
+        match entry {
+            Ok(entry) if last.is_none() => tell(entry),
+            Ok(entry) => {
+                kept.push_back(entry);
+                if Some(kept.len()) > last {
+                    kept.pop_front();
+                }
+            }
+            Err(error) => {
+                unread += 1;
+                complain(&error.to_string());
+            }
+        }
+    }
+    kept.into_iter().for_each(tell);
+    match unread {
+        0 => Ok(()),
+        _ => Err(format!("{unread} lines cannot be read (toolgate audit verify says more)")),
+    }
+}
+
+/// Where records are, and the key of their chain.
+struct Place {
+    path: PathBuf,
+    key: Option<Secret>,
+}
+
+impl Source {
+    fn open(self) -> Result<Place, String> {
+        let Some(config) = self.config else {
+            let key = self.key_file.map(|path| {
+                let text = std::fs::read_to_string(&path)
+                    .map_err(|error| format!("{}: {error}", path.display()))?;
+                Ok::<_, String>(Secret::new(text.trim()))
+            });
+            return Ok(Place { path: self.path.unwrap_or_default(), key: key.transpose()? });
+        };
+        let (checked, _) = config::load(&config)
+            .map_err(|problems| format!("the configuration has problems:\n{problems}"))?;
+        let audit = checked.audit.as_ref().ok_or("the configuration has no audit")?;
+        let file = audit.file.as_ref().ok_or("the configuration has no audit.file")?;
+        Ok(Place { path: file.path.clone(), key: audit.key.clone() })
+    }
+}
+
+impl Wanted {
+    fn filter(self) -> Filter {
+        Filter {
+            caller: self.caller,
+            tenant: self.tenant,
+            tool: self.tool,
+            upstream: self.server,
+            outcome: self.outcome,
+            decision: self.decision,
+            trace: self.trace,
+            since: self.since,
+            until: self.until,
+        }
+    }
+}
+
+fn decision(text: &str) -> Result<Decision, String> {
+    let known = [Decision::None, Decision::Allow, Decision::Deny];
+    let found = known.into_iter().find(|known| known.as_str() == text);
+    found.ok_or_else(|| "write allow, deny or none".to_owned())
+}
+
+fn outcome(text: &str) -> Result<Status, String> {
+    let found = Status::ALL.into_iter().find(|known| known.as_str() == text);
+    found.ok_or_else(|| "write ok, failed, refused, cancelled or unknown".to_owned())
+}
+
+fn time(text: &str) -> Result<SystemTime, String> {
+    moment(text).ok_or_else(|| "write 2026-11-21 or 2026-11-21T09:30:00Z".to_owned())
+}
