@@ -61,7 +61,7 @@ impl Books {
 
     /// The arguments as they are recorded: without what the rules take out.
     pub fn redacted(&self, tool: &str, arguments: &Bytes) -> Arguments {
-        let scope = Scope { caller: None, tool, key: &self.0.key };
+        let scope = Scope { caller: None, tool: Some(tool), key: &self.0.key, is_error: false };
         match self.0.redact.json(arguments, scope) {
             Ok(redacted) => Arguments::new(&redacted.bytes),
             // Refused by a rule, or not to be read: nothing of it can be vouched for.

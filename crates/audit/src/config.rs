@@ -12,7 +12,7 @@ use toolgate_screen::redact::{Rule, Rules};
 use toolgate_values::{Rate, Secret, Size, Span};
 
 pub use check::{Plan, Problem};
-pub use fsync::{Fsync, NoFsync};
+pub use fsync::Fsync;
 
 /// One record for each request, chained so that nobody edits them unseen. A request that cannot be
 /// recorded in every place named here is refused.

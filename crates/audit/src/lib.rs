@@ -21,7 +21,7 @@ mod writer;
 
 pub use arguments::Arguments;
 pub use books::{Books, Tickets};
-pub use config::{Audit, FileRules, Fsync, NoFsync, Plan, Problem};
+pub use config::{Audit, FileRules, Fsync, Plan, Problem};
 pub use export::{csv, header, json};
 pub use ledger::{Health, Ledger, Refused, Ticket, Unusable};
 pub use line::plain;

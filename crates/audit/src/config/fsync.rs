@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de};
-use toolgate_values::Span;
+use toolgate_values::{Misfit, Span};
 
 /// When written records are forced to the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,11 +18,6 @@ pub enum Fsync {
     Never,
 }
 
-/// Why a text is no such word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("expected always, never or a duration of at least 1ms, such as 1s")]
-pub struct NoFsync;
-
 /// What a process wrote outlives it in any case; the interval bounds what a failing machine takes
 /// along, without a disk's delay in each call.
 impl Default for Fsync {
@@ -32,15 +27,19 @@ impl Default for Fsync {
 }
 
 impl FromStr for Fsync {
-    type Err = NoFsync;
+    type Err = Misfit;
 
-    fn from_str(text: &str) -> Result<Fsync, NoFsync> {
+    fn from_str(text: &str) -> Result<Fsync, Misfit> {
         match text {
             "always" => Ok(Fsync::Always),
             "never" => Ok(Fsync::Never),
             span => match span.parse::<Span>() {
                 Ok(span) if !span.is_zero() => Ok(Fsync::Every(span)),
-                _ => Err(NoFsync),
+                _ => Err(Misfit {
+                    expected: "a time to force records to the disk",
+                    suggestion: None,
+                    advice: "write always, never or a duration of at least 1ms, such as 1s",
+                }),
             },
         }
     }
@@ -91,7 +90,7 @@ mod tests {
     #[test]
     fn other_texts_are_refused() {
         for text in ["", "Always", "0s", "interval"] {
-            assert_eq!(text.parse::<Fsync>(), Err(NoFsync), "{text}");
+            assert!(text.parse::<Fsync>().is_err(), "{text}");
         }
     }
 }

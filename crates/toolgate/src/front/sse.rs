@@ -47,11 +47,8 @@ pub async fn open(app: &Arc<App>, gateway: Arc<Gateway>, head: &Head) -> Result<
     let Ok(session) = Session::begin(head.caller.clone(), client, gateway.replica.clone()) else {
         return Err(text(500, "no randomness"));
     };
-    let who = Who {
-        caller: session.caller.clone(),
-        session: Some(session.id.clone()),
-        token: None,
-    };
+    let who =
+        Who { caller: session.caller.clone(), session: Some(session.id.clone()), token: None };
     let token = session.seal(gateway.keys(), Timestamp::now());
     let crowded = || text(503, "too many sessions are open");
     if !app.sessions.begin(&token, session) {

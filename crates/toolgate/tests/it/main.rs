@@ -6,6 +6,7 @@ mod cli;
 mod cli_scan;
 mod http_asking;
 mod http_audit;
+mod http_audit_load;
 mod http_bind;
 mod http_definitions;
 mod http_dormant;

@@ -4,6 +4,7 @@ use serde_json::Value as Json;
 
 use super::unknown::nearest;
 use crate::config::node::{Node, Value};
+use toolgate_audit::Fsync;
 use toolgate_values::{Listen, Misfit, Name, Network, Rate, Size, Span, Url};
 
 /// A value of the wrong type.
@@ -102,7 +103,7 @@ fn sentence(node: &Node, misfit: &Misfit, secret: bool) -> String {
 
 /// Whether values of the definition `name` are read by a parser of their own.
 fn is_word(name: &str) -> bool {
-    matches!(name, "Span" | "Size" | "Rate" | "Network" | "Listen" | "Url" | "Name")
+    matches!(name, "Span" | "Size" | "Rate" | "Fsync" | "Network" | "Listen" | "Url" | "Name")
 }
 
 /// What is wrong with `text` as the word that the schema calls `name`.
@@ -112,6 +113,7 @@ fn word(name: &str, text: &str) -> Option<Misfit> {
         "Network" => text.parse::<Network>().err(),
         "Rate" => text.parse::<Rate>().err(),
         "Size" => text.parse::<Size>().err(),
+        "Fsync" => text.parse::<Fsync>().err(),
         "Listen" => text.parse::<Listen>().err(),
         "Url" => text.parse::<Url>().err(),
         "Name" => text.parse::<Name>().err(),

@@ -288,6 +288,12 @@ impl Server {
         self.log.seen.lock().unwrap().iter().filter(|call| call.method() == method).count()
     }
 
+    /// The requests of this method that came so far.
+    pub fn all(&self, method: &str) -> Vec<Call> {
+        let seen = self.log.seen.lock().unwrap();
+        seen.iter().filter(|call| call.method() == method).cloned().collect()
+    }
+
     /// How many clients of this method left before they were answered.
     pub fn gone(&self, method: &str) -> usize {
         self.log.left.lock().unwrap().iter().filter(|one| *one == method).count()
