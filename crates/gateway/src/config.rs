@@ -9,6 +9,7 @@ mod check;
 mod checked;
 mod command;
 mod definitions;
+mod document;
 mod entry;
 mod import;
 mod interpolate;
@@ -32,6 +33,7 @@ use std::sync::Arc;
 
 pub use checked::{Checked, Kind, LockFile, Server, Tools};
 pub use definitions::Definitions;
+pub use document::document;
 pub use entry::{AuditReads, CacheScope, EraChoice, Sessions, Transport};
 pub use problem::{Problem, Problems, Warning};
 pub use rates::{RateLimits, ServerLimits};
@@ -42,7 +44,8 @@ pub use screening::{
 pub use sources::{Fixed, Machine, Sources};
 pub use toolgate_values::{Listen, Misfit, Name, Network, Rate, Secret, Size, Span, Url};
 pub use tree::{
-    Config, Level, Limits, Log, LogFormat, Parking, Processes, Replica, SessionLimits, Tls,
+    ClientCertificates, Config, Level, Limits, Log, LogFormat, Parking, Processes, Replica,
+    SessionLimits, Tls,
 };
 
 pub use upstream_auth::{

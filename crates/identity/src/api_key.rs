@@ -175,6 +175,25 @@ mod tests {
         assert!(!hashed.fits(&key, None));
     }
 
+    /// Case A15: what is compared are keyed hashes, and where two keys differ says nothing of where
+    /// those do: the same work is done, by the same code, wherever a guess goes wrong.
+    #[test]
+    fn where_a_guess_is_wrong_cannot_be_told_from_what_is_compared() {
+        let key = Key::generate().unwrap();
+        let text = key.text().reveal().as_bytes();
+        let kept = mac(secret().reveal().as_bytes(), text);
+        for at in [20, 21, 32, text.len() / 2, text.len() - 1] {
+            let mut guess = text.to_vec();
+            guess[at] ^= 1;
+
+            let found = mac(secret().reveal().as_bytes(), &guess);
+
+            let first = found.iter().zip(&kept).position(|(a, b)| a != b).unwrap();
+            let bits: u32 = found.iter().zip(&kept).map(|(a, b)| (a ^ b).count_ones()).sum();
+            assert!(first < 4 && (80..=176).contains(&bits), "at {at}: byte {first}, {bits} bits");
+        }
+    }
+
     #[test]
     fn only_a_whole_key_is_one() {
         let key = Key::generate().unwrap();

@@ -5,16 +5,22 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
+use crate::jws;
 use crate::refused::Refused;
 use crate::resource::Resource;
+use crate::rules::Dpop;
 
 /// What a refusal looks like on the wire.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Challenge {
     /// The status code.
     pub status: u16,
-    /// The value of `WWW-Authenticate`.
+    /// The value of `WWW-Authenticate`: under `Bearer`, or under `DPoP` where that is needed.
     pub www_authenticate: Option<String>,
+    /// A second value of it, for clients that can prove a key.
+    pub dpop: Option<String>,
+    /// The value of `DPoP-Nonce`.
+    pub nonce: Option<Arc<str>>,
     /// The value of `Retry-After`, in seconds.
     pub retry_after: Option<u64>,
 }
@@ -26,39 +32,60 @@ pub struct Guide {
     pub resource: Option<Resource>,
     /// The scopes a client should ask its issuer for to begin with.
     pub scopes: Vec<Arc<str>>,
+    /// Whether tokens may, or have to, be bound to keys.
+    pub dpop: Dpop,
 }
+
+/// The schemes of challenges.
+const BEARER: &str = "Bearer";
+const DPOP: &str = "DPoP";
 
 impl Guide {
     /// What to answer when a request to this resource is refused.
     pub fn challenge(&self, refused: &Refused) -> Challenge {
-        let (status, text) = match refused {
+        let why = refused.to_string();
+        let why = Some(why.as_str());
+        let (status, error, scopes, why) = match refused {
             // RFC 6750, section 3.1: without credentials there is no error code.
-            Refused::Missing => (401, self.fields(None, &self.scopes, None)),
-            Refused::Malformed(why) => (400, self.fields(Some("invalid_request"), &[], Some(why))),
-            Refused::Invalid(flaw) => {
-                let why = flaw.to_string();
-                (401, self.fields(Some("invalid_token"), &self.scopes, Some(&why)))
-            }
-            Refused::Scope { needed } => {
-                let why = refused.to_string();
-                (403, self.fields(Some("insufficient_scope"), needed, Some(&why)))
-            }
+            Refused::Missing => (401, None, &*self.scopes, None),
+            Refused::Malformed(_) => (400, Some("invalid_request"), &[] as &[_], why),
+            Refused::Invalid(_) => (401, Some("invalid_token"), &*self.scopes, why),
+            Refused::Proof(_) => (401, Some("invalid_dpop_proof"), &[] as &[_], why),
+            Refused::Nonce(_) => (401, Some("use_dpop_nonce"), &[] as &[_], why),
+            Refused::Scope { needed } => (403, Some("insufficient_scope"), &**needed, why),
             Refused::Unavailable { retry_after } => {
                 let seconds = retry_after.as_secs().max(1);
                 return Challenge {
                     status: 503,
-                    www_authenticate: None,
                     retry_after: Some(seconds),
+                    ..Challenge::default()
                 };
             }
         };
-        Challenge { status, www_authenticate: Some(text), retry_after: None }
+        let of_proof = matches!(refused, Refused::Proof(_) | Refused::Nonce(_));
+        let text = |scheme| self.fields(scheme, error, scopes, why);
+        let (first, second) = match self.dpop {
+            _ if of_proof => (text(DPOP), None),
+            Dpop::Off => (text(BEARER), None),
+            // RFC 9449, section 7.2: both, for either kind of client.
+            Dpop::Allow => (text(BEARER), Some(text(DPOP))),
+            Dpop::Require => (text(DPOP), None),
+        };
+        let nonce =
+            if let Refused::Nonce(nonce) = refused { Some(Arc::clone(nonce)) } else { None };
+        Challenge { status, www_authenticate: Some(first), dpop: second, nonce, retry_after: None }
     }
 
     /// The fields in the order of the revision's examples: an error comes first and its
     /// description last; without an error, where to go comes first.
-    fn fields(&self, error: Option<&str>, scopes: &[Arc<str>], why: Option<&str>) -> String {
-        let mut text = String::from("Bearer");
+    fn fields(
+        &self,
+        scheme: &str,
+        error: Option<&str>,
+        scopes: &[Arc<str>],
+        why: Option<&str>,
+    ) -> String {
+        let mut text = String::from(scheme);
         let metadata = self.resource.as_ref().map(Resource::metadata_url);
         let scope = scope_text(scopes);
         if let Some(error) = error {
@@ -70,7 +97,10 @@ impl Guide {
             field(&mut text, "scope", &scope);
         }
         field(&mut text, "error_description", why.unwrap_or_default());
-        if text == "Bearer" {
+        if scheme == DPOP {
+            // RFC 9449, section 7.1: which algorithms a proof may use.
+            field(&mut text, "algs", &jws::ALGORITHMS.join(" "));
+        } else if text == BEARER {
             // RFC 6750, section 3: the scheme is followed by at least one parameter.
             field(&mut text, "realm", "toolgate");
         }
@@ -90,7 +120,7 @@ fn field(text: &mut String, name: &str, value: &str) {
     if value.is_empty() {
         return;
     }
-    let separator = if text == "Bearer" { " " } else { ", " };
+    let separator = if text.contains(' ') { ", " } else { " " };
     let _ = write!(text, "{separator}{name}=\"");
     for c in value.chars() {
         match c {
@@ -111,7 +141,7 @@ mod tests {
 
     fn guide() -> Guide {
         let resource = Resource::new(&"https://gw/mcp".parse().unwrap());
-        Guide { resource: Some(resource), scopes: vec!["tools:read".into()] }
+        Guide { resource: Some(resource), scopes: vec!["tools:read".into()], dpop: Dpop::Off }
     }
 
     fn answer(guide: &Guide, refused: Refused) -> (u16, String) {
@@ -153,9 +183,33 @@ mod tests {
 
     #[test]
     fn without_an_issuer_no_client_is_sent_to_one() {
-        let guide = Guide { resource: None, scopes: Vec::new() };
+        let guide = Guide { resource: None, scopes: Vec::new(), dpop: Dpop::Off };
 
         assert_eq!(answer(&guide, Refused::Missing), (401, r#"Bearer realm="toolgate""#.into()));
+    }
+
+    #[test]
+    fn clients_that_can_prove_a_key_are_told_how() {
+        let metadata = r#"resource_metadata="https://gw/.well-known/oauth-protected-resource/mcp""#;
+        let algs = r#"algs="ES256 EdDSA ES384 PS256 RS256""#;
+        let allowing = Guide { dpop: Dpop::Allow, ..guide() };
+        let requiring = Guide { dpop: Dpop::Require, ..guide() };
+        let missing = format!(r#"{metadata}, scope="tools:read""#);
+
+        let either = allowing.challenge(&Refused::Missing);
+        let proved = requiring.challenge(&Refused::Missing);
+        let nonce = allowing.challenge(&Refused::Nonce("n".into()));
+        let wrong = allowing.challenge(&Refused::Proof("the proof was used before"));
+
+        assert_eq!(either.www_authenticate, Some(format!("Bearer {missing}")));
+        assert_eq!(either.dpop, Some(format!("DPoP {missing}, {algs}")));
+        assert_eq!((proved.www_authenticate, proved.dpop), (either.dpop, None));
+        assert_eq!(nonce.nonce.as_deref(), Some("n"));
+        let text = nonce.www_authenticate.unwrap();
+        assert!(text.starts_with(r#"DPoP error="use_dpop_nonce", "#), "{text}");
+        let text = wrong.www_authenticate.unwrap();
+        assert!(text.starts_with(r#"DPoP error="invalid_dpop_proof", "#), "{text}");
+        assert_eq!((wrong.status, wrong.dpop), (401, None));
     }
 
     #[test]
@@ -171,7 +225,7 @@ mod tests {
         let refused = Refused::Unavailable { retry_after: Duration::from_secs(30) };
         let challenge = guide().challenge(&refused);
 
-        let expected = Challenge { status: 503, www_authenticate: None, retry_after: Some(30) };
+        let expected = Challenge { status: 503, retry_after: Some(30), ..Challenge::default() };
         assert_eq!(challenge, expected);
     }
 

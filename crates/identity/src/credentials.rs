@@ -20,6 +20,8 @@ pub enum Credentials {
     None,
     /// The token of an `Authorization: Bearer` header: of any method.
     Bearer(Secret),
+    /// The token of an `Authorization: DPoP` header, which a proof in another header goes with.
+    Dpop(Secret),
     /// The value of an `X-API-Key` header: a key of ours.
     Key(Secret),
 }
@@ -31,28 +33,37 @@ impl Credentials {
     /// [`Refused::Malformed`] if there are two credentials, or one that is not in the form of
     /// RFC 6750, section 2.1. A scheme that we do not take is no credential (section 3.1).
     pub fn read(headers: &HeaderMap, x_api_key: bool) -> Result<Credentials, Refused> {
-        let bearer = bearer(headers)?;
+        let token = token(headers)?;
         let key = if x_api_key { single(headers, API_KEY)? } else { None };
-        match (bearer, key) {
+        match (token, key) {
             (Some(_), Some(_)) => Err(Refused::Malformed("send one credential, not two")),
-            (Some(token), None) => Ok(Credentials::Bearer(checked(token)?)),
+            (Some((Scheme::Bearer, token)), None) => Ok(Credentials::Bearer(checked(token)?)),
+            (Some((Scheme::Dpop, token)), None) => Ok(Credentials::Dpop(checked(token)?)),
             (None, Some(key)) => Ok(Credentials::Key(checked(key)?)),
             (None, None) => Ok(Credentials::None),
         }
     }
 }
 
-/// What follows the scheme `Bearer`.
-fn bearer(headers: &HeaderMap) -> Result<Option<&[u8]>, Refused> {
+/// The schemes of tokens.
+enum Scheme {
+    Bearer,
+    Dpop,
+}
+
+/// What follows a scheme that we take.
+fn token(headers: &HeaderMap) -> Result<Option<(Scheme, &[u8])>, Refused> {
     let Some(value) = single(headers, AUTHORIZATION.as_str())? else { return Ok(None) };
     let end = value.iter().position(|byte| *byte == b' ').unwrap_or(value.len());
     let (scheme, rest) = value.split_at(end);
-    if !scheme.eq_ignore_ascii_case(b"bearer") {
-        return Ok(None);
-    }
+    let scheme = match scheme {
+        scheme if scheme.eq_ignore_ascii_case(b"bearer") => Scheme::Bearer,
+        scheme if scheme.eq_ignore_ascii_case(b"dpop") => Scheme::Dpop,
+        _ => return Ok(None),
+    };
     // RFC 9110, section 11.4: one or more spaces, and no other blank.
     let spaces = rest.iter().take_while(|byte| **byte == b' ').count();
-    Ok(Some(rest.get(spaces..).unwrap_or_default()))
+    Ok(Some((scheme, rest.get(spaces..).unwrap_or_default())))
 }
 
 /// The one value of a header. Two are refused: which one a proxy before us looked at is not known.
@@ -108,7 +119,7 @@ mod tests {
 
     #[test]
     fn another_scheme_is_no_credential() {
-        for value in ["Basic dXNlcjpwYXNz", "DPoP abc", "Bearerabc", ""] {
+        for value in ["Basic dXNlcjpwYXNz", "Digest abc", "Bearerabc", ""] {
             let read = read(&[("authorization", value.as_bytes())]);
 
             assert_eq!(read, Ok(Credentials::None), "{value}");

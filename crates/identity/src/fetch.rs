@@ -37,7 +37,7 @@ pub struct Request {
 }
 
 impl Request {
-    /// A GET.
+    /// A GET of `url`, within the usual bounds.
     pub fn get(url: impl Into<String>) -> Request {
         Request {
             url: url.into(),

@@ -1,6 +1,7 @@
 //! The keys of one issuer: held for a while, asked for again when a token names one we do not know,
 //! and never so often that tokens could make us flood the issuer.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -25,6 +26,7 @@ const MOST: usize = 100;
 pub(crate) struct Jwks {
     issuer: Arc<str>,
     uri: Option<String>,
+    file: Option<PathBuf>,
     refresh: Duration,
     max_age: Duration,
     cooldown: Duration,
@@ -51,6 +53,7 @@ impl Jwks {
         Arc::new(Jwks {
             issuer,
             uri: rules.uri.as_ref().map(ToString::to_string),
+            file: rules.file.clone(),
             refresh: rules.refresh.duration(),
             max_age: rules.max_age.duration(),
             cooldown: rules.cooldown.duration(),
@@ -144,6 +147,9 @@ impl Jwks {
     }
 
     async fn ask(&self) -> Result<Vec<Arc<Key>>, Failure> {
+        if let Some(file) = &self.file {
+            return usable(&read(file.clone()).await?);
+        }
         let uri = match &self.uri {
             Some(uri) => uri.clone(),
             None => {
@@ -155,15 +161,29 @@ impl Jwks {
                 uri
             }
         };
-        let document: Document = document(&*self.fetch, Request::get(uri)).await?;
-        // A key that we cannot use is not an error: sets hold keys for others too.
-        let keys = document.keys.iter().take(MOST).filter_map(Key::read).map(Arc::new);
-        let keys: Vec<_> = keys.collect();
-        if keys.is_empty() {
-            return Err(Failure("no key that signs tokens".to_owned()));
-        }
-        Ok(keys)
+        usable(&document(&*self.fetch, Request::get(uri)).await?)
     }
+}
+
+/// The keys of a set that sign tokens.
+fn usable(document: &Document) -> Result<Vec<Arc<Key>>, Failure> {
+    // A key that we cannot use is not an error: sets hold keys for others too.
+    let keys = document.keys.iter().take(MOST).filter_map(Key::read).map(Arc::new);
+    let keys: Vec<_> = keys.collect();
+    if keys.is_empty() {
+        return Err(Failure("no key that signs tokens".to_owned()));
+    }
+    Ok(keys)
+}
+
+/// The set in a file.
+async fn read(file: PathBuf) -> Result<Document, Failure> {
+    let reading = tokio::task::spawn_blocking(move || {
+        let text = std::fs::read(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+        serde_json::from_slice(&text)
+            .map_err(|error| format!("{}, line {}: no set of keys", file.display(), error.line()))
+    });
+    reading.await.map_err(|error| Failure(error.to_string()))?.map_err(Failure)
 }
 
 impl Held {

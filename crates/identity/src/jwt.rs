@@ -1,5 +1,6 @@
 //! Signed access tokens (RFC 7519, RFC 9068), verified as RFC 8725 advises.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jsonwebtoken::errors::ErrorKind;
@@ -10,10 +11,10 @@ use toolgate_protocol::caller::{Caller, Proof};
 
 use crate::fetch::Fetch;
 use crate::jwks::Jwks;
-use crate::mapping::{Claims, seconds};
+use crate::mapping::{Claims, holds, seconds};
 use crate::refused::{Flaw, Refused};
 use crate::resource::Resource;
-use crate::rules::{self, Algorithm};
+use crate::rules::{self, Algorithm, Grant};
 
 /// One issuer of signed tokens.
 pub(crate) struct Issuer {
@@ -24,6 +25,8 @@ pub(crate) struct Issuer {
     untyped: bool,
     keys: Arc<Jwks>,
     claims: Claims,
+    require: BTreeMap<String, Vec<String>>,
+    grants: Vec<Grant>,
 }
 
 /// What claims must say, of a signed token and of an introspected one.
@@ -60,6 +63,8 @@ impl Issuer {
             untyped: rule.untyped,
             keys: Jwks::new(Arc::clone(&issuer), &rule.jwks, fetch),
             claims: rule.claims.clone(),
+            require: rule.require.clone(),
+            grants: rule.grants.clone(),
             issuer,
         }
     }
@@ -93,7 +98,10 @@ impl Issuer {
             return Err(Flaw::Claims.into());
         }
         self.accepts.check(&claims, resource, now)?;
-        Ok(self.claims.caller(Proof::Jwt, &self.issuer, claims)?)
+        if !holds(&self.require, &claims) {
+            return Err(Flaw::Required.into());
+        }
+        Ok(self.claims.caller_with(Proof::Jwt, &self.issuer, claims, &self.grants)?)
     }
 
     /// Pinned: what the token says is only looked up among what its issuer may use.
@@ -174,10 +182,6 @@ impl Accepts {
         }
         if !self.is_for(claims.get("aud"), resource) {
             return Err(Flaw::Audience);
-        }
-        // A token bound to a key or certificate is worth nothing in other hands (RFC 7800).
-        if claims.get("cnf").is_some_and(|cnf| !cnf.is_null()) {
-            return Err(Flaw::Bound);
         }
         Ok(())
     }

@@ -6,16 +6,20 @@
 
 pub mod api_key;
 mod cache;
+pub mod certificate;
 pub mod challenge;
 pub mod credentials;
 pub mod discovery;
+pub mod dpop;
 pub mod fetch;
 mod introspection;
 mod jwks;
+pub mod jws;
 mod jwt;
 pub mod key_store;
 pub mod mapping;
 pub mod metadata;
+pub mod possession;
 pub mod refused;
 pub mod resource;
 pub mod rules;
@@ -23,7 +27,9 @@ mod signature;
 pub mod signing;
 pub mod verify;
 
+pub use certificate::Certificate;
 pub use credentials::Credentials;
+pub use possession::Request;
 pub use refused::Refused;
 pub use resource::Resource;
 pub use verify::Verifier;

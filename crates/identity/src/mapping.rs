@@ -1,5 +1,6 @@
 //! Which claims say who somebody is.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use schemars::JsonSchema;
@@ -8,6 +9,7 @@ use serde_json::{Map, Value};
 use toolgate_protocol::caller::{Caller, Identity, Proof};
 
 use crate::refused::Flaw;
+use crate::rules::Grant;
 use crate::rules::compile::Problems;
 
 /// Which claims say what. A claim is a name, or names with dots for a claim inside a claim, such
@@ -72,22 +74,44 @@ impl Claims {
         issuer: &str,
         claims: Map<String, Value>,
     ) -> Result<Caller, Flaw> {
+        self.caller_with(proof, issuer, claims, &[])
+    }
+
+    /// The same, with what `grants` add.
+    ///
+    /// # Errors
+    /// As above.
+    pub(crate) fn caller_with(
+        &self,
+        proof: Proof,
+        issuer: &str,
+        claims: Map<String, Value>,
+        grants: &[Grant],
+    ) -> Result<Caller, Flaw> {
+        let grants: Vec<&Grant> =
+            grants.iter().filter(|grant| holds(&grant.when, &claims)).collect();
         let subject = text(&claims, &self.subject)?.ok_or(Flaw::Claims)?;
         let tenant = match &self.tenant {
             // Fail closed: without its tenant a caller would share those of everybody else
             // who has none.
             Some(claim) => Some(text(&claims, claim)?.ok_or(Flaw::Claims)?),
-            None => None,
+            None => grants.iter().find_map(|grant| grant.tenant.as_deref()).map(Arc::from),
         };
         let scopes = match &self.scopes {
             Some(claim) => find(&claims, claim),
             None => claims.get("scope").or_else(|| claims.get("scp")),
         };
+        let mut roles = list(find(&claims, &self.roles), false)?;
+        let mut scopes = list(scopes, true)?;
+        for grant in grants {
+            roles.extend(grant.roles.iter().map(|role| Arc::from(role.as_str())));
+            scopes.extend(grant.scopes.iter().map(|scope| Arc::from(scope.as_str())));
+        }
         let identity = Identity {
             principal: principal(proof, issuer, tenant.as_deref(), &subject),
             tenant,
-            roles: list(find(&claims, &self.roles), false)?,
-            scopes: list(scopes, true)?,
+            roles,
+            scopes,
             groups: list(find(&claims, &self.groups), false)?,
             actor: text(&claims, &self.actor)?,
             proof,
@@ -129,13 +153,36 @@ pub(crate) fn seconds(value: &Value) -> Option<u64> {
     value.as_u64().or_else(fraction)
 }
 
+/// Longer names first, so that `kubernetes.io.namespace` finds `namespace` in `kubernetes.io`.
 fn find<'a>(claims: &'a Map<String, Value>, claim: &str) -> Option<&'a Value> {
     if let Some(value) = claims.get(claim) {
         return Some(value);
     }
-    let mut names = claim.split('.');
-    let first = claims.get(names.next()?)?;
-    names.try_fold(first, |value, name| value.get(name))
+    claim.rmatch_indices('.').find_map(|(dot, _)| {
+        let (name, rest) = (claim.get(..dot)?, claim.get(dot + 1..)?);
+        find(claims.get(name)?.as_object()?, rest)
+    })
+}
+
+/// Whether each claim that `wanted` names has one of the values it lists.
+pub(crate) fn holds(wanted: &BTreeMap<String, Vec<String>>, claims: &Map<String, Value>) -> bool {
+    wanted.iter().all(|(claim, accepted)| {
+        let fits = |text: &str| accepted.iter().any(|wanted| matches(wanted, text));
+        match find(claims, claim) {
+            Some(Value::String(text)) => fits(text),
+            Some(Value::Bool(value)) => fits(if *value { "true" } else { "false" }),
+            Some(Value::Number(number)) => fits(&number.to_string()),
+            Some(Value::Array(values)) => values.iter().filter_map(Value::as_str).any(fits),
+            _ => false,
+        }
+    })
+}
+
+fn matches(wanted: &str, text: &str) -> bool {
+    match wanted.strip_suffix('*') {
+        Some(start) => text.starts_with(start),
+        None => text == wanted,
+    }
 }
 
 fn text(claims: &Map<String, Value>, claim: &str) -> Result<Option<Arc<str>>, Flaw> {
@@ -212,6 +259,54 @@ mod tests {
             json!({"sub": "u", "scp": ["a", "b"]}),
         ] {
             assert_eq!(words(&caller(&rule, claims).unwrap().scopes), ["a", "b"]);
+        }
+    }
+
+    #[test]
+    fn a_claim_inside_a_claim_is_found_even_if_names_have_dots() {
+        let Value::Object(claims) = json!({
+            "kubernetes.io": {"namespace": "prod", "serviceaccount": {"name": "agent"}},
+            "a": {"b.c": 1, "b": {"c": 2}},
+        }) else {
+            panic!("an object")
+        };
+
+        let found = |claim: &str| find(&claims, claim).cloned();
+        assert_eq!(found("kubernetes.io.namespace"), Some(json!("prod")));
+        assert_eq!(found("kubernetes.io.serviceaccount.name"), Some(json!("agent")));
+        assert_eq!(found("a.b.c"), Some(json!(1)));
+        assert_eq!(found("kubernetes.io.serviceaccount.uid"), None);
+        for nonsense in ["", ".", "..", "a.", ".a", "kubernetes"] {
+            assert_eq!(found(nonsense), None, "{nonsense}");
+        }
+    }
+
+    #[test]
+    fn what_is_demanded_must_be_there_with_one_of_the_values() {
+        let wanted = |text: Value| serde_json::from_value::<BTreeMap<_, _>>(text).unwrap();
+        let Value::Object(claims) = json!({
+            "owner": "octo", "ref": "refs/heads/main", "verified": true, "id": 7, "aud": ["a", "b"],
+        }) else {
+            panic!("an object")
+        };
+
+        for good in [
+            json!({}),
+            json!({"owner": ["octo"]}),
+            json!({"owner": ["x", "octo"], "ref": ["refs/heads/*"]}),
+            json!({"verified": ["true"], "id": ["7"], "aud": ["b"]}),
+        ] {
+            assert!(holds(&wanted(good.clone()), &claims), "{good}");
+        }
+        for bad in [
+            json!({"owner": []}),
+            json!({"owner": ["octopus"]}),
+            json!({"owner": ["oct"]}),
+            json!({"owner": ["octo"], "ref": ["refs/tags/*"]}),
+            json!({"absent": ["*"]}),
+            json!({"verified": ["false"]}),
+        ] {
+            assert!(!holds(&wanted(bad.clone()), &claims), "{bad}");
         }
     }
 

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use crate::jws;
 use crate::resource::Resource;
+use crate::rules::Dpop;
 
 /// The document of one protected resource.
 #[derive(Clone, Debug, Serialize)]
@@ -16,6 +18,10 @@ pub struct Metadata {
     bearer_methods_supported: [&'static str; 1],
     #[serde(skip_serializing_if = "Option::is_none")]
     resource_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dpop_signing_alg_values_supported: Option<[&'static str; 5]>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    dpop_bound_access_tokens_required: bool,
 }
 
 impl Metadata {
@@ -38,7 +44,18 @@ impl Metadata {
             scopes_supported: offered.map(|scope| scope.to_string()).collect(),
             bearer_methods_supported: ["header"],
             resource_name: name.map(str::to_owned),
+            dpop_signing_alg_values_supported: None,
+            dpop_bound_access_tokens_required: false,
         })
+    }
+
+    /// The document of a resource that takes tokens bound to keys, or no others (RFC 9728,
+    /// section 2).
+    pub fn with_dpop(mut self, mode: Dpop) -> Metadata {
+        let offered = mode != Dpop::Off;
+        self.dpop_signing_alg_values_supported = offered.then_some(jws::ALGORITHMS);
+        self.dpop_bound_access_tokens_required = mode == Dpop::Require;
+        self
     }
 
     /// The document as JSON.

@@ -16,6 +16,12 @@ pub enum Refused {
     /// Its credentials are not good (`invalid_token`).
     #[error("{0}")]
     Invalid(Flaw),
+    /// The proof of its key is not good (RFC 9449, section 7.1: `invalid_dpop_proof`).
+    #[error("{0}")]
+    Proof(&'static str),
+    /// The proof of its key lacks a nonce of ours (RFC 9449, section 9: `use_dpop_nonce`).
+    #[error("the proof needs the nonce of this answer")]
+    Nonce(Arc<str>),
     /// Its credentials are good and do not suffice (`insufficient_scope`).
     #[error("the scope {} is needed", .needed.join(" "))]
     Scope {
@@ -67,6 +73,12 @@ pub enum Flaw {
     /// It is bound to a key or certificate that the request does not prove (RFC 7800).
     #[error("the token is bound to a key that was not proved")]
     Bound,
+    /// It is bound to no key, where it has to be, or comes with a proof that it has no use for.
+    #[error("the token is not bound to a key")]
+    Unbound,
+    /// A claim that its issuer's rule demands has another value.
+    #[error("a claim of the token has a value that is not accepted")]
+    Required,
     /// Its issuer says it is not active (RFC 7662).
     #[error("the token is not active")]
     Inactive,
@@ -93,6 +105,8 @@ impl Flaw {
             Flaw::Signature => "signature",
             Flaw::Claims => "claims",
             Flaw::Bound => "bound",
+            Flaw::Unbound => "unbound",
+            Flaw::Required => "required",
             Flaw::Inactive => "inactive",
         }
     }

@@ -1,5 +1,6 @@
 //! What the configuration says about who may come in. Doc comments are what editors show.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
@@ -29,6 +30,59 @@ pub struct Authentication {
     pub jwt: Vec<Issuer>,
     /// The issuer of opaque access tokens (RFC 7662).
     pub introspection: Option<Introspection>,
+    /// Clients that prove who they are by a certificate. Needs `tls.client_ca`, or a proxy that
+    /// hands certificates on.
+    pub certificates: Option<Certificates>,
+    /// Whether tokens may, or have to, be bound to a key that clients prove with each request
+    /// (DPoP, RFC 9449). A token that is bound is never taken without the proof.
+    pub dpop: Dpop,
+    /// Proofs must hold a nonce that the gateway gave out in the last 5 minutes.
+    pub dpop_nonce: bool,
+}
+
+/// Whether tokens may, or have to, be bound to keys.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum Dpop {
+    /// The scheme DPoP is not offered.
+    #[default]
+    Off,
+    /// Tokens of either kind are taken.
+    Allow,
+    /// Tokens that are bound to no key are refused.
+    Require,
+}
+
+/// Clients that prove who they are by a certificate.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Certificates {
+    /// Callers by the SPIFFE id in their certificate; the first rule that fits decides. Without
+    /// one that fits, a certificate alone opens nothing.
+    pub spiffe: Vec<Spiffe>,
+    /// The header in which a proxy of `trusted_proxies` hands on the certificate of its client: as
+    /// RFC 9440 says, or PEM encoded for a URL. From anybody else the header is not looked at.
+    #[schemars(example = &"Client-Cert")]
+    pub forwarded_header: Option<String>,
+}
+
+/// Who is behind a SPIFFE id.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Spiffe {
+    /// The id. A segment may be `*`, and the last one `**` for any number of them.
+    #[schemars(example = &"spiffe://example.org/ns/*/sa/agent")]
+    pub id: String,
+    /// The organisation.
+    #[serde(default)]
+    pub tenant: Option<String>,
+    /// Roles.
+    #[serde(default)]
+    pub roles: Vec<String>,
+    /// Scopes.
+    #[serde(default)]
+    pub scopes: Vec<String>,
 }
 
 /// Keys that `toolgate key new` makes.
@@ -76,6 +130,33 @@ pub struct Issuer {
     /// Which claims say what.
     #[serde(default)]
     pub claims: Claims,
+    /// Claims that must have one of these values, whoever the issuer gave the token to: an issuer of
+    /// the public, such as a forge, gives tokens to everybody. A value may end in `*`.
+    #[serde(default)]
+    #[schemars(example = serde_json::json!({"repository_owner": ["octo-org"]}))]
+    pub require: BTreeMap<String, Vec<String>>,
+    /// What callers have besides what their claims say, for issuers that know nothing of our roles
+    /// and scopes. All that fit count.
+    #[serde(default)]
+    pub grants: Vec<Grant>,
+}
+
+/// What callers of an issuer have besides what their claims say.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Grant {
+    /// Claims that must have one of these values. A value may end in `*`. Without any: every caller.
+    #[serde(default)]
+    pub when: BTreeMap<String, Vec<String>>,
+    /// The organisation, unless a claim says it.
+    #[serde(default)]
+    pub tenant: Option<String>,
+    /// Roles.
+    #[serde(default)]
+    pub roles: Vec<String>,
+    /// Scopes.
+    #[serde(default)]
+    pub scopes: Vec<String>,
 }
 
 /// Where an issuer's keys are and how long they are held.
@@ -85,6 +166,10 @@ pub struct Jwks {
     /// Where they are. Without it: found out from the issuer's metadata (RFC 8414, OpenID Connect
     /// Discovery).
     pub uri: Option<Url>,
+    /// A file that holds them (JSON Web Key Set), where the issuer cannot be reached. It is read
+    /// again as `refresh` says. Relative to this file.
+    #[schemars(example = &"kubernetes.jwks.json")]
+    pub file: Option<PathBuf>,
     /// How long they are used before they are asked for again.
     pub refresh: Span,
     /// How long they are used while the issuer does not answer. After that its tokens are refused.
@@ -97,6 +182,7 @@ impl Default for Jwks {
     fn default() -> Self {
         Self {
             uri: None,
+            file: None,
             refresh: Span::seconds(600),
             max_age: Span::seconds(3600),
             cooldown: Span::seconds(30),

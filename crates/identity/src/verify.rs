@@ -4,12 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use toolgate_protocol::caller::Caller;
 use toolgate_values::Secret;
 
 use crate::api_key::Key;
 use crate::cache::{self, Cache};
+use crate::certificate::Certificate;
 use crate::challenge::Guide;
 use crate::credentials::Credentials;
 use crate::fetch::Fetch;
@@ -17,9 +18,10 @@ use crate::introspection::Introspection;
 use crate::jwt::{self, Issuer};
 use crate::key_store::{self, Store};
 use crate::metadata::Metadata;
+use crate::possession::{Possession, Request};
 use crate::refused::{Flaw, Refused};
 use crate::resource::Resource;
-use crate::rules::Methods;
+use crate::rules::{Authentication, Dpop, Methods, Spiffe};
 
 /// Turns credentials into callers.
 pub struct Verifier {
@@ -30,6 +32,9 @@ pub struct Verifier {
     issuers: Vec<Issuer>,
     introspection: Option<Introspection>,
     verified: Cache,
+    possession: Possession,
+    spiffe: Vec<Spiffe>,
+    forwarded: Option<HeaderName>,
 }
 
 /// Seconds since the epoch. A clock before it is a broken machine: everything has expired then.
@@ -49,7 +54,22 @@ impl Verifier {
         folder: &Path,
         fetch: &Arc<dyn Fetch>,
     ) -> Result<Verifier, key_store::Error> {
+        Verifier::open_with(methods, folder, fetch, None)
+    }
+
+    /// The same, with a secret that replicas share, under which nonces are made for proofs.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn open_with(
+        methods: &Methods,
+        folder: &Path,
+        fetch: &Arc<dyn Fetch>,
+        shared: Option<&[u8]>,
+    ) -> Result<Verifier, key_store::Error> {
         let rules = &methods.rules;
+        let certificates = rules.certificates.clone().unwrap_or_default();
+        let forwarded = certificates.forwarded_header.as_deref();
         let keys = match &rules.api_keys {
             Some(keys) => Some(Store::open(&folder.join(&keys.file), keys.secret.clone())?),
             None => None,
@@ -63,6 +83,9 @@ impl Verifier {
             issuers: rules.jwt.iter().map(|rule| Issuer::new(rule, Arc::clone(fetch))).collect(),
             introspection: introspection.map(|rule| Introspection::new(rule, Arc::clone(fetch))),
             verified: Cache::new(),
+            possession: Possession::new(rules.dpop, nonce_secret(rules, shared).as_deref()),
+            spiffe: certificates.spiffe,
+            forwarded: forwarded.and_then(|name| name.parse().ok()),
         })
     }
 
@@ -74,7 +97,38 @@ impl Verifier {
         Credentials::read(headers, self.x_api_key)
     }
 
-    /// The caller of a request to the endpoint that the rules name.
+    /// The certificate that a proxy handed on with a request. For proxies that are trusted alone:
+    /// anybody can write a header.
+    ///
+    /// # Errors
+    /// [`Refused::Malformed`] if there are two, or one that cannot be read.
+    pub fn handed_on(&self, headers: &HeaderMap) -> Result<Option<Certificate>, Refused> {
+        let Some(name) = &self.forwarded else { return Ok(None) };
+        let mut values = headers.get_all(name).iter();
+        match (values.next(), values.next()) {
+            (None, _) => Ok(None),
+            (Some(value), None) if value.is_empty() => Ok(None),
+            (Some(value), None) => Certificate::from_header(value.as_bytes()).map(Some),
+            _ => Err(Refused::Malformed("the certificate that was handed on stands twice")),
+        }
+    }
+
+    /// The caller of `request` to the endpoint that the rules name, by what it carries or, if that
+    /// is nothing, by its certificate.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub async fn admit(&self, request: &Request<'_>) -> Result<Caller, Refused> {
+        let credentials = self.credentials(request.headers)?;
+        match (&credentials, request.certificate) {
+            (Credentials::None, Some(certificate)) if !self.spiffe.is_empty() => {
+                certificate.caller(&self.spiffe)
+            }
+            _ => self.prove(&credentials, self.resource.as_ref(), now(), Some(request)).await,
+        }
+    }
+
+    /// The caller of a request to the endpoint that the rules name. It proves no key.
     ///
     /// # Errors
     /// Why there is none.
@@ -104,17 +158,39 @@ impl Verifier {
         resource: Option<&Resource>,
         now: u64,
     ) -> Result<Caller, Refused> {
-        match credentials {
-            Credentials::None => Err(Refused::Missing),
-            Credentials::Key(key) => self.by_key(key, now).await,
+        self.prove(credentials, resource, now, None).await
+    }
+
+    /// The same, with all that the request proves.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub async fn prove(
+        &self,
+        credentials: &Credentials,
+        resource: Option<&Resource>,
+        now: u64,
+        request: Option<&Request<'_>>,
+    ) -> Result<Caller, Refused> {
+        let (token, proved) = match credentials {
+            Credentials::None => return Err(Refused::Missing),
+            Credentials::Key(key) => return self.by_key(key, now).await,
             Credentials::Bearer(token) if self.keys.is_some() && Key::is_meant(token) => {
-                self.by_key(token, now).await
+                return self.by_key(token, now).await;
             }
-            Credentials::Bearer(token) => {
-                let resource = resource.ok_or(Flaw::Unknown)?;
-                self.by_token(token, resource, now).await
+            Credentials::Bearer(token) => (token, false),
+            // A scheme that is not offered is no credential (RFC 6750, section 3.1).
+            Credentials::Dpop(_) if self.possession.mode() == Dpop::Off => {
+                return Err(Refused::Missing);
             }
-        }
+            Credentials::Dpop(token) => (token, true),
+        };
+        let resource = resource.ok_or(Flaw::Unknown)?;
+        let caller = self.by_token(token, resource, now).await?;
+        // Each time: that the token was remembered says nothing of who sends it now.
+        let claims = &caller.claims;
+        self.possession.check(token.reveal(), claims, resource, request, proved, now)?;
+        Ok(caller)
     }
 
     async fn by_key(&self, key: &Secret, now: u64) -> Result<Caller, Refused> {
@@ -181,11 +257,26 @@ impl Verifier {
     pub fn guide(&self, resource: Option<&Resource>) -> Guide {
         let tokens = !self.issuers.is_empty() || self.introspection.is_some();
         let resource = resource.filter(|_| tokens).cloned();
-        Guide { resource, scopes: self.scopes.clone() }
+        let dpop = if resource.is_some() { self.possession.mode() } else { Dpop::Off };
+        Guide { resource, scopes: self.scopes.clone(), dpop }
     }
 
     /// The metadata of `resource`; `None` if there is no issuer.
     pub fn metadata(&self, resource: &Resource, name: Option<&str>) -> Option<Metadata> {
-        Metadata::new(resource, &self.issuers(), &self.scopes, name)
+        let metadata = Metadata::new(resource, &self.issuers(), &self.scopes, name)?;
+        Some(metadata.with_dpop(self.possession.mode()))
     }
+}
+
+/// The secret of nonces: of all replicas, or else of this process alone.
+fn nonce_secret(rules: &Authentication, shared: Option<&[u8]>) -> Option<Vec<u8>> {
+    if !rules.dpop_nonce {
+        return None;
+    }
+    if let Some(shared) = shared {
+        return Some(shared.to_vec());
+    }
+    let mut own = vec![0; 32];
+    // Fail closed: without randomness no nonce is ever right.
+    getrandom::fill(&mut own).ok().map(|()| own).or(Some(Vec::new()))
 }

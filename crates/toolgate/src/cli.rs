@@ -4,6 +4,7 @@ mod approve;
 mod audit;
 mod call;
 mod check;
+mod dev_issuer;
 mod inspect;
 mod key;
 mod scan;
@@ -55,6 +56,8 @@ enum Command {
     Lock(approve::LockArgs),
     /// Show how servers differ from what was approved.
     Diff(approve::DiffArgs),
+    /// Run a small OAuth issuer on this machine, for trying and testing. Not for production.
+    DevIssuer(dev_issuer::DevIssuerArgs),
     /// Make, list and revoke keys for callers.
     Key(key::KeyArgs),
     /// Print what was used: calls, time, bytes and weight by day, tenant and tool.
@@ -78,6 +81,7 @@ pub fn run() -> ExitCode {
         Command::Approve(args) => block_on(approve::run(args)),
         Command::Lock(args) => block_on(approve::lock(args)),
         Command::Diff(args) => block_on(approve::diff(args)),
+        Command::DevIssuer(args) => block_on(dev_issuer::run(args)),
         Command::Key(args) => key::run(args),
         Command::Usage(args) => usage::run(&args),
         Command::Audit(args) => audit::run(args),

@@ -17,6 +17,7 @@ mod limits;
 mod live;
 mod modern;
 mod outlet;
+mod peer;
 mod route;
 mod spread;
 mod sse;

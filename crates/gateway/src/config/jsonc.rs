@@ -162,7 +162,7 @@ mod tests {
         ] {
             let mut report = Report::default();
             read(text, &Arc::from(Path::new("m.json")), &mut report);
-            let problems = report.end(None).unwrap_err().to_string();
+            let problems = report.end::<()>(None).unwrap_err().to_string();
             assert!(problems.starts_with(expected), "{problems}");
         }
     }

@@ -4,8 +4,6 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::checked::Checked;
-
 /// One thing to put right before the gateway starts.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Problem {
@@ -138,10 +136,7 @@ impl Report {
     }
 
     /// The outcome: a configuration only if nothing is wrong with it.
-    pub(super) fn end(
-        mut self,
-        checked: Option<Checked>,
-    ) -> Result<(Checked, Vec<Warning>), Problems> {
+    pub(super) fn end<T>(mut self, checked: Option<T>) -> Result<(T, Vec<Warning>), Problems> {
         self.problems.sort();
         self.problems.dedup();
         match checked {

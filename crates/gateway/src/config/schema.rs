@@ -2,9 +2,9 @@
 
 use std::sync::OnceLock;
 
-use schemars::Schema;
 use schemars::generate::SchemaSettings;
 use schemars::transform::{Transform, transform_subschemas};
+use schemars::{JsonSchema, Schema};
 use serde_json::{Value as Json, json};
 
 use super::tree::Config;
@@ -19,12 +19,21 @@ pub fn schema() -> String {
 pub(super) fn tree() -> &'static Json {
     static TREE: OnceLock<Json> = OnceLock::new();
     TREE.get_or_init(|| {
-        let settings = SchemaSettings::draft2020_12().with_transform(NoNulls).with_transform(Prose);
-        let mut schema = settings.into_generator().into_root_schema_for::<Config>();
+        let mut schema = root::<Config>();
         schema.insert("title".to_owned(), json!("Toolgate configuration"));
         schema.insert("examples".to_owned(), examples());
         schema.to_value()
     })
+}
+
+/// The schema of another file.
+pub(super) fn of<T: JsonSchema>() -> Json {
+    root::<T>().to_value()
+}
+
+fn root<T: JsonSchema>() -> Schema {
+    let settings = SchemaSettings::draft2020_12().with_transform(NoNulls).with_transform(Prose);
+    settings.into_generator().into_root_schema_for::<T>()
 }
 
 fn examples() -> Json {

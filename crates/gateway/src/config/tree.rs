@@ -132,6 +132,24 @@ pub struct Tls {
     /// Its private key, PEM. Relative to this file.
     #[schemars(example = &"key.pem")]
     pub key: PathBuf,
+    /// The authorities whose certificates clients may show, PEM: mutual TLS. Relative to this file.
+    #[schemars(example = &"clients-ca.pem")]
+    pub client_ca: Option<PathBuf>,
+    /// Whether clients have to show one.
+    #[serde(default)]
+    pub client_auth: ClientCertificates,
+}
+
+/// Whether clients have to show a certificate.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum ClientCertificates {
+    /// They are asked for one, and served without.
+    #[default]
+    Request,
+    /// Without one there is no connection.
+    Require,
 }
 
 /// What this process is to other replicas.

@@ -253,7 +253,7 @@ mod tests {
     fn reading(text: &str) -> (Option<Node>, String) {
         let mut report = Report::default();
         let node = read(text, &Arc::from(Path::new("c.yaml")), &mut report);
-        (node, report.end(None).unwrap_err().to_string())
+        (node, report.end::<()>(None).unwrap_err().to_string())
     }
 
     #[test]

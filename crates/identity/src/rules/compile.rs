@@ -1,11 +1,12 @@
 //! Are the rules ones that a gateway may start with?
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use toolgate_values::{Secret, Span, Url};
 
-use super::{ApiKeys, Authentication, Introspection, Issuer, Jwks};
+use super::{ApiKeys, Authentication, Certificates, Dpop, Introspection, Issuer, Jwks};
+use crate::certificate::is_pattern;
 use crate::resource::Resource;
 
 /// One thing to put right.
@@ -65,6 +66,9 @@ impl Authentication {
         if let Some(rule) = &self.introspection {
             introspection(&mut problems, rule);
         }
+        if let Some(rule) = &self.certificates {
+            certificates(&mut problems, rule);
+        }
         if !problems.0.is_empty() {
             return Err(problems.0);
         }
@@ -72,10 +76,17 @@ impl Authentication {
     }
 
     fn whole(&self, problems: &mut Problems) {
-        if self.api_keys.is_none() && self.jwt.is_empty() && self.introspection.is_none() {
-            problems.add("", "no method (set api_keys, jwt or introspection)");
-        }
         let tokens = !self.jwt.is_empty() || self.introspection.is_some();
+        let people = self.certificates.as_ref().is_some_and(|rule| !rule.spiffe.is_empty());
+        if self.api_keys.is_none() && !tokens && !people {
+            problems.add("", "no method (set api_keys, jwt, introspection or certificates.spiffe)");
+        }
+        if self.dpop != Dpop::Off && !tokens {
+            problems.add("/dpop", "no token to bind (set jwt or introspection, or remove the key)");
+        }
+        if self.dpop_nonce && self.dpop == Dpop::Off {
+            problems.add("/dpop_nonce", "of no use while dpop is off (set dpop: allow or require)");
+        }
         match &self.resource {
             None if tokens => problems.add(
                 "/resource",
@@ -86,12 +97,7 @@ impl Authentication {
             }
             _ => {}
         }
-        for (index, scope) in self.scopes.iter().enumerate() {
-            if !is_scope(scope) {
-                let path = format!("/scopes/{index}");
-                problems.add(&path, "not a scope (no spaces, quotes or backslashes)");
-            }
-        }
+        scopes(problems, "/scopes", &self.scopes);
         let mut seen = HashSet::new();
         for (index, rule) in self.jwt.iter().enumerate() {
             if !seen.insert(&rule.issuer) {
@@ -118,6 +124,15 @@ fn issuer(problems: &mut Problems, path: &str, rule: &Issuer) {
         problems.add(&format!("{path}/types"), "empty (name one, or leave the key out)");
     }
     keys(problems, &format!("{path}/jwks"), &rule.jwks);
+    if rule.jwks.uri.is_some() && rule.jwks.file.is_some() {
+        problems.add(&format!("{path}/jwks"), "keys from two places (keep uri or file)");
+    }
+    demands(problems, &format!("{path}/require"), &rule.require);
+    for (index, grant) in rule.grants.iter().enumerate() {
+        let path = format!("{path}/grants/{index}");
+        demands(problems, &format!("{path}/when"), &grant.when);
+        scopes(problems, &format!("{path}/scopes"), &grant.scopes);
+    }
     rule.claims.check(&format!("{path}/claims"), problems);
 }
 
@@ -131,6 +146,44 @@ fn keys(problems: &mut Problems, path: &str, rule: &Jwks) {
     if rule.cooldown < Span::seconds(1) {
         let text = "too short: tokens could make us flood the issuer (write at least 1s)";
         problems.add(&format!("{path}/cooldown"), text);
+    }
+}
+
+/// Claims and the values they must have: an empty list would refuse everybody.
+fn demands(problems: &mut Problems, path: &str, wanted: &BTreeMap<String, Vec<String>>) {
+    for (claim, accepted) in wanted {
+        if accepted.is_empty() {
+            problems.add(&format!("{path}/{claim}"), "no value (list those that are accepted)");
+        }
+    }
+}
+
+fn scopes(problems: &mut Problems, path: &str, scopes: &[String]) {
+    for (index, scope) in scopes.iter().enumerate() {
+        if !is_scope(scope) {
+            let text = "not a scope (no spaces, quotes or backslashes)";
+            problems.add(&format!("{path}/{index}"), text);
+        }
+    }
+}
+
+fn certificates(problems: &mut Problems, rule: &Certificates) {
+    for (index, spiffe) in rule.spiffe.iter().enumerate() {
+        let path = format!("/certificates/spiffe/{index}");
+        if !is_pattern(&spiffe.id) {
+            let text = "not a SPIFFE id (write spiffe://TRUST-DOMAIN/PATH; * stands for one segment, ** for the rest)";
+            problems.add(&format!("{path}/id"), text);
+        }
+        scopes(problems, &format!("{path}/scopes"), &spiffe.scopes);
+    }
+    let name = rule.forwarded_header.as_deref();
+    let taken = ["authorization", "cookie", "dpop", "host", "x-api-key", "x-forwarded-for"];
+    let usable = |name: &str| {
+        name.parse::<http::HeaderName>().is_ok_and(|name| !taken.contains(&name.as_str()))
+    };
+    if name.is_some_and(|name| !usable(name)) {
+        let text = "not a header of its own (write one that the proxy sets, such as Client-Cert)";
+        problems.add("/certificates/forwarded_header", text);
     }
 }
 

@@ -6,7 +6,7 @@ use toolgate_identity::refused::Flaw;
 
 use crate::support::{Issuer, Kind, Signer, claims, flaw, trusting, verifier, verify, with};
 
-/// A7.
+/// Case A7: claims of one issuer under the key of another.
 #[tokio::test]
 async fn an_issuer_cannot_speak_for_another() {
     let (a, b) = (Signer::new(Kind::ES256, "same"), Signer::new(Kind::ES256, "same"));

@@ -149,7 +149,7 @@ fn two_that_make_keys_at_once_lose_none() {
     assert_eq!(std::fs::metadata(&*path).unwrap().permissions().mode() & 0o777, 0o600);
 }
 
-/// A15. A smoke test: medians of many runs, and a generous bound. That the comparison itself takes
+/// Case A15: a smoke test: medians of many runs, and a generous bound. That the comparison itself takes
 /// the same time whatever differs is the promise of `subtle`.
 #[tokio::test]
 async fn how_long_a_wrong_key_takes_does_not_tell_where_it_is_wrong() {

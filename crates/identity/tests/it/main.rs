@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail as tests do")]
 
+mod headers;
 mod issuers;
 mod keys;
 mod opaque;
@@ -9,3 +10,4 @@ mod speed;
 mod storms;
 mod support;
 mod tokens;
+mod workloads;

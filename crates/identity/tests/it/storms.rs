@@ -20,7 +20,7 @@ async fn is_unavailable(verifier: &Verifier, token: &str) -> bool {
     matches!(verify(verifier, token).await, Err(Refused::Unavailable { .. }))
 }
 
-/// A8, the storm.
+/// Case A8: the storm.
 #[tokio::test]
 async fn ten_thousand_made_up_kids_cost_one_request() {
     let signer = Signer::new(Kind::EdDSA, "k1");
@@ -47,7 +47,7 @@ async fn ten_thousand_made_up_kids_cost_one_request() {
     assert!(verify(&verifier, &signer.token(&other)).await.is_ok(), "good tokens go on");
 }
 
-/// A8, the outage.
+/// Case A8: the outage.
 #[tokio::test]
 async fn without_an_answer_keys_hold_to_their_greatest_age_and_no_longer() {
     let signer = Signer::new(Kind::ES256, "k1");

@@ -30,7 +30,7 @@ async fn a_signed_token_is_a_caller_whatever_the_algorithm() {
     }
 }
 
-/// A1.
+/// Case A1: unsigned, under every spelling of `none`.
 #[tokio::test]
 async fn an_unsigned_token_proves_nothing() {
     let signer = Signer::new(Kind::ES256, "k1");
@@ -52,7 +52,7 @@ async fn an_unsigned_token_proves_nothing() {
     );
 }
 
-/// A2.
+/// Case A2: the public key as the secret of an HMAC.
 #[tokio::test]
 async fn a_public_key_is_never_taken_for_a_shared_secret() {
     let signer = Signer::new(Kind::RS256, "k1");
@@ -93,7 +93,7 @@ async fn an_algorithm_that_is_not_pinned_or_not_the_keys_own_is_refused() {
     assert_eq!(flaw(&trusting(&issuer, json!({})), &token).await, Flaw::Key);
 }
 
-/// A5.
+/// Case A5: a token for another resource.
 #[tokio::test]
 async fn a_token_for_another_resource_is_refused() {
     let signer = Signer::new(Kind::ES256, "k1");

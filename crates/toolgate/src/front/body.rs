@@ -80,6 +80,12 @@ pub fn events(events: mpsc::Receiver<Bytes>) -> Answer {
     answer
 }
 
+/// An answer that is for one caller alone, and for no cache on the way.
+pub fn unshared(mut answer: Answer) -> Answer {
+    answer.headers_mut().insert(CACHE_CONTROL, NO_STORE);
+    answer
+}
+
 /// A plain sentence, for what speaks no MCP.
 pub fn text(status: u16, text: impl Into<Bytes>) -> Answer {
     let mut answer = json(status, text.into());

@@ -19,6 +19,7 @@ use toolgate_gateway::call::Boxed;
 use toolgate_gateway::config::Limits;
 
 use super::body::Answer;
+use super::peer::Peer;
 use super::route::route;
 use crate::app::App;
 
@@ -42,6 +43,7 @@ pub async fn serve(app: Arc<App>, tcp: TcpStream, peer: IpAddr, tls: Option<TlsA
 
 async fn plain(app: Arc<App>, tcp: TcpStream, peer: IpAddr) {
     let http = http1(&app.gateway().config.limits);
+    let peer = Peer::plain(peer);
     let connection = http.serve_connection(TokioIo::new(tcp), service_fn(answering(&app, peer)));
     drop(http);
     let mut connection = std::pin::pin!(connection);
@@ -66,6 +68,7 @@ async fn encrypted(app: Arc<App>, tcp: TcpStream, peer: IpAddr, tls: TlsAcceptor
         .timer(TokioTimer::new())
         .max_header_list_size(limits.headers.bytes() as u32)
         .max_concurrent_streams(MOST_STREAMS);
+    let peer = Peer::encrypted(peer, stream.get_ref().1);
     let connection = http.serve_connection(TokioIo::new(stream), service_fn(answering(&app, peer)));
     let mut connection = std::pin::pin!(connection);
     tokio::select! {
@@ -88,12 +91,12 @@ fn http1(limits: &Limits) -> http1::Builder {
 /// it with each connection, idle or not: it is many times larger than all the rest.
 fn answering(
     app: &Arc<App>,
-    peer: IpAddr,
+    peer: Peer,
 ) -> impl Fn(Request<Incoming>) -> Boxed<'static, Result<Answer, Infallible>> + use<> {
     let app = app.clone();
     move |request| {
-        let app = app.clone();
-        Box::pin(async move { Ok(route(&app, peer, request).await) })
+        let (app, peer) = (app.clone(), peer.clone());
+        Box::pin(async move { Ok(route(&app, &peer, request).await) })
     }
 }
 

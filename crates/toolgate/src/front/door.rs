@@ -3,23 +3,40 @@
 use std::sync::Arc;
 
 use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use toolgate_gateway::call::Caller;
-use toolgate_gateway::config::{Checked, Secret};
-use toolgate_identity::{Credentials, Refused, Verifier};
+use toolgate_gateway::config::{Checked, Network, Secret};
+use toolgate_identity::{Certificate, Credentials, Refused, Request, Verifier};
 use toolgate_protocol::caller::Proof;
 use toolgate_protocol::jsonrpc::{self, codes};
 
 use super::body::{Answer, json};
+use super::peer::Peer;
 use crate::fetch::Fetcher;
 
 /// Where clients look for the issuers of a resource (RFC 9728, section 3.1).
 pub const METADATA: &str = "/.well-known/oauth-protected-resource";
 
+/// Where a client finds the nonce for its next proof (RFC 9449, section 8.1).
+const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
+
 /// The door of the gateway. Without a verifier it is open, and everybody is the same caller.
 pub struct Door {
     verifier: Option<Verifier>,
     title: Option<String>,
+    /// Who may hand certificates of others on.
+    proxies: Vec<Network>,
+}
+
+/// How a request arrived, besides its headers.
+#[derive(Clone, Copy)]
+pub struct Arrived<'a> {
+    /// Its method.
+    pub method: &'a Method,
+    /// Its path.
+    pub path: &'a str,
+    /// Who sent it.
+    pub peer: &'a Peer,
 }
 
 impl Door {
@@ -30,7 +47,7 @@ impl Door {
     pub fn of(config: &Checked) -> Result<Door, String> {
         let title = config.title.clone().or_else(|| Some(config.name.clone()));
         let Some(rules) = &config.authentication else {
-            return Ok(Door { verifier: None, title });
+            return Ok(Door { verifier: None, title, proxies: Vec::new() });
         };
         let methods = rules.compile().map_err(|problems| {
             let texts: Vec<_> = problems.into_iter().map(|problem| problem.text).collect();
@@ -38,9 +55,12 @@ impl Door {
         })?;
         let fetch: Arc<dyn toolgate_identity::fetch::Fetch> = Arc::new(Fetcher::of(rules));
         // The path of the key file is whole already.
-        let verifier = Verifier::open(&methods, std::path::Path::new("/"), &fetch)
+        let root = std::path::Path::new("/");
+        // The newest key is the one that all replicas have.
+        let shared = config.keys.first().map(|key| key.reveal().as_bytes());
+        let verifier = Verifier::open_with(&methods, root, &fetch, shared)
             .map_err(|error| format!("authentication.api_keys.file: {error}"))?;
-        Ok(Door { verifier: Some(verifier), title })
+        Ok(Door { verifier: Some(verifier), title, proxies: config.trusted_proxies.clone() })
     }
 
     /// Whether callers have to prove who they are.
@@ -52,11 +72,18 @@ impl Door {
     ///
     /// # Errors
     /// The answer for whoever did not prove who it is.
-    pub async fn enter(&self, headers: &HeaderMap) -> Result<Caller, Answer> {
+    pub async fn enter(&self, headers: &HeaderMap, from: Arrived<'_>) -> Result<Caller, Answer> {
         let Some(verifier) = &self.verifier else { return Ok(Caller::anonymous()) };
-        let verified = match verifier.credentials(headers) {
-            Ok(Credentials::None) => Err(Refused::Missing),
-            Ok(credentials) => verifier.verify(&credentials).await,
+        let verified = match self.certificate(verifier, headers, from.peer) {
+            Ok(certificate) => {
+                let request = Request {
+                    method: from.method.as_str(),
+                    path: from.path,
+                    headers,
+                    certificate: certificate.as_ref(),
+                };
+                verifier.admit(&request).await
+            }
             Err(refused) => Err(refused),
         };
         verified.map_err(|refused| challenge(verifier, &refused))
@@ -69,9 +96,25 @@ impl Door {
             return None;
         }
         match self.verifier.as_ref()?.credentials(headers) {
-            Ok(Credentials::Bearer(token)) => Some(Arc::new(token)),
+            Ok(Credentials::Bearer(token) | Credentials::Dpop(token)) => Some(Arc::new(token)),
             _ => None,
         }
+    }
+
+    /// The certificate of the client: its own, or what a proxy that is trusted hands on.
+    fn certificate(
+        &self,
+        verifier: &Verifier,
+        headers: &HeaderMap,
+        peer: &Peer,
+    ) -> Result<Option<Arc<Certificate>>, Refused> {
+        let address = peer.address.to_canonical();
+        if self.proxies.iter().any(|network| network.holds(address))
+            && let Some(certificate) = verifier.handed_on(headers)?
+        {
+            return Ok(Some(Arc::new(certificate)));
+        }
+        Ok(peer.certificate.clone())
     }
 
     /// The metadata of the protected resource, for whoever asks.
@@ -101,6 +144,15 @@ fn challenge(verifier: &Verifier, refused: &Refused) -> Answer {
     let text = challenge.www_authenticate.and_then(|text| HeaderValue::from_str(&text).ok());
     if let Some(text) = text {
         headers.insert(WWW_AUTHENTICATE, text);
+    }
+    // Second, as clients of one scheme alone read the first.
+    let second = challenge.dpop.and_then(|text| HeaderValue::from_str(&text).ok());
+    if let Some(second) = second {
+        headers.append(WWW_AUTHENTICATE, second);
+    }
+    let nonce = challenge.nonce.and_then(|nonce| HeaderValue::from_str(&nonce).ok());
+    if let Some(nonce) = nonce {
+        headers.insert(DPOP_NONCE, nonce);
     }
     if let Some(seconds) = challenge.retry_after {
         headers.insert(RETRY_AFTER, seconds.into());

@@ -18,10 +18,11 @@ use toolgate_protocol::jsonrpc::{self, codes};
 use toolgate_protocol::modern::framing;
 use toolgate_protocol::version::Era;
 
-use super::body::{Answer, because, json, reason_of, text};
-use super::door::{Door, METADATA};
+use super::body::{Answer, because, json, reason_of, text, unshared};
+use super::door::{Arrived, Door, METADATA};
 use super::head::Head;
 use super::incoming::{check_content_type, is_batch, json_limits, read, scan};
+use super::peer::Peer;
 use super::{address, legacy, modern, sse};
 use crate::app::App;
 
@@ -32,14 +33,14 @@ const JWKS: &str = "/.well-known/jwks.json";
 const READY: Duration = Duration::from_secs(5);
 
 /// Answers one request.
-pub async fn route(app: &Arc<App>, peer: IpAddr, request: Request<Incoming>) -> Answer {
+pub async fn route(app: &Arc<App>, peer: &Peer, request: Request<Incoming>) -> Answer {
     let (parts, body) = request.into_parts();
     let (gateway, door, onwards, refused) = {
         let serving = app.serving();
         let refused = serving.guard.check(&parts.uri, &parts.headers).err();
         (serving.gateway.clone(), serving.door.clone(), serving.onwards.clone(), refused)
     };
-    let from = From { gateway: gateway.clone(), peer, verb: parts.method.clone() };
+    let from = From { gateway: gateway.clone(), peer: peer.address, verb: parts.method.clone() };
     // Before anything else, as nothing of a foreign page's request may be acted on.
     if let Some((status, reason)) = refused {
         return from.refuse(None, &parts.headers, because(text(status, reason), Reason::Foreign));
@@ -54,14 +55,20 @@ pub async fn route(app: &Arc<App>, peer: IpAddr, request: Request<Incoming>) -> 
         }
         (&Method::GET, JWKS) => key_set(&onwards).unwrap_or_else(nothing),
         (_, "/mcp" | "/" | "/sse" | sse::MESSAGES) => {
-            let head = match enter(app, &gateway, &door, peer, &parts.headers).await {
-                Ok((caller, token)) => Head { headers: parts.headers, caller, token },
-                Err(refused) => return from.refuse(None, &parts.headers, refused),
+            let (method, uri) = (parts.method, parts.uri);
+            let arrived = Arrived { method: &method, path: uri.path(), peer };
+            let closed = door.is_closed();
+            let answer = match enter(app, &gateway, &door, arrived, &parts.headers).await {
+                Err(refused) => from.refuse(None, &parts.headers, refused),
+                Ok((caller, token)) => {
+                    let head = Head { headers: parts.headers, caller, token };
+                    match speak(app, gateway, &method, &uri, &head, body).await {
+                        Ok(answer) => answer,
+                        Err(refused) => from.refuse(Some(&head.caller), &head.headers, refused),
+                    }
+                }
             };
-            match speak(app, gateway, &parts.method, &parts.uri, &head, body).await {
-                Ok(answer) => answer,
-                Err(refused) => from.refuse(Some(&head.caller), &head.headers, refused),
-            }
+            if closed { unshared(answer) } else { answer }
         }
         _ => from.refuse(None, &parts.headers, nothing()),
     }
@@ -93,10 +100,10 @@ async fn enter(
     app: &App,
     gateway: &Gateway,
     door: &Door,
-    peer: IpAddr,
+    arrived: Arrived<'_>,
     headers: &HeaderMap,
 ) -> Result<(Caller, Option<Arc<Secret>>), Answer> {
-    let refused = match door.enter(headers).await {
+    let refused = match door.enter(headers, arrived).await {
         Ok(caller) if !caller.is_anonymous() => {
             let needed = gateway.needs_tokens;
             let token = needed.then(|| door.token(headers, &caller)).flatten();
@@ -106,7 +113,7 @@ async fn enter(
         Err(refused) => Err(refused),
     };
     // Who is not known is counted by where it comes from: guessing has a limit, too.
-    admit_address(app, gateway, peer, headers)?;
+    admit_address(app, gateway, arrived.peer.address, headers)?;
     refused.map(|caller| (caller, None))
 }
 

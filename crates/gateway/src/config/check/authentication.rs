@@ -8,6 +8,17 @@ pub(super) fn check(checks: &mut Checks<'_>, config: &mut Config) {
     if let Some(keys) = &mut rules.api_keys {
         keys.file = checks.resolve("authentication.api_keys.file", &keys.file);
     }
+    for (index, issuer) in rules.jwt.iter_mut().enumerate() {
+        let Some(file) = &mut issuer.jwks.file else { continue };
+        let path = format!("authentication.jwt[{index}].jwks.file");
+        let resolved = checks.resolve(&path, file);
+        if !checks.sources.is_file(&resolved) {
+            let shown = checks.shown(&path, &file.to_string_lossy());
+            let text = format!("{shown} is not a file (paths are relative to this file)");
+            checks.problem(&path, text);
+        }
+        *file = resolved;
+    }
     let problems = rules.compile().err().unwrap_or_default();
     for problem in problems {
         checks.problem(&format!("authentication{}", dotted(&problem.path)), problem.text);

@@ -4,7 +4,7 @@ use http::Uri;
 use http::uri::Authority;
 
 use super::Checks;
-use crate::config::tree::{Config, Tls};
+use crate::config::tree::{ClientCertificates, Config, Tls};
 
 pub(super) fn check(checks: &mut Checks<'_>, config: &mut Config) {
     let open = config.authentication.is_none() && !config.insecure_public;
@@ -32,6 +32,22 @@ pub(super) fn check(checks: &mut Checks<'_>, config: &mut Config) {
         certificate(checks, tls);
     }
     replica(checks, config);
+    certificates(checks, config);
+}
+
+/// Certificates of clients come by TLS of our own, or from a proxy that is believed.
+fn certificates(checks: &mut Checks<'_>, config: &Config) {
+    let rules = config.authentication.as_ref().and_then(|rules| rules.certificates.as_ref());
+    let Some(rules) = rules else { return };
+    let shown = config.tls.as_ref().is_some_and(|tls| tls.client_ca.is_some());
+    if !shown && rules.forwarded_header.is_none() {
+        let text = "no client can show a certificate (set tls.client_ca, or forwarded_header)";
+        checks.problem("authentication.certificates", text);
+    }
+    if rules.forwarded_header.is_some() && config.trusted_proxies.is_empty() {
+        let text = "believed from nobody (list the proxies that set it in trusted_proxies)";
+        checks.problem("authentication.certificates.forwarded_header", text);
+    }
 }
 
 fn wrong_host(host: &str, shown: &str) -> Option<String> {
@@ -68,7 +84,13 @@ fn is_origin(text: &str) -> bool {
 }
 
 fn certificate(checks: &mut Checks<'_>, tls: &mut Tls) {
-    for (path, file) in [("tls.certificate", &mut tls.certificate), ("tls.key", &mut tls.key)] {
+    if tls.client_ca.is_none() && tls.client_auth == ClientCertificates::Require {
+        let text = "no certificate would be good (set client_ca, or remove the key)";
+        checks.problem("tls.client_auth", text);
+    }
+    let files = [("tls.certificate", &mut tls.certificate), ("tls.key", &mut tls.key)];
+    let clients = tls.client_ca.as_mut().map(|file| ("tls.client_ca", file));
+    for (path, file) in files.into_iter().chain(clients) {
         let resolved = checks.resolve(path, file);
         if !checks.sources.is_file(&resolved) {
             let shown = checks.shown(path, &file.to_string_lossy());

@@ -94,7 +94,11 @@ impl Signer {
     }
 
     pub fn token_with(&self, header: &Value, claims: &Value) -> String {
-        let message = parts(header, claims);
+        self.signed(&parts(header, claims))
+    }
+
+    /// These bytes and their signature.
+    pub fn signed(&self, message: &str) -> String {
         let signature = self.sign(message.as_bytes());
         format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
     }

@@ -1,7 +1,9 @@
 //! What the scenarios share: the gateway as a process, clients down to the byte, and servers that
 //! do as each test says.
 
+mod authority;
 mod client;
+mod dev_issuer;
 mod gateway;
 mod hall;
 mod identity;
@@ -9,6 +11,7 @@ mod issuer;
 mod legacy_server;
 mod modern_server;
 mod oldest;
+mod prover;
 mod proxy;
 mod python;
 mod server;
@@ -17,13 +20,16 @@ mod wire;
 
 use std::time::Duration;
 
+pub use authority::{Authority, Shown, client as tls_client};
 pub use client::{Ask, Legacy, Modern, post};
+pub use dev_issuer::DevIssuer;
 pub use gateway::{Gateway, free_port};
 pub use identity::Identity;
 pub use issuer::Issuer;
 pub use legacy_server::{legacy, legacy_with, sse};
 pub use modern_server::{modern, modern_with};
 pub use oldest::Oldest;
+pub use prover::Prover;
 pub use proxy::{Conduct, Proxy};
 pub use python::Script;
 pub use server::{Call, Reply, Server};

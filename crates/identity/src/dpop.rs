@@ -1,0 +1,161 @@
+//! Does whoever sends a token hold the key it is bound to? Proofs of RFC 9449.
+
+mod nonce;
+mod replay;
+
+use http::Uri;
+use serde_json::{Map, Value};
+
+use crate::jws;
+use crate::refused::{Flaw, Refused};
+use nonce::Nonces;
+use replay::Replay;
+
+/// How far the date of a proof may be from ours, in seconds.
+const WINDOW: u64 = 300;
+
+/// The longest proof and the longest of its names that are looked at, in bytes.
+const LONGEST: usize = 8 * 1024;
+const LONGEST_NAME: usize = 256;
+
+/// What a proof must be about.
+pub struct Expected<'a> {
+    /// The method of the request.
+    pub method: &'a str,
+    /// The URLs that the request may be said to go to: behind a proxy it has more than one.
+    pub urls: &'a [&'a str],
+    /// The token that comes with it; none at a token endpoint.
+    pub token: Option<&'a str>,
+    /// The key that the token is bound to; none where it is to be bound.
+    pub key: Option<&'a str>,
+    /// Seconds since the epoch.
+    pub now: u64,
+}
+
+/// Checks proofs, each once.
+pub struct Proofs {
+    seen: Replay,
+    nonces: Option<Nonces>,
+}
+
+impl Proofs {
+    /// Without `nonce_secret` proofs need no nonce; with it each must hold one that was made under
+    /// the same secret a short while ago, by whichever replica.
+    pub fn new(nonce_secret: Option<&[u8]>) -> Proofs {
+        Proofs { seen: Replay::new(), nonces: nonce_secret.map(Nonces::new) }
+    }
+
+    /// The thumbprint of the key that `proof` proves.
+    ///
+    /// # Errors
+    /// It does not prove what is expected, or was used before.
+    pub fn check(&self, proof: &str, expected: &Expected<'_>) -> Result<String, Refused> {
+        if proof.len() > LONGEST {
+            return Err(Refused::Proof("the proof is too long"));
+        }
+        let (key, claims) = signed(proof)?;
+        matches(&claims, expected)?;
+        if let Some(nonces) = &self.nonces {
+            let nonce = claims.get("nonce").and_then(Value::as_str);
+            if !nonce.is_some_and(|nonce| nonces.holds(nonce, expected.now)) {
+                return Err(Refused::Nonce(nonces.make(expected.now)));
+            }
+        }
+        if expected.key.is_some_and(|bound| bound != key) {
+            return Err(Flaw::Bound.into());
+        }
+        // Last: only who passed all else may make us remember anything.
+        let name = text(&claims, "jti").filter(|jti| jti.len() <= LONGEST_NAME);
+        let name = name.ok_or(Refused::Proof("the proof has no usable jti"))?;
+        let end = date(&claims).unwrap_or_default().saturating_add(WINDOW + 1);
+        self.seen.remember(&key, name, end, expected.now)?;
+        Ok(key)
+    }
+}
+
+/// The key of a proof, and what it says under that key.
+fn signed(proof: &str) -> Result<(String, Map<String, Value>), Refused> {
+    let header = jws::header(proof).map_err(|_| Refused::Proof("the proof is no JWT"))?;
+    if header.get("typ").and_then(Value::as_str) != Some("dpop+jwt") {
+        return Err(Refused::Proof("the proof is not of the type dpop+jwt"));
+    }
+    let jwk = header.get("jwk").ok_or(Refused::Proof("the proof has no key"))?;
+    let key = jws::thumbprint(jwk).ok_or(Refused::Proof("the key of the proof is not usable"))?;
+    let claims = jws::claims(proof, jwk).map_err(|flaw| match flaw {
+        Flaw::Algorithm => Refused::Proof("the algorithm of the proof is not accepted"),
+        Flaw::Signature => Refused::Proof("the signature of the proof is wrong"),
+        _ => Refused::Proof("the key of the proof is not usable"),
+    })?;
+    Ok((key, claims))
+}
+
+/// RFC 9449, section 4.3, points 8 to 12.
+fn matches(claims: &Map<String, Value>, expected: &Expected<'_>) -> Result<(), Refused> {
+    if text(claims, "htm") != Some(expected.method) {
+        return Err(Refused::Proof("the proof is for another method"));
+    }
+    let url = text(claims, "htu").and_then(normal);
+    if url.is_none() || !expected.urls.iter().any(|expected| normal(expected) == url) {
+        return Err(Refused::Proof("the proof is for another URL"));
+    }
+    let fresh = date(claims).is_some_and(|at| at.abs_diff(expected.now) <= WINDOW);
+    if !fresh {
+        return Err(Refused::Proof("the proof is not of now"));
+    }
+    let token = expected.token.map(|token| jws::hash(token.as_bytes()));
+    if token.is_some() && text(claims, "ath") != token.as_deref() {
+        return Err(Refused::Proof("the proof is for another token"));
+    }
+    Ok(())
+}
+
+fn text<'a>(claims: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
+    claims.get(name)?.as_str().filter(|text| !text.is_empty())
+}
+
+fn date(claims: &Map<String, Value>) -> Option<u64> {
+    crate::mapping::seconds(claims.get("iat")?)
+}
+
+/// A URL without query and fragment, in the form in which equal ones are the same text
+/// (RFC 3986, sections 6.2.2 and 6.2.3).
+fn normal(url: &str) -> Option<String> {
+    let uri: Uri = url.parse().ok()?;
+    let scheme = uri.scheme_str()?.to_ascii_lowercase();
+    let host = uri.host()?.to_ascii_lowercase();
+    let usual = if scheme == "https" { 443 } else { 80 };
+    let port = uri.port_u16().filter(|port| *port != usual);
+    let port = port.map(|port| format!(":{port}")).unwrap_or_default();
+    let userinfo = uri.authority().is_some_and(|authority| authority.as_str().contains('@'));
+    (!userinfo).then(|| format!("{scheme}://{host}{port}{}", uri.path()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_urls_are_equal_however_they_are_written() {
+        let plain = normal("https://gw.example/mcp");
+        for same in [
+            "HTTPS://GW.example/mcp",
+            "https://gw.example:443/mcp",
+            "https://gw.example/mcp?x=1",
+            "https://gw.example/mcp#x",
+        ] {
+            assert_eq!(normal(same), plain, "{same}");
+        }
+        for other in [
+            "http://gw.example/mcp",
+            "https://gw.example:8443/mcp",
+            "https://gw.example/mcp/",
+            "https://gw.example/MCP",
+            "https://gw.example@evil.example/mcp",
+            "https://x@gw.example/mcp",
+            "/mcp",
+            "",
+        ] {
+            assert_ne!(normal(other), plain, "{other}");
+        }
+    }
+}
