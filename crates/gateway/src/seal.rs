@@ -209,6 +209,7 @@ mod tests {
         assert_eq!(ring.open::<String>(Purpose::Session, &token), None);
     }
 
+    /// Case J21: every bit of what is sealed.
     #[test]
     fn every_flipped_bit_and_every_cut_is_refused() {
         let ring = ring(&[b"one"]);

@@ -11,9 +11,14 @@ const FRAME: &str = include_str!("page.html");
 
 /// Where a user chooses who to be, and what the client gets.
 pub fn login(issuer: &Issuer, login: &Login, name: &str) -> String {
-    let client = login.client.name.as_deref().unwrap_or(&login.client.id);
-    let mut body = format!("<h1>{} asks for access</h1>\n", escaped(client));
-    body.push_str("<p class=\"soft\">It chose that name itself. What is certain:</p>\n<dl>");
+    let mut body = match &login.client.name {
+        Some(name) => format!(
+            "<h1>{} asks for access</h1>\n<p class=\"soft\">It chose that name itself. What is certain:</p>\n",
+            escaped(name)
+        ),
+        None => "<h1>A client asks for access</h1>\n".to_owned(),
+    };
+    body.push_str("<dl>");
     let resources = login.resources.join(", ");
     for (term, value) in [
         ("Client", login.client.id.as_str()),

@@ -253,6 +253,7 @@ mod tests {
         assert_eq!(message.meta().unwrap().get("a").unwrap().as_bool(), Some(true));
     }
 
+    /// Case J7: another case, and letters that look like it.
     #[test]
     fn names_in_another_case_are_other_names() {
         let refused = Message::scan(

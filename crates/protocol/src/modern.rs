@@ -202,6 +202,13 @@ impl Hint {
     }
 }
 
+/// Whether a request brings answers that were asked for: what comes of it is for nobody else, and
+/// holds for no other time (2026-07-28, caching).
+pub fn is_retry(message: &Message) -> bool {
+    let Some(params) = message.params() else { return false };
+    params.get("requestState").is_some() || params.get("inputResponses").is_some()
+}
+
 /// Gives a result of a legacy server the fields that a modern client demands.
 pub fn adopt_result(message: &Message, method: &Method, hint: Hint, edits: &mut Edits) {
     let Some(result) = message.result_object() else { return };

@@ -124,3 +124,76 @@ impl Fetch for Fetcher {
         Box::pin(self.send(request))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// Answers everything with this, and counts.
+    async fn answering(head: String) -> (String, Arc<AtomicUsize>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let asked = Arc::new(AtomicUsize::new(0));
+        let count = asked.clone();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                count.fetch_add(1, Ordering::Relaxed);
+                let _ = stream.read(&mut [0; 4096]).await;
+                let _ = stream.write_all(head.as_bytes()).await;
+            }
+        });
+        (url, asked)
+    }
+
+    /// Case G1: where a peer sends us, there is no way into our own network, nor without TLS.
+    #[tokio::test]
+    async fn what_a_peer_names_is_no_way_into_our_network() {
+        let (inside, asked) =
+            answering("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}".into()).await;
+        let fetch = Fetcher::of(&Authentication::default());
+        let encrypted = inside.replace("http:", "https:");
+
+        for url in [
+            &*inside,
+            &*encrypted,
+            "http://169.254.169.254/latest/meta-data/",
+            "https://169.254.169.254/latest/meta-data/",
+            "https://[::1]/",
+            "https://[::ffff:10.0.0.1]/",
+            "https://10.0.0.1/",
+            "https://0.0.0.0/",
+            "https://localhost/",
+            "https://2852039166/",
+            "file:///etc/passwd",
+            "gopher://127.0.0.1/",
+            "",
+        ] {
+            let mut request = Request::get(url);
+            request.timeout = std::time::Duration::from_secs(2);
+            let fetching = tokio::time::timeout(request.timeout, fetch.fetch(request));
+            assert!(fetching.await.is_ok_and(|fetched| fetched.is_err()), "{url}");
+        }
+        assert_eq!(asked.load(Ordering::Relaxed), 0);
+    }
+
+    /// Case G3: an issuer that sends us elsewhere is not followed.
+    #[tokio::test]
+    async fn a_redirect_is_not_followed() {
+        let (inside, asked) =
+            answering("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}".into()).await;
+        let head =
+            format!("HTTP/1.1 302 Found\r\nLocation: {inside}/\r\nContent-Length: 0\r\n\r\n");
+        let (issuer, _) = answering(head).await;
+        let fetch = Fetcher::naming([issuer.clone()].into_iter());
+
+        let answer = fetch.fetch(Request::get(&*issuer)).await.unwrap();
+
+        assert_eq!(answer.status, 302);
+        assert_eq!(asked.load(Ordering::Relaxed), 0);
+    }
+}

@@ -15,6 +15,7 @@ fn ids(report: &Report) -> Vec<&str> {
     report.findings.iter().map(|it| it.rule.id).collect()
 }
 
+/// Case J23: a schema that is to be fetched. Case R4: letters of another alphabet.
 #[test]
 fn every_poisoned_manifest_is_found_by_its_rule() {
     for (file, id, severity) in [

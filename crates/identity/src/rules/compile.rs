@@ -283,6 +283,7 @@ mod tests {
         json!({"api_keys": {"file": "keys.yaml", "secret": secret}})
     }
 
+    /// Case A14: a secret that everybody knows.
     #[test]
     fn a_default_or_short_secret_keeps_the_gateway_from_starting() {
         for secret in [

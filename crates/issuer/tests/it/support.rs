@@ -37,7 +37,7 @@ impl Fetch for Web {
         let found = self.documents.lock().unwrap().get(&request.url).cloned();
         Box::pin(async move {
             let body = found.ok_or_else(|| Failure("nothing there".to_owned()))?;
-            Ok(Response { status: 200, body: body.into() })
+            Ok(Response { status: 200, body: body.into(), headers: http::HeaderMap::new() })
         })
     }
 }

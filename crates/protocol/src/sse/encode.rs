@@ -87,6 +87,7 @@ mod tests {
         assert_eq!(written(&retry), "retry: 5\n\n");
     }
 
+    /// Case J17: line breaks inside of what is sent.
     #[test]
     fn nothing_inside_an_event_can_start_another() {
         let event = Event {

@@ -83,6 +83,8 @@ pub async fn serve(
     let trace = request.trace.clone();
     let log_level = request.client.log_level;
     let hint = gateway.only().map_or(Hint::NONE, |route| route.hint);
+    let retried = hint.ttl_ms > 0 && toolgate_protocol::modern::is_retry(&request.message);
+    let hint = if retried { Hint::NONE } else { hint };
     let standing = limits::standing(&gateway);
     request.standing.clone_from(&standing);
     let mut answer = match gateway.call_modern(request).await {

@@ -92,6 +92,40 @@ async fn what_an_older_server_asks_a_modern_client_answers_with_its_retry() {
     assert_eq!(text_of(&answer), format!("[{}]", ANSWER.replace("\\u00e9", "é")));
 }
 
+/// Case C3: what an answer made of it is nobody else's, and not kept.
+#[tokio::test]
+async fn what_came_of_an_answer_may_not_be_kept() {
+    let server = legacy(|call: Call| async move {
+        let this = call.clone();
+        call.stream(|stream| async move {
+            if this.json["params"]["uri"] == "test://asks" {
+                stream.question("e1", "elicitation/create", FORM).await;
+                this.answer_to("e1").await;
+            }
+            stream.result(r#"{"contents":[]}"#).await;
+        })
+    })
+    .await;
+    let entry = server.entry("up", ", cache_scope: public, cache_ttl: 60s");
+    let gateway = Gateway::serve(format!("servers: [{entry}]")).await;
+    let client = Modern::of(&gateway).able(ALL);
+    let hint = |answer: &Answer| {
+        let result = answer.result();
+        (result["ttlMs"].clone(), result["cacheScope"].clone())
+    };
+
+    let plain = client.request("1", "resources/read", r#"{"uri":"test://plain"}"#).await;
+    assert_eq!(hint(&plain), (json!(60_000), json!("public")));
+    let (_, state) =
+        asked(&client.request("2", "resources/read", r#"{"uri":"test://asks"}"#).await);
+    let retry = format!(
+        r#"{{"uri":"test://asks","inputResponses":{{"q1":{ANSWER}}},"requestState":{state}}}"#
+    );
+    let answered = client.request("3", "resources/read", &retry).await;
+
+    assert_eq!(hint(&answered), (json!(0), json!("private")));
+}
+
 #[tokio::test]
 async fn questions_one_after_the_other_are_rounds_and_questions_at_once_are_one() {
     let server = asking().await;
@@ -134,6 +168,7 @@ async fn a_question_left_open_is_asked_again() {
     assert_eq!(text_of(&answer), r#"[{"roots":[]},{"role":"x"}]"#);
 }
 
+/// Case J21: a state for another request, or one that was changed.
 #[tokio::test]
 async fn a_retry_must_be_the_very_request_that_was_asked_about() {
     let server = asking().await;

@@ -307,6 +307,7 @@ async fn an_older_server_is_told_only_what_its_clients_can_do() {
     assert_eq!(seen, ["s-0", "s-1", "s-1"]);
 }
 
+/// Case J17: an answer with line breaks is one event.
 #[tokio::test]
 async fn pretty_printed_answers_are_one_event() {
     let pretty = "{\n  \"resultType\": \"complete\",\n  \"content\": [\n    {\"type\": \"text\", \"text\": \"a\\n\\ndata: {}\\n\\n\"}\r\n  ]\n}";

@@ -35,6 +35,7 @@ fn allow_files(count: u64) {
     }
 }
 
+/// Case E8: heads that arrive a byte at a time.
 #[tokio::test]
 async fn a_thousand_clients_that_dawdle_are_let_go_and_honest_ones_are_served_meanwhile() {
     allow_files(4096);
@@ -151,6 +152,7 @@ async fn pour(gateway: &Gateway, ask: &Ask, chunked: bool) -> (String, usize) {
     (soon("the end of the connection", answer).await.unwrap(), sent)
 }
 
+/// Case J9: refused before it is held.
 #[tokio::test]
 async fn a_body_of_a_gibibyte_is_refused_at_the_limit_however_it_is_framed() {
     let server = answering().await;

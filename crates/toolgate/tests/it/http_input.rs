@@ -25,6 +25,7 @@ fn refusal(answer: &Answer) -> (u16, i64, String) {
     (answer.status, answer.code(), answer.json()["id"].to_string())
 }
 
+/// Case J5: members that stand twice, at any depth.
 #[tokio::test]
 async fn what_is_no_message_is_refused_with_its_code_and_the_id_that_could_be_read() {
     let (gateway, server) = small().await;
@@ -66,6 +67,7 @@ async fn what_is_no_message_is_refused_with_its_code_and_the_id_that_could_be_re
     gateway.is_well().await;
 }
 
+/// Case J8: nesting without end.
 #[tokio::test]
 async fn a_hundred_thousand_levels_do_not_reach_the_stack() {
     let server = plain().await;
@@ -98,6 +100,7 @@ async fn bytes_that_are_no_text_are_refused() {
     }
 }
 
+/// Case J9: more than a body may be.
 #[tokio::test]
 async fn a_body_over_the_limit_is_refused_however_it_is_framed() {
     let (gateway, server) = small().await;
@@ -125,6 +128,7 @@ async fn a_body_over_the_limit_is_refused_however_it_is_framed() {
     gateway.is_well().await;
 }
 
+/// Case E10: a packed body is not unpacked.
 #[tokio::test]
 async fn only_json_is_read() {
     let (gateway, _server) = small().await;
@@ -151,6 +155,8 @@ async fn only_json_is_read() {
     assert_eq!(gateway.ask(&plain).await.status, 200);
 }
 
+/// Case J1: another method in the header. Case J2: another name in it.
+/// Case J13: the header of the version left out, so as not to be checked.
 #[tokio::test]
 async fn headers_of_a_modern_request_must_say_what_its_body_says() {
     let (gateway, server) = small().await;
@@ -251,6 +257,7 @@ async fn methods_of_another_era_do_not_exist() {
     }
 }
 
+/// Case J10: numbers at the edge of what a number is.
 #[tokio::test]
 async fn ids_come_back_exactly_as_they_were_written() {
     let (gateway, _server) = small().await;
@@ -279,6 +286,7 @@ async fn ids_come_back_exactly_as_they_were_written() {
     }
 }
 
+/// Case J12: many messages in one body.
 #[tokio::test]
 async fn batches_belong_to_one_revision_alone() {
     let (gateway, _server) = small().await;
@@ -356,6 +364,7 @@ async fn no_bit_of_a_session_id_can_be_changed() {
     }
 }
 
+/// Case A10: an id that the client chose, or that stands in the address.
 #[tokio::test]
 async fn a_session_that_is_not_ours_is_not_found() {
     let (gateway, _server) = small().await;
@@ -423,6 +432,7 @@ async fn a_body_that_ends_early_runs_nothing() {
     assert_eq!(server.count("tools/list"), 0);
 }
 
+/// Case E4: a name that was rebound to us. Case E5: a page of another origin.
 #[tokio::test]
 async fn only_our_own_hosts_and_trusted_origins_are_served() {
     let (gateway, server) = small().await;
@@ -446,6 +456,7 @@ async fn only_our_own_hosts_and_trusted_origins_are_served() {
     }
 }
 
+/// Case E7: two hosts, of which each reader may believe another.
 #[tokio::test]
 async fn a_request_that_names_two_hosts_is_refused() {
     let (gateway, server) = small().await;
@@ -468,6 +479,7 @@ async fn a_request_that_names_two_hosts_is_refused() {
     assert_eq!(wire.answer().await.status, 200);
 }
 
+/// Case E1: a length and chunks, which a proxy before us may read otherwise.
 #[tokio::test]
 async fn nothing_can_be_smuggled_behind_a_body_of_two_lengths() {
     let (gateway, server) = small().await;
@@ -527,6 +539,7 @@ async fn of_two_lengths_the_chunks_count_and_the_connection_ends() {
     assert_eq!((server.count("tools/call"), server.seen("tools/call").await.name()), (2, "seen"));
 }
 
+/// Case E12: ten thousand headers.
 #[tokio::test]
 async fn a_flood_of_headers_is_refused() {
     let (gateway, _server) = small().await;
@@ -577,6 +590,33 @@ async fn a_connection_serves_one_request_after_the_other() {
     for id in [1, 2] {
         assert_eq!(wire.answer().await.json()["id"], id);
     }
+}
+
+/// Case S1: what a program is started with stands in the configuration alone.
+#[tokio::test]
+async fn no_request_starts_a_program() {
+    let (gateway, _server) = small().await;
+    let folder = tempfile::tempdir().unwrap();
+    let trace = folder.path().join("started");
+    let body = format!(
+        r#"{{"transport":"stdio","command":"touch","args":["{0}"],"servers":[{{"name":"x","command":["touch","{0}"]}}]}}"#,
+        trace.display()
+    );
+
+    for path in
+        ["/servers", "/api/servers", "/config", "/preview", "/test", "/connect", "/admin/servers"]
+    {
+        for verb in ["POST", "PUT"] {
+            let ask =
+                Ask::new(verb, path).header("Content-Type", "application/json").body(body.clone());
+            let status = gateway.ask(&ask).await.status;
+            assert!(matches!(status, 401 | 403 | 404 | 405), "{verb} {path}: {status}");
+        }
+    }
+    let call = Modern::of(&gateway).ask("1", "servers/add", &body);
+    // One server alone is asked what nobody else knows, and that is all.
+    gateway.ask(&call).await;
+    assert!(!trace.exists());
 }
 
 #[tokio::test]

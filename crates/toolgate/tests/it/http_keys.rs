@@ -108,6 +108,7 @@ async fn what_is_no_key_is_refused_in_the_words_of_the_rfc() {
     assert_eq!(scene.server.count("tools/call"), 0);
 }
 
+/// Case A10: what proves a caller does not stand in an address.
 #[tokio::test]
 async fn a_key_in_the_address_is_neither_taken_nor_logged() {
     let scene = Scene::open().await;
@@ -121,6 +122,7 @@ async fn a_key_in_the_address_is_neither_taken_nor_logged() {
     assert!(!scene.gateway.log().contains(&scene.ada));
 }
 
+/// Case A9: the session of one caller under the credential of another.
 #[tokio::test]
 async fn a_session_is_of_no_use_to_another_caller() {
     let scene = Scene::open().await;
@@ -141,6 +143,51 @@ async fn a_session_is_of_no_use_to_another_caller() {
     assert_eq!(scene.gateway.ask(&ask(&scene.ada)).await.status, 200);
     assert_eq!(scene.gateway.ask(&ask(&scene.bob)).await.status, 404);
     assert_eq!(scene.gateway.ask(&ask("tg_x")).await.status, 401);
+}
+
+/// Case J16: two tenants whose requests have the same ids, at the same time, by the thousand.
+#[tokio::test]
+async fn the_same_id_of_two_tenants_is_two_calls() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("keys.yaml");
+    let secret = folder.path().join("secret");
+    std::fs::write(&secret, "u8Gk3TqVZ0pQx7cJmB2nR5sYwE9aHdLfX4vKi6oNtP1=").unwrap();
+    let secret = secret.to_str().unwrap();
+    let keys = [
+        key(&["new", "ada", "--tenant", "acme", "--secret-file", secret], &file),
+        key(&["new", "bob", "--tenant", "umbra", "--secret-file", secret], &file),
+    ];
+    let server = modern(|call: Call| async move {
+        let said = call.json["params"]["arguments"]["canary"].to_string();
+        call.result(&format!(
+            r#"{{"resultType":"complete","content":[{{"type":"text","text":{said}}}]}}"#
+        ))
+    })
+    .await;
+    let gateway = Gateway::serve(format!(
+        "authentication: {{ api_keys: {{ file: '{}', secret: '${{file:{secret}}}' }} }}\nrate_limits: {{ caller: 100000/s }}\nservers: [{}]",
+        file.display(),
+        server.entry("crm", "")
+    ))
+    .await;
+
+    let mut crowd = tokio::task::JoinSet::new();
+    for lane in 0..32 {
+        let (client, key) = (Modern::of(&gateway), keys[lane % 2].clone());
+        crowd.spawn(async move {
+            for turn in 0..50 {
+                let canary = format!("{}-{lane}-{turn}", lane % 2);
+                let params = format!(r#"{{"name":"t","arguments":{{"canary":"{canary}"}}}}"#);
+                let ask = client.ask("1", "tools/call", &params);
+                let ask = ask.header("Authorization", &format!("Bearer {key}"));
+                let answer = client.send(&ask).await.answer().await;
+                assert_eq!(answer.result()["content"][0]["text"], *canary);
+            }
+        });
+    }
+    while let Some(done) = crowd.join_next().await {
+        done.unwrap();
+    }
 }
 
 #[tokio::test]

@@ -176,6 +176,7 @@ async fn whatever_an_older_server_answers_its_client_gets_one_sentence_in_time()
     assert_eq!(server.count("initialize"), 1);
 }
 
+/// Case J15: answers under another id, and a second answer.
 #[tokio::test]
 async fn foreign_and_second_answers_reach_nobody() {
     for server in [modern(misbehave).await, legacy(misbehave).await] {
@@ -335,6 +336,7 @@ async fn a_child_that_prints_nonsense_is_still_served() {
     assert!(gateway.log().contains("not a message"));
 }
 
+/// Case S3: its own call fails, and no other.
 #[tokio::test]
 async fn a_child_that_dies_fails_its_call_and_is_started_again() {
     let script = Script::legacy(CHILD);

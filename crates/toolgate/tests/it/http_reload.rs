@@ -14,6 +14,7 @@ fn one(server: &Server, name: &str) -> String {
     format!("servers: [{}]", server.entry(name, ""))
 }
 
+/// Case S7: a configuration with a mistake in it.
 #[tokio::test]
 async fn a_bad_file_changes_nothing_and_says_so() {
     let server = quick().await;

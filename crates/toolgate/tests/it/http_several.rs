@@ -315,6 +315,7 @@ async fn pages_lead_through_all_servers_in_order_and_no_tool_is_lost() {
     }
 }
 
+/// Case J19: a cursor with one bit changed.
 #[tokio::test]
 async fn a_cursor_is_good_for_its_own_list_and_untouched_alone() {
     let x = paged("x", 8).await;

@@ -76,6 +76,65 @@ async fn http_2_is_spoken_where_the_client_offers_it() {
     assert_eq!(response.status(), 200);
 }
 
+/// One frame of HTTP/2 (RFC 9113, section 4.1).
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = (payload.len() as u32).to_be_bytes();
+    [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
+}
+
+/// Case E13: streams that are opened and reset by the thousand (rapid reset) end the connection
+/// that does so, and cost the others nothing.
+#[tokio::test]
+async fn a_storm_of_streams_that_are_reset_ends_its_connection_alone() {
+    let identity = Identity::new();
+    let gateway = identity.gateway().await;
+    let (mut heard, mut say) = tokio::io::split(identity.connect(&gateway, "h2").await);
+    let (headers, reset, goaway) = (1, 3, 7);
+    // GET https://localhost/, from the static table of HPACK (RFC 7541, appendix A).
+    let get = [&[0x82, 0x87, 0x84, 0x41, 9][..], b"localhost"].concat();
+
+    let storm = tokio::spawn(async move {
+        let mut hello = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+        hello.extend(frame(4, 0, 0, &[]));
+        let _ = say.write_all(&hello).await;
+        for number in 0..10_000 {
+            let stream = 2 * number + 1;
+            let mut pair = frame(headers, 5, stream, &get);
+            pair.extend(frame(reset, 0, stream, &8_u32.to_be_bytes()));
+            if say.write_all(&pair).await.is_err() {
+                return number;
+            }
+        }
+        10_000
+    });
+    let mut bytes = Vec::new();
+    let reading = async {
+        let mut piece = vec![0; 16 * 1024];
+        while let Ok(read) = heard.read(&mut piece).await {
+            bytes.extend_from_slice(&piece[..read]);
+            if read == 0 {
+                break;
+            }
+        }
+    };
+    soon("the end of the connection", reading).await;
+    storm.abort();
+
+    let mut rest = &bytes[..];
+    let mut calm = None;
+    while let [a, b, c, kind, tail @ ..] = rest {
+        let length = u32::from_be_bytes([0, *a, *b, *c]) as usize;
+        let payload = &tail[5..5 + length];
+        if *kind == goaway {
+            calm = Some(u32::from_be_bytes(payload[4..8].try_into().unwrap()));
+        }
+        rest = &tail[5 + length..];
+    }
+    // ENHANCE_YOUR_CALM
+    assert_eq!(calm, Some(11));
+    identity.connect(&gateway, "http/1.1").await;
+}
+
 #[tokio::test]
 async fn plain_bytes_on_a_tls_port_end_that_connection_only() {
     let identity = Identity::new();

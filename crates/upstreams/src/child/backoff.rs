@@ -33,6 +33,7 @@ mod tests {
 
     use super::*;
 
+    /// Case S3: a child that crashes over and over is started less and less often.
     #[test]
     fn pauses_double_up_to_half_a_minute() {
         let mut backoff = Backoff::default();

@@ -77,6 +77,7 @@ async fn a_flood_of_stderr_does_not_hold_up_replies() {
     assert_eq!(child.wait().await.stderr.len(), 20);
 }
 
+/// Case J27: a line that never ends.
 #[tokio::test]
 async fn a_gigabyte_without_a_newline_is_refused_in_bounded_memory() {
     let mut endless = spec("head", &["-c", "1G", "/dev/zero"]);

@@ -73,6 +73,8 @@ impl Call {
 
     async fn converse(&self, request: Box<Request>, method: &Method) -> Result<Bytes, Fault> {
         let hint = self.gateway.only().map_or(Hint::NONE, |route| route.hint);
+        let retried = hint.ttl_ms > 0 && toolgate_protocol::modern::is_retry(&request.message);
+        let hint = if retried { Hint::NONE } else { hint };
         let log_level = request.client.log_level;
         let mut reply = self.gateway.call_modern(request).await?;
         while let Some(frame) = reply.next().await {

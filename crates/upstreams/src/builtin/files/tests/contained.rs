@@ -29,6 +29,8 @@ fn house() -> (TempDir, Files) {
     (house, files)
 }
 
+/// Case S5: a path that only begins like an allowed one, or leads out by any spelling.
+/// Case G5: what a model puts into a path or an address stays a name within it.
 #[tokio::test]
 async fn no_form_of_path_leads_out() {
     let (house, files) = house();
@@ -60,6 +62,8 @@ async fn no_form_of_path_leads_out() {
         "loop",
         "good_link/../../outside/secret.txt",
         "~/.ssh/id_rsa",
+        "../admin?x=1#",
+        "../outside/secret.txt?x=1#",
         ".env",
         ".git/config",
         "docs/.hidden.md",
