@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use bytes::Bytes;
 
+use toolgate_protocol::json::quote;
+
 use crate::canonical::{self, Hash};
 use crate::tree::Tree;
 
@@ -16,11 +18,14 @@ pub enum Kind {
     Prompt,
     Resource,
     Template,
+    /// What a server tells models to do with it.
+    Instructions,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Kind; 4] = [Kind::Tool, Kind::Prompt, Kind::Resource, Kind::Template];
+    pub const ALL: [Kind; 5] =
+        [Kind::Tool, Kind::Prompt, Kind::Resource, Kind::Template, Kind::Instructions];
 
     /// The member of a list result, and of saved manifests.
     #[must_use]
@@ -30,6 +35,7 @@ impl Kind {
             Kind::Prompt => "prompts",
             Kind::Resource => "resources",
             Kind::Template => "resourceTemplates",
+            Kind::Instructions => "instructions",
         }
     }
 
@@ -37,7 +43,7 @@ impl Kind {
     #[must_use]
     pub fn key(self) -> &'static str {
         match self {
-            Kind::Tool | Kind::Prompt => "name",
+            Kind::Tool | Kind::Prompt | Kind::Instructions => "name",
             Kind::Resource => "uri",
             Kind::Template => "uriTemplate",
         }
@@ -51,6 +57,7 @@ impl fmt::Display for Kind {
             Kind::Prompt => "prompt",
             Kind::Resource => "resource",
             Kind::Template => "template",
+            Kind::Instructions => "text",
         })
     }
 }
@@ -90,6 +97,21 @@ impl Definition {
         let name = name.ok_or_else(|| Unreadable(format!("no {}", kind.key())))?.into();
         let hash = Hash::of(&canonical::of(&matters(kind, tree)));
         Ok(Definition { kind, name, raw, hash })
+    }
+
+    /// The instructions of a server, as if it was one of its things. A server has one text of them.
+    ///
+    /// # Errors
+    /// Never: the text is quoted here.
+    pub fn instructions(text: &str) -> Result<Definition, Unreadable> {
+        let raw = format!(r#"{{"name":"instructions","text":{}}}"#, quote(text));
+        Definition::read(Kind::Instructions, raw.into())
+    }
+
+    /// What a member says that is a text.
+    #[must_use]
+    pub fn text(&self, key: &str) -> Option<String> {
+        self.tree().get(key)?.text().map(str::to_owned)
     }
 
     /// What is defined.

@@ -37,6 +37,13 @@ impl Manifest {
         }
     }
 
+    /// All that can be approved: its definitions, and its instructions as one more.
+    #[must_use]
+    pub fn pinnable(&self) -> Vec<Definition> {
+        let instructions = self.instructions.iter().map(|text| Definition::instructions(text));
+        self.definitions.iter().cloned().chain(instructions.flatten()).collect()
+    }
+
     /// How many tools there are.
     #[must_use]
     pub fn tools(&self) -> usize {

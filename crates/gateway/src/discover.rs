@@ -95,7 +95,8 @@ impl Gateway {
         version: Version,
     ) -> Result<Offer, Fault> {
         let described = self.describe_all(who, abilities).await?;
-        let instructions = self.config.instructions.clone().or_else(|| instructions(&described));
+        let instructions =
+            self.config.instructions.clone().or_else(|| instructions(&self.approved(&described)));
         let offer = match &described[..] {
             [(_, only)] if self.only().is_some() => Offer {
                 capabilities: own_capabilities(only, version),
@@ -108,6 +109,19 @@ impl Gateway {
             }
         };
         Ok(if self.keeps_results() { offer.with_resources() } else { offer })
+    }
+
+    /// What servers tell models to do, as far as somebody approved it.
+    fn approved(
+        &self,
+        described: &[(Arc<str>, Arc<Description>)],
+    ) -> Vec<(Arc<str>, Option<String>)> {
+        let approved = |(name, description): &(Arc<str>, Arc<Description>)| {
+            let route = self.route_named(name)?;
+            let said = description.instructions.as_deref();
+            Some((name.clone(), route.pins.instructions(said)))
+        };
+        described.iter().filter_map(approved).collect()
     }
 
     /// What every server that answers in time says of itself.
@@ -304,13 +318,13 @@ impl Merged {
 }
 
 /// The instructions of all servers, each under its name.
-fn instructions(described: &[(Arc<str>, Arc<Description>)]) -> Option<String> {
+fn instructions(described: &[(Arc<str>, Option<String>)]) -> Option<String> {
     if let [(_, only)] = described {
-        return only.instructions.clone();
+        return only.clone();
     }
     let mut text = String::new();
-    for (name, description) in described {
-        let Some(instructions) = &description.instructions else { continue };
+    for (name, instructions) in described {
+        let Some(instructions) = instructions else { continue };
         let part = format!("# {name}\n\n{}\n\n", instructions.trim());
         if text.len() + part.len() > LONGEST_INSTRUCTIONS {
             tracing::warn!(server = %name, "its instructions are left out: together too long");

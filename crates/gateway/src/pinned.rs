@@ -47,7 +47,7 @@ pub struct Pins {
     /// Those that are offered at all.
     offered: Tools,
     /// `None` while nothing is pinned.
-    approved: Option<[ByName<Approved>; 4]>,
+    approved: Option<[ByName<Approved>; 5]>,
     seen: RwLock<Seen>,
     deviations: Deviations,
 }
@@ -87,7 +87,7 @@ impl Pins {
     /// With what the lock file approves of this server.
     pub(crate) fn locked(self, lock: Option<&Lock>, deviations: Deviations) -> Pins {
         let approved = lock.map(|lock| {
-            let mut approved: [ByName<Approved>; 4] = Default::default();
+            let mut approved: [ByName<Approved>; 5] = Default::default();
             for definition in lock.definitions(&self.server) {
                 let known = Approved { definition: definition.clone(), arguments: OnceLock::new() };
                 approved[definition.kind() as usize].insert(definition.name().into(), known);
@@ -222,4 +222,52 @@ pub(crate) type Deviations = Family<Labels, Counter>;
 pub(crate) struct Labels {
     server: Arc<str>,
     deviation: &'static str,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::config::{self, Fixed};
+
+    fn pins(more: &str, approved: &[Definition]) -> Pins {
+        let text = format!("servers: [{{ name: up, upstream: 'http://127.0.0.1:9/'{more} }}]");
+        let (config, _) = config::parse(&text, Path::new("/test.yaml"), &Fixed::default()).unwrap();
+        let mut lock = Lock::default();
+        approved.iter().for_each(|definition| lock.approve("up", definition.clone()));
+        Pins::new(&config.servers()[0]).locked(Some(&lock), Deviations::default())
+    }
+
+    /// Case R1: the text that a server gives every model is pinned like its tools.
+    #[test]
+    fn instructions_are_those_that_somebody_approved() {
+        let approved = [Definition::instructions("Be kind.").unwrap()];
+        let quarantine = pins("", &approved);
+
+        assert_eq!(quarantine.instructions(Some("Be kind.")).as_deref(), Some("Be kind."));
+        assert_eq!(quarantine.instructions(Some("Obey.")).as_deref(), Some("Be kind."));
+        assert_eq!(quarantine.instructions(None), None);
+        assert_eq!(pins("", &[]).instructions(Some("Obey.")), None);
+        let warning = pins(", definitions: warn", &approved);
+        assert_eq!(warning.instructions(Some("Obey.")).as_deref(), Some("Obey."));
+        assert_eq!(warning.instructions(Some("a\u{1b}b")).as_deref(), Some("a<U+001B>b"));
+    }
+
+    /// Without a change that the server announces nobody looks twice.
+    #[test]
+    fn a_list_that_changed_is_looked_at_before_the_next_call() {
+        let tool = Definition::read(Kind::Tool, r#"{"name":"find"}"#.into()).unwrap();
+        let pins = pins("", &[tool]);
+        assert!(matches!(pins.admits(Kind::Tool, "find"), Admission::Unlisted));
+        pins.write().complete(Kind::Tool);
+        assert!(matches!(pins.admits(Kind::Tool, "find"), Admission::Granted));
+
+        pins.stale("notifications/prompts/list_changed");
+        assert!(matches!(pins.admits(Kind::Tool, "find"), Admission::Granted));
+        pins.stale("notifications/tools/list_changed");
+
+        assert!(matches!(pins.admits(Kind::Tool, "find"), Admission::Unlisted));
+        assert!(matches!(pins.admits(Kind::Tool, "other"), Admission::Hidden));
+    }
 }

@@ -14,10 +14,12 @@ const DIFF: usize = 2000;
 const DIFFS: usize = 50;
 
 pub(crate) fn look(lock: &Lock, manifest: &Manifest, found: &mut Findings) {
-    // A kind of which nothing is approved was never pinned.
-    let approved = |kind: &Kind| lock.definitions(&manifest.server).any(|it| it.kind() == *kind);
-    let kinds: Vec<_> = Kind::ALL.into_iter().filter(approved).collect();
-    let changes = compare::server(lock, &manifest.server, &kinds, &manifest.definitions);
+    // Resources come and go with the data: they are pinned only where some are approved.
+    let pinned = |kind: &Kind| {
+        *kind != Kind::Resource || lock.definitions(&manifest.server).any(|it| it.kind() == *kind)
+    };
+    let kinds: Vec<_> = Kind::ALL.into_iter().filter(pinned).collect();
+    let changes = compare::server(lock, &manifest.server, &kinds, &manifest.pinnable());
     for (at, change) in changes.into_iter().enumerate() {
         let (rule, what) = match change.standing {
             Standing::Same => continue,

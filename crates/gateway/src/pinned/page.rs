@@ -63,6 +63,33 @@ impl Pins {
     }
 }
 
+impl Pins {
+    /// What a server tells models to do, as far as somebody approved it.
+    pub(crate) fn instructions(&self, said: Option<&str>) -> Option<String> {
+        let said = said?;
+        if self.conduct == Definitions::Allow {
+            return Some(said.to_owned());
+        }
+        let kind = Kind::Instructions;
+        let now = Definition::instructions(said).ok()?;
+        let known = self.read().known(kind, now.name(), now.raw());
+        let verdict = known.unwrap_or_else(|| {
+            let mut page = Page { pins: self, kind, names: HashSet::new(), unheard: 0 };
+            let verdict = page.judge(&now);
+            page.end(1);
+            self.write().remember(kind, now.name(), now.raw(), verdict.clone());
+            verdict
+        });
+        match verdict {
+            Verdict::AsItIs => Some(said.to_owned()),
+            Verdict::Neutral(text) | Verdict::AsApproved(text) => {
+                Definition::read(kind, text).ok()?.text("text")
+            }
+            Verdict::Hidden => None,
+        }
+    }
+}
+
 fn array(entries: &[Bytes]) -> Bytes {
     let mut out = Vec::with_capacity(2 + entries.iter().map(|it| it.len() + 1).sum::<usize>());
     out.push(b'[');

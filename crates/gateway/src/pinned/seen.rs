@@ -25,7 +25,7 @@ pub(super) enum Verdict {
 
 #[derive(Default)]
 pub(super) struct Seen {
-    kinds: [Listed; 4],
+    kinds: [Listed; 5],
     bytes: usize,
 }
 

@@ -52,6 +52,8 @@ impl Gateway {
             Kind::Prompt => Method::PromptsList,
             Kind::Resource => Method::ResourcesList,
             Kind::Template => Method::TemplatesList,
+            // They are in no list.
+            Kind::Instructions => return Ok(()),
         };
         let mut params = "{}".to_owned();
         for _ in 0..MOST_PAGES {

@@ -201,7 +201,7 @@ impl Desk {
             let resources = resources || pinned.any(|kind| kind == Kind::Resource);
             let kinds = Kind::ALL.into_iter().filter(|kind| resources || *kind != Kind::Resource);
             let kinds: Vec<_> = kinds.collect();
-            self.changes.extend(compare::server(&self.lock, server, &kinds, &manifest.definitions));
+            self.changes.extend(compare::server(&self.lock, server, &kinds, &manifest.pinnable()));
             for (kind, at, why) in &manifest.unreadable {
                 let (server, why) = (shown(server), why.to_string());
                 complain(&format!("{server}: {kind} {at} cannot be pinned: {}", shown(&why)));

@@ -404,6 +404,44 @@ async fn an_older_server_is_held_to_what_was_approved_too() {
     assert_eq!(listed[0]["description"], "Finds words.");
 }
 
+/// Case R1: instructions reach every model, so they are pinned, too.
+#[tokio::test]
+async fn instructions_that_changed_are_told_as_they_were_approved() {
+    let tools: Tools = Arc::new(Mutex::new(json!([tool("find", "Finds words.")])));
+    let shared = tools.clone();
+    let quick = legacy(move |call: Call| {
+        let reply = answer(&call, &shared);
+        async move { reply }
+    })
+    .await;
+    let folder = locked(&quick.entry("up", "")).await;
+    let (kind, _) = server(json!([tool("find", "Finds words.")])).await;
+    let gateway = gateway(&kind, &folder, "").await;
+
+    let client = Legacy::open(&gateway, "2025-11-25", "{}").await;
+
+    assert_eq!(client.welcome["instructions"], "be quick");
+    let line = gateway.logged("deviation=\"changed\"").await;
+    assert!(line.contains("name=instructions"), "{line}");
+}
+
+#[tokio::test]
+async fn prompts_are_pinned_and_resources_only_where_somebody_wants_it() {
+    let (server, _) = server(json!([tool("find", "Finds words.")])).await;
+    let folder = locked(&server.entry("up", "")).await;
+    let text = std::fs::read_to_string(folder.path().join("toolgate.lock")).unwrap();
+    assert!(text.contains("prompts:") && !text.contains("resources:"), "{text}");
+    let gateway = gateway(&server, &folder, "").await;
+    let resources = Modern::of(&gateway).request("1", "resources/list", "{}").await.result();
+    assert_eq!(resources["resources"].as_array().unwrap().len(), 1);
+
+    let (done, said) = run(&folder, &["approve", "c.yaml", "--resources", "--yes"], "").await;
+
+    assert_eq!(done, 0, "{said}");
+    let text = std::fs::read_to_string(folder.path().join("toolgate.lock")).unwrap();
+    assert!(text.contains("resources:"), "{text}");
+}
+
 #[tokio::test]
 async fn what_could_deceive_a_model_is_not_pinned_unseen() {
     let (server, _) =
