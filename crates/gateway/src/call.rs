@@ -1,6 +1,7 @@
 //! A request on its way in, and the reply on its way out.
 
 use std::future::Future;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,6 +48,8 @@ pub struct Who {
     pub session: Option<Arc<str>>,
     /// The token that this very request came with, where a server gets something made from it.
     pub token: Option<Arc<Secret>>,
+    /// Where the request comes from; a client on stdio has no address.
+    pub address: Option<IpAddr>,
 }
 
 /// One request, in the internal dialect: the client's own bytes, what they mean, and the

@@ -5,6 +5,7 @@
 //! Every problem on the way is collected, so that one run shows them all.
 
 pub(crate) mod bind;
+mod catalog;
 mod check;
 mod checked;
 mod command;
@@ -15,6 +16,7 @@ mod import;
 mod interpolate;
 mod jsonc;
 mod node;
+mod policy;
 mod problem;
 mod rates;
 mod schema;
@@ -35,6 +37,7 @@ pub use checked::{Checked, Kind, LockFile, Server, Tools};
 pub use definitions::Definitions;
 pub use document::document;
 pub use entry::{AuditReads, CacheScope, EraChoice, Sessions, Transport};
+pub use policy::PolicyRules;
 pub use problem::{Problem, Problems, Warning};
 pub use rates::{RateLimits, ServerLimits};
 pub use schema::schema;
@@ -112,6 +115,20 @@ pub fn parse(
     let mut report = Report::default();
     let checked = read(text, &Arc::from(origin), sources, &mut report);
     report.end(checked)
+}
+
+/// Reads YAML, or JSON, that is no configuration.
+///
+/// # Errors
+/// When it is neither.
+pub fn value(text: &str, origin: &Path) -> Result<serde_json::Value, Problems> {
+    let mut report = Report::default();
+    let file = Arc::from(origin);
+    // JSON is YAML.
+    match yaml::read(text, &file, &mut report) {
+        Some(root) if !report.has_under("") => Ok(root.to_json()),
+        _ => Err(Problems(report.told().0)),
+    }
 }
 
 /// The way of a file, in order.

@@ -159,15 +159,16 @@ impl Gateway {
         abilities: Abilities,
     ) -> Result<Arc<Description>, Fault> {
         let route = &self.routes[at];
+        let caller = (!route.shared).then(|| who.caller.principal.clone());
         let (gateway, who) = (self.clone(), who.clone());
         let asking = async move { gateway.routes[at].upstream.describe(&who, abilities).await };
-        let key = (at, abilities);
+        let key = (at, abilities, caller);
         Ok(self.known.ask(&route.name, key, route.bounds.silence, asking).await?.0)
     }
 }
 
 /// What servers said of themselves, for when they do not answer.
-pub(crate) type Known = Recall<(usize, Abilities), Arc<Description>>;
+pub(crate) type Known = Recall<(usize, Abilities, Option<Arc<str>>), Arc<Description>>;
 
 /// What a server says of itself, within the time that it may take.
 pub(crate) async fn describe(

@@ -12,6 +12,8 @@ use crate::names::Names;
 pub(crate) struct Entry {
     /// What tells it apart: its published name or URI.
     pub key: String,
+    /// What its server calls it.
+    pub name: Box<str>,
     /// The entry; whatever was not renamed is byte for byte the server's.
     pub json: String,
 }
@@ -29,18 +31,22 @@ pub(crate) fn read(
     };
     out.extend(list.filter_map(|item| item.object()).filter_map(|entry| {
         let mut edits = Edits::default();
+        let member = match method {
+            Method::ToolsList | Method::PromptsList => "name",
+            Method::TemplatesList => "uriTemplate",
+            _ => "uri",
+        };
+        let name = entry.get(member)?.string()?;
         let key = match method {
             Method::ToolsList => tool(names, &entry, &mut edits)?,
             Method::PromptsList => {
-                let name = entry.get("name")?;
-                let published = names.publish_prompt(&name.string()?).into_owned();
-                edits.replace(name.span(), quote(&published));
+                let published = names.publish_prompt(&name).into_owned();
+                edits.replace(entry.get(member)?.span(), quote(&published));
                 published
             }
-            Method::TemplatesList => uri(names, &entry, "uriTemplate", &mut edits)?,
-            _ => uri(names, &entry, "uri", &mut edits)?,
+            _ => uri(names, &entry, member, &mut edits)?,
         };
-        Some(Entry { key, json: edited(page, &entry, &edits) })
+        Some(Entry { key, name: (*name).into(), json: edited(page, &entry, &edits) })
     }));
 }
 

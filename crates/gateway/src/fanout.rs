@@ -12,8 +12,9 @@ use toolgate_protocol::method::Method;
 use toolgate_protocol::modern::Hint;
 use toolgate_protocol::version::Era;
 
-use crate::call::{Reply, Request};
-use crate::entries;
+use crate::authorize::{Permit, kind_of_list};
+use crate::call::{Reply, Request, Who};
+use crate::entries::{self, Entry};
 use crate::fault::{Fault, Reason};
 use crate::gateway::{Gateway, Route};
 use crate::recall::Recall;
@@ -36,21 +37,23 @@ struct Position {
 /// What one server contributed.
 #[derive(Clone)]
 pub(crate) struct Part {
-    entries: Vec<entries::Entry>,
+    entries: Vec<Entry>,
     next: Option<String>,
     hint: Hint,
 }
 
 /// The last first pages of each server, for when it does not answer.
-pub(crate) type Kept = Recall<(usize, &'static str, Abilities), Part>;
+pub(crate) type Kept = Recall<(usize, &'static str, Abilities, Option<Arc<str>>), Part>;
 
 impl Gateway {
     /// Answers one of the four lists.
     pub(crate) async fn list(self: &Arc<Self>, request: Box<Request>) -> Result<Reply, Fault> {
-        if let Some(route) = self.only() {
+        if let Some(route) = self.only()
+            && self.config.policy().is_none()
+        {
             let plain = request.method != Method::ToolsList || route.names.leaves_tools_alone();
             if plain && self.is_plain(route) {
-                return self.send(route, &request).await;
+                return self.send(&Permit::to_list(&request)?, route, &request).await;
             }
         }
         let Some(member) = request.method.list_member() else {
@@ -117,7 +120,11 @@ impl Gateway {
         cursor: Option<String>,
     ) -> Result<Part, Fault> {
         let route = &self.routes[at];
-        let key = (at, member, request.client.abilities());
+        // What a server lists may depend on who asks.
+        let caller = (!route.shared).then(|| request.who.caller.principal.clone());
+        let key = (at, member, request.client.abilities(), caller);
+        let who = request.who.clone();
+        let method = request.method.clone();
         let gateway = self.clone();
         let further = cursor.is_some();
         let asking = async move {
@@ -127,11 +134,22 @@ impl Gateway {
             }
         };
         if further {
-            return asking.await;
+            return asking.await.map(|part| self.shown(part, &who, route, &method));
         }
         let (part, fresh) = self.kept.ask(&route.name, key, route.bounds.total, asking).await?;
+        let part = self.shown(part, &who, route, &method);
         // Nobody should keep what is no longer fresh.
         Ok(if fresh { part } else { Part { hint: Hint::NONE, ..part } })
+    }
+
+    /// What of a list its caller may know of. Decided on each list anew, after all that remembers.
+    fn shown(&self, mut part: Part, who: &Who, route: &Route, method: &Method) -> Part {
+        if self.config.policy().is_some() {
+            let kind = kind_of_list(method);
+            part.entries.retain(|entry| self.shows(who, route, kind, &entry.name));
+            part.hint.public = false;
+        }
+        part
     }
 
     /// One server's entries, page by page, until ours is full or its list ends.
@@ -143,9 +161,12 @@ impl Gateway {
         mut cursor: Option<String>,
     ) -> Result<Part, Fault> {
         let mut part = Part::empty();
+        let kind = kind_of_list(&request.method);
+        let (mut counted, mut shown) = (0, 0);
+        let from_start = cursor.is_none();
         for _ in 0..MOST_PAGES {
             let page = own_list(request, cursor.take())?;
-            let end = self.send(route, &page).await?.end().await?;
+            let end = self.send(&Permit::to_list(&page)?, route, &page).await?.end().await?;
             if end.message.kind() == Kind::Error {
                 return Err(refused(route, &end.message));
             }
@@ -159,14 +180,39 @@ impl Gateway {
                 part.next = None;
                 tracing::warn!(server = %route.name, member, "its list is cut: too long");
             }
+            // A page of ours is full of what its caller may know of.
+            let fresh = part.entries.get(counted..).unwrap_or_default();
+            let shows = |entry: &&Entry| self.shows(&request.who, route, kind, &entry.name);
+            shown += fresh.iter().filter(shows).count();
+            counted = part.entries.len();
             match &part.next {
-                Some(next) if part.entries.len() < self.config.limits.page => {
+                Some(next) if shown < self.config.limits.page => {
                     cursor = Some(next.clone());
                 }
                 _ => break,
             }
         }
+        if self.config.policy().is_some() {
+            let names = part.entries.iter().map(|entry| &*entry.name);
+            route.offered.learn(kind, names, from_start && part.next.is_none());
+        }
         Ok(part)
+    }
+
+    /// Reads a list of one server to its end, for what reading leaves behind.
+    pub(crate) async fn read_whole(&self, route: &Route, list: &Request) {
+        let Some(member) = list.method.list_member() else { return };
+        let (mut cursor, mut all) = (None, Vec::new());
+        for _ in 0..MOST_PAGES {
+            let Ok(part) = self.part(route, list, member, cursor).await else { return };
+            all.extend(part.entries);
+            match part.next {
+                Some(next) if all.len() < MOST_ENTRIES => cursor = Some(next),
+                _ => break,
+            }
+        }
+        let names = all.iter().map(|entry| &*entry.name);
+        route.offered.learn(kind_of_list(&list.method), names, true);
     }
 
     fn merge(

@@ -7,6 +7,8 @@ use std::time::Duration;
 use toolgate_protocol::json::quote;
 use toolgate_protocol::jsonrpc::codes;
 
+use crate::authorize::Refusal;
+
 /// The categories of failure. Codes, labels and advice come from this one table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reason {
@@ -46,6 +48,8 @@ pub enum Reason {
     TooLarge,
     /// Too much is in flight.
     Overloaded,
+    /// The caller may know of it and not use it, at least not like this.
+    Forbidden,
     /// The caller, or everybody together, has used up a limit.
     RateLimited,
     /// The caller, its tenant, or everybody together has used up a day's or month's quota.
@@ -104,6 +108,7 @@ impl Reason {
             Reason::Refused => "refused",
             Reason::TooLarge => "too_large",
             Reason::Overloaded => "overloaded",
+            Reason::Forbidden => "forbidden",
             Reason::RateLimited => "rate_limited",
             Reason::QuotaExceeded => "quota_exceeded",
             Reason::Draining => "draining",
@@ -152,6 +157,7 @@ impl Reason {
             | Reason::Forged => codes::INVALID_PARAMS,
             Reason::Mismatch => codes::HEADER_MISMATCH,
             Reason::NoMethod => codes::METHOD_NOT_FOUND,
+            Reason::Forbidden => codes::FORBIDDEN,
             Reason::MissingCapability => codes::MISSING_CLIENT_CAPABILITY,
             _ => codes::INTERNAL_ERROR,
         }
@@ -207,6 +213,7 @@ impl Reason {
             Reason::Garbage => "tell the operator that this server answers what is not MCP",
             Reason::Refused => "tell the operator that this server refuses the gateway",
             Reason::TooLarge => "ask for less: a page, a range or fewer fields",
+            Reason::Forbidden => "do not repeat it as it is; ask the user for what is missing",
             Reason::Overloaded | Reason::RateLimited => "wait, then call again",
             Reason::QuotaExceeded => "call again when it begins anew, or ask the operator for more",
             Reason::Draining => "call again: another replica will answer",
@@ -255,6 +262,8 @@ pub struct Fault {
     pub side_effect: SideEffect,
     /// Concerns one caller, and says nothing of the server.
     pub is_personal: bool,
+    /// What was decided, where a policy refused the request.
+    pub refusal: Option<Box<Refusal>>,
     cause: Option<Arc<dyn Error + Send + Sync>>,
 }
 
@@ -270,6 +279,7 @@ impl Fault {
             upstream: None,
             side_effect: reason.side_effect(),
             is_personal: false,
+            refusal: None,
             cause: None,
         }
     }
@@ -321,6 +331,18 @@ impl Fault {
     pub fn of_this_caller(mut self) -> Fault {
         self.is_personal = true;
         self
+    }
+
+    /// Adds what a policy decided.
+    #[must_use]
+    pub fn refused(mut self, refusal: Refusal) -> Fault {
+        self.refusal = Some(Box::new(refusal));
+        self
+    }
+
+    /// The scopes that the request needs, if the lack of some is why it was refused.
+    pub fn scopes(&self) -> &[Arc<str>] {
+        self.refusal.as_ref().map_or(&[], |refusal| &refusal.scopes)
     }
 
     /// The cause, for the log.

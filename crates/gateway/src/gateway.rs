@@ -7,7 +7,7 @@ use crate::bind;
 use crate::call::{Reply, Request, Who};
 use crate::clock::Timestamp;
 use crate::config::bind::Bindings;
-use crate::config::{AuditReads, CacheScope, Checked, Server, ServerLimits};
+use crate::config::{AuditReads, CacheScope, Checked, Server, ServerLimits, Sessions};
 use crate::deadline::Bounds;
 use crate::discover::Known;
 use crate::fanout::Kept;
@@ -15,13 +15,15 @@ use crate::fault::Fault;
 use crate::metrics::{Counted, Metrics};
 use crate::mirrors::Mirrors;
 use crate::names::Names;
+use crate::offered::Offered;
 use crate::parking::Parking;
 use crate::pinned::{Pins, listed_by};
 use crate::quota::Limits;
 use crate::routing::Owners;
 use crate::screening::{Results, Schemas, Screen, ToolSchemas};
 use crate::seal::Keyring;
-use crate::tasks::Support;
+use crate::tasks::{Origins, Support};
+use crate::touched::Touched;
 use crate::upstream::Upstream;
 use crate::usage::{Quotas, Store};
 use toolgate_audit::Books;
@@ -43,6 +45,8 @@ pub struct Route {
     pub names: Names,
     /// Arguments that the gateway gives to its tools.
     pub(crate) bindings: Arc<Bindings>,
+    /// Whether all callers are one to it, so that what it lists for one it lists for all.
+    pub shared: bool,
     /// How long it may take.
     pub bounds: Bounds,
     /// How often its tools may be called.
@@ -55,6 +59,8 @@ pub struct Route {
     pub pins: Arc<Pins>,
     /// Arguments of its tools that travel in headers too.
     pub mirrors: Arc<Mirrors>,
+    /// What it has listed.
+    pub offered: Offered,
     /// Its tools that run only as tasks.
     pub tasks: Arc<Support>,
     /// What is checked in arguments and done to results; `None` for nothing.
@@ -75,6 +81,7 @@ impl Route {
             upstream,
             names: Names::of(server, several),
             bindings: Arc::new(server.bind.clone()),
+            shared: server.sessions == Sessions::Shared,
             bounds: Bounds { silence: server.timeout, total: server.timeout_total },
             limits: server.limits.clone(),
             required: server.required,
@@ -84,6 +91,7 @@ impl Route {
             },
             pins: Arc::new(Pins::new(server)),
             mirrors: Arc::default(),
+            offered: Offered::default(),
             tasks: Arc::default(),
             screen: server.screen.clone(),
             schemas: Arc::default(),
@@ -146,6 +154,10 @@ pub struct Lasting {
     pub usage: Arc<dyn Store>,
     /// The rest of results that were cut.
     pub results: Arc<Results>,
+    /// What sessions have touched.
+    pub touched: Arc<Touched>,
+    /// The tools that began the tasks we know of.
+    pub origins: Arc<Origins>,
 }
 
 /// Enough of a hash to tell versions apart.
@@ -238,6 +250,12 @@ impl Gateway {
         }
     }
 
+    /// What clients are told about keeping results, where the only server does not say itself.
+    pub fn hint(&self) -> Hint {
+        let hint = self.only().map_or(Hint::NONE, |route| route.hint);
+        Hint { public: hint.public && self.config.policy().is_none(), ..hint }
+    }
+
     /// The server of this name.
     pub(crate) fn route_named(&self, name: &str) -> Option<&Route> {
         self.routes.iter().find(|route| *route.name == *name)
@@ -290,6 +308,10 @@ impl Gateway {
 
     /// Passes a notification of a client on to every server that it may concern.
     pub async fn notify(&self, who: &Who, abilities: Abilities, message: &Message) {
+        // What no rule can name is for nobody.
+        if self.config.policy().is_some() {
+            return;
+        }
         if let Some(route) = self.only()
             && let Err(fault) = route.upstream.notify(who, abilities, message).await
         {

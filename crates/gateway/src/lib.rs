@@ -1,5 +1,6 @@
 //! The decisions of the gateway. It meets the world only through its traits.
 
+pub mod authorize;
 mod bind;
 pub mod call;
 pub mod clock;
@@ -14,6 +15,7 @@ pub mod gateway;
 pub mod metrics;
 pub mod mirrors;
 pub mod names;
+mod offered;
 pub mod onward;
 pub mod parking;
 pub mod pinned;
@@ -31,5 +33,6 @@ pub mod subscription;
 pub mod tasks;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+pub mod touched;
 pub mod upstream;
 pub mod usage;

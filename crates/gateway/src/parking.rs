@@ -124,6 +124,7 @@ impl Gateway {
         let state = if may_ask_back { self.state_of(&request)? } else { None };
         if let Some(state) = state {
             if let Some(id) = state.parked {
+                self.may_resume(&request).await?;
                 request.record.reserve().await?;
                 return self.resume(id, request);
             }
@@ -164,6 +165,17 @@ impl Gateway {
         let state = self.state_of(request).ok()??;
         let replica = state.replica.filter(|_| state.parked.is_some())?;
         (self.replica.as_deref() != Some(&*replica)).then_some(replica)
+    }
+
+    /// Whether the caller may still do what it began: decided anew, as the rules may have changed.
+    async fn may_resume(&self, request: &Request) -> Result<(), Fault> {
+        if self.config.policy().is_none() {
+            return Ok(());
+        }
+        let mut request = request.for_record();
+        let route = Box::pin(self.route(&mut request)).await?;
+        // Consent was given when it began.
+        self.authorize(route, &request).map(|_| ())
     }
 
     fn resume(self: &Arc<Self>, id: u64, request: Box<Request>) -> Result<Reply, Fault> {

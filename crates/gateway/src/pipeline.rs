@@ -9,6 +9,7 @@ use toolgate_protocol::jsonrpc::{Message, codes};
 use toolgate_protocol::method::Method;
 use toolgate_protocol::version::Era;
 
+use crate::authorize::{Authorized, Permit, nobody_to_ask};
 use crate::call::{End, Frames, Reply, Request};
 use crate::context;
 use crate::deadline::bounded;
@@ -40,16 +41,21 @@ impl Gateway {
             _ => {}
         }
         let route = self.route(&mut request).await?;
+        let permit = match self.authorize(route, &request)? {
+            Authorized::Permit(permit) => permit,
+            Authorized::Ask(asked) => return Err(nobody_to_ask(&request, asked)),
+        };
+        self.exists(route, &request).await?;
         if request.method != Method::ToolsCall {
             self.definition(route, &request).await?;
-            return self.send(route, &request).await;
+            return self.send(&permit, route, &request).await;
         }
         let admitted = self.admit(route, &request).await.inspect_err(|fault| {
             self.lasting.metrics.begin(route, &request).fail(fault, Duration::ZERO);
         })?;
         let bound = self.bind(route, &mut request);
         let reply = match bound {
-            Ok(()) => self.call_tool(route, request).await,
+            Ok(()) => self.call_tool(&permit, route, request).await,
             Err(fault) => {
                 self.lasting.metrics.begin(route, &request).fail(&fault, Duration::ZERO);
                 Err(fault)
@@ -62,6 +68,7 @@ impl Gateway {
     /// arguments against.
     async fn call_tool(
         self: &Arc<Self>,
+        permit: &Permit,
         route: &Route,
         mut request: Box<Request>,
     ) -> Result<Reply, Fault> {
@@ -80,7 +87,7 @@ impl Gateway {
         let start = Instant::now();
         match self.must_become_task(route, &request).await {
             Ok(false) => {}
-            Ok(true) => return Box::pin(self.call_as_task(route, request)).await,
+            Ok(true) => return Box::pin(self.call_as_task(permit, route, request)).await,
             Err(fault) => {
                 // Its server was never reached: a failed call all the same, to be counted as one.
                 self.lasting.metrics.begin(route, &request).fail(&fault, start.elapsed());
@@ -88,34 +95,42 @@ impl Gateway {
             }
         }
         if are_its_own {
-            return self.send(route, &request).await;
+            return self.send(permit, route, &request).await;
         }
         route.mirrors.renew(&mut request);
-        let reply = self.send(route, &request).await?;
+        let reply = self.send(permit, route, &request).await?;
         if !is_mismatch(&reply) {
             return route.scrub(&request, reply);
         }
         drop(reply);
-        Box::pin(self.call_anew(route, request)).await
+        Box::pin(self.call_anew(permit, route, request)).await
     }
 
     /// Calls a tool again that was refused before it ran: what we knew of its schema was old, or
     /// nothing yet.
     async fn call_anew(
         self: &Arc<Self>,
+        permit: &Permit,
         route: &Route,
         mut request: Box<Request>,
     ) -> Result<Reply, Fault> {
         self.relist(&[route], &request).await;
         route.mirrors.renew(&mut request);
-        let reply = self.send(route, &request).await?;
+        let reply = self.send(permit, route, &request).await?;
         route.scrub(&request, reply)
     }
 
-    /// Sends a routed request to its server: measured, bounded in time, its names translated.
-    pub(crate) async fn send(&self, route: &Route, request: &Request) -> Result<Reply, Fault> {
+    /// Sends a routed request that may be sent to its server: measured, bounded in time, its names
+    /// translated. There is no other way to a server.
+    pub(crate) async fn send(
+        &self,
+        permit: &Permit,
+        route: &Route,
+        request: &Request,
+    ) -> Result<Reply, Fault> {
         // Whoever asks around before its own turn is recorded now.
         request.record.reserve_for(route, &request.method).await?;
+        self.touch(permit, &request.who);
         let start = Instant::now();
         let counters = self.lasting.metrics.begin(route, request);
         let bounds = route.bounds_of(&request.method);
@@ -150,7 +165,9 @@ impl Gateway {
 
     /// Whether what a server answers needs no translation of names.
     pub(crate) fn is_plain(&self, route: &Route) -> bool {
-        route.names.leaves_uris_alone() && route.names.leaves_names_alone()
+        self.config.policy().is_none()
+            && route.names.leaves_uris_alone()
+            && route.names.leaves_names_alone()
     }
 
     /// A result of our own making.

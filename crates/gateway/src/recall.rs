@@ -14,6 +14,9 @@ const KNOWN: Duration = Duration::from_secs(1);
 /// How long one is waited for that failed the last time.
 const FAILING: Duration = Duration::from_millis(100);
 
+/// Answers remembered at most: with these many, all are forgotten.
+const MOST: usize = 1024;
+
 /// The last answers, by key.
 pub(crate) struct Recall<K, V>(Arc<Mutex<HashMap<K, Last<V>>>>);
 
@@ -56,6 +59,9 @@ where
         let task = tokio::spawn(async move {
             let outcome = asking.await;
             let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+            if last.len() >= MOST && !last.contains_key(&key) {
+                last.clear();
+            }
             let entry = last.entry(key).or_insert(Last { answer: None, failed: false });
             entry.failed = outcome.is_err();
             if let Ok(answer) = &outcome {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 use toolgate_protocol::json::{Document, Limits, Mode, Object, Value, quote};
-use toolgate_protocol::jsonrpc::{Kind, Message};
+use toolgate_protocol::jsonrpc::{Kind, Message, codes};
 use toolgate_protocol::method::Method;
 use toolgate_protocol::splice::Edits;
 use toolgate_protocol::tasks::related;
@@ -13,8 +13,9 @@ use crate::call::{Answer, Ask, Boxed, Caller, End, Frame, Frames, Reply, Request
 use crate::fault::Fault;
 use crate::gateway::{Gateway, Route};
 use crate::names::Names;
+use crate::routing::unknown;
 use crate::seal::Keyring;
-use crate::tasks::Handle;
+use crate::tasks::{Handle, Origins};
 
 impl Gateway {
     /// Translates the names in the end of a call.
@@ -27,16 +28,81 @@ impl Gateway {
         if self.is_plain(route) {
             return Ok(end);
         }
-        let published =
-            Published { names: &route.names, tasks: &|id| self.seal_task(route, &request.who, id) };
-        published.end(&request.method, end)
+        let sealing = self.sealing(route, request);
+        let published = Published { names: &route.names, tasks: &|id| sealing.seal(id) };
+        let end = published.end(&request.method, end)?;
+        match uri_read(self, request) {
+            Some(uri) => read(end, &uri),
+            None => Ok(end),
+        }
+    }
+
+    fn sealing(&self, route: &Route, request: &Request) -> Sealing {
+        let rules = self.config.policy().is_some();
+        let begun_by = request.named().filter(|_| rules && request.method == Method::ToolsCall);
+        Sealing {
+            keys: self.lasting.keys.clone(),
+            origins: rules.then(|| self.lasting.origins.clone()),
+            server: route.name.clone(),
+            caller: request.who.caller.clone(),
+            begun_by: begun_by.map(|tool| (*tool).into()),
+        }
     }
 
     /// The published id of a task: sealed, so that it leads back to its server and is of use to
     /// its caller alone.
     pub(crate) fn seal_task(&self, route: &Route, who: &Who, id: &str) -> String {
-        Handle::relayed(&route.name, &who.caller, id).seal(self.keys())
+        let known = self
+            .config
+            .policy()
+            .and_then(|_| self.lasting.origins.of(&route.name, &who.caller, id));
+        Handle::relayed(&route.name, &who.caller, id).begun_by(known.as_deref()).seal(self.keys())
     }
+}
+
+/// Turns the ids of a server's tasks into published ones.
+struct Sealing {
+    keys: Arc<Keyring>,
+    /// The tools of tasks, where there are rules on who may use what.
+    origins: Option<Arc<Origins>>,
+    server: Arc<str>,
+    caller: Caller,
+    /// The tool that is being called: tasks in the answer are begun by it.
+    begun_by: Option<Arc<str>>,
+}
+
+impl Sealing {
+    fn seal(&self, id: &str) -> String {
+        let tool = self.origins.as_ref().and_then(|origins| match &self.begun_by {
+            Some(tool) => {
+                origins.note(&self.server, &self.caller, id, tool.clone());
+                Some(tool.clone())
+            }
+            None => origins.of(&self.server, &self.caller, id),
+        });
+        Handle::relayed(&self.server, &self.caller, id).begun_by(tool.as_deref()).seal(&self.keys)
+    }
+}
+
+/// What rules decide on for each caller is kept for one caller, whatever its server says; and what
+/// does not exist is answered as what is hidden.
+fn read(end: End, uri: &str) -> Result<End, Fault> {
+    let code = end.message.error().and_then(|error| error.get("code")?.as_i64());
+    if matches!(code, Some(codes::RESOURCE_NOT_FOUND | codes::INVALID_PARAMS)) {
+        return Err(unknown(&Method::ResourcesRead, uri));
+    }
+    let mut edits = Edits::default();
+    let scope = end.message.result_object().and_then(|result| result.get("cacheScope"));
+    if let Some(scope) = scope.filter(|scope| scope.raw() != "\"private\"") {
+        edits.replace(scope.span(), "\"private\"");
+    }
+    end.edited(&edits)
+}
+
+/// The published URI of a resource that is read where there are rules.
+fn uri_read(gateway: &Gateway, request: &Request) -> Option<String> {
+    gateway.config.policy().filter(|_| request.method == Method::ResourcesRead)?;
+    Some(request.message.params()?.get("uri")?.string()?.into_owned())
 }
 
 /// What one server's things are called by clients.
@@ -201,7 +267,10 @@ fn publish(names: &Names, uri: Option<Value<'_>>, edits: &mut Edits) {
     if let Some(value) = uri
         && let Some(text) = value.string()
     {
-        edits.replace(value.span(), quote(&names.publish_uri(&text)));
+        let published = names.publish_uri(&text);
+        if *published != *text {
+            edits.replace(value.span(), quote(&published));
+        }
     }
 }
 
@@ -214,9 +283,9 @@ pub(crate) struct Rewritten<F> {
     inner: F,
     names: Names,
     method: Method,
-    keys: Arc<Keyring>,
-    server: Arc<str>,
-    caller: Caller,
+    sealing: Sealing,
+    /// The resource that is read, where there are rules.
+    reads: Option<String>,
 }
 
 impl<F: Frames> Rewritten<F> {
@@ -230,20 +299,24 @@ impl<F: Frames> Rewritten<F> {
             inner,
             names: route.names.for_uris(),
             method: request.method.clone(),
-            keys: gateway.lasting.keys.clone(),
-            server: route.name.clone(),
-            caller: request.who.caller.clone(),
+            sealing: gateway.sealing(route, request),
+            reads: uri_read(gateway, request),
         }
     }
 
     fn publish(&self, frame: Frame) -> Option<Frame> {
-        let seal = |id: &str| Handle::relayed(&self.server, &self.caller, id).seal(&self.keys);
+        let seal = |id: &str| self.sealing.seal(id);
         let published = Published { names: &self.names, tasks: &seal };
         Some(match frame {
-            Frame::End(end) => match published.end(&self.method, end) {
-                Ok(end) => Frame::End(end),
-                Err(fault) => Frame::Fail(fault),
-            },
+            Frame::End(end) => {
+                match published.end(&self.method, end).and_then(|end| match &self.reads {
+                    Some(uri) => read(end, uri),
+                    None => Ok(end),
+                }) {
+                    Ok(end) => Frame::End(end),
+                    Err(fault) => Frame::Fail(fault),
+                }
+            }
             Frame::Notification(message) => Frame::Notification(published.notification(message)?),
             Frame::Ask(ask) => Frame::Ask(published.ask(ask)),
             other => other,

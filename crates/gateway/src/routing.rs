@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
-use toolgate_protocol::json::quote;
-use toolgate_protocol::method::Target;
+use toolgate_policy::Kind;
+use toolgate_protocol::json::{Span, quote};
+use toolgate_protocol::method::{Method, Target};
 
 use crate::call::Request;
 use crate::fault::{Fault, Reason};
@@ -69,31 +70,33 @@ impl Gateway {
             Target::Resource => self.route_resource(request),
             Target::Task => self.route_task(request).map(|(route, _)| route),
             Target::Reference => self.route_reference(request),
-            Target::Nothing => self.only().ok_or_else(|| {
-                Fault::new(
-                    Reason::NoMethod,
-                    format!("no method \"{}\" here", request.method.as_str()),
-                )
-            }),
+            // What no rule can name is for nobody where there are rules.
+            Target::Nothing if self.config.policy().is_some() => Err(no_method(&request.method)),
+            Target::Nothing => self.only().ok_or_else(|| no_method(&request.method)),
         }
     }
 
     async fn route_tool(&self, request: &mut Request) -> Result<&Route, Fault> {
         let name = member(request, "name")?.into_owned();
-        let unknown = || Fault::new(Reason::Unknown, format!("unknown tool: {name}"));
+        let unknown = || unknown(&Method::ToolsCall, &name);
         let candidates: SmallVec<[&Route; 4]> = self.candidates(&name).collect();
         if candidates.iter().any(|route| route.names.is_unknown_cut(&name)) {
             // A name that was cut on another replica, or before a restart.
             Box::pin(self.relist(&candidates, request)).await;
         }
-        let mut owners =
-            candidates.iter().filter_map(|route| Some((*route, route.names.original_tool(&name)?)));
-        let (route, original) = match (owners.next(), owners.next()) {
-            (None, _) => return Err(unknown()),
-            (Some(only), None) => only,
+        let mut owners: SmallVec<[(&Route, Arc<str>); 4]> = candidates
+            .iter()
+            .filter_map(|route| Some((*route, route.names.original_tool(&name)?)))
+            .collect();
+        if owners.len() > 1 {
+            // Nobody is asked about what the caller could not use anyway.
+            owners.retain(|(route, tool)| self.shows(&request.who, route, Kind::Tool, tool));
+        }
+        let (route, original) = match owners.len() {
+            0 | 1 => owners.pop().ok_or_else(unknown)?,
             // Prefixes that begin alike: only the servers can tell whose it is.
-            (Some(first), Some(second)) => {
-                let all: Vec<_> = [first, second].into_iter().chain(owners).collect();
+            _ => {
+                let all = owners.into_vec();
                 Box::pin(self.owner_of_tool(all, request)).await.ok_or_else(unknown)?
             }
         };
@@ -110,10 +113,8 @@ impl Gateway {
 
     fn route_resource(&self, request: &mut Request) -> Result<&Route, Fault> {
         let uri = member(request, "uri")?.into_owned();
-        let (route, original) = self.owner_of_uri(&uri).ok_or_else(|| {
-            Fault::new(Reason::NoResource, format!("unknown resource: {uri}"))
-                .with_data(format!(r#"{{"uri":{}}}"#, quote(&uri)))
-        })?;
+        let (route, original) =
+            self.owner_of_uri(&uri).ok_or_else(|| unknown(&Method::ResourcesRead, &uri))?;
         rename(request, "uri", &uri, original);
         Ok(route)
     }
@@ -127,7 +128,7 @@ impl Gateway {
     fn owner_of_prompt<'a>(&'a self, name: &str) -> Result<(&'a Route, Arc<str>), Fault> {
         self.candidates(name)
             .find_map(|route| Some((route, route.names.original_prompt(name)?)))
-            .ok_or_else(|| Fault::new(Reason::Unknown, format!("unknown prompt: {name}")))
+            .ok_or_else(|| unknown(&Method::PromptsGet, name))
     }
 
     /// The servers that may have something under this published name, the surest first.
@@ -139,31 +140,76 @@ impl Gateway {
     }
 
     fn route_reference(&self, request: &mut Request) -> Result<&Route, Fault> {
-        let invalid = |what: &str| Fault::new(Reason::Invalid, what.to_owned());
-        let params = request.message.params().ok_or_else(|| invalid("params are missing"))?;
-        let reference = params
-            .get("ref")
-            .and_then(|value| value.object())
-            .ok_or_else(|| invalid("params lack \"ref\""))?;
+        let (span, reference) = spanned_reference(request)?;
         if let Some(route) = self.only()
             && self.is_plain(route)
         {
             return Ok(route);
         }
-        let text =
-            |name| reference.get(name).and_then(|value| Some((value.span(), value.string()?)));
-        if let Some((span, uri)) = text("uri") {
-            let (route, original) = self
-                .owner_of_uri(&uri)
-                .ok_or_else(|| Fault::new(Reason::NoResource, "unknown resource template"))?;
-            request.edits.replace(span, quote(&original));
-            return Ok(route);
-        }
-        let (span, name) = text("name").ok_or_else(|| invalid("ref has neither name nor uri"))?;
-        let (route, original) = self.owner_of_prompt(&name)?;
+        let (route, original) = match &reference {
+            Reference::Template(uri) => {
+                self.owner_of_uri(uri).ok_or_else(|| reference.unknown())?
+            }
+            Reference::Prompt(name) => self.owner_of_prompt(name)?,
+        };
         request.edits.replace(span, quote(&original));
         Ok(route)
     }
+}
+
+/// What a completion is for, by its published name.
+pub(crate) enum Reference {
+    Prompt(String),
+    Template(String),
+}
+
+impl Reference {
+    /// The answer for what does not exist, or not for this caller.
+    pub(crate) fn unknown(&self) -> Fault {
+        match self {
+            Reference::Prompt(name) => unknown(&Method::PromptsGet, name),
+            Reference::Template(_) => Fault::new(Reason::NoResource, "unknown resource template"),
+        }
+    }
+}
+
+/// What a completion is for.
+pub(crate) fn reference(request: &Request) -> Result<Reference, Fault> {
+    spanned_reference(request).map(|(_, reference)| reference)
+}
+
+fn spanned_reference(request: &Request) -> Result<(Span, Reference), Fault> {
+    let invalid = |what: &str| Fault::new(Reason::Invalid, what.to_owned());
+    let params = request.message.params().ok_or_else(|| invalid("params are missing"))?;
+    let reference = params
+        .get("ref")
+        .and_then(|value| value.object())
+        .ok_or_else(|| invalid("params lack \"ref\""))?;
+    let text = |name| {
+        let value = reference.get(name)?;
+        Some((value.span(), value.string()?.into_owned()))
+    };
+    if let Some((span, uri)) = text("uri") {
+        return Ok((span, Reference::Template(uri)));
+    }
+    let (span, name) = text("name").ok_or_else(|| invalid("ref has neither name nor uri"))?;
+    Ok((span, Reference::Prompt(name)))
+}
+
+/// The answer to a request for what does not exist, or not for this caller: there is one text for
+/// both.
+pub(crate) fn unknown(method: &Method, name: &str) -> Fault {
+    match method.target() {
+        Target::Prompt => Fault::new(Reason::Unknown, format!("unknown prompt: {name}")),
+        Target::Resource => Fault::new(Reason::NoResource, format!("unknown resource: {name}"))
+            .with_data(format!(r#"{{"uri":{}}}"#, quote(name))),
+        _ => Fault::new(Reason::Unknown, format!("unknown tool: {name}")),
+    }
+}
+
+/// The answer to a method that nobody has here.
+pub(crate) fn no_method(method: &Method) -> Fault {
+    Fault::new(Reason::NoMethod, format!("no method \"{}\" here", method.as_str()))
 }
 
 pub(crate) fn member<'a>(request: &'a Request, name: &str) -> Result<Cow<'a, str>, Fault> {

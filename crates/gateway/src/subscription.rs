@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::time::Instant;
+use toolgate_policy::Kind;
 use toolgate_protocol::client::{Abilities, key};
 use toolgate_protocol::json::quote;
 use toolgate_protocol::jsonrpc::{self, Message};
@@ -76,13 +77,16 @@ impl Gateway {
         let uris = interest
             .uris
             .iter()
-            .filter_map(|uri| route.names.original_uri(uri).map(|original| original.into_owned()));
+            .filter_map(|uri| route.names.original_uri(uri).map(|original| original.into_owned()))
+            .filter(|uri| self.shows(who, route, Kind::Resource, uri));
         let tasks = interest.tasks.iter().filter_map(|id| {
-            if self.only().is_some() {
+            // One server alone keeps its ids, where nobody has to be kept from them.
+            if self.only().is_some() && self.config.policy().is_none() {
                 return Some(id.clone());
             }
             let (owner, handle) = self.owner_of_task(id, &who.caller)?;
-            (owner.name == route.name).then_some(handle.task)
+            let permitted = self.authorize_task(owner, who, handle.tool.as_deref()).is_ok();
+            (owner.name == route.name && permitted).then_some(handle.task)
         });
         Interest { uris: uris.collect(), tasks: tasks.collect(), ..interest.clone() }
     }
@@ -202,13 +206,25 @@ impl Follower {
         let gateway = &self.gateway;
         let route = &gateway.routes[self.at];
         let event = gateway.screened_event(route, &self.who.caller, event)?;
-        if gateway.only().is_some() {
-            return Some(event);
+        if gateway.config.policy().is_none() {
+            if gateway.only().is_some() {
+                return Some(event);
+            }
+        } else if let Some(uri) = updated(&event)
+            && !gateway.shows(&self.who, route, Kind::Resource, &uri)
+        {
+            // Servers may tell of what lies below the resource that was asked for.
+            return None;
         }
         let tasks = |id: &str| gateway.seal_task(route, &self.who, id);
         let event = Arc::unwrap_or_clone(event);
         Published { names: &route.names, tasks: &tasks }.notification(event).map(Arc::new)
     }
+}
+
+/// The resource that an event is about.
+fn updated(event: &Message) -> Option<String> {
+    Some(event.params()?.get("uri")?.string()?.into_owned())
 }
 
 fn own(bytes: bytes::Bytes) -> Option<Arc<Message>> {

@@ -7,6 +7,7 @@
 mod bridge;
 mod errand;
 mod handle;
+mod origins;
 mod questions;
 mod support;
 
@@ -17,15 +18,17 @@ use toolgate_protocol::method::Method;
 use toolgate_protocol::tasks::{TOOL_CALLS, Task};
 use toolgate_protocol::version::{Era, Version};
 
+use crate::authorize::Permit;
 use crate::call::{Reply, Request};
 use crate::discover::describe;
 use crate::fault::{Fault, Reason};
 use crate::gateway::{Gateway, Route};
 use crate::parking::missing;
-use crate::routing::{member, rename};
+use crate::routing::{member, no_method, rename};
 use crate::upstream::Description;
 
 pub(crate) use handle::Handle;
+pub use origins::Origins;
 pub(crate) use questions::Questions;
 pub use support::Support;
 
@@ -37,39 +40,59 @@ impl Gateway {
         if client == Era::Modern && !request.client.abilities().has(Abilities::TASKS) {
             return Err(missing(Abilities::TASKS));
         }
-        let (route, bridge) = self.route_task(&mut request)?;
+        let (route, handle) = self.route_task(&mut request)?;
+        let permit = self.permit_task(route, &request, handle.as_ref())?;
+        let bridge = handle.and_then(|handle| handle.bridge);
         if let Some(bridge) = &bridge {
             bridge.enter(&mut request.client);
         }
         let server = describe(route, &request.who, request.client.abilities()).await?;
         match (client, server.era) {
-            (Era::Modern, Era::Modern) => self.send(route, &request).await,
+            (Era::Modern, Era::Modern) => self.send(&permit, route, &request).await,
             (Era::Legacy, Era::Legacy) if request.client.version >= Version::V2025_11_25 => {
-                self.send(route, &request).await
+                self.send(&permit, route, &request).await
             }
-            (Era::Modern, Era::Legacy) if bridge.is_some() => self.bridge(route, request).await,
-            (Era::Modern, Era::Legacy) => Err(unknown()),
+            (Era::Modern, Era::Legacy) if bridge.is_some() => {
+                self.bridge(&permit, route, request).await
+            }
+            (Era::Modern, Era::Legacy) => Err(unknown_task()),
             (Era::Legacy, _) => Err(no_method(&request.method)),
         }
     }
 
-    /// The server of a task, and how to get back to it if it is bridged.
+    /// Whether the caller may go on with a task: as long as it may use the tool that began it.
+    fn permit_task(
+        &self,
+        route: &Route,
+        request: &Request,
+        handle: Option<&Handle>,
+    ) -> Result<Permit, Fault> {
+        let tool = handle.and_then(|handle| handle.tool.as_deref());
+        let permit = self.authorize_task(route, &request.who, tool)?;
+        if let (Some(handle), Some(tool)) = (handle, tool) {
+            // What its server says of it without being asked has to get the same id.
+            let origins = &self.lasting.origins;
+            origins.note(&route.name, &request.who.caller, &handle.task, tool.into());
+        }
+        Ok(permit)
+    }
+
+    /// The server of a task, and what its id says; one server alone keeps its ids.
     pub(crate) fn route_task(
         &self,
         request: &mut Request,
-    ) -> Result<(&Route, Option<handle::Bridge>), Fault> {
+    ) -> Result<(&Route, Option<Handle>), Fault> {
         if request.method == Method::TasksList {
             // Each server has a list of its own, and no cursor leads through them all.
-            let only = self.only().ok_or_else(|| no_method(&request.method))?;
-            return Ok((only, None));
+            let only = self.only().filter(|_| self.config.policy().is_none());
+            return Ok((only.ok_or_else(|| no_method(&request.method))?, None));
         }
         let id = member(request, "taskId")?.into_owned();
         if let Some((route, handle)) = self.owner_of_task(&id, &request.who.caller) {
-            rename(request, "taskId", &id, handle.task.into());
-            return Ok((route, handle.bridge));
+            rename(request, "taskId", &id, handle.task.as_str().into());
+            return Ok((route, Some(handle)));
         }
-        // One server alone keeps its ids.
-        self.only().map(|route| (route, None)).ok_or_else(unknown)
+        self.only().map(|route| (route, None)).ok_or_else(unknown_task)
     }
 
     /// The replica where a bridged task has its session with the server, if that is another one.
@@ -117,13 +140,14 @@ impl Gateway {
     /// other the gateway waits, and answers with what comes of it.
     pub(crate) async fn call_as_task(
         self: &Arc<Self>,
+        permit: &Permit,
         route: &Route,
         mut request: Box<Request>,
     ) -> Result<Reply, Fault> {
         if let Some(params) = request.message.params() {
             request.edits.set(&params, "task", "{}");
         }
-        let end = self.send(route, &request).await?.end().await?;
+        let end = self.send(permit, route, &request).await?.end().await?;
         let Some(task) = Task::created(&end.message) else { return Ok(Reply::Whole(end)) };
         let client = &request.client;
         if client.era() == Era::Modern && client.abilities().has(Abilities::TASKS) {
@@ -132,7 +156,7 @@ impl Gateway {
             return self.own_result(&request, &task.to_created(&id));
         }
         let id = self.original(&task.id);
-        errand::begin(self, route, &request, id, task.poll_interval()).await
+        errand::begin(self, permit, route, &request, id, task.poll_interval()).await
     }
 
     /// What the server called the task in an answer that was translated already.
@@ -148,12 +172,9 @@ pub(crate) fn offers_tasks(server: &Description) -> bool {
         && server.offers(&TOOL_CALLS)
 }
 
-fn unknown() -> Fault {
+/// The answer for a task that does not exist, or not for this caller.
+pub(crate) fn unknown_task() -> Fault {
     Fault::new(Reason::Unknown, "unknown task")
-}
-
-fn no_method(method: &Method) -> Fault {
-    Fault::new(Reason::NoMethod, format!("no method \"{}\" here", method.as_str()))
 }
 
 #[cfg(test)]

@@ -209,6 +209,8 @@ pub fn gateway(servers: &[(&str, Arc<Fake>)], more: &str) -> Arc<Gateway> {
         limits: Arc::default(),
         usage: Arc::new(Memory::default()),
         results: Arc::default(),
+        touched: Arc::default(),
+        origins: Arc::default(),
     };
     Arc::new(Gateway::new(Arc::new(checked), routes, lasting).locked(None))
 }
@@ -241,7 +243,7 @@ pub fn request(client: &Client, method: &str, mut params: Value) -> Box<Request>
         message: Message::scan(bytes, &Default::default()).expect("a request is a message"),
         method: Method::parse(method),
         client: client.clone(),
-        who: Who { caller: Caller::anonymous(), session: None, token: None },
+        who: Who { caller: Caller::anonymous(), session: None, token: None, address: None },
         edits: Edits::default(),
         params_headers: Vec::new(),
         trace: Trace::default(),

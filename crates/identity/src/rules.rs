@@ -24,6 +24,9 @@ pub struct Authentication {
     pub resource: Option<Url>,
     /// The scopes that clients are told to ask their issuer for.
     pub scopes: Vec<String>,
+    /// The scopes without which nobody comes in, whatever is asked for.
+    #[schemars(example = ["mcp:tools"])]
+    pub required_scopes: Vec<String>,
     /// Keys that `toolgate key new` makes.
     pub api_keys: Option<ApiKeys>,
     /// Issuers of signed access tokens (JWT, RFC 9068).

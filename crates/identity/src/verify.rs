@@ -77,7 +77,7 @@ impl Verifier {
         let introspection = rules.introspection.as_ref();
         Ok(Verifier {
             resource: methods.resource.clone(),
-            scopes: rules.scopes.iter().map(|scope| scope.as_str().into()).collect(),
+            scopes: asked_for(rules),
             x_api_key: rules.api_keys.as_ref().is_some_and(|keys| keys.x_api_key),
             keys,
             issuers: rules.jwt.iter().map(|rule| Issuer::new(rule, Arc::clone(fetch))).collect(),
@@ -279,4 +279,10 @@ fn nonce_secret(rules: &Authentication, shared: Option<&[u8]>) -> Option<Vec<u8>
     let mut own = vec![0; 32];
     // Fail closed: without randomness no nonce is ever right.
     getrandom::fill(&mut own).ok().map(|()| own).or(Some(Vec::new()))
+}
+
+/// The scopes to ask an issuer for: those that are needed and those that are told.
+fn asked_for(rules: &Authentication) -> Vec<Arc<str>> {
+    let needed = rules.required_scopes.iter().filter(|scope| !rules.scopes.contains(scope));
+    needed.chain(&rules.scopes).map(|scope| scope.as_str().into()).collect()
 }

@@ -83,8 +83,8 @@ fn decimal(number: &Number) -> Option<String> {
     };
     let (before, after) = text.split_once('.')?;
     let value: i128 = before.parse().ok()?;
-    // i64 counts ten-thousandths.
-    let fits = value.unsigned_abs() < (i64::MAX as u128) / 10_000;
+    // Ten-thousandths that a float counts exactly: beyond, other digits were read than were written.
+    let fits = value.unsigned_abs() < (1 << 53) / 10_000;
     (fits && (1..=4).contains(&after.len())).then_some(text)
 }
 
@@ -177,8 +177,9 @@ mod tests {
             ("0.12345", None),
             ("1e-7", None),
             ("1e300", None),
-            ("922337203685477.5", None),
-            ("922337203685476.5", Some("922337203685476.5")),
+            ("922337203685476.5", None),
+            ("900719925473.5", Some("900719925473.5")),
+            ("900719925474.5", None),
         ] {
             assert_eq!(decimal(&number(text)).as_deref(), expected, "{text}");
         }

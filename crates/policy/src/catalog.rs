@@ -17,9 +17,9 @@ pub struct Catalog {
 /// One configured server.
 #[derive(Debug, Clone, Default)]
 pub struct Server {
-    /// Whether `items` is everything it offers. Only then is a name that is not among them a
-    /// problem.
-    pub complete: bool,
+    /// The kinds of which `items` holds everything it offers. Only then is a name that is not among
+    /// them a problem.
+    pub complete: Vec<Kind>,
     /// What it offers, as far as known.
     pub items: Vec<Item>,
 }

@@ -6,9 +6,9 @@ use cedar_policy::{PolicySet, ValidationMode, Validator};
 
 use crate::catalog::Catalog;
 use crate::kind::{Kind, Thing};
-use crate::problem::{Problem, did_you_mean};
+use crate::problem::{Problem, did_you_mean, nearest};
 use crate::reach::{Pattern, Place};
-use crate::reads::entities;
+use crate::reads::{Word, entities};
 use crate::rules::Rules;
 use crate::schema::schema;
 use crate::source::{Rule, explained};
@@ -38,8 +38,11 @@ pub(crate) fn rule(
                 .to_owned(),
         );
     }
+    for (word, name) in &rule.reads.words {
+        texts.extend(self::word(*word, name, rules, catalog));
+    }
     let types = arguments(rule, catalog, &mut texts);
-    if texts.is_empty() {
+    if texts.is_empty() && !rule.short {
         texts = validate(rule, rules, &types);
     }
     if texts.is_empty() {
@@ -47,7 +50,27 @@ pub(crate) fn rule(
     }
     texts.sort();
     texts.dedup();
-    Err(texts.into_iter().map(|text| Problem::new(&rule.path, text)).collect())
+    Err(texts.into_iter().map(|text| Problem::new(&rule.path, text).at(rule.line)).collect())
+}
+
+/// What is wrong with a label or tag that a policy looks for: nothing could ever have it.
+fn word(word: Word, name: &str, rules: &Rules, catalog: &Catalog) -> Option<String> {
+    let known: Vec<&str> = match word {
+        Word::Label => {
+            rules.tools.values().flat_map(|tool| &tool.labels).map(String::as_str).collect()
+        }
+        Word::Tag => {
+            let written = rules.tools.values().flat_map(|tool| &tool.tags);
+            let items = catalog.items().flat_map(|(_, item)| &item.tags);
+            written.chain(items).map(String::as_str).collect()
+        }
+    };
+    if known.contains(&name) {
+        return None;
+    }
+    let what = if word == Word::Label { "label" } else { "tag" };
+    let hint = did_you_mean(name, known, "give it to something under tools");
+    Some(format!("nothing has the {what} \"{name}\"{hint}"))
 }
 
 /// What is wrong with an entity that a policy names.
@@ -81,7 +104,7 @@ fn thing(kind: Kind, id: &str, catalog: &Catalog) -> Option<String> {
     if let Some(text) = self::server(server, catalog) {
         return Some(text);
     }
-    if !catalog.servers.get(server).is_some_and(|server| server.complete) {
+    if !catalog.servers.get(server).is_some_and(|server| server.complete.contains(&kind)) {
         return None;
     }
     if catalog.item(&Thing { kind, server, name }).is_some() {
@@ -108,13 +131,26 @@ fn pattern(pattern: &Pattern, catalog: &Catalog) -> Option<String> {
     if let Some(text) = server(&pattern.server, catalog) {
         return Some(text);
     }
-    let complete = catalog.servers.get(&pattern.server).is_some_and(|server| server.complete);
     let others = others(&pattern.server, None, catalog);
-    if !complete || pattern.name.contains('*') || others.contains(&pattern.name.as_str()) {
+    if pattern.name.contains('*') || others.contains(&pattern.name.as_str()) {
         return None;
     }
-    let hint = did_you_mean(&pattern.name, others, "the server offers nothing like it");
+    let complete = catalog.servers.get(&pattern.server).map(|server| server.complete.as_slice());
+    let complete = complete.unwrap_or_default();
+    // A pattern names tools, prompts and resources alike. Where not all are known, only what looks
+    // like a misspelt tool is taken for one.
+    let hint = if Kind::ALL.iter().all(|kind| complete.contains(kind)) {
+        did_you_mean(&pattern.name, others, "the server offers nothing like it")
+    } else {
+        let tools = complete.contains(&Kind::Tool).then(|| tools(&pattern.server, catalog));
+        let meant = nearest(&pattern.name, tools.into_iter().flatten())?;
+        format!(" (did you mean \"{meant}\"? if it is no tool, end it with *)")
+    };
     Some(format!("{} offers no \"{}\"{hint}", pattern.server, pattern.name))
+}
+
+fn tools<'a>(server: &str, catalog: &'a Catalog) -> Vec<&'a str> {
+    others(server, Some(Kind::Tool), catalog)
 }
 
 fn others<'a>(server: &str, kind: Option<Kind>, catalog: &'a Catalog) -> Vec<&'a str> {

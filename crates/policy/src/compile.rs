@@ -18,6 +18,7 @@ use crate::decision::Decision;
 use crate::entity::{Claims, Names, Principal};
 use crate::kind::Kind;
 use crate::problem::{Problem, step};
+use crate::reach::Pattern;
 use crate::rules::{Disclose, Rules, ValueType};
 use crate::short;
 use crate::source::{self, Rule};
@@ -38,6 +39,8 @@ pub struct Policy {
     pub(crate) catalog: Catalog,
     pub(crate) inherits: HashMap<Arc<str>, Vec<Arc<str>>>,
     pub(crate) claims: Claims,
+    /// What the rules say that things are.
+    pub(crate) marks: Vec<Mark>,
     pub(crate) disclose: Disclose,
     pub(crate) names: Names,
     pub(crate) authorizer: Authorizer,
@@ -47,7 +50,15 @@ pub struct Policy {
     pub(crate) targets: Cache<u64, Arc<Target>>,
     pub(crate) decisions: Cache<(u64, u64), Arc<Decision>>,
     pub(crate) sights: Cache<(u64, u64), Arc<Sight>>,
-    version: String,
+    version: Arc<str>,
+}
+
+/// What the rules say that things are.
+#[derive(Debug)]
+pub(crate) struct Mark {
+    pub(crate) pattern: Pattern,
+    pub(crate) tags: Vec<String>,
+    pub(crate) labels: Vec<Arc<str>>,
 }
 
 impl Policy {
@@ -68,6 +79,7 @@ impl Policy {
             }
         }
         problems.extend(same_names(&compiled));
+        problems.extend(nothing_permits(rules, &compiled, problems.is_empty()));
         let names = Names::new();
         let (Some(names), true) = (names, problems.is_empty()) else {
             problems.sort();
@@ -89,6 +101,7 @@ impl Policy {
                 })
                 .collect(),
             claims: rules.claims.iter().map(|(name, of)| (name.clone(), claim(of))).collect(),
+            marks: marks(rules),
             disclose: rules.disclose,
             names,
             authorizer: Authorizer::new(),
@@ -102,8 +115,13 @@ impl Policy {
     }
 
     /// A short hash of the rules, for records: the same rules have the same version.
-    pub fn version(&self) -> &str {
+    pub fn version(&self) -> &Arc<str> {
         &self.version
+    }
+
+    /// Every label that something has.
+    pub fn labels(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.marks.iter().flat_map(|mark| &mark.labels)
     }
 }
 
@@ -125,12 +143,31 @@ fn all(rules: &Rules, problems: &mut Vec<Problem>) -> Vec<Rule> {
     compiled
 }
 
+/// Rules that permit nothing were meant to come on top of something.
+fn nothing_permits(rules: &Rules, compiled: &[Rule], sound: bool) -> Option<Problem> {
+    let permits = compiled.iter().any(|rule| rule.permits && !rule.only_asks);
+    let text = "nothing permits anything, so nobody may do anything \
+                (add a permit or a role that allows something, or write default: allow)";
+    (sound && !permits && rules.default.is_none()).then(|| Problem::new("/default", text))
+}
+
+fn marks(rules: &Rules) -> Vec<Mark> {
+    let marks = rules.tools.iter().filter_map(|(id, tool)| {
+        Some(Mark {
+            pattern: Pattern::parse(id)?,
+            tags: tool.tags.clone(),
+            labels: tool.labels.iter().map(|label| label.as_str().into()).collect(),
+        })
+    });
+    marks.filter(|mark| !mark.tags.is_empty() || !mark.labels.is_empty()).collect()
+}
+
 /// A name in a record must mean one rule.
 fn same_names(rules: &[Rule]) -> Vec<Problem> {
     let mut seen = HashSet::new();
     let again = rules.iter().filter(|rule| !seen.insert(&rule.name));
     let text = |name: &str| format!("two policies are called \"{name}\" (give one another @id)");
-    again.map(|rule| Problem::new(&rule.path, text(&rule.name))).collect()
+    again.map(|rule| Problem::new(&rule.path, text(&rule.name)).at(rule.line)).collect()
 }
 
 /// The catalog with the types of arguments that the rules tell.
@@ -151,7 +188,7 @@ fn with_types(rules: &Rules, mut catalog: Catalog, problems: &mut Vec<Problem>) 
 
 fn add_types(server: &mut Server, name: &str, arguments: &BTreeMap<String, ValueType>) {
     let is_it = |item: &Item| item.kind == Kind::Tool && item.name == name;
-    if !server.items.iter().any(is_it) && !server.complete {
+    if !server.items.iter().any(is_it) && !server.complete.contains(&Kind::Tool) {
         server.items.push(Item::new(Kind::Tool, name));
     }
     let Some(item) = server.items.iter_mut().find(|item| is_it(item)) else { return };
@@ -169,15 +206,16 @@ fn add_types(server: &mut Server, name: &str, arguments: &BTreeMap<String, Value
 }
 
 /// The first 12 hexadecimal digits of a SHA-256 over everything that the rules say.
-fn version(rules: &Rules, compiled: &[Rule]) -> String {
+fn version(rules: &Rules, compiled: &[Rule]) -> Arc<str> {
     let mut hash = Sha256::new();
     for rule in compiled {
         hash.update(json!([&*rule.name, rule.text]).to_string());
     }
     let rest = json!([rules.roles, rules.claims, rules.tools, rules.disclose]);
     hash.update(rest.to_string());
-    hash.finalize().iter().take(6).fold(String::new(), |mut text, byte| {
+    let text = hash.finalize().iter().take(6).fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text
-    })
+    });
+    text.into()
 }

@@ -2,12 +2,22 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use cedar_policy::RestrictedExpression;
 
 use crate::arguments;
 use crate::kind::Kind;
 use crate::types::Field;
+
+/// What of the circumstances the rules for a thing read at all.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Reading {
+    /// The arguments.
+    pub arguments: bool,
+    /// What the session has touched.
+    pub touched: bool,
+}
 
 /// The circumstances of one call. Policies read them as `context`.
 #[derive(Debug, Clone, Copy, Default)]
@@ -22,6 +32,8 @@ pub struct Context<'a> {
     pub ip: Option<IpAddr>,
     /// The protocol revision the caller speaks.
     pub revision: Option<&'a str>,
+    /// The labels that the session has touched.
+    pub touched: &'a [Arc<str>],
 }
 
 impl Context<'_> {
@@ -31,7 +43,7 @@ impl Context<'_> {
         kind: Kind,
         types: &BTreeMap<String, Field>,
     ) -> Result<cedar_policy::Context, String> {
-        let mut pairs = Vec::with_capacity(5);
+        let mut pairs = Vec::with_capacity(6);
         if kind != Kind::Resource {
             let text = self.arguments.filter(|_| !types.is_empty()).unwrap_or(b"{}");
             pairs.push(("arguments".to_owned(), arguments::read(text, types)?));
@@ -42,6 +54,8 @@ impl Context<'_> {
         let ip = |ip: IpAddr| RestrictedExpression::new_ip(ip.to_canonical().to_string());
         pairs.extend(self.ip.map(|address| ("ip".to_owned(), ip(address))));
         pairs.push(("time".to_owned(), RestrictedExpression::new_datetime(date(self.time))));
+        let touched = self.touched.iter().map(|label| text(label));
+        pairs.push(("touched".to_owned(), RestrictedExpression::new_set(touched)));
         cedar_policy::Context::from_pairs(pairs).map_err(|error| error.to_string())
     }
 }

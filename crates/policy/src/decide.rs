@@ -9,7 +9,7 @@ use cedar_policy::{AuthorizationError, Entities, PolicyId, PolicySet, Request, R
 use toolgate_protocol::caller::{Caller, Identity};
 
 use crate::compile::Policy;
-use crate::context::Context;
+use crate::context::{Context, Reading};
 use crate::decision::{Decision, Effect, Missing};
 use crate::entity::{Claims, Principal};
 use crate::kind::Thing;
@@ -17,6 +17,8 @@ use crate::rules::Disclose;
 use crate::source::Rule;
 use crate::target::Target;
 
+/// Names that are longer, in bytes, are not remembered: no real one is.
+const LONGEST: usize = 2048;
 /// How many roles are tried to find those that would help.
 const ROLES_TRIED: usize = 16;
 
@@ -34,6 +36,7 @@ struct Verdict {
     effect: Effect,
     rules: Vec<Arc<str>>,
     approve: Vec<Arc<str>>,
+    told: Vec<Arc<str>>,
     error: Option<String>,
 }
 
@@ -47,17 +50,28 @@ impl Policy {
         thing: &Thing<'_>,
         context: &Context<'_>,
     ) -> Arc<Decision> {
+        self.decide_in(caller, thing, |_| *context)
+    }
+
+    /// The same, with circumstances that are only looked for if a rule reads any.
+    pub fn decide_in<'c>(
+        &self,
+        caller: &Caller,
+        thing: &Thing<'_>,
+        context: impl FnOnce(Reading) -> Context<'c>,
+    ) -> Arc<Decision> {
         let (Some(principal), Some(target)) = (self.principal(caller), self.target(thing)) else {
             return Arc::new(refused());
         };
         let key = (principal.id, target.id);
         if target.reads_context {
-            return Arc::new(self.fresh(&principal, &target, context));
+            let context = context(target.reading());
+            return Arc::new(self.fresh(&principal, &target, &context));
         }
         if let Some(decision) = self.decisions.get(key) {
             return decision;
         }
-        let decision = Arc::new(self.fresh(&principal, &target, context));
+        let decision = Arc::new(self.fresh(&principal, &target, &Context::default()));
         self.decisions.put(key, Arc::clone(&decision));
         decision
     }
@@ -84,6 +98,33 @@ impl Policy {
         }
     }
 
+    /// Whether whoever could call this thing may go on with what it began: decided anew, on all
+    /// but the arguments, which were looked at when it began.
+    pub fn may_go_on<'c>(
+        &self,
+        caller: &Caller,
+        thing: &Thing<'_>,
+        context: impl FnOnce(Reading) -> Context<'c>,
+    ) -> Arc<Decision> {
+        if !self.reads_arguments(thing) {
+            return self.decide_in(caller, thing, context);
+        }
+        let effect = if self.may_see(caller, thing) { Effect::Allow } else { Effect::Deny };
+        let (Some(principal), Some(target)) = (self.principal(caller), self.target(thing)) else {
+            return Arc::new(refused());
+        };
+        let sight = self.sight(&principal, &target);
+        Arc::new(Decision {
+            effect,
+            required: target.scopes.clone(),
+            labels: target.labels.clone(),
+            visible: sight.visible,
+            missing: sight.missing.clone(),
+            error: None,
+            ..refused()
+        })
+    }
+
     fn fresh(&self, principal: &Principal, target: &Target, context: &Context<'_>) -> Decision {
         let sight = self.sight(principal, target);
         let mut verdict = self.evaluate_call(principal, target, context);
@@ -92,11 +133,15 @@ impl Policy {
             verdict.effect = Effect::Deny;
             verdict.approve.clear();
         }
+        let told = if verdict.effect == Effect::Deny { verdict.told } else { Vec::new() };
         Decision {
             effect: verdict.effect,
             rules: verdict.rules,
             approve: verdict.approve,
             error: verdict.error,
+            told,
+            required: target.scopes.clone(),
+            labels: target.labels.clone(),
             visible: sight.visible,
             missing: sight.missing.clone(),
         }
@@ -123,7 +168,10 @@ impl Policy {
             return Some(known);
         }
         let target = Arc::new(self.aim(thing, self.next_id())?);
-        self.targets.put(key, Arc::clone(&target));
+        // Clients choose the names they ask for.
+        if thing.name.len() <= LONGEST {
+            self.targets.put(key, Arc::clone(&target));
+        }
         Some(target)
     }
 
@@ -185,13 +233,13 @@ impl Policy {
         let mut permitted = false;
         for rule in self.reasons(response) {
             match rule {
-                Some(rule) if rule.permits => permitted = true,
+                Some(rule) if rule.permits => permitted |= !rule.only_asks,
                 _ => return false,
             }
         }
         for AuthorizationError::PolicyEvaluationError(error) in response.diagnostics().errors() {
             match self.rule(error.policy_id()) {
-                Some(rule) if rule.reads.context => permitted |= rule.permits,
+                Some(rule) if rule.reads.context => permitted |= rule.permits && !rule.only_asks,
                 _ => return false,
             }
         }
@@ -249,10 +297,17 @@ impl Policy {
             };
         }
         let mut verdict = Verdict { error: None, ..Verdict::failed(String::new()) };
+        let mut decisive = false;
         for rule in self.reasons(response) {
             let Some(rule) = rule else { return Verdict::failed("an unknown rule".to_owned()) };
             verdict.rules.push(Arc::clone(&rule.name));
             verdict.approve.extend(rule.approve.clone());
+            verdict.told.extend(rule.description.clone().filter(|_| !rule.permits));
+            decisive |= !rule.only_asks;
+        }
+        if !decisive {
+            // A question alone permits nothing.
+            return Verdict { error: None, ..Verdict::failed(String::new()) };
         }
         verdict.rules.sort();
         verdict.approve.sort();
@@ -276,7 +331,13 @@ impl Policy {
 
 impl Verdict {
     fn failed(error: String) -> Verdict {
-        Verdict { effect: Effect::Deny, rules: Vec::new(), approve: Vec::new(), error: Some(error) }
+        Verdict {
+            effect: Effect::Deny,
+            rules: Vec::new(),
+            approve: Vec::new(),
+            told: Vec::new(),
+            error: Some(error),
+        }
     }
 }
 
@@ -291,6 +352,9 @@ fn refused() -> Decision {
         effect: Effect::Deny,
         rules: Vec::new(),
         approve: Vec::new(),
+        told: Vec::new(),
+        required: Vec::new(),
+        labels: Vec::new(),
         error: Some("the caller or the thing has no form that rules can read".to_owned()),
         visible: false,
         missing: Missing::default(),

@@ -28,6 +28,13 @@ pub struct Decision {
     /// Why a rule could not be evaluated; the call is then denied. For logs: it may name
     /// arguments.
     pub error: Option<String>,
+    /// What the forbids that decided say of themselves, from `@description("...")`: the caller may
+    /// be told.
+    pub told: Vec<Arc<str>>,
+    /// All scopes that the thing asks for, held or not.
+    pub required: Vec<String>,
+    /// The labels that whoever uses the thing is touched by.
+    pub labels: Vec<Arc<str>>,
     /// Whether the caller may know that the thing exists. If not, the answer is the one for an
     /// unknown name.
     pub visible: bool,

@@ -94,6 +94,7 @@ pub(crate) fn thing(
         ("name".to_owned(), text(thing.name)),
         ("tags".to_owned(), texts(&known.tags)),
         ("toolsets".to_owned(), texts(&known.toolsets)),
+        ("labels".to_owned(), texts(&known.labels)),
         ("required_scopes".to_owned(), texts(scopes)),
         ("declared".to_owned(), RestrictedExpression::new_record(declared).ok()?),
     ]);

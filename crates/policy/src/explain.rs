@@ -75,7 +75,7 @@ impl Policy {
             listed: self.may_see(caller, thing),
             visible: decision.visible,
             missing: decision.missing.clone(),
-            version: self.version().to_owned(),
+            version: self.version().to_string(),
         }
     }
 }

@@ -14,7 +14,8 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub(crate) const ALL: [Kind; 3] = [Kind::Tool, Kind::Resource, Kind::Prompt];
+    /// All of them.
+    pub const ALL: [Kind; 3] = [Kind::Tool, Kind::Resource, Kind::Prompt];
 
     /// The entity type in policies.
     pub fn entity(self) -> &'static str {

@@ -29,10 +29,10 @@ mod types;
 
 pub use catalog::{Catalog, Item, Server};
 pub use compile::Policy;
-pub use context::Context;
+pub use context::{Context, Reading};
 pub use decision::{Decision, Effect, Missing};
 pub use explain::{ExplainedRule, Explanation};
 pub use kind::{Kind, Thing};
 pub use problem::Problem;
-pub use rules::{Disclose, Otherwise, Role, Rules, ServerRules, ToolRules, ValueType};
+pub use rules::{Disclose, Flow, Otherwise, Role, Rules, ServerRules, ToolRules, ValueType};
 pub use table::{Case, CaseCaller, Outcome, Table};

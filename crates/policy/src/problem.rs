@@ -7,19 +7,28 @@ use std::fmt;
 pub struct Problem {
     /// Where: a JSON pointer (RFC 6901) within [`Rules`](crate::Rules).
     pub path: String,
+    /// The line within a policy of several lines, from 1; 0 where there is none to tell.
+    pub line: usize,
     /// What is wrong and, in brackets, what to write instead.
     pub text: String,
 }
 
 impl Problem {
     pub(crate) fn new(path: impl Into<String>, text: impl Into<String>) -> Problem {
-        Problem { path: path.into(), text: text.into() }
+        Problem { path: path.into(), line: 0, text: text.into() }
+    }
+
+    pub(crate) fn at(self, line: usize) -> Problem {
+        Problem { line, ..self }
     }
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.path, self.text)
+        match self.line {
+            0 => write!(f, "{}: {}", self.path, self.text),
+            line => write!(f, "{}: line {line}: {}", self.path, self.text),
+        }
     }
 }
 

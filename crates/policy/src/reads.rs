@@ -4,6 +4,13 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+/// What a text in a set stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Word {
+    Label,
+    Tag,
+}
+
 /// What the conditions of a policy read, never less than they do.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Reads {
@@ -13,6 +20,10 @@ pub(crate) struct Reads {
     pub(crate) arguments: BTreeSet<String>,
     /// The arguments, or the context, as a whole.
     pub(crate) whole: bool,
+    /// What the session has touched.
+    pub(crate) touched: bool,
+    /// Labels and tags by name, wherever they are looked for.
+    pub(crate) words: BTreeSet<(Word, String)>,
     /// Claims of the caller.
     pub(crate) claims: bool,
     /// What a server says of itself.
@@ -47,6 +58,9 @@ impl Reads {
             return self.path(variable, &path);
         }
         for (name, body) in expression.as_object().into_iter().flatten() {
+            if name.starts_with("contains") {
+                self.look_up(body);
+            }
             match name.as_str() {
                 "Value" => {}
                 "." | "has" => {
@@ -75,6 +89,21 @@ impl Reads {
         }
     }
 
+    /// The texts that are looked for among labels or tags.
+    fn look_up(&mut self, body: &Value) {
+        let Some((variable, path)) = body.get("left").and_then(chain) else { return };
+        let word = match (variable, path.as_slice()) {
+            ("context", ["touched"]) | ("resource", ["labels"]) => Word::Label,
+            ("resource", ["tags"]) => Word::Tag,
+            _ => return,
+        };
+        let looked_for = body.get("right");
+        let set = looked_for.and_then(|right| right.get("Set")).and_then(Value::as_array);
+        let texts = looked_for.into_iter().chain(set.into_iter().flatten());
+        let texts = texts.filter_map(|text| text.get("Value")?.as_str());
+        self.words.extend(texts.map(|text| (word, text.to_owned())));
+    }
+
     fn path(&mut self, variable: &str, path: &[&str]) {
         match (variable, path) {
             ("context", ["arguments", name, ..]) => {
@@ -84,6 +113,11 @@ impl Reads {
             ("context", [] | ["arguments"]) => {
                 self.context = true;
                 self.whole = true;
+                self.touched = true;
+            }
+            ("context", ["touched", ..]) => {
+                self.context = true;
+                self.touched = true;
             }
             ("context", _) => self.context = true,
             ("principal", ["claims", ..]) => self.claims = true,

@@ -24,8 +24,10 @@ pub struct Rules {
     pub default: Option<Otherwise>,
     /// What a whole server asks for, by its name.
     pub servers: BTreeMap<String, ServerRules>,
-    /// What single things ask for, by `server/name`; `*` stands for any text.
+    /// What single things ask for and are, by `server/name`; `*` stands for any text.
     pub tools: BTreeMap<String, ToolRules>,
+    /// What may not follow upon what in one session.
+    pub flows: Vec<Flow>,
     /// Claims of tokens that policies read as `principal.claims.NAME`, and their types.
     pub claims: BTreeMap<String, ValueType>,
     /// What the refusal of something that is not in the caller's lists may say.
@@ -65,15 +67,37 @@ pub struct ServerRules {
     pub required_scopes: Vec<String>,
 }
 
-/// What a single thing asks for.
+/// What a single thing asks for and is.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ToolRules {
     /// Scopes without which it cannot be used, beside those of its server.
     pub required_scopes: Vec<String>,
+    /// What it lets in or out, in words of your own such as `untrusted`, `private` and `sink`. A
+    /// session that has used it counts as touched by them: policies read `context.touched`.
+    #[schemars(example = ["untrusted"])]
+    pub labels: Vec<String>,
+    /// Words that policies read as `resource.tags`.
+    pub tags: Vec<String>,
     /// Types of arguments that policies read. Only needed for what the tool's own schema does not
     /// tell, or as long as it is not known.
     pub arguments: BTreeMap<String, ValueType>,
+}
+
+/// What may not follow upon what in one session: data that came in by some tools must not go out by
+/// others.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Flow {
+    /// The labels that the session has touched, all of them.
+    #[schemars(example = ["untrusted", "private"])]
+    pub after: Vec<String>,
+    /// The labels of what may not be used then, any of them.
+    #[schemars(example = ["sink"])]
+    pub to: Vec<String>,
+    /// Ask a person this instead of refusing.
+    #[serde(default)]
+    pub approve: Option<String>,
 }
 
 /// The type of a claim or an argument.

@@ -26,7 +26,8 @@ fn text(claims: &BTreeMap<String, ValueType>, arguments: &BTreeMap<String, Field
             .collect(),
     );
     let arguments = Type::Record(arguments.clone());
-    let around = "session?: String, ip?: ipaddr, revision?: String, time: datetime";
+    let around =
+        "session?: String, ip?: ipaddr, revision?: String, time: datetime, touched: Set<String>";
     format!(
         "entity Role in [Role];
         entity Group;
@@ -39,7 +40,7 @@ fn text(claims: &BTreeMap<String, ValueType>, arguments: &BTreeMap<String, Field
         }};
         entity Tool, Resource, Prompt in [Server, Toolset] {{
             server: String, name: String, tags: Set<String>, toolsets: Set<String>,
-            required_scopes: Set<String>,
+            labels: Set<String>, required_scopes: Set<String>,
             declared: {{
                 title?: String, readOnlyHint?: Bool, destructiveHint?: Bool,
                 idempotentHint?: Bool, openWorldHint?: Bool,

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::kind::Kind;
 use crate::problem::{Problem, did_you_mean, step};
 use crate::reach::{Pattern, Place, Reach};
-use crate::rules::{Otherwise, Role, Rules};
+use crate::rules::{Flow, Otherwise, Role, Rules};
 
 /// A policy that a short form stands for.
 pub(crate) struct Short {
@@ -19,6 +19,8 @@ pub(crate) struct Short {
     pub(crate) scopes: Vec<String>,
     /// The role it permits something to.
     pub(crate) role: Option<String>,
+    /// Whether it only turns what another permit allows into a question.
+    pub(crate) only_asks: bool,
 }
 
 /// Every policy that the short forms stand for.
@@ -41,6 +43,7 @@ pub(crate) fn policies(rules: &Rules, problems: &mut Vec<Problem>) -> Vec<Short>
         let path = format!("{path}/required_scopes");
         out.extend(scopes(name, path, pattern, &asked.required_scopes));
     }
+    out.extend(rules.flows.iter().enumerate().map(|(index, rule)| flow(index, rule)));
     out.extend(default(rules));
     out
 }
@@ -62,6 +65,7 @@ fn roles(name: &str, role: &Role, out: &mut Vec<Short>, problems: &mut Vec<Probl
                 reach: Reach { kinds: Kind::ALL.to_vec(), place: Place::Pattern(pattern) },
                 scopes: Vec::new(),
                 role: (list == "allow").then(|| name.to_owned()),
+                only_asks: false,
             });
         }
     }
@@ -93,6 +97,7 @@ fn scopes(name: String, path: String, pattern: Pattern, scopes: &[String]) -> Op
         reach: Reach { kinds: Kind::ALL.to_vec(), place: Place::Pattern(pattern) },
         scopes: scopes.to_vec(),
         role: None,
+        only_asks: false,
     })
 }
 
@@ -110,7 +115,39 @@ fn default(rules: &Rules) -> Option<Short> {
         reach: Reach { kinds: Kind::ALL.to_vec(), place: Place::Everywhere },
         scopes: Vec::new(),
         role: None,
+        only_asks: false,
     })
+}
+
+fn flow(index: usize, flow: &Flow) -> Short {
+    let Flow { after, to, approve } = flow;
+    let effect = match approve {
+        Some(text) => format!("@approve({text:?})\npermit"),
+        None => format!(
+            "@description(\"this session has touched what is {}, so nothing that is {} may follow\")\nforbid",
+            plain(after, " and "),
+            plain(to, " or ")
+        ),
+    };
+    let text = format!(
+        "{effect} (principal, action, resource) when {{ resource.labels.containsAny({to:?}) && \
+         context.touched.containsAll({after:?}) }};"
+    );
+    Short {
+        name: format!("flows[{index}]"),
+        path: format!("/flows/{index}"),
+        text,
+        reach: Reach { kinds: Kind::ALL.to_vec(), place: Place::Everywhere },
+        scopes: Vec::new(),
+        role: None,
+        only_asks: approve.is_some(),
+    }
+}
+
+/// Words as a sentence has them; nothing in them can end a string.
+fn plain(words: &[String], between: &str) -> String {
+    let words = words.iter().map(|word| word.replace(['"', '\\'], " "));
+    words.collect::<Vec<_>>().join(between)
 }
 
 fn parsed(text: &str, path: &str, problems: &mut Vec<Problem>) -> Option<Pattern> {

@@ -26,6 +26,14 @@ pub(crate) struct Rule {
     pub(crate) permits: bool,
     /// What to ask a person before the permit holds.
     pub(crate) approve: Option<Arc<str>>,
+    /// Whether it only turns what another permit allows into a question.
+    pub(crate) only_asks: bool,
+    /// What it says of itself.
+    pub(crate) description: Option<Arc<str>>,
+    /// Whether a short form stands for it, which is right by construction.
+    pub(crate) short: bool,
+    /// The line where it begins in its text; 0 if there is only one.
+    pub(crate) line: usize,
     pub(crate) reads: Reads,
     pub(crate) reach: Reach,
     /// The scopes it asks for.
@@ -49,6 +57,8 @@ impl Rule {
         rule.reach = short.reach;
         rule.scopes = short.scopes;
         rule.role = short.role;
+        rule.only_asks = short.only_asks;
+        rule.short = true;
         Ok(rule)
     }
 
@@ -69,6 +79,10 @@ impl Rule {
             text: policy.to_string(),
             permits,
             approve: policy.annotation("approve").map(Arc::from),
+            only_asks: false,
+            description: policy.annotation("description").map(Arc::from),
+            short: false,
+            line: 0,
             reads: Reads::of_policy(&json),
             reach: Reach::of_policy(&json),
             scopes: Vec::new(),
@@ -85,7 +99,8 @@ impl Rule {
 pub(crate) fn parse(text: &str, place: usize, first: usize) -> Result<Vec<Rule>, Vec<Problem>> {
     let path = format!("/policies/{place}");
     let policies = PolicySet::from_str(text).map_err(|errors| {
-        let problem = |error| Problem::new(&path, at_line(text, error));
+        let problem =
+            |error: &dyn Diagnostic| Problem::new(&path, explained(error)).at(line_of(text, error));
         errors.iter().map(|error| problem(error as &dyn Diagnostic)).collect::<Vec<_>>()
     })?;
     let mut problems: Vec<Problem> = policies
@@ -98,16 +113,20 @@ pub(crate) fn parse(text: &str, place: usize, first: usize) -> Result<Vec<Rule>,
         })
         .collect();
     let mut rules = Vec::new();
-    for (index, policy) in policies.policies().enumerate() {
-        problems.extend(annotations(policy, &path));
+    let lines = lines_of(text);
+    let mut policies: Vec<_> = policies.policies().collect();
+    policies.sort_by_key(|policy| place_of(policy));
+    for (index, policy) in policies.iter().copied().enumerate() {
+        let line = lines.get(index).copied().filter(|_| text.contains('\n')).unwrap_or(0);
+        problems.extend(annotations(policy, &path).into_iter().map(|problem| problem.at(line)));
         let name = match policy.annotation("id") {
             Some(id) if !id.is_empty() => id.to_owned(),
-            _ if policies.num_of_policies() == 1 => format!("policies[{place}]"),
+            _ if policies.len() == 1 => format!("policies[{place}]"),
             _ => format!("policies[{place}].{index}"),
         };
         match Rule::new(policy, name, path.clone(), first + index) {
-            Ok(rule) => rules.push(rule),
-            Err(problem) => problems.push(problem),
+            Ok(rule) => rules.push(Rule { line, ..rule }),
+            Err(problem) => problems.push(problem.at(line)),
         }
     }
     if problems.is_empty() { Ok(rules) } else { Err(problems) }
@@ -136,16 +155,66 @@ fn role(policy: &Value) -> Option<String> {
     (kind == "Role").then_some(entity.get("id")?.as_str()?.to_owned())
 }
 
-fn at_line(text: &str, error: &dyn Diagnostic) -> String {
+/// The place of a policy in its text, from the id that the parser gave it.
+fn place_of(policy: &cedar_policy::Policy) -> usize {
+    let id: &str = policy.id().as_ref();
+    id.strip_prefix("policy").and_then(|place| place.parse().ok()).unwrap_or(usize::MAX)
+}
+
+/// The line that the parser complains of; 0 if it names none.
+fn line_of(text: &str, error: &dyn Diagnostic) -> usize {
     let offset = error.labels().and_then(|mut labels| labels.next()).map(|label| label.offset());
     let before = offset.and_then(|offset| text.as_bytes().get(..offset));
-    let said = explained(error);
-    match before {
-        Some(before) => {
-            let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
-            format!("line {line}: {said}")
+    before.map_or(0, |before| before.iter().filter(|byte| **byte == b'\n').count() + 1)
+}
+
+/// The lines on which the policies of a text that parses begin: where `permit` or `forbid` stands
+/// outside of strings, comments and brackets.
+fn lines_of(text: &str) -> Vec<usize> {
+    let mut lines = Vec::new();
+    for (index, line) in Outside::of(text).enumerate() {
+        let words = line.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '@'));
+        let begins = words.filter(|word| matches!(*word, "permit" | "forbid")).count();
+        lines.extend(std::iter::repeat_n(index + 1, begins));
+    }
+    lines
+}
+
+/// The lines of a text with strings, comments and what is in brackets taken out.
+struct Outside<'a> {
+    lines: std::str::Lines<'a>,
+    depth: usize,
+    quoted: bool,
+}
+
+impl<'a> Outside<'a> {
+    fn of(text: &'a str) -> Outside<'a> {
+        Outside { lines: text.lines(), depth: 0, quoted: false }
+    }
+}
+
+impl Iterator for Outside<'_> {
+    type Item = String;
+
+    fn next(&mut self) -> Option<String> {
+        let mut chars = self.lines.next()?.chars().peekable();
+        let mut kept = String::new();
+        while let Some(c) = chars.next() {
+            match c {
+                '\\' if self.quoted => _ = chars.next(),
+                '"' => self.quoted = !self.quoted,
+                _ if self.quoted => {}
+                '/' if chars.peek() == Some(&'/') => break,
+                '(' | '{' | '[' => {
+                    self.depth += 1;
+                    kept.push(' ');
+                }
+                ')' | '}' | ']' => self.depth = self.depth.saturating_sub(1),
+                _ if self.depth == 0 => kept.push(c),
+                _ => {}
+            }
         }
-        None => said,
+        Some(kept)
     }
 }
 
@@ -154,5 +223,19 @@ pub(crate) fn explained(error: &dyn Diagnostic) -> String {
     match error.help() {
         Some(help) => format!("{error} ({help})"),
         None => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lines_where_policies_begin_are_found_whatever_strings_and_comments_say() {
+        let text = "// permit (\n@id(\"forbid (\")\npermit (principal, action, resource)\n\
+                    when { principal.subject == \"permit (\\\"\" };\nforbid (principal,\n\
+                    action, resource); permit (principal, action, resource);";
+
+        assert_eq!(lines_of(text), [3, 5, 6]);
     }
 }

@@ -1,6 +1,7 @@
 //! Do the rules decide as a table of cases says?
 
 use std::fmt;
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -22,6 +23,9 @@ pub struct Table(pub Vec<Case>);
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Case {
+    /// What it shows.
+    #[serde(default)]
+    pub name: Option<String>,
     /// Who calls.
     #[serde(default)]
     pub caller: CaseCaller,
@@ -43,6 +47,15 @@ pub struct Case {
     /// From which address.
     #[serde(default)]
     pub ip: Option<std::net::IpAddr>,
+    /// The session.
+    #[serde(default)]
+    pub session: Option<String>,
+    /// The protocol revision.
+    #[serde(default)]
+    pub revision: Option<String>,
+    /// The labels that the session has touched.
+    #[serde(default)]
+    pub touched: Vec<String>,
     /// What is to happen.
     pub expect: Effect,
     /// The scopes and roles that the refusal names. Not compared if absent.
@@ -129,17 +142,31 @@ impl Table {
 }
 
 impl Case {
+    /// What a report calls it: its name, or what it is about.
+    pub fn title(&self, index: usize) -> String {
+        if let Some(name) = &self.name {
+            return name.clone();
+        }
+        let who = self.caller.subject.as_deref().unwrap_or("anonymous");
+        let things = [&self.tool, &self.resource, &self.prompt];
+        let thing = things.into_iter().flatten().next().map_or("nothing", String::as_str);
+        format!("case {index}: {who}, {thing}")
+    }
+
     fn run(&self, index: usize, policy: &Policy) -> Outcome {
         let Some(thing) = self.thing() else {
             let text = "names no thing (one of tool, resource and prompt, as SERVER/NAME)";
             return Outcome { index, differences: vec![text.to_owned()], explanation: None };
         };
         let arguments = Value::Object(self.arguments.clone()).to_string();
+        let touched: Vec<Arc<str>> = self.touched.iter().map(|one| one.as_str().into()).collect();
         let context = Context {
             arguments: Some(arguments.as_bytes()),
             time: self.time,
             ip: self.ip,
-            ..Context::default()
+            session: self.session.as_deref(),
+            revision: self.revision.as_deref(),
+            touched: &touched,
         };
         let explanation = policy.explain(&self.caller.caller(), &thing, &context);
         Outcome {

@@ -1,12 +1,14 @@
 //! One thing, made ready for decisions: what is known of it and which rules apply.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use cedar_policy::{Entity, EntityUid, PolicySet};
 use serde_json::Value;
 
 use crate::catalog::Item;
 use crate::compile::Policy;
+use crate::context::Reading;
 use crate::entity;
 use crate::kind::{Kind, Thing};
 use crate::types::Field;
@@ -16,6 +18,7 @@ use crate::types::Field;
 pub(crate) struct Known {
     pub(crate) tags: Vec<String>,
     pub(crate) toolsets: Vec<String>,
+    pub(crate) labels: Vec<Arc<str>>,
     pub(crate) declared: Value,
 }
 
@@ -24,6 +27,7 @@ impl Known {
         Known {
             tags: item.tags.clone(),
             toolsets: item.toolsets.clone(),
+            labels: Vec::new(),
             declared: item.declared.clone().unwrap_or_default(),
         }
     }
@@ -45,9 +49,12 @@ pub(crate) struct Target {
     pub(crate) calls: PolicySet,
     pub(crate) lists: PolicySet,
     pub(crate) reads_context: bool,
+    pub(crate) reads_touched: bool,
     pub(crate) reads_claims: bool,
     /// The arguments that rules read; or why they cannot be read.
     pub(crate) arguments: Result<BTreeMap<String, Field>, String>,
+    /// What whoever uses it is touched by.
+    pub(crate) labels: Vec<Arc<str>>,
     /// All scopes that rules ask for.
     pub(crate) scopes: Vec<String>,
     /// Roles that rules permit something to.
@@ -62,12 +69,23 @@ impl Target {
     pub(crate) fn kind(&self) -> Kind {
         self.kind
     }
+
+    pub(crate) fn reading(&self) -> Reading {
+        let arguments = self.arguments.as_ref().is_ok_and(|types| !types.is_empty());
+        Reading { arguments, touched: self.reads_touched }
+    }
 }
 
 impl Policy {
     /// A thing, made ready for decisions.
     pub(crate) fn aim(&self, thing: &Thing<'_>, id: u64) -> Option<Target> {
-        let known = self.catalog.item(thing).map(Known::of).unwrap_or_default();
+        let mut known = self.catalog.item(thing).map(Known::of).unwrap_or_default();
+        for mark in self.marks.iter().filter(|mark| mark.pattern.matches(thing)) {
+            known.tags.extend(mark.tags.iter().cloned());
+            known.labels.extend(mark.labels.iter().cloned());
+        }
+        known.labels.sort();
+        known.labels.dedup();
         let rules = self.rules.iter().enumerate();
         let rules: Vec<_> = rules.filter(|(_, rule)| rule.reach.admits(thing, &known)).collect();
         let mut calls = PolicySet::new();
@@ -96,8 +114,10 @@ impl Policy {
             calls,
             lists,
             reads_context: rules.iter().any(|(_, rule)| rule.reads.context),
+            reads_touched: rules.iter().any(|(_, rule)| rule.reads.touched),
             reads_claims: rules.iter().any(|(_, rule)| rule.reads.claims),
             arguments: self.arguments(rules.iter().map(|(index, _)| *index)),
+            labels: known.labels,
             scopes,
             roles,
             rules: rules.into_iter().map(|(index, _)| index).collect(),

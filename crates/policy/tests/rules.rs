@@ -8,8 +8,14 @@ use scene::{caller, catalog, compile, problems, rules};
 use serde_json::json;
 use toolgate_policy::{Context, Effect, Table, Thing};
 
-const NOW: Context<'_> =
-    Context { arguments: None, session: None, time: 1_785_240_000, ip: None, revision: None };
+const NOW: Context<'_> = Context {
+    arguments: None,
+    session: None,
+    time: 1_785_240_000,
+    ip: None,
+    revision: None,
+    touched: &[],
+};
 
 fn with(arguments: &str) -> Context<'_> {
     Context { arguments: Some(arguments.as_bytes()), ..NOW }
@@ -241,7 +247,19 @@ fn what_is_misspelt_is_a_problem_with_a_way_out() {
             "/policies/0",
             "did you mean \"approve\"?",
         ),
-        (policy("permit (principal, action, resource)\nwhen { a b };"), "/policies/0", "line 2:"),
+        (
+            policy("permit (principal, action, resource)\nwhen { a b };"),
+            "/policies/0",
+            "unexpected",
+        ),
+        (policy("forbid (principal, action, resource);"), "/default", "default: allow"),
+        (
+            policy(
+                r#"permit (principal, action, resource) unless { context.touched.contains("secrt") };"#,
+            ),
+            "/policies/0",
+            "nothing has the label",
+        ),
         (policy("permit (principal == ?principal, action, resource);"), "/policies/0", "slots"),
     ] {
         let found = problems(written.clone());
@@ -310,4 +328,39 @@ fn the_version_changes_with_the_rules_and_only_with_them() {
     assert_ne!(compile(one).version(), compile(other).version());
     assert_eq!(rules(json!({})), toolgate_policy::Rules::default());
     assert!(catalog().servers.contains_key("late"));
+}
+
+/// Figures for people: `cargo test --release -- --ignored --nocapture`.
+#[test]
+#[ignore = "measures, and proves nothing"]
+fn a_decision_costs() {
+    use std::time::Instant;
+
+    let roles: serde_json::Map<_, _> = (0..100)
+        .map(|n| (format!("role{n}"), json!({ "allow": [format!("github/get_{n}*"), "wiki/*"] })))
+        .collect();
+    let policy = compile(json!({
+        "roles": roles,
+        "servers": { "github": { "required_scopes": ["repo"] } },
+        "policies": [r#"permit (principal, action, resource == Tool::"github/push") when { context.arguments.branch != "main" };"#],
+    }));
+    let caller = caller(&["role1", "role2"], &["repo", "user"]);
+    let context = with(r#"{"branch":"work","force":true}"#);
+    for (what, thing) in [
+        ("remembered", Thing::tool("github", "get_1")),
+        ("by arguments", Thing::tool("github", "push")),
+    ] {
+        policy.decide(&caller, &thing, &context);
+        let begin = Instant::now();
+        for _ in 0..100_000 {
+            std::hint::black_box(policy.decide(&caller, &thing, &context));
+        }
+        println!("{what}: {:?}", begin.elapsed() / 100_000);
+    }
+    let begin = Instant::now();
+    for n in 0..1000 {
+        let name = format!("get_1_{n}");
+        std::hint::black_box(policy.may_see(&caller, &Thing::tool("github", &name)));
+    }
+    println!("seen for the first time: {:?}", begin.elapsed() / 1000);
 }

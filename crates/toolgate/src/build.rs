@@ -58,6 +58,8 @@ pub fn lasting(config: &Checked) -> Result<Lasting, String> {
         results: Arc::default(),
         metrics: Arc::default(),
         usage: usage(config)?,
+        touched: Arc::default(),
+        origins: Arc::default(),
     })
 }
 

@@ -7,6 +7,7 @@ mod check;
 mod dev_issuer;
 mod inspect;
 mod key;
+mod policy;
 mod scan;
 mod schema;
 mod serve;
@@ -64,6 +65,8 @@ enum Command {
     Usage(usage::UsageArgs),
     /// Verify, search and export audit records.
     Audit(audit::AuditArgs),
+    /// Test the rules on who may use what, and explain what they decide.
+    Policy(policy::PolicyArgs),
 }
 
 /// Runs the command line.
@@ -85,6 +88,7 @@ pub fn run() -> ExitCode {
         Command::Key(args) => key::run(args),
         Command::Usage(args) => usage::run(&args),
         Command::Audit(args) => audit::run(args),
+        Command::Policy(args) => policy::run(args),
     }
 }
 

@@ -110,7 +110,8 @@ impl Server {
     ) -> Result<Server, Failure> {
         status.doing(&format!("connecting to {name}"));
         // One conversation: its own session, so that questions can be told to be ours.
-        let who = Who { caller: Caller::anonymous(), session: Some("command".into()), token: None };
+        let session = Some("command".into());
+        let who = Who { caller: Caller::anonymous(), session, token: None, address: None };
         let described = tokio::time::timeout(timeout, upstream.describe(&who, abilities)).await;
         let description = described.unwrap_or_else(|_| Err(late(&name, timeout)))?;
         let client = Client {

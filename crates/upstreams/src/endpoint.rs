@@ -207,7 +207,8 @@ impl Endpoint {
             None => self.whose(),
         };
         let personal = attach.is_personal();
-        let nobody = || Who { caller: Caller::anonymous(), session: None, token: None };
+        let nobody =
+            || Who { caller: Caller::anonymous(), session: None, token: None, address: None };
         let who = who.unwrap_or_else(nobody);
         if personal && who.caller.is_anonymous() {
             // Our own look at a server to which only callers can prove anything.

@@ -7,6 +7,7 @@ mod keys;
 mod kind;
 mod launch;
 mod network;
+mod policy;
 mod screening;
 mod server;
 mod tools;
@@ -45,7 +46,9 @@ pub(super) fn run(
     let servers = servers(&mut checks, entries, known, &config.screening);
     upstream_auth::keys(&mut checks, &config, &servers);
     let lock = lock(&mut checks, config.lock.take());
-    Some(Checked { config, servers, lock })
+    let policy = policy::check(&mut checks, &config, &servers, &lock);
+    let servers = servers.into_iter().map(|(_, server)| server).collect();
+    Some(Checked { config, servers, lock, policy })
 }
 
 /// What every rule needs: where keys stand, what the machine has, and where to report.
@@ -134,13 +137,13 @@ fn ordered(checks: &mut Checks<'_>, config: &mut Config) {
     }
 }
 
-/// `known`: whether callers are told apart.
+/// The servers with their places in the file. `known`: whether callers are told apart.
 fn servers(
     checks: &mut Checks<'_>,
     entries: Vec<Entry>,
     known: bool,
     screening: &Screening,
-) -> Vec<Server> {
+) -> Vec<(usize, Server)> {
     if entries.is_empty() && !checks.report.has_under("import") {
         let message =
             "no servers (add servers: [{name: NAME, upstream: URL}], or import an mcp.json)";
@@ -156,5 +159,5 @@ fn servers(
         .collect();
     server::names(checks, &servers);
     tools::collisions(checks, &servers);
-    servers.into_iter().map(|(_, server)| server).collect()
+    servers
 }

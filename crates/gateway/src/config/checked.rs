@@ -14,6 +14,7 @@ use super::tree::Config;
 use super::upstream_auth::Onwards;
 use crate::screening::Screen;
 use toolgate_identity::Resource;
+use toolgate_policy::Policy;
 use toolgate_values::Secret;
 use toolgate_values::{Name, Url};
 
@@ -26,6 +27,7 @@ pub struct Checked {
     pub(super) config: Config,
     pub(super) servers: Vec<Server>,
     pub(super) lock: LockFile,
+    pub(super) policy: Option<Arc<Policy>>,
 }
 
 /// The file of approved definitions.
@@ -41,6 +43,11 @@ impl Checked {
     /// The servers, in the order of the file; imported ones follow.
     pub fn servers(&self) -> &[Server] {
         &self.servers
+    }
+
+    /// Who may use what; nothing when everybody who comes in may use everything.
+    pub fn policy(&self) -> Option<&Arc<Policy>> {
+        self.policy.as_ref()
     }
 
     /// Whether the definitions of any server are to be held to what was approved.
@@ -106,6 +113,10 @@ pub struct Server {
     pub timeout: Duration,
     /// How long one call may take.
     pub timeout_total: Duration,
+    /// Scopes without which nothing of it can be used.
+    pub required_scopes: Vec<String>,
+    /// Scopes without which single tools of it cannot be used.
+    pub tool_scopes: BTreeMap<String, Vec<String>>,
     /// How often its tools may be called.
     pub limits: ServerLimits,
     /// What is checked in its arguments and done to its results; `None` for nothing.

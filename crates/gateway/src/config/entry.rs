@@ -92,6 +92,14 @@ pub(super) struct Entry {
     /// How long one call may take, progress or not.
     #[serde(default = "Entry::default_timeout_total")]
     pub(super) timeout_total: Span,
+    /// Scopes without which nothing of this server can be used.
+    #[serde(default)]
+    #[schemars(example = ["mcp:tools"])]
+    pub(super) required_scopes: Vec<String>,
+    /// Scopes without which single tools cannot be used, beside those of the server, by the
+    /// server's own names; `*` stands for any text.
+    #[serde(default)]
+    pub(super) tool_scopes: BTreeMap<String, Vec<String>>,
     /// How often its tools may be called.
     #[serde(default)]
     pub(super) rate_limit: ServerLimits,

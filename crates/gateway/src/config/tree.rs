@@ -2,18 +2,21 @@
 //!
 //! Doc comments here are the descriptions that editors show. Units are in the values.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::entry::Entry;
+use super::policy::PolicyRules;
 use super::rates::RateLimits;
 use super::screening::Screening;
 use super::upstream_auth::Signing;
 use super::usage::{Quota, Usage};
 use toolgate_audit::Audit;
 use toolgate_identity::rules::Authentication;
+use toolgate_policy::Role;
 use toolgate_values::Secret;
 use toolgate_values::{Listen, Network, Size, Span, Url};
 
@@ -58,6 +61,10 @@ pub struct Config {
     pub signing: Signing,
     /// What is recorded of each request, and where. Without it: nothing.
     pub audit: Option<Audit>,
+    /// What the callers of a role may use. With any role, what none of them allows is denied.
+    pub roles: BTreeMap<String, Role>,
+    /// Who may use what, beyond roles and scopes.
+    pub policy: Option<PolicyRules>,
     /// How often tools may be called.
     pub rate_limits: RateLimits,
     /// What may be used within a day or a month.
@@ -106,6 +113,8 @@ impl Default for Config {
             authentication: None,
             signing: Signing::default(),
             audit: None,
+            roles: BTreeMap::new(),
+            policy: None,
             rate_limits: RateLimits::default(),
             quotas: Vec::new(),
             usage: Usage::default(),

@@ -8,6 +8,7 @@ use toolgate_protocol::jsonrpc;
 use toolgate_protocol::method::Method;
 
 use super::Admission;
+use crate::authorize::Permit;
 use crate::call::Request;
 use crate::fanout::refused;
 use crate::fault::{Fault, Reason};
@@ -59,7 +60,8 @@ impl Gateway {
         for _ in 0..MOST_PAGES {
             let page = request.asking(method.clone(), &params)?;
             // Fail closed: a definition that nobody can see is not the approved one.
-            let end = self.send(route, &page).await.map_err(Fault::unsent)?;
+            let end =
+                self.send(&Permit::to_list(&page)?, route, &page).await.map_err(Fault::unsent)?;
             let end = end.end().await.map_err(Fault::unsent)?;
             if end.message.kind() == jsonrpc::Kind::Error {
                 return Err(refused(route, &end.message).unsent());

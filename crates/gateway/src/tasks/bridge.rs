@@ -7,6 +7,7 @@ use toolgate_protocol::jsonrpc::Kind;
 use toolgate_protocol::method::Method;
 use toolgate_protocol::tasks::{Status, Task, outcome};
 
+use crate::authorize::Permit;
 use crate::call::{Answer, End, Reply, Request};
 use crate::fault::Fault;
 use crate::gateway::{Gateway, Route};
@@ -19,30 +20,32 @@ impl Gateway {
     /// Answers what a modern client asks about a task of a legacy server.
     pub(super) async fn bridge(
         self: &Arc<Self>,
+        permit: &Permit,
         route: &Route,
         request: Box<Request>,
     ) -> Result<Reply, Fault> {
         let task = request.named().unwrap_or_default().into_owned();
         match request.method {
             Method::TasksUpdate => self.update(&request),
-            Method::TasksCancel => self.cancel(route, &request, &task).await,
-            _ => self.state(route, &request, &task).await,
+            Method::TasksCancel => self.cancel(permit, route, &request, &task).await,
+            _ => self.state(permit, route, &request, &task).await,
         }
     }
 
     /// `tasks/get`: the state, with what the older form keeps apart.
     async fn state(
         self: &Arc<Self>,
+        permit: &Permit,
         route: &Route,
         request: &Request,
         task: &str,
     ) -> Result<Reply, Fault> {
-        let end = self.about(route, request, Method::TasksGet, task).await?;
+        let end = self.about(permit, route, request, Method::TasksGet, task).await?;
         let Some(state) = Task::stated(&end.message) else { return Ok(Reply::Whole(end)) };
         let id = member(request, "taskId")?;
         let result = match state.status {
             Status::Working | Status::Cancelled => state.to_stated(&id, state.status, None),
-            Status::InputRequired => match self.questions(route, request, task).await? {
+            Status::InputRequired => match self.questions(permit, route, request, task).await? {
                 Some(asked) => {
                     state.to_stated(&id, Status::InputRequired, Some(("inputRequests", &asked)))
                 }
@@ -50,7 +53,7 @@ impl Gateway {
                 None => state.to_stated(&id, Status::Working, None),
             },
             Status::Completed | Status::Failed => {
-                let end = self.about(route, request, Method::TasksResult, task).await?;
+                let end = self.about(permit, route, request, Method::TasksResult, task).await?;
                 let Some(outcome) = outcome(&end.message) else { return Ok(Reply::Whole(end)) };
                 if outcome.status == Status::Failed && state.status == Status::Completed {
                     // There was a result, and now it cannot be had: this is no state of the task.
@@ -83,10 +86,16 @@ impl Gateway {
     }
 
     /// `tasks/cancel`: a wish, which in the older form is refused for a task that has ended.
-    async fn cancel(&self, route: &Route, request: &Request, task: &str) -> Result<Reply, Fault> {
-        let end = self.about(route, request, Method::TasksCancel, task).await?;
+    async fn cancel(
+        &self,
+        permit: &Permit,
+        route: &Route,
+        request: &Request,
+        task: &str,
+    ) -> Result<Reply, Fault> {
+        let end = self.about(permit, route, request, Method::TasksCancel, task).await?;
         if end.message.kind() == Kind::Error {
-            let state = self.about(route, request, Method::TasksGet, task).await?;
+            let state = self.about(permit, route, request, Method::TasksGet, task).await?;
             if Task::stated(&state.message).is_none() {
                 return Ok(Reply::Whole(end));
             }
@@ -96,12 +105,13 @@ impl Gateway {
 
     async fn about(
         &self,
+        permit: &Permit,
         route: &Route,
         request: &Request,
         method: Method,
         task: &str,
     ) -> Result<End, Fault> {
         let params = format!(r#"{{"taskId":{}}}"#, quote(task));
-        self.send(route, &*request.asking(method, &params)?).await?.end().await
+        self.send(permit, route, &*request.asking(method, &params)?).await?.end().await
     }
 }

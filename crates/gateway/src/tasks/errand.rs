@@ -10,6 +10,7 @@ use toolgate_protocol::method::Method;
 use toolgate_protocol::splice::Edits;
 use toolgate_protocol::tasks::{Status, Task, unrelate};
 
+use crate::authorize::Permit;
 use crate::call::{End, Frame, Reply, Request};
 use crate::deadline::{Bounds, bounded};
 use crate::fault::{Fault, Reason};
@@ -29,6 +30,7 @@ const BACKLOG: usize = 16;
 /// the call itself; dropping it cancels the task.
 pub(super) async fn begin(
     gateway: &Arc<Gateway>,
+    permit: &Permit,
     route: &Route,
     request: &Request,
     task: String,
@@ -38,6 +40,7 @@ pub(super) async fn begin(
     let token = request.message.meta().and_then(|meta| meta.get("progressToken"));
     let errand = Errand {
         gateway: gateway.clone(),
+        permit: permit.clone(),
         server: route.name.clone(),
         params: format!(r#"{{"taskId":{}}}"#, quote(&task)),
         request: request.for_record(),
@@ -57,6 +60,8 @@ fn pause(interval: Option<u64>) -> Duration {
 
 struct Errand {
     gateway: Arc<Gateway>,
+    /// That of the call which the client made.
+    permit: Permit,
     server: Arc<str>,
     request: Box<Request>,
     /// The parameters of everything that is asked about the task.
@@ -152,7 +157,7 @@ impl Errand {
         let route = self.gateway.route_named(&self.server).ok_or_else(|| {
             Fault::new(Reason::Internal, "the server of a task has left its gateway")
         })?;
-        self.gateway.send(route, &*self.request.asking(method, &self.params)?).await
+        self.gateway.send(&self.permit, route, &*self.request.asking(method, &self.params)?).await
     }
 
     /// The server does not know the task any more.

@@ -20,6 +20,9 @@ pub(crate) struct Handle {
     pub task: String,
     #[serde(rename = "p")]
     principal: String,
+    /// The tool that began it, where there are rules on who may use what.
+    #[serde(rename = "n", default, skip_serializing_if = "Option::is_none")]
+    pub tool: Option<String>,
     /// Set for a task of a legacy server that was handed to a modern client.
     #[serde(rename = "b", default, skip_serializing_if = "Option::is_none")]
     pub bridge: Option<Bridge>,
@@ -43,8 +46,14 @@ impl Handle {
             server: server.to_owned(),
             task: task.to_owned(),
             principal: caller.principal.to_string(),
+            tool: None,
             bridge: None,
         }
+    }
+
+    /// The same, begun by this tool.
+    pub(crate) fn begun_by(self, tool: Option<&str>) -> Handle {
+        Handle { tool: tool.map(str::to_owned), ..self }
     }
 
     /// For a task that was created for this request of a modern client.
@@ -59,7 +68,8 @@ impl Handle {
             replica: gateway.replica.as_deref().map(str::to_owned),
         };
         let relayed = Handle::relayed(&route.name, &request.who.caller, &task);
-        Handle { bridge: Some(bridge), ..relayed }
+        let tool = request.named().filter(|_| gateway.config.policy().is_some());
+        Handle { bridge: Some(bridge), ..relayed }.begun_by(tool.as_deref())
     }
 
     /// The id for the client.

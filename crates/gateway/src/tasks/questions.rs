@@ -16,6 +16,7 @@ use toolgate_protocol::legacy::needed_for;
 use toolgate_protocol::method::Method;
 use toolgate_protocol::splice::Edits;
 
+use crate::authorize::Permit;
 use crate::call::{Ask, Frame, Request};
 use crate::fault::{Fault, Reason};
 use crate::gateway::{Gateway, Route};
@@ -158,6 +159,7 @@ impl Gateway {
     /// What a task that wants input asks, as `inputRequests`; `None` while that is not known.
     pub(super) async fn questions(
         self: &Arc<Self>,
+        permit: &Permit,
         route: &Route,
         request: &Request,
         task: &str,
@@ -170,6 +172,7 @@ impl Gateway {
         }
         let params = format!(r#"{{"taskId":{}}}"#, quote(task));
         let asking = request.asking(Method::TasksResult, &params)?;
+        let asking = (permit.clone(), asking);
         tokio::spawn(listen(self.clone(), route.name.clone(), id, asking, open.clone()));
         if timeout(FIRST, open.changed.notified()).await.is_ok() {
             sleep(FURTHER).await;
@@ -183,12 +186,12 @@ async fn listen(
     gateway: Arc<Gateway>,
     server: Arc<str>,
     id: String,
-    request: Box<Request>,
+    (permit, request): (Permit, Box<Request>),
     open: Arc<Open>,
 ) {
     let ttl = gateway.config.parking.ttl.duration();
     tokio::select! {
-        outcome = gather(&gateway, &server, &request, &open) => if let Err(fault) = outcome {
+        outcome = gather(&gateway, &permit, &server, &request, &open) => if let Err(fault) = outcome {
             tracing::warn!(%server, %fault, "a task cannot ask its client");
         },
         // Dropping the stream and its questions tells the server.
@@ -202,12 +205,13 @@ async fn listen(
 
 async fn gather(
     gateway: &Gateway,
+    permit: &Permit,
     server: &str,
     request: &Request,
     open: &Open,
 ) -> Result<(), Fault> {
     let Some(route) = gateway.route_named(server) else { return Ok(()) };
-    let mut reply = gateway.send(route, request).await?;
+    let mut reply = gateway.send(permit, route, request).await?;
     let abilities = request.client.abilities();
     while let Some(frame) = reply.next().await {
         match frame {

@@ -98,6 +98,7 @@ impl Authentication {
             _ => {}
         }
         scopes(problems, "/scopes", &self.scopes);
+        scopes(problems, "/required_scopes", &self.required_scopes);
         let mut seen = HashSet::new();
         for (index, rule) in self.jwt.iter().enumerate() {
             if !seen.insert(&rule.issuer) {

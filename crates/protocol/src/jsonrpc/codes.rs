@@ -15,6 +15,9 @@ pub const INVALID_PARAMS: i64 = -32602;
 /// Something broke on our side (JSON-RPC 2.0, section 5.1).
 pub const INTERNAL_ERROR: i64 = -32603;
 
+/// The caller may not use this. Ours, as neither JSON-RPC nor MCP has a code for it.
+pub const FORBIDDEN: i64 = -31_403;
+
 /// No such resource, until 2025-11-25. Must not be sent to modern peers.
 pub const RESOURCE_NOT_FOUND: i64 = -32002;
 /// The caller has to visit a page first, in 2025-11-25. Must not be sent to modern peers.

@@ -1,5 +1,7 @@
 //! How a call's end, or its failure, looks to the client that asked.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use toolgate_gateway::call::End;
 use toolgate_gateway::fault::{Fault, Reason};
@@ -63,6 +65,17 @@ pub fn failure(fault: &Fault, id: &str, method: &Method, era: Era, trace: &str) 
         }
         return (200, jsonrpc::result(id, &result));
     }
+    let status = match fault.reason {
+        Reason::Overloaded | Reason::RateLimited | Reason::QuotaExceeded => 429,
+        Reason::Draining | Reason::Unrecorded => 503,
+        Reason::Forbidden => 403,
+        reason => modern::status_of(reason.code()),
+    };
+    (status, error(fault, id, era, trace))
+}
+
+/// A failure as a JSON-RPC error, whatever was asked.
+fn error(fault: &Fault, id: &str, era: Era, trace: &str) -> Bytes {
     let mut code = fault.reason.code();
     if era == Era::Legacy {
         code = match fault.reason {
@@ -72,12 +85,27 @@ pub fn failure(fault: &Fault, id: &str, method: &Method, era: Era, trace: &str) 
         };
     }
     let data = fault.data.clone().unwrap_or_else(|| fault.structured(trace));
-    let status = match fault.reason {
-        Reason::Overloaded | Reason::RateLimited | Reason::QuotaExceeded => 429,
-        Reason::Draining | Reason::Unrecorded => 503,
-        _ => modern::status_of(code),
-    };
-    (status, jsonrpc::error(Some(id), code, &fault.message, Some(&data)))
+    jsonrpc::error(Some(id), code, &fault.message, Some(&data))
+}
+
+/// A request that lacks scopes: a client over HTTP is told so by the status and a challenge
+/// (2026-07-28, authorization: scope challenge handling).
+pub struct Refused {
+    /// All scopes that the request needs.
+    pub scopes: Vec<Arc<str>>,
+    /// The body of the answer.
+    pub body: Bytes,
+}
+
+impl Refused {
+    /// From a failure; nothing if it is of another kind.
+    pub fn of(fault: Fault, id: &str, era: Era, trace: &str) -> Option<Box<Refused>> {
+        if fault.scopes().is_empty() {
+            return None;
+        }
+        let body = error(&fault, id, era, trace);
+        Some(Box::new(Refused { scopes: fault.scopes().to_vec(), body }))
+    }
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use toolgate_identity::{Certificate, Credentials, Refused, Request, Verifier};
 use toolgate_protocol::caller::Proof;
 use toolgate_protocol::jsonrpc::{self, codes};
 
+use super::answer;
 use super::body::{Answer, json};
 use super::peer::Peer;
 use crate::fetch::Fetcher;
@@ -23,6 +24,8 @@ const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
 /// The door of the gateway. Without a verifier it is open, and everybody is the same caller.
 pub struct Door {
     verifier: Option<Verifier>,
+    /// The scopes without which nobody comes in.
+    needed: Vec<Arc<str>>,
     title: Option<String>,
     /// Who may hand certificates of others on.
     proxies: Vec<Network>,
@@ -47,7 +50,7 @@ impl Door {
     pub fn of(config: &Checked) -> Result<Door, String> {
         let title = config.title.clone().or_else(|| Some(config.name.clone()));
         let Some(rules) = &config.authentication else {
-            return Ok(Door { verifier: None, title, proxies: Vec::new() });
+            return Ok(Door { verifier: None, needed: Vec::new(), title, proxies: Vec::new() });
         };
         let methods = rules.compile().map_err(|problems| {
             let texts: Vec<_> = problems.into_iter().map(|problem| problem.text).collect();
@@ -60,7 +63,9 @@ impl Door {
         let shared = config.keys.first().map(|key| key.reveal().as_bytes());
         let verifier = Verifier::open_with(&methods, root, &fetch, shared)
             .map_err(|error| format!("authentication.api_keys.file: {error}"))?;
-        Ok(Door { verifier: Some(verifier), title, proxies: config.trusted_proxies.clone() })
+        let needed = rules.required_scopes.iter().map(|scope| scope.as_str().into()).collect();
+        let proxies = config.trusted_proxies.clone();
+        Ok(Door { verifier: Some(verifier), needed, title, proxies })
     }
 
     /// Whether callers have to prove who they are.
@@ -86,6 +91,7 @@ impl Door {
             }
             Err(refused) => Err(refused),
         };
+        let verified = verified.and_then(|caller| self.suffices(caller));
         verified.map_err(|refused| challenge(verifier, &refused))
     }
 
@@ -115,6 +121,26 @@ impl Door {
             return Ok(Some(Arc::new(certificate)));
         }
         Ok(peer.certificate.clone())
+    }
+
+    /// Whether a caller has what everybody needs.
+    fn suffices(&self, caller: Caller) -> Result<Caller, Refused> {
+        match self.needed.iter().all(|scope| caller.scopes.contains(scope)) {
+            true => Ok(caller),
+            false => Err(Refused::Scope { needed: self.needed.clone() }),
+        }
+    }
+
+    /// Tells a client over HTTP which scopes its request needs. Nobody is told where nobody could
+    /// have any.
+    pub fn step_up(&self, refused: &answer::Refused) -> Option<Answer> {
+        let verifier = self.verifier.as_ref()?;
+        let refusal = Refused::Scope { needed: refused.scopes.clone() };
+        let challenge = verifier.guide(verifier.resource()).challenge(&refusal);
+        let mut answer = json(challenge.status, refused.body.clone());
+        let text = challenge.www_authenticate.and_then(|text| HeaderValue::from_str(&text).ok())?;
+        answer.headers_mut().insert(WWW_AUTHENTICATE, text);
+        Some(answer)
     }
 
     /// The metadata of the protected resource, for whoever asks.

@@ -19,7 +19,7 @@ use toolgate_protocol::method::Method;
 use toolgate_protocol::splice::Edits;
 use toolgate_protocol::version::{Era, Version};
 
-use super::answer;
+use super::answer::{self, Refused};
 use super::calls::Running;
 use super::live::Live;
 use super::outlet::Outlet;
@@ -45,9 +45,23 @@ pub struct Exchange {
     pub record: Record,
 }
 
+/// How a call ended.
+pub struct Ending {
+    /// The response.
+    pub answer: Bytes,
+    /// Set where a client that can be told by HTTP is told more.
+    pub refused: Option<Box<Refused>>,
+}
+
+impl From<Bytes> for Ending {
+    fn from(answer: Bytes) -> Ending {
+        Ending { answer, refused: None }
+    }
+}
+
 impl Exchange {
     /// Runs the call and gives the response. What comes before it goes through the outlet.
-    pub async fn run(self) -> Option<Bytes> {
+    pub async fn run(self) -> Option<Ending> {
         let id = self.request.id().unwrap_or("null").to_owned();
         tokio::select! {
             biased;
@@ -57,12 +71,13 @@ impl Exchange {
                 Ok(end) => {
                     self.record.ended(&end);
                     let version = self.live.session.client.version;
-                    answer::to_legacy(&end, &id, &self.method, version)
+                    Ending::from(answer::to_legacy(&end, &id, &self.method, version))
                 }
                 Err(fault) => {
                     self.record.failed(&fault);
                     let trace = self.trace.id();
-                    answer::failure(&fault, &id, &self.method, Era::Legacy, trace).1
+                    let answer = answer::failure(&fault, &id, &self.method, Era::Legacy, trace).1;
+                    Ending { answer, refused: Refused::of(fault, &id, Era::Legacy, trace) }
                 }
             }),
         }

@@ -1,6 +1,7 @@
 //! From one replica to another: what belongs to a call or stream that lives there.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -29,6 +30,9 @@ const MOST_REPLICAS: usize = 256;
 struct Proof {
     principal: String,
     at: u64,
+    /// Where the request came from at first.
+    #[serde(default)]
+    address: Option<IpAddr>,
     /// The replica that sends, where others reach it.
     #[serde(default)]
     from: Option<String>,
@@ -68,6 +72,12 @@ impl Forwarder {
     /// Whether a request comes from another replica. It is then not sent on again.
     pub fn is_forwarded(&self, head: &Head) -> bool {
         self.proof(head).is_some()
+    }
+
+    /// The head with the address of the client, where another replica tells it.
+    pub fn originally(&self, head: Head) -> Head {
+        let told = self.proof(&head).and_then(|proof| proof.address);
+        Head { address: told.unwrap_or(head.address), ..head }
     }
 
     /// The replica that a request comes from, if it comes from one that can be reached.
@@ -143,6 +153,7 @@ impl Forwarder {
         let proof = Proof {
             principal: head.caller.principal.to_string(),
             at: Timestamp::now().seconds(),
+            address: Some(head.address),
             from: self.own.as_deref().map(str::to_owned),
         };
         let proof = self.keys.seal(Purpose::Forward, &proof);

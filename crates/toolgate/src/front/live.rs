@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{oneshot, watch};
 use toolgate_gateway::call::{Answer, Caller, Who};
 use toolgate_gateway::clock::Timestamp;
-use toolgate_gateway::config::{Secret, SessionLimits};
+use toolgate_gateway::config::SessionLimits;
 use toolgate_gateway::seal::Keyring;
 use toolgate_gateway::session::{NoSession, Session};
 use toolgate_protocol::client::{Client, Level};
@@ -39,7 +39,7 @@ pub struct Live {
     /// What its token says.
     pub session: Session,
     used: Mutex<Instant>,
-    token: Mutex<Option<Arc<Secret>>>,
+    latest: Mutex<Option<Who>>,
     level: Mutex<Option<Level>>,
     calls: Arc<Calls>,
     questions: Mutex<HashMap<u64, oneshot::Sender<Answer>>>,
@@ -203,7 +203,7 @@ impl Live {
         Live {
             session,
             used: Mutex::new(Instant::now()),
-            token: Mutex::default(),
+            latest: Mutex::default(),
             level: Mutex::default(),
             calls: Arc::default(),
             questions: Mutex::default(),
@@ -227,28 +227,27 @@ impl Live {
         self.session.client.version >= Version::V2025_11_25
     }
 
-    /// Whose session it is.
+    /// On whose behalf something is that belongs to no request: whoever sent the latest one.
     pub fn who(&self) -> Who {
-        let token = self.token.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        self.who_with(token)
-    }
-
-    /// Whose request it is that has this head.
-    pub fn who_in(&self, head: &Head) -> Who {
-        self.who_with(head.token.clone())
-    }
-
-    fn who_with(&self, token: Option<Arc<Secret>>) -> Who {
+        let latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
         let session = Some(self.session.id.clone());
-        Who { caller: self.session.caller.clone(), session, token }
+        match &*latest {
+            Some(who) => Who { session, ..who.clone() },
+            None => {
+                Who { caller: self.session.caller.clone(), session, token: None, address: None }
+            }
+        }
     }
 
-    /// Remembers the token that a request came with, for what belongs to no request.
+    /// On whose behalf a request with this head is. The caller is the one who sends it: its roles
+    /// and scopes may have changed since the session began.
+    pub fn who_in(&self, head: &Head) -> Who {
+        Who { session: Some(self.session.id.clone()), ..head.who() }
+    }
+
+    /// Remembers who sent a request, for what belongs to none.
     pub fn remember(&self, head: &Head) {
-        if head.token.is_some() {
-            let mut token = self.token.lock().unwrap_or_else(PoisonError::into_inner);
-            token.clone_from(&head.token);
-        }
+        *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = Some(head.who());
     }
 
     /// Sets the level of log notifications.

@@ -20,7 +20,7 @@ use toolgate_protocol::splice::Edits;
 use toolgate_protocol::sse::Event;
 use toolgate_protocol::version::Era;
 
-use super::answer;
+use super::answer::{self, Refused};
 use super::body::{Answer, empty, events, json};
 use super::head::Head;
 use super::limits;
@@ -58,7 +58,7 @@ pub async fn serve(
     let client = match modern::read_client(&message, &method, Some(&received)) {
         Ok(client) => client,
         Err(refusal) => {
-            let who = Who { caller: head.caller.clone(), session: None, token: None };
+            let who = head.who();
             let record = gateway.record(&who, &message, &method, &trace_of(&head.headers));
             record.refused(Reason::of_code(refusal.code));
             let error =
@@ -68,9 +68,8 @@ pub async fn serve(
     };
     drop(received);
     let params_headers = params_headers(&head.headers);
-    let who = Who { caller: head.caller.clone(), session: None, token: head.token.clone() };
     let mut request =
-        request_of(who, message, method, client, params_headers, trace_of(&head.headers));
+        request_of(head.who(), message, method, client, params_headers, trace_of(&head.headers));
     if request.method == Method::Listen {
         return Ok(Box::pin(listen(app, &gateway, &mut request, id, admitted)).await);
     }
@@ -82,7 +81,7 @@ pub async fn serve(
     let method = request.method.clone();
     let trace = request.trace.clone();
     let log_level = request.client.log_level;
-    let hint = gateway.only().map_or(Hint::NONE, |route| route.hint);
+    let hint = gateway.hint();
     let retried = hint.ttl_ms > 0 && toolgate_protocol::modern::is_retry(&request.message);
     let hint = if retried { Hint::NONE } else { hint };
     let standing = limits::standing(&gateway);
@@ -97,7 +96,7 @@ pub async fn serve(
             let streaming = Streaming { app, reply, id, method, hint, trace, log_level, admitted };
             Box::pin(streaming.begin()).await
         }
-        Err(fault) => failed(&fault, &id, &method, trace.id()),
+        Err(fault) => failed(app, &fault, &id, &method, trace.id()),
     };
     limits::tell(&mut answer, standing.as_deref(), &gateway.config.rate_limits);
     Ok(answer)
@@ -151,7 +150,13 @@ fn trace_in(message: &Message) -> Trace {
     Trace { parent: text("traceparent"), state: text("tracestate") }
 }
 
-fn failed(fault: &Fault, id: &str, method: &Method, trace: &str) -> Answer {
+fn failed(app: &App, fault: &Fault, id: &str, method: &Method, trace: &str) -> Answer {
+    if !fault.scopes().is_empty()
+        && let Some(refused) = Refused::of(fault.clone(), id, Era::Modern, trace)
+        && let Some(answer) = app.serving().door.step_up(&refused)
+    {
+        return answer;
+    }
     let (status, body) = answer::failure(fault, id, method, Era::Modern, trace);
     let mut answer = json(status, body);
     if let Some(wait) = fault.retry_after {
@@ -203,11 +208,11 @@ impl Streaming {
                 Some(Frame::Opened) => streamed = true,
                 Some(Frame::Ask(_) | Frame::Pause(_)) => {}
                 Some(Frame::Fail(fault)) => {
-                    return failed(&fault, &self.id, &self.method, self.trace.id());
+                    return failed(&self.app, &fault, &self.id, &self.method, self.trace.id());
                 }
                 None => {
                     let fault = Fault::new(Reason::Broken, "the server ended without an answer");
-                    return failed(&fault, &self.id, &self.method, self.trace.id());
+                    return failed(&self.app, &fault, &self.id, &self.method, self.trace.id());
                 }
             }
         };
@@ -310,7 +315,7 @@ async fn listen(
         Ok(prepared) => prepared,
         Err(fault) => {
             record.failed(&fault);
-            return failed(&fault, &id, &request.method, request.trace.id());
+            return failed(app, &fault, &id, &request.method, request.trace.id());
         }
     };
     // A listener is no call at work: shutting down does not wait for it.

@@ -61,7 +61,11 @@ pub async fn route(app: &Arc<App>, peer: &Peer, request: Request<Incoming>) -> A
             let answer = match enter(app, &gateway, &door, arrived, &parts.headers).await {
                 Err(refused) => from.refuse(None, &parts.headers, refused),
                 Ok((caller, token)) => {
-                    let head = Head { headers: parts.headers, caller, token };
+                    let headers = parts.headers;
+                    let proxies = &gateway.config.trusted_proxies;
+                    let address = address::client(peer.address, &headers, proxies);
+                    let head = Head { headers, caller, token, address };
+                    let head = app.forwarder.originally(head);
                     match speak(app, gateway, &method, &uri, &head, body).await {
                         Ok(answer) => answer,
                         Err(refused) => from.refuse(Some(&head.caller), &head.headers, refused),

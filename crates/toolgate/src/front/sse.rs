@@ -47,8 +47,7 @@ pub async fn open(app: &Arc<App>, gateway: Arc<Gateway>, head: &Head) -> Result<
     let Ok(session) = Session::begin(head.caller.clone(), client, gateway.replica.clone()) else {
         return Err(text(500, "no randomness"));
     };
-    let who =
-        Who { caller: session.caller.clone(), session: Some(session.id.clone()), token: None };
+    let who = Who { session: Some(session.id.clone()), ..head.who() };
     let token = session.seal(gateway.keys(), Timestamp::now());
     let crowded = || text(503, "too many sessions are open");
     if !app.sessions.begin(&token, session) {
@@ -126,6 +125,7 @@ fn place_of(app: &App, token: &str, head: &Head) -> Result<Place, Answer> {
     if let Some(live) = app.sessions.held(token, &head.caller).map_err(unknown)? {
         let outlet = live.own_stream.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(outlet) = outlet {
+            live.remember(head);
             return Ok(Place::Here(live, outlet));
         }
     }
@@ -206,8 +206,8 @@ impl Open<'_> {
             Ok((mut exchange, _)) => {
                 exchange.outlet = outlet.clone();
                 tokio::spawn(async move {
-                    if let Some(answer) = exchange.run().await {
-                        outlet.send(answer);
+                    if let Some(ending) = exchange.run().await {
+                        outlet.send(ending.answer);
                     }
                     drop(admitted);
                 });
@@ -233,11 +233,7 @@ async fn initialize(
         Err(answer) => return bytes_of(answer),
     };
     let client = session.client.clone();
-    let who = Who {
-        caller: session.caller.clone(),
-        session: Some(session.id.clone()),
-        token: head.token.clone(),
-    };
+    let who = Who { session: Some(session.id.clone()), ..head.who() };
     let record = gateway.record(&who, message, &Method::Initialize, &trace);
     match legacy::greeting(gateway, &record, &who, &client).await {
         Ok(welcome) => {

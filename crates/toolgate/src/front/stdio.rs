@@ -205,7 +205,7 @@ impl Front {
     /// Answers what comes before there is a session.
     async fn greet(&mut self, gateway: Arc<Gateway>, message: &Message) {
         let (Kind::Request, Some(id)) = (message.kind(), message.id()) else { return };
-        let nobody = Who { caller: Caller::anonymous(), session: None, token: None };
+        let nobody = Who { caller: Caller::anonymous(), session: None, token: None, address: None };
         match message.method() {
             Some("initialize") => {}
             Some("ping") => {
@@ -263,8 +263,8 @@ impl Front {
         exchange.outlet = Outlet::lines(self.out.clone());
         let out = self.out.clone();
         self.tasks.spawn(async move {
-            if let Some(answer) = exchange.run().await {
-                let _ = out.send(answer).await;
+            if let Some(ending) = exchange.run().await {
+                let _ = out.send(ending.answer).await;
             }
             drop(admitted);
         });

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail as tests do")]
 
 mod cli;
+mod cli_policy;
 mod cli_scan;
 mod dev_issuer;
 mod http_asking;
@@ -28,6 +29,7 @@ mod http_names;
 mod http_notices;
 mod http_oldest;
 mod http_onward;
+mod http_policy;
 mod http_proxies;
 mod http_ready;
 mod http_reload;

@@ -37,6 +37,8 @@ pub(super) fn resolve(
     let own = std::mem::take(&mut entry.screening);
     let screen = screening::resolve(checks, &format!("{path}.screening"), own, whole);
     let audit_reads = entry.audit_reads;
+    let required_scopes = std::mem::take(&mut entry.required_scopes);
+    let tool_scopes = std::mem::take(&mut entry.tool_scopes);
     let kind = kind::resolve(checks, &path, entry)?;
     let definitions = definitions.unwrap_or(match kind {
         // Part of this program, like the code that serves them.
@@ -52,6 +54,8 @@ pub(super) fn resolve(
         bind,
         timeout,
         timeout_total,
+        required_scopes,
+        tool_scopes,
         limits,
         screen,
         audit_reads,

@@ -279,7 +279,7 @@ fn fixed(
 }
 
 /// Keys that sign, and whether there are any where they are needed.
-pub(super) fn keys(checks: &mut Checks<'_>, config: &Config, servers: &[Server]) {
+pub(super) fn keys(checks: &mut Checks<'_>, config: &Config, servers: &[(usize, Server)]) {
     for (index, key) in config.signing.keys.iter().enumerate() {
         let path = format!("signing.keys[{index}]");
         if let Err(error) = SigningKey::parse(key.reveal()) {
@@ -290,7 +290,7 @@ pub(super) fn keys(checks: &mut Checks<'_>, config: &Config, servers: &[Server])
             checks.warning(&path, message);
         }
     }
-    let signs = servers.iter().any(|server| server.context || server.onwards.is_signed());
+    let signs = servers.iter().any(|(_, server)| server.context || server.onwards.is_signed());
     if !signs || !config.signing.keys.is_empty() {
         return;
     }

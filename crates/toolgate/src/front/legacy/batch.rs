@@ -81,7 +81,7 @@ pub async fn batch(
         }
     }
     for call in running {
-        answers.extend(call.await.ok().flatten());
+        answers.extend(call.await.ok().flatten().map(|ending| ending.answer));
     }
     Ok((!answers.is_empty()).then(|| array_of(&answers)))
 }

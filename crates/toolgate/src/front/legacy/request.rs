@@ -17,7 +17,7 @@ use crate::app::{Admitted, App};
 use crate::front::answer;
 use crate::front::body::{Answer, KEEP_ALIVE, empty, events, json};
 use crate::front::calls::Refused;
-use crate::front::exchange::Exchange;
+use crate::front::exchange::{Ending, Exchange};
 use crate::front::head::Head;
 use crate::front::limits;
 use crate::front::live::Live;
@@ -108,11 +108,15 @@ pub async fn request(
     tokio::select! {
         biased;
         answer = call.wait() => match answer {
-            Some(answer) if outlet.has_said_nothing() => return told(json(200, answer)),
+            Some(ending) if outlet.has_said_nothing() => {
+                let refused = ending.refused.as_deref();
+                let refused = refused.and_then(|refused| app.serving().door.step_up(refused));
+                return told(refused.unwrap_or_else(|| json(200, ending.answer)));
+            }
             // Its last words came together with what went before them.
-            Some(answer) => {
+            Some(ending) => {
                 live.keep(outlet.stream(), outlet.clone());
-                outlet.send(answer);
+                outlet.send(ending.answer);
                 let receiver = outlet.open(live.primes());
                 outlet.end();
                 return told(events(receiver));
@@ -131,19 +135,19 @@ pub async fn request(
 
 /// A running call that goes on by itself when nobody waits for it: for older clients a lost
 /// connection is not a cancellation (2025-11-25, transports: sending messages).
-struct Detachable<F: Future<Output = Option<Bytes>> + Send + 'static> {
+struct Detachable<F: Future<Output = Option<Ending>> + Send + 'static> {
     call: Option<Pin<Box<F>>>,
     outlet: Arc<Outlet>,
     live: Arc<Live>,
     admitted: Option<Admitted>,
 }
 
-impl<F: Future<Output = Option<Bytes>> + Send + 'static> Detachable<F> {
+impl<F: Future<Output = Option<Ending>> + Send + 'static> Detachable<F> {
     fn new(call: F, outlet: Arc<Outlet>, live: Arc<Live>, admitted: Admitted) -> Self {
         Detachable { call: Some(Box::pin(call)), outlet, live, admitted: Some(admitted) }
     }
 
-    async fn wait(&mut self) -> Option<Bytes> {
+    async fn wait(&mut self) -> Option<Ending> {
         let answer = match &mut self.call {
             Some(call) => call.await,
             None => None,
@@ -153,22 +157,22 @@ impl<F: Future<Output = Option<Bytes>> + Send + 'static> Detachable<F> {
     }
 }
 
-impl<F: Future<Output = Option<Bytes>> + Send + 'static> Drop for Detachable<F> {
+impl<F: Future<Output = Option<Ending>> + Send + 'static> Drop for Detachable<F> {
     fn drop(&mut self) {
         let Some(mut call) = self.call.take() else { return };
         let (outlet, live, admitted) =
             (self.outlet.clone(), self.live.clone(), self.admitted.take());
         live.keep(outlet.stream(), outlet.clone());
         let finish = async move {
-            let answer = loop {
+            let ending = loop {
                 tokio::select! {
                     biased;
-                    answer = &mut call => break answer,
+                    ending = &mut call => break ending,
                     () = tokio::time::sleep(KEEP_ALIVE) => outlet.keep_alive(),
                 }
             };
-            if let Some(answer) = answer {
-                outlet.send(answer);
+            if let Some(ending) = ending {
+                outlet.send(ending.answer);
             }
             outlet.end();
             drop(admitted);

@@ -38,11 +38,7 @@ pub async fn initialize(
         Err(error) => return error,
     };
     let client = &session.client;
-    let who = Who {
-        caller: session.caller.clone(),
-        session: Some(session.id.clone()),
-        token: head.token.clone(),
-    };
+    let who = Who { session: Some(session.id.clone()), ..head.who() };
     let record = gateway.record(&who, message, &Method::Initialize, &trace);
     let welcome = match greeting(gateway, &record, &who, client).await {
         Ok(welcome) => welcome,
@@ -91,7 +87,7 @@ pub fn begin(
 ) -> Result<Session, Answer> {
     let id = message.id();
     let client = legacy::read_initialize(message).map_err(|text| {
-        let who = Who { caller: caller.clone(), session: None, token: None };
+        let who = Who { caller: caller.clone(), session: None, token: None, address: None };
         gateway.record(&who, message, &Method::Initialize, trace).refused(Reason::Invalid);
         json(400, jsonrpc::error(id, codes::INVALID_PARAMS, text, None))
     })?;

@@ -17,6 +17,11 @@ use crate::app::{Admitted, App};
 use crate::front::calls::Running;
 use crate::front::{answer, modern};
 
+/// Whoever started the process.
+fn nobody() -> Who {
+    Who { caller: Caller::anonymous(), session: None, token: None, address: None }
+}
+
 /// What a request needs to be answered.
 pub struct Call {
     pub app: Arc<App>,
@@ -44,7 +49,7 @@ impl Call {
         let client = match protocol::read_client(&message, &method, None) {
             Ok(client) => client,
             Err(refusal) => {
-                let who = Who { caller: Caller::anonymous(), session: None, token: None };
+                let who = nobody();
                 let record = self.gateway.record(&who, &message, &method, &Trace::default());
                 record.refused(Reason::of_code(refusal.code));
                 let data = refusal.data.as_deref();
@@ -54,9 +59,8 @@ impl Call {
                 return;
             }
         };
-        let who = Who { caller: Caller::anonymous(), session: None, token: None };
         let trace = Trace::default();
-        let mut request = modern::request_of(who, message, method, client, Vec::new(), trace);
+        let mut request = modern::request_of(nobody(), message, method, client, Vec::new(), trace);
         if request.method == Method::Listen {
             // A listener is no call at work: shutting down does not wait for it.
             drop(admitted);
@@ -72,7 +76,7 @@ impl Call {
     }
 
     async fn converse(&self, request: Box<Request>, method: &Method) -> Result<Bytes, Fault> {
-        let hint = self.gateway.only().map_or(Hint::NONE, |route| route.hint);
+        let hint = self.gateway.hint();
         let retried = hint.ttl_ms > 0 && toolgate_protocol::modern::is_retry(&request.message);
         let hint = if retried { Hint::NONE } else { hint };
         let log_level = request.client.log_level;

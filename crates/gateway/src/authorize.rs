@@ -1,0 +1,366 @@
+//! May this caller do this? Decided anew for each request, before a byte of it leaves.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use toolgate_policy::{Context, Decision, Effect, Kind, Policy, Reading, Thing};
+use toolgate_protocol::method::{Method, Target};
+
+use crate::call::{Request, Who};
+use crate::fault::{Fault, Reason};
+use crate::gateway::{Gateway, Route};
+use crate::routing::{Reference, no_method, reference, unknown};
+use crate::tasks::unknown_task;
+
+/// Leave to send one request. Only this file makes one, and nothing is sent without.
+#[derive(Clone, Debug)]
+pub struct Permit {
+    ruling: Option<Ruling>,
+}
+
+/// What a person has to be asked before it becomes a [`Permit`].
+#[derive(Debug)]
+pub struct Asked {
+    ruling: Ruling,
+}
+
+/// What was decided on one request.
+#[derive(Clone)]
+pub struct Ruling {
+    decision: Arc<Decision>,
+    version: Arc<str>,
+    id: u64,
+}
+
+/// Why a request is refused, for whoever records it, and what would help.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    /// The decision.
+    pub ruling: Ruling,
+    /// All scopes that the request needs, where the lack of some is why it is refused and may be
+    /// told.
+    pub scopes: Vec<Arc<str>>,
+}
+
+/// The outcome where nothing is refused.
+#[derive(Debug)]
+pub(crate) enum Authorized {
+    /// It may be sent.
+    Permit(Permit),
+    /// It may be sent once a person has agreed.
+    Ask(Asked),
+}
+
+impl Permit {
+    /// Where nothing has to be decided.
+    const FREE: Permit = Permit { ruling: None };
+
+    /// To read a list of a server, which is filtered before anybody sees it.
+    ///
+    /// # Errors
+    /// When the request is for something else, which would be a mistake of ours.
+    pub(crate) fn to_list(request: &Request) -> Result<Permit, Fault> {
+        match request.method.is_list() {
+            true => Ok(Permit::FREE),
+            false => Err(Fault::new(Reason::Internal, "what is no list was sent as one")),
+        }
+    }
+
+    /// What was decided; nothing where the configuration has no rules.
+    pub fn ruling(&self) -> Option<&Ruling> {
+        self.ruling.as_ref()
+    }
+
+    /// The number of the decision, unique in this process.
+    pub fn decision(&self) -> Option<u64> {
+        self.ruling.as_ref().map(Ruling::id)
+    }
+
+    /// The rules that decided, by name.
+    pub fn rules(&self) -> &[Arc<str>] {
+        self.ruling.as_ref().map_or(&[], Ruling::rules)
+    }
+
+    /// The version of the rules.
+    pub fn policy_version(&self) -> Option<&Arc<str>> {
+        self.ruling.as_ref().map(Ruling::version)
+    }
+}
+
+impl Asked {
+    /// What to ask.
+    pub fn questions(&self) -> &[Arc<str>] {
+        &self.ruling.decision.approve
+    }
+
+    /// What was decided so far.
+    pub fn ruling(&self) -> &Ruling {
+        &self.ruling
+    }
+
+    /// A person has agreed to exactly this request.
+    #[expect(dead_code, reason = "called by approvals")]
+    pub(crate) fn approved(self) -> Permit {
+        Permit { ruling: Some(self.ruling) }
+    }
+}
+
+impl Ruling {
+    fn new(decision: Arc<Decision>, policy: &Policy) -> Ruling {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let id = NEXT.fetch_add(1, Ordering::Relaxed);
+        Ruling { decision, version: policy.version().clone(), id }
+    }
+
+    /// The decision.
+    pub fn decision(&self) -> &Arc<Decision> {
+        &self.decision
+    }
+
+    /// Its number, unique in this process.
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// The rules that decided, by name.
+    pub fn rules(&self) -> &[Arc<str>] {
+        &self.decision.rules
+    }
+
+    /// The version of the rules.
+    pub fn version(&self) -> &Arc<str> {
+        &self.version
+    }
+}
+
+/// A decision names rules and scopes of the operator: enough for a log, and no more.
+impl fmt::Debug for Ruling {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Ruling { decision, version, id } = self;
+        write!(f, "Ruling({id}: {:?} by {:?} of {version})", decision.effect, decision.rules)
+    }
+}
+
+impl Gateway {
+    /// Decides on a request whose server is known and whose names are that server's own.
+    ///
+    /// # Errors
+    /// When it is refused. What the caller may not know of is refused as if it did not exist.
+    pub(crate) fn authorize(&self, route: &Route, request: &Request) -> Result<Authorized, Fault> {
+        let Some(policy) = self.config.policy() else {
+            return Ok(Authorized::Permit(Permit::FREE));
+        };
+        match request.method.target() {
+            Target::Tool => self.decide(policy, route, request, Kind::Tool),
+            Target::Prompt => self.decide(policy, route, request, Kind::Prompt),
+            Target::Resource => self.decide(policy, route, request, Kind::Resource),
+            Target::Reference => self.complete(policy, route, request),
+            // Tasks are authorised where their handle is open; what no rule can name is for nobody.
+            Target::Task | Target::Nothing => Err(no_method(&request.method)),
+        }
+    }
+
+    fn decide(
+        &self,
+        policy: &Policy,
+        route: &Route,
+        request: &Request,
+        kind: Kind,
+    ) -> Result<Authorized, Fault> {
+        let name = request.named().unwrap_or_default();
+        let thing = Thing { kind, server: &route.name, name: &name };
+        let caller = &request.who.caller;
+        let touched = &mut Vec::new();
+        let decision = policy.decide_in(caller, &thing, |reading| {
+            self.circumstances(policy, &request.who, Some(request), reading, touched)
+        });
+        let effect = decision.effect;
+        let ruling = Ruling::new(decision, policy);
+        match effect {
+            Effect::Allow => Ok(Authorized::Permit(Permit { ruling: Some(ruling) })),
+            Effect::Approve => Ok(Authorized::Ask(Asked { ruling })),
+            Effect::Deny => {
+                let fault = refused(request, ruling);
+                if fault.reason == Reason::Forbidden {
+                    self.lasting.metrics.begin(route, request).fail(&fault, Duration::ZERO);
+                }
+                Err(fault)
+            }
+        }
+    }
+
+    /// Completions are for what the caller's lists show.
+    fn complete(
+        &self,
+        policy: &Policy,
+        route: &Route,
+        request: &Request,
+    ) -> Result<Authorized, Fault> {
+        let reference = reference(request)?;
+        let (kind, name) = match &reference {
+            Reference::Prompt(name) => (Kind::Prompt, route.names.original_prompt(name)),
+            Reference::Template(uri) => {
+                let original = route.names.original_uri(uri).map(|uri| uri.as_ref().into());
+                (Kind::Resource, original)
+            }
+        };
+        let name = name.ok_or_else(|| reference.unknown())?;
+        let thing = Thing { kind, server: &route.name, name: &name };
+        match policy.may_see(&request.who.caller, &thing) {
+            true => Ok(Authorized::Permit(Permit::FREE)),
+            false => Err(reference.unknown()),
+        }
+    }
+
+    /// Decides whether a caller may go on with a task that a call of this tool began.
+    ///
+    /// # Errors
+    /// When it is refused: then there is no such task.
+    pub(crate) fn authorize_task(
+        &self,
+        route: &Route,
+        who: &Who,
+        tool: Option<&str>,
+    ) -> Result<Permit, Fault> {
+        let Some(policy) = self.config.policy() else { return Ok(Permit::FREE) };
+        // Fail closed: a task of a tool that nobody remembers is nobody's.
+        let tool = tool.ok_or_else(unknown_task)?;
+        let touched = &mut Vec::new();
+        let decision = policy.may_go_on(&who.caller, &Thing::tool(&route.name, tool), |reading| {
+            self.circumstances(policy, who, None, reading, touched)
+        });
+        // What needed a person's consent has it: the task runs.
+        if decision.effect == Effect::Deny {
+            return Err(unknown_task());
+        }
+        Ok(Permit { ruling: Some(Ruling::new(decision, policy)) })
+    }
+
+    /// Whether a list may show this thing of a server to a caller.
+    pub(crate) fn shows(&self, who: &Who, route: &Route, kind: Kind, name: &str) -> bool {
+        let Some(policy) = self.config.policy() else { return true };
+        policy.may_see(&who.caller, &Thing { kind, server: &route.name, name })
+    }
+
+    /// Notes what a request touches that is about to be sent.
+    pub(crate) fn touch(&self, permit: &Permit, who: &Who) {
+        let Some(ruling) = &permit.ruling else { return };
+        for label in &ruling.decision.labels {
+            self.lasting.touched.touch(memory_of(who), label, self.now().seconds());
+        }
+    }
+
+    /// What rules may read of the circumstances; what none of them reads is not looked for.
+    fn circumstances<'a>(
+        &self,
+        policy: &Policy,
+        who: &'a Who,
+        request: Option<&'a Request>,
+        reading: Reading,
+        touched: &'a mut Vec<Arc<str>>,
+    ) -> Context<'a> {
+        let now = self.now().seconds();
+        if reading.touched {
+            let (table, session) = (&self.lasting.touched, memory_of(who));
+            let within = self.memory_span(who);
+            let labels = policy.labels().filter(|label| table.has(session, label, now, within));
+            touched.extend(labels.cloned());
+        }
+        let arguments = request.filter(|_| reading.arguments).and_then(|request| {
+            let arguments = request.message.params()?.get("arguments")?;
+            Some(arguments.raw().as_bytes())
+        });
+        Context {
+            arguments,
+            session: who.session.as_deref(),
+            time: now,
+            ip: who.address,
+            revision: request.map(|request| request.client.version.as_str()),
+            touched,
+        }
+    }
+
+    /// How long what was touched counts, in seconds: as long as the session lives.
+    fn memory_span(&self, who: &Who) -> u64 {
+        let own = self.config.policy.as_ref();
+        let span = match &who.session {
+            Some(_) => Some(self.config.sessions.lifetime),
+            None => own.map(|own| own.window),
+        };
+        span.map_or(0, |span| span.duration().as_secs())
+    }
+}
+
+/// Whose memory of what was touched it is: the session's, or where there is none the caller's.
+fn memory_of(who: &Who) -> &str {
+    who.session.as_deref().unwrap_or(&who.caller.principal)
+}
+
+/// The answer to a request that is refused.
+fn refused(request: &Request, ruling: Ruling) -> Fault {
+    let decision = &ruling.decision;
+    if let Some(error) = &decision.error {
+        tracing::warn!(rules = ?decision.rules, error, "denied: a rule could not be evaluated");
+    }
+    let published = request.method.named_by().and_then(|member| {
+        request.message.params()?.get(member)?.string().map(|name| name.into_owned())
+    });
+    let published = published.unwrap_or_default();
+    let fault = match decision.visible {
+        true => Fault::new(Reason::Forbidden, sentence(&published, request, decision)),
+        false => unknown(&request.method, &published),
+    };
+    let needed = decision.missing().is_some_and(|missing| !missing.scopes.is_empty());
+    let scopes = if needed { &decision.required[..] } else { &[] };
+    let scopes = scopes.iter().map(|scope| scope.as_str().into()).collect();
+    fault.refused(Refusal { scopes, ruling })
+}
+
+/// What is missing, as far as the caller may be told.
+fn sentence(published: &str, request: &Request, decision: &Decision) -> String {
+    let Some(missing) = decision.missing() else {
+        let why: Vec<&str> = decision.told.iter().map(|why| &**why).collect();
+        return match &why[..] {
+            [] => format!("\"{published}\" is not permitted like this"),
+            why => format!("\"{published}\" is not permitted like this: {}", why.join("; ")),
+        };
+    };
+    let mut parts = Vec::new();
+    if !missing.scopes.is_empty() {
+        let plural = if missing.scopes.len() == 1 { "scope" } else { "scopes" };
+        let held: Vec<&str> = request.who.caller.scopes.iter().map(|scope| &**scope).collect();
+        let held = if held.is_empty() { "none".to_owned() } else { held.join(" ") };
+        parts.push(format!("the {plural} {} (held: {held})", missing.scopes.join(" ")));
+    }
+    match &missing.roles[..] {
+        [] => {}
+        [role] => parts.push(format!("the role {role}")),
+        roles => parts.push(format!("one of the roles {}", roles.join(", "))),
+    }
+    format!("\"{published}\" needs {}", parts.join(" and "))
+}
+
+/// Refuses what only a person could permit, where nobody can be asked.
+pub(crate) fn nobody_to_ask(request: &Request, asked: Asked) -> Fault {
+    let name = request.method.named_by().and_then(|member| {
+        request.message.params()?.get(member)?.string().map(|name| name.into_owned())
+    });
+    let what = asked.questions().join("; ");
+    let text = format!("\"{}\" needs the consent of a person: {what}", name.unwrap_or_default());
+    let refusal = Refusal { scopes: Vec::new(), ruling: asked.ruling };
+    Fault::new(Reason::Forbidden, text).refused(refusal)
+}
+
+/// Whether a request is one that a policy decides on by what it names.
+pub(crate) fn kind_of_list(method: &Method) -> Kind {
+    match method {
+        Method::ToolsList => Kind::Tool,
+        Method::PromptsList => Kind::Prompt,
+        _ => Kind::Resource,
+    }
+}
+
+#[cfg(test)]
+mod tests;

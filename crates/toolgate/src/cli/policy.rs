@@ -1,0 +1,53 @@
+//! `toolgate policy`: do the rules decide as they should, and why do they decide so?
+
+mod explain;
+mod test;
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Subcommand;
+use toolgate_gateway::config;
+use toolgate_policy::Policy;
+
+use super::complain;
+
+/// What to do with the rules.
+#[derive(clap::Args)]
+pub struct PolicyArgs {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run a table of cases against the rules of a configuration.
+    Test(test::TestArgs),
+    /// Say what the rules decide on one call, and which rule decided.
+    Explain(explain::ExplainArgs),
+}
+
+/// Runs the command.
+pub fn run(args: PolicyArgs) -> ExitCode {
+    match args.command {
+        Command::Test(args) => test::run(&args),
+        Command::Explain(args) => explain::run(&args),
+    }
+}
+
+/// The rules of a configuration; without any, says so.
+fn rules_of(path: &Path) -> Option<Arc<Policy>> {
+    let checked = match config::load(path) {
+        Ok((checked, _)) => checked,
+        Err(problems) => {
+            complain(&format!("the configuration has problems:\n{problems}"));
+            return None;
+        }
+    };
+    let policy = checked.policy().cloned();
+    if policy.is_none() {
+        complain("the configuration has no rules: whoever comes in may use everything");
+    }
+    policy
+}
