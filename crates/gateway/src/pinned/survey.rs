@@ -6,6 +6,7 @@ use toolgate_catalog::definition::Kind;
 use toolgate_protocol::json::quote;
 use toolgate_protocol::jsonrpc;
 use toolgate_protocol::method::Method;
+use toolgate_screen::schema::Compiled;
 
 use super::Admission;
 use crate::authorize::Permit;
@@ -13,6 +14,7 @@ use crate::call::Request;
 use crate::fanout::refused;
 use crate::fault::{Fault, Reason};
 use crate::gateway::{Gateway, Route};
+use crate::screening;
 
 /// Pages that are read; a list that goes on is taken as read, so that a call waits no longer.
 const MOST_PAGES: usize = 1000;
@@ -107,12 +109,6 @@ fn hidden(kind: Kind, request: &Request) -> Fault {
     Fault::new(Reason::Unknown, format!("unknown {kind}: {}", named.unwrap_or_default()))
 }
 
-fn keeps_to(schema: &toolgate_screen::schema::Compiled, request: &Request) -> Result<(), Fault> {
-    let params = request.message.params();
-    let arguments = params.as_ref().and_then(|params| params.get("arguments"));
-    let arguments = arguments.as_ref().map_or(&b"{}"[..], |arguments| arguments.bytes());
-    schema.check(arguments).map_err(|hints| {
-        let hints: Vec<_> = hints.iter().map(ToString::to_string).collect();
-        Fault::new(Reason::Invalid, format!("the arguments do not fit: {}", hints.join("; ")))
-    })
+fn keeps_to(schema: &Compiled, request: &Request) -> Result<(), Fault> {
+    schema.check(&screening::arguments(request)?).map_err(|hints| screening::refused(&hints))
 }

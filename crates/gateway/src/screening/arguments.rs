@@ -108,7 +108,7 @@ fn check(
 }
 
 /// The arguments as they will leave: with what was decided to be changed in them.
-fn arguments(request: &Request) -> Result<Bytes, Fault> {
+pub(crate) fn arguments(request: &Request) -> Result<Bytes, Fault> {
     let none = || Bytes::from_static(b"{}");
     let Some(params) = request.message.params() else { return Ok(none()) };
     let found = params.get("arguments");
@@ -127,7 +127,8 @@ fn arguments(request: &Request) -> Result<Bytes, Fault> {
     Ok(value.map_or_else(none, |value| message.slice(value.span())))
 }
 
-fn refused(hints: &[Hint]) -> Fault {
+/// What the model is told to do about arguments that do not fit.
+pub(crate) fn refused(hints: &[Hint]) -> Fault {
     let told: Vec<_> = hints.iter().map(Hint::to_string).collect();
     let text = format!("the arguments are not what the tool takes: {}", told.join("; "));
     let hints: Vec<_> = hints.iter().map(hint).collect();

@@ -134,7 +134,7 @@ async fn calls_of_a_changed_tool_are_held_to_the_schema_that_was_approved() {
     let bad = client.call("find", r#"{"q":7}"#).await;
 
     assert_eq!(good.result()["content"][0]["text"], "done");
-    assert_eq!(bad.json()["error"]["code"], -32602, "{}", bad.body);
+    assert!(bad.body.contains("the arguments are not what the tool takes"), "{}", bad.body);
     assert_eq!((server.count("tools/list"), server.count("tools/call")), (2, 1));
     gateway.logged("deviation=\"changed\"").await;
     let older = Legacy::open(&gateway, "2025-11-25", "{}").await;
