@@ -40,5 +40,10 @@ const provider = new Provider(issuer, {
     },
   },
 });
+// A client registers with the scope it needs at first. That is not to be all it can ever get.
+const clients = provider.Client.adapter;
+const upsert = clients.upsert.bind(clients);
+clients.upsert = (id, { scope, ...metadata }, ttl) => upsert(id, metadata, ttl);
+
 provider.on('server_error', (_, error) => console.error(error));
 provider.listen(Number(port), '127.0.0.1', () => console.log(`listening ${issuer}`));

@@ -1,6 +1,6 @@
 // The official TypeScript client, from the first refusal to a renewed token:
 //
-//   node typescript.mjs URL [--document CLIENT_ID_URL] [--dpop]
+//   node typescript.mjs URL [--document CLIENT_ID_URL]
 //
 // Connects without a token, finds the issuer, becomes its client, signs in, calls `read`; calls
 // `write`, which needs more scope, and gets it; waits until the token has ended and calls again.
@@ -90,7 +90,7 @@ const call = async (name) => {
   kept.seen.push(`called ${name}`);
 };
 await call('read');
-if (words.includes('--step-up')) await call('write');
+await call('write');
 await sleep((kept.held.expires_in + 1) * 1000);
 await call('read');
 await client.close();

@@ -1,6 +1,6 @@
 """The official Python client, from the first refusal to a renewed token.
 
-    python python_2.py URL [--document CLIENT_ID_URL] [--step-up] --browser NODE SCRIPT
+    python python_2.py URL [--document CLIENT_ID_URL] --browser NODE SCRIPT
 
 Does what node/oauth/typescript.mjs does.
 """
@@ -84,8 +84,7 @@ async def exercise(options):
                 kept.seen.append(f"called {name}")
 
             await call("read")
-            if options.step_up:
-                await call("write")
+            await call("write")
             await asyncio.sleep(kept.tokens.expires_in + 1)
             await call("read")
     print(json.dumps(kept.seen))
@@ -94,6 +93,5 @@ async def exercise(options):
 parser = argparse.ArgumentParser(usage=__doc__)
 parser.add_argument("url")
 parser.add_argument("--document")
-parser.add_argument("--step-up", action="store_true")
 parser.add_argument("--browser", nargs=2, required=True)
 asyncio.run(asyncio.wait_for(exercise(parser.parse_args()), 60))
