@@ -45,6 +45,7 @@ impl Gateway {
             Authorized::Permit(permit) => permit,
             Authorized::Ask(asked) => return Err(nobody_to_ask(&request, asked)),
         };
+        request.record.permitted(&permit);
         self.exists(route, &request).await?;
         if request.method != Method::ToolsCall {
             self.definition(route, &request).await?;

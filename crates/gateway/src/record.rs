@@ -16,6 +16,7 @@ use toolgate_audit::{Books, Decision, Intent, Outcome, Status, Text, Tickets};
 use toolgate_protocol::jsonrpc::{Kind, Message};
 use toolgate_protocol::method::{Method, Target};
 
+use crate::authorize::{Permit, Ruling};
 use crate::call::{End, Reply, Request, Trace, Who};
 use crate::fault::{self, Fault, Reason};
 use crate::gateway::{Gateway, Route};
@@ -139,14 +140,10 @@ impl Recording {
         Ok(())
     }
 
-    /// Says what was decided about the request, by which rule of which version.
-    pub fn decide(&self, decision: Decision, rule: Option<&str>, policy: Option<&str>) {
-        let Some(open) = &self.0 else { return };
-        let mut state = open.lock();
-        state.outcome.decision = decision;
-        state.outcome.rule = rule.map(Text::from);
-        if let Some(intent) = &mut state.intent {
-            intent.policy = policy.map(Text::from);
+    /// Says by which rules the request may go on.
+    pub(crate) fn permitted(&self, permit: &Permit) {
+        if let (Some(open), Some(ruling)) = (&self.0, permit.ruling()) {
+            open.decide(Decision::Allow, ruling);
         }
     }
 
@@ -191,6 +188,17 @@ impl Open {
                 Err(Fault::new(Reason::Unrecorded, "the request cannot be recorded")
                     .because(refused))
             }
+        }
+    }
+
+    /// Says what was decided about the request, by which rules of which version.
+    fn decide(&self, decision: Decision, ruling: &Ruling) {
+        let mut state = self.lock();
+        state.outcome.decision = decision;
+        let rules = ruling.rules();
+        state.outcome.rule = (!rules.is_empty()).then(|| Text::from(rules.join(",")));
+        if let Some(intent) = &mut state.intent {
+            intent.policy = Some(Text::from(ruling.version().clone()));
         }
     }
 
@@ -258,6 +266,9 @@ impl Record {
 
     /// It failed, or was refused on its way.
     pub fn failed(&self, fault: &Fault) {
+        if let (Some(open), Some(refusal)) = (&self.0.0, &fault.refusal) {
+            open.decide(Decision::Deny, &refusal.ruling);
+        }
         let status = match fault.reason {
             Reason::Cancelled => Status::Cancelled,
             reason if reason.refuses() => Status::Refused,
