@@ -53,7 +53,7 @@ pub use tree::{
 
 pub use upstream_auth::{
     AuthKind, Authority, ClientAuth, Exchange, ExchangeGrant, Onwards, Signing, TokenType,
-    UpstreamAuth, Wanted,
+    UpstreamAuth, Vault, Vaulted, Wanted,
 };
 pub use usage::{Every, Per, Quota, Usage};
 

@@ -44,6 +44,8 @@ pub enum Reason {
     Garbage,
     /// The upstream refused our credentials.
     Refused,
+    /// The caller has not allowed yet what the upstream needs.
+    Unconnected,
     /// The reply is larger than the limit.
     TooLarge,
     /// Too much is in flight.
@@ -106,6 +108,7 @@ impl Reason {
             Reason::Broken => "broken",
             Reason::Garbage => "garbage",
             Reason::Refused => "refused",
+            Reason::Unconnected => "unconnected",
             Reason::TooLarge => "too_large",
             Reason::Overloaded => "overloaded",
             Reason::Forbidden => "forbidden",
@@ -212,6 +215,7 @@ impl Reason {
             Reason::Broken => "check whether the call took effect before you repeat it",
             Reason::Garbage => "tell the operator that this server answers what is not MCP",
             Reason::Refused => "tell the operator that this server refuses the gateway",
+            Reason::Unconnected => "have the person open the link, then call again",
             Reason::TooLarge => "ask for less: a page, a range or fewer fields",
             Reason::Forbidden => "do not repeat it as it is; ask the user for what is missing",
             Reason::Overloaded | Reason::RateLimited => "wait, then call again",

@@ -32,11 +32,12 @@ pub struct Credential {
 
 /// Finds what proves to a server on whose behalf a request comes.
 pub trait Attach: Send + Sync + 'static {
-    /// What goes with a request on behalf of `who`, and of nobody else.
+    /// What goes with a request on behalf of `who`, and of nobody else; `None` to find out what
+    /// the server asks for.
     ///
     /// # Errors
     /// When there is none to be had; what the caller can do about it.
-    fn credential<'a>(&'a self, who: &'a Who) -> Boxed<'a, Result<Credential, Fault>>;
+    fn credential<'a>(&'a self, who: &'a Who) -> Boxed<'a, Result<Option<Credential>, Fault>>;
 
     /// Hears that the server refused it, with its challenge if it gave one. `Ok` when another may
     /// do better: the request, which was not run, is then sent once more.
@@ -46,7 +47,7 @@ pub trait Attach: Send + Sync + 'static {
     fn refused<'a>(
         &'a self,
         who: &'a Who,
-        refused: &'a Credential,
+        refused: Option<&'a Credential>,
         challenge: Option<&'a str>,
     ) -> Boxed<'a, Result<(), Fault>>;
 

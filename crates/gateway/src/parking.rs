@@ -136,7 +136,10 @@ impl Gateway {
             }
         }
         let seen = may_ask_back.then(|| request.for_record());
-        let reply = self.call(request).await?;
+        let reply = match (self.call(request).await, &seen) {
+            (Err(fault), Some(seen)) => asking(seen, fault)?,
+            (outcome, _) => outcome?,
+        };
         match seen {
             Some(seen) => self.attend(reply, seen),
             None => Ok(reply),
@@ -240,6 +243,26 @@ impl Gateway {
         let mut edits = Edits::default();
         edits.replace(inner.span(), quote(&token));
         end.edited(&edits)
+    }
+}
+
+/// What a call ends with that failed: where its caller has to allow something at a page, and its
+/// client can show one, the question for that, in the form that servers of 2025-11-25 have.
+///
+/// # Errors
+/// The same fault, of any other kind or for any other client.
+pub fn asking(request: &Request, fault: Fault) -> Result<Reply, Fault> {
+    let may = request.client.abilities().has(Abilities::URL) && request.method.may_ask_back();
+    if fault.reason != Reason::Unconnected || !may {
+        return Err(fault);
+    }
+    let Some(data) = fault.data.as_deref() else { return Err(fault) };
+    let id = request.message.id();
+    let text = "the caller has to allow this first";
+    let end = jsonrpc::error(id, codes::URL_ELICITATION_REQUIRED, text, Some(data));
+    match own_end(end) {
+        Ok(end) => Ok(Reply::Whole(End { era: Era::Legacy, ..end })),
+        Err(_) => Err(fault),
     }
 }
 

@@ -31,6 +31,12 @@ pub enum Purpose {
     Task,
     /// A result of which the rest is kept.
     Result,
+    /// A link to a page on which a caller allows something.
+    Connect,
+    /// What comes back from the service with its answer.
+    Consent,
+    /// What a caller allowed, as it is kept.
+    Grant,
 }
 
 impl Purpose {
@@ -44,6 +50,9 @@ impl Purpose {
             Purpose::Forward => b"toolgate forward 1",
             Purpose::Task => b"toolgate task 1",
             Purpose::Result => b"toolgate result 1",
+            Purpose::Connect => b"toolgate connect 1",
+            Purpose::Consent => b"toolgate consent 1",
+            Purpose::Grant => b"toolgate grant 1",
         }
     }
 }

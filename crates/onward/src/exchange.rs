@@ -167,7 +167,7 @@ pub(crate) fn denied_fault(server: &str, denied: &Denied, way_out: &str) -> Faul
 }
 
 impl Attach for Exchange {
-    fn credential<'a>(&'a self, who: &'a Who) -> Boxed<'a, Result<Credential, Fault>> {
+    fn credential<'a>(&'a self, who: &'a Who) -> Boxed<'a, Result<Option<Credential>, Fault>> {
         Box::pin(async move {
             let Some(token) = &who.token else {
                 let text = format!(
@@ -177,14 +177,14 @@ impl Attach for Exchange {
                 return Err(Fault::new(Reason::Refused, text));
             };
             let (rule, token) = (self.0.clone(), token.clone());
-            self.1.get(name(&token), || rule.get(token)).await
+            self.1.get(name(&token), || rule.get(token)).await.map(Some)
         })
     }
 
     fn refused<'a>(
         &'a self,
         who: &'a Who,
-        refused: &'a Credential,
+        refused: Option<&'a Credential>,
         _challenge: Option<&'a str>,
     ) -> Boxed<'a, Result<(), Fault>> {
         let tried = who.token.as_ref().is_some_and(|token| self.1.refused(name(token), refused));

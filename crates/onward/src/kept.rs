@@ -95,11 +95,11 @@ impl Kept {
     }
 
     /// Lets go of a token that was refused; false when it is so new that another is of no use.
-    pub(crate) fn refused(&self, name: Name, refused: &Credential) -> bool {
+    pub(crate) fn refused(&self, name: Name, refused: Option<&Credential>) -> bool {
         let slot = self.slot(name);
         let mut state = slot.state();
         match &state.held {
-            Some(held) if held.credential == *refused => {
+            Some(held) if Some(&held.credential) == refused => {
                 let old = held.since.elapsed() >= FRESH;
                 if old {
                     state.held = None;
@@ -109,6 +109,11 @@ impl Kept {
             // Somebody else has let go of it, or has got another already.
             _ => true,
         }
+    }
+
+    /// Lets go of what is held: there is something newer.
+    pub(crate) fn forget(&self, name: Name) {
+        self.slot(name).state().held = None;
     }
 
     fn slot(&self, name: Name) -> Arc<Slot> {
@@ -215,9 +220,9 @@ mod tests {
         let (kept, got) = (Kept::default(), Arc::<AtomicUsize>::default());
         let credential = token(&kept, &got, 300).await.unwrap();
 
-        assert!(!kept.refused([0; 32], &credential));
+        assert!(!kept.refused([0; 32], Some(&credential)));
         tokio::time::sleep(FRESH).await;
-        assert!(kept.refused([0; 32], &credential));
+        assert!(kept.refused([0; 32], Some(&credential)));
         token(&kept, &got, 300).await.unwrap();
 
         assert_eq!(got.load(Ordering::Relaxed), 2);

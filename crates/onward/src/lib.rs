@@ -12,7 +12,9 @@ pub mod oauth;
 mod onwards;
 mod own;
 mod passed;
+pub mod safe;
 mod signed;
+pub mod vault;
 
 pub use keys::Keys;
 pub use onwards::Onwards;
@@ -32,14 +34,16 @@ fn now() -> u64 {
 }
 
 /// What never comes twice: 128 random bits.
-fn unique() -> String {
+pub fn unique() -> String {
     let mut random = [0; 16];
     getrandom::fill(&mut random).expect("the system gave randomness at start");
     URL_SAFE_NO_PAD.encode(random)
 }
 
 /// A token as servers take it.
-fn bearer(token: &str) -> Result<Credential, Fault> {
+/// # Errors
+/// No header can carry it.
+pub fn bearer(token: &str) -> Result<Credential, Fault> {
     let value = HeaderValue::from_str(&format!("Bearer {token}"));
     let mut value = value.map_err(|_| Fault::new(Reason::Refused, "the token is no header"))?;
     value.set_sensitive(true);

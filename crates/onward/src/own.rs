@@ -63,17 +63,17 @@ impl Rule {
 }
 
 impl Attach for Own {
-    fn credential<'a>(&'a self, _who: &'a Who) -> Boxed<'a, Result<Credential, Fault>> {
+    fn credential<'a>(&'a self, _who: &'a Who) -> Boxed<'a, Result<Option<Credential>, Fault>> {
         Box::pin(async move {
             let rule = self.0.clone();
-            self.1.get(ONLY, || rule.get()).await
+            self.1.get(ONLY, || rule.get()).await.map(Some)
         })
     }
 
     fn refused<'a>(
         &'a self,
         _who: &'a Who,
-        refused: &'a Credential,
+        refused: Option<&'a Credential>,
         _challenge: Option<&'a str>,
     ) -> Boxed<'a, Result<(), Fault>> {
         let text = format!("server \"{}\" refuses the gateway's token", self.0.server);

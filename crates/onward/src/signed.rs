@@ -90,20 +90,20 @@ impl Signed {
 }
 
 impl Attach for Signed {
-    fn credential<'a>(&'a self, who: &'a Who) -> Boxed<'a, Result<Credential, Fault>> {
-        Box::pin(std::future::ready(self.token(&who.caller)))
+    fn credential<'a>(&'a self, who: &'a Who) -> Boxed<'a, Result<Option<Credential>, Fault>> {
+        Box::pin(std::future::ready(self.token(&who.caller).map(Some)))
     }
 
     fn refused<'a>(
         &'a self,
         who: &'a Who,
-        refused: &'a Credential,
+        refused: Option<&'a Credential>,
         _challenge: Option<&'a str>,
     ) -> Boxed<'a, Result<(), Fault>> {
         let name = (who.caller.principal.clone(), who.caller.actor.clone());
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         // One signed a while ago may have been too old for its clock; a new one is tried once.
-        if held.get(&name).is_some_and(|known| known.credential == *refused) {
+        if held.get(&name).is_some_and(|known| Some(&known.credential) == refused) {
             held.remove(&name);
         }
         drop(held);

@@ -201,6 +201,9 @@ fn kept(previous: &Gateway, server: &Server, config: &Checked) -> Option<Arc<dyn
         && known.sessions == server.sessions
         && known.onwards == server.onwards
         && known.context == server.context
-        && (!signs || same_signature))
+        && (!signs || same_signature)
+        && (!matches!(server.onwards, config::Onwards::Vault(_))
+            || previous.config.vault == config.vault
+                && previous.config.public_url == config.public_url))
         .then(|| previous.routes[at].upstream.clone())
 }

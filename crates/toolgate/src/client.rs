@@ -3,6 +3,8 @@
 mod arguments;
 mod dialogue;
 mod form;
+mod grants;
+mod login;
 mod status;
 mod target;
 pub mod text;
@@ -28,6 +30,7 @@ use toolgate_protocol::version::{Era, Version};
 
 pub use arguments::Arguments;
 pub use dialogue::Dialogue;
+pub use login::Login;
 pub use status::Status;
 pub use target::{Reach, Target, is_url};
 pub use tool::Tool;
@@ -53,6 +56,7 @@ pub struct Server {
     who: Who,
     timeout: Duration,
     next: Cell<u64>,
+    login: Option<Arc<Login>>,
 }
 
 /// Why nothing came of a request.
@@ -90,10 +94,12 @@ impl Server {
         abilities: Abilities,
         status: &Status,
     ) -> Result<Server, Failure> {
-        let upstream =
-            target.upstream(reach).map_err(|error| Fault::new(Reason::Invalid, error))?;
+        let invalid = |error| Fault::new(Reason::Invalid, error);
+        let login = reach.login(target).map_err(invalid)?;
+        let upstream = target.upstream(reach, login.as_ref()).map_err(invalid)?;
         let is_http = matches!(target, Target::Url(_));
-        Server::over(target.name(), upstream, is_http, reach.timeout(), abilities, status).await
+        let (name, timeout) = (target.name(), reach.timeout());
+        Server::over(name, upstream, is_http, timeout, abilities, login, status).await
     }
 
     /// The same over a connector that is there.
@@ -106,14 +112,23 @@ impl Server {
         is_http: bool,
         timeout: Duration,
         abilities: Abilities,
+        login: Option<Arc<Login>>,
         status: &Status,
     ) -> Result<Server, Failure> {
         status.doing(&format!("connecting to {name}"));
         // One conversation: its own session, so that questions can be told to be ours.
         let session = Some("command".into());
         let who = Who { caller: Caller::anonymous(), session, token: None, address: None };
-        let described = tokio::time::timeout(timeout, upstream.describe(&who, abilities)).await;
-        let description = described.unwrap_or_else(|_| Err(late(&name, timeout)))?;
+        let description = loop {
+            let described = tokio::time::timeout(timeout, upstream.describe(&who, abilities)).await;
+            let described = described.unwrap_or_else(|_| Err(late(&name, timeout)));
+            match (described, &login) {
+                (Ok(description), _) => break description,
+                // The server wants to know who we are: nothing has been done yet.
+                (Err(_), Some(login)) if login.is_wanted() => login.run(status).await?,
+                (Err(fault), _) => return Err(fault.into()),
+            }
+        };
         let client = Client {
             version: Version::NEWEST,
             capabilities: abilities.declare(Version::NEWEST).into(),
@@ -129,6 +144,7 @@ impl Server {
             who,
             timeout,
             next: Cell::new(1),
+            login,
         })
     }
 
@@ -237,7 +253,15 @@ impl Server {
         dialogue: &mut Dialogue,
     ) -> Result<Message, Failure> {
         let bounds = Bounds { silence: self.timeout, total: TOTAL };
-        let mut reply = bounded(&self.name, bounds, self.upstream.call(request)).await?;
+        let mut reply = loop {
+            let called = bounded(&self.name, bounds, self.upstream.call(request)).await;
+            match (called, &self.login) {
+                (Ok(reply), _) => break reply,
+                // Refused, the request was not run.
+                (Err(_), Some(login)) if login.is_wanted() => login.run(status).await?,
+                (Err(fault), _) => return Err(fault.into()),
+            }
+        };
         while let Some(frame) = reply.next().await {
             match frame {
                 Frame::Notification(message) => status.notification(&message),
@@ -302,7 +326,7 @@ impl std::fmt::Display for Failure {
 fn way_out(reason: Reason) -> Option<&'static str> {
     Some(match reason {
         Reason::Unreachable => "is the address or the command right, and does the server run?",
-        Reason::Refused => "pass its credentials: --header 'Authorization: Bearer TOKEN'",
+        Reason::Refused => "pass its credentials: --token TOKEN, or --header 'NAME: VALUE'",
         Reason::Timeout => "give it more time: --timeout 5m",
         Reason::Garbage => "is this its MCP address? It often ends in /mcp or /sse",
         Reason::Broken => "look at what the server itself says: TOOLGATE_LOG=info shows it",

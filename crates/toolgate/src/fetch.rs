@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST};
 use http::{HeaderValue, Method, Uri};
 use http_body_util::Full;
-use toolgate_gateway::config::Checked;
+use toolgate_gateway::config::{Checked, Kind, Onwards, Url};
 use toolgate_identity::fetch::{Failure, Fetch, Request, Response};
 use toolgate_identity::rules::Authentication;
 use toolgate_upstreams::http::{Origin, Pool, Proxies, Target};
@@ -20,6 +20,8 @@ const MOST: usize = 64;
 pub struct Fetcher {
     /// Authorities that the operator named: these may be private.
     named: Vec<String>,
+    /// Whether this machine may be meant, as when what we ask about runs here itself.
+    nearby: bool,
     proxies: Proxies,
     pools: Mutex<HashMap<String, Arc<Pool>>>,
 }
@@ -42,13 +44,26 @@ impl Fetcher {
         let urls = authorities.flat_map(|at| {
             [at.issuer.clone(), at.token_endpoint.as_ref().map(ToString::to_string)]
         });
-        Fetcher::naming(urls.flatten())
+        // Servers of vaults say themselves who gives out tokens for them.
+        let vaulted =
+            config.servers().iter().filter_map(|server| match (&server.onwards, &server.kind) {
+                (Onwards::Vault(_), Kind::Http { url, .. }) => Some(url.to_string()),
+                _ => None,
+            });
+        Fetcher::naming(urls.flatten().chain(vaulted))
+    }
+
+    /// For a server that a person names on a command line.
+    pub fn for_server(server: &Url) -> Fetcher {
+        let nearby = server.is_loopback();
+        Fetcher { nearby, ..Fetcher::naming(std::iter::once(server.to_string())) }
     }
 
     fn naming(urls: impl Iterator<Item = String>) -> Fetcher {
         let authority = |url: String| Some(url.parse::<Uri>().ok()?.authority()?.to_string());
         Fetcher {
             named: urls.filter_map(authority).collect(),
+            nearby: false,
             proxies: Proxies::from(|name| std::env::var(name).ok()),
             pools: Mutex::default(),
         }
@@ -62,7 +77,8 @@ impl Fetcher {
             return Ok(pool.clone());
         }
         // What an issuer names is a peer's word: no way into our own network.
-        let named = self.named.contains(&authority);
+        let here = self.nearby && name.parse::<Url>().is_ok_and(|url| url.is_loopback());
+        let named = here || self.named.contains(&authority);
         let origin = if named { Origin::Configured } else { Origin::Peer };
         if origin == Origin::Peer && uri.scheme_str() != Some("https") {
             return Err(Failure(format!("{uri} is not https")));

@@ -4,6 +4,7 @@ mod address;
 mod answer;
 mod body;
 mod calls;
+mod connect;
 mod connection;
 mod door;
 mod exchange;

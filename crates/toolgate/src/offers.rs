@@ -52,7 +52,8 @@ async fn one(
     let upstream = toolgate_upstreams::connect(server, &config.limits, shared, onward)?;
     let name: Arc<str> = server.name.as_str().into();
     let is_http = matches!(server.kind, config::Kind::Http { .. });
-    let open = Server::over(name, upstream, is_http, timeout, Abilities::default(), status);
+    let nothing = Abilities::default();
+    let open = Server::over(name, upstream, is_http, timeout, nothing, None, status);
     let said = said(open.await, server.name.as_str(), status).await;
     let mut manifest = said.map_err(|failure| failure.to_string())?;
     manifest.definitions.retain(|it| it.kind() != Kind::Tool || server.tools.offers(it.name()));

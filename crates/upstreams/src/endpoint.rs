@@ -220,7 +220,7 @@ impl Endpoint {
         };
         let credential = attach.credential(&who).await.map_err(ours)?;
         let again = request.clone();
-        put(&mut request, &credential);
+        put(&mut request, credential.as_ref());
         let response = self.exchange(request).await?;
         let challenge = challenge(&response);
         let lacks_scope = response.status() == StatusCode::FORBIDDEN
@@ -229,10 +229,11 @@ impl Endpoint {
             return Ok(response);
         }
         drop(response);
-        attach.refused(&who, &credential, challenge.as_deref()).await.map_err(ours)?;
+        let refused = credential.as_ref();
+        attach.refused(&who, refused, challenge.as_deref()).await.map_err(ours)?;
         let credential = attach.credential(&who).await.map_err(ours)?;
         let mut request = again;
-        put(&mut request, &credential);
+        put(&mut request, credential.as_ref());
         let response = self.exchange(request).await?;
         if response.status() == StatusCode::UNAUTHORIZED {
             return Err(ours(self.refused(response).await));
@@ -339,8 +340,10 @@ impl Endpoint {
     }
 }
 
-fn put(request: &mut Request<Full<Bytes>>, credential: &Credential) {
-    request.headers_mut().insert(credential.name.clone(), credential.value.clone());
+fn put(request: &mut Request<Full<Bytes>>, credential: Option<&Credential>) {
+    if let Some(Credential { name, value }) = credential {
+        request.headers_mut().insert(name.clone(), value.clone());
+    }
 }
 
 /// What a server asks for that refuses a credential. The first of several is enough: those of

@@ -45,6 +45,7 @@ pub(super) fn run(
     let entries = std::mem::take(&mut config.entries);
     let servers = servers(&mut checks, entries, known, &config.screening);
     upstream_auth::keys(&mut checks, &config, &servers);
+    upstream_auth::vault(&mut checks, &mut config, &servers);
     let lock = lock(&mut checks, config.lock.take());
     let policy = policy::check(&mut checks, &config, &servers, &lock);
     let servers = servers.into_iter().map(|(_, server)| server).collect();

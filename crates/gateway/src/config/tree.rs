@@ -12,7 +12,7 @@ use super::entry::Entry;
 use super::policy::PolicyRules;
 use super::rates::RateLimits;
 use super::screening::Screening;
-use super::upstream_auth::Signing;
+use super::upstream_auth::{Signing, Vault};
 use super::usage::{Quota, Usage};
 use toolgate_audit::Audit;
 use toolgate_identity::rules::Authentication;
@@ -65,6 +65,11 @@ pub struct Config {
     pub roles: BTreeMap<String, Role>,
     /// Who may use what, beyond roles and scopes.
     pub policy: Option<PolicyRules>,
+    /// Where browsers reach the gateway, as https://HOST. Needed by servers with `upstream_auth`
+    /// of type `vault`.
+    pub public_url: Option<Url>,
+    /// Where what callers allowed is kept.
+    pub vault: Option<Vault>,
     /// How often tools may be called.
     pub rate_limits: RateLimits,
     /// What may be used within a day or a month.
@@ -115,6 +120,8 @@ impl Default for Config {
             audit: None,
             roles: BTreeMap::new(),
             policy: None,
+            public_url: None,
+            vault: None,
             rate_limits: RateLimits::default(),
             quotas: Vec::new(),
             usage: Usage::default(),

@@ -1,5 +1,6 @@
 //! Who the gateway is to a server, and on whose behalf: as it is written, and as it is used.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -26,14 +27,19 @@ pub struct UpstreamAuth {
     /// The URL that the token is to be good for (RFC 8707; `exchange` and `client_credentials`).
     /// Without it: the URL of the server.
     pub resource: Option<String>,
-    /// What is asked for (`exchange` and `client_credentials`). Without any: what the
-    /// authorization server gives by itself.
+    /// What is asked for (`exchange`, `client_credentials` and `vault`). Without any: what the
+    /// authorization server gives by itself, or the server asks for.
     pub scopes: Vec<String>,
     /// How the caller's token becomes one for the server (`exchange` only).
     pub grant: Option<ExchangeGrant>,
     /// What the authorization server is told the caller's token is (`exchange` only). Without it:
     /// access_token.
     pub subject_token_type: Option<TokenType>,
+    /// The client that the gateway is registered as at the service (`vault` only). Without it: by
+    /// its metadata document, or registered when first needed.
+    pub client_id: Option<String>,
+    /// Its secret (`vault` only).
+    pub client_secret: Option<Secret>,
     /// Who gives out tokens for the server (`exchange` and `client_credentials`).
     pub authorization_server: Option<Authority>,
     /// Who knows the callers (`exchange` with `grant: id_jag` only).
@@ -62,6 +68,8 @@ pub enum AuthKind {
     Exchange,
     /// A token that an authorization server gives to the gateway itself, the same for every caller.
     ClientCredentials,
+    /// The caller's own token for the service, which the caller allowed there and the gateway keeps.
+    Vault,
     /// The token that the caller sent to the gateway, as it is.
     Passthrough,
 }
@@ -160,13 +168,14 @@ impl AuthKind {
             AuthKind::Signed => "signed",
             AuthKind::Exchange => "exchange",
             AuthKind::ClientCredentials => "client_credentials",
+            AuthKind::Vault => "vault",
             AuthKind::Passthrough => "passthrough",
         }
     }
 
     /// Whether each caller shows something of its own.
     pub(super) fn is_personal(self) -> bool {
-        matches!(self, AuthKind::Signed | AuthKind::Exchange | AuthKind::Passthrough)
+        !matches!(self, AuthKind::None | AuthKind::Static | AuthKind::ClientCredentials)
     }
 }
 
@@ -203,6 +212,8 @@ pub enum Onwards {
     Exchange(Box<Exchange>),
     /// A token for ourselves.
     ClientCredentials(Box<Wanted>),
+    /// The caller's own token, kept.
+    Vault(Box<Vaulted>),
     /// The caller's own token.
     Passthrough,
 }
@@ -218,6 +229,30 @@ pub struct Wanted {
     pub audience: Option<String>,
     /// What it is to allow.
     pub scopes: Vec<String>,
+}
+
+/// What callers are asked to allow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Vaulted {
+    /// The client that we are registered as.
+    pub client_id: Option<String>,
+    /// Its secret.
+    pub client_secret: Option<Secret>,
+    /// What is asked for; without any, what the server asks for.
+    pub scopes: Vec<String>,
+}
+
+/// Where what callers allowed is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Vault {
+    /// The folder, made if it is not there. Relative to this file; replicas share it.
+    #[schemars(example = &"vault")]
+    pub folder: PathBuf,
+    /// Keys that seal what is in it, newest first: the first seals, all open. At least 32 bytes
+    /// each.
+    #[schemars(length(min = 1))]
+    pub keys: Vec<Secret>,
 }
 
 /// How the caller's token becomes one for a server.
@@ -241,7 +276,10 @@ impl Onwards {
                 std::iter::once(&rule.wanted.at).chain(&rule.identity_provider).collect()
             }
             Onwards::ClientCredentials(wanted) => vec![&wanted.at],
-            Onwards::Nothing | Onwards::Signed { .. } | Onwards::Passthrough => Vec::new(),
+            Onwards::Nothing
+            | Onwards::Signed { .. }
+            | Onwards::Vault(_)
+            | Onwards::Passthrough => Vec::new(),
         }
     }
 

@@ -103,7 +103,7 @@ pub async fn ask_with(
 }
 
 /// An error code as RFC 6749 lets it be: a peer's words, which may end up before a model.
-fn code(text: &str) -> String {
+pub(crate) fn code(text: &str) -> String {
     let sound = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | ':' | '/');
     let code: String = text.chars().filter(sound).take(LONGEST_CODE).collect();
     if code.is_empty() { "no reason given".to_owned() } else { code }

@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
 use toolgate_gateway::config::{EraChoice, Limits, Sessions, Span, Transport, Url};
-use toolgate_gateway::onward::Onward;
+use toolgate_gateway::onward::{Attach, Onward};
 use toolgate_gateway::upstream::Upstream;
 use toolgate_protocol::json;
 use toolgate_upstreams::child::{Slots, Spec};
 use toolgate_upstreams::http::Proxies;
 use toolgate_upstreams::{Bounds, Process, ProcessSpec, Remote, RemoteSpec};
+
+use super::login::{Login, SignIn};
 
 /// Processes at once: a server that dies of the probe is started once more.
 const PROCESSES: usize = 4;
@@ -30,6 +32,8 @@ pub struct Reach {
     /// Set a variable for a command, or hand on ours by its name; may be repeated.
     #[arg(long, value_name = "NAME[=VALUE]", value_parser = variable)]
     env: Vec<(String, String)>,
+    #[command(flatten)]
+    sign_in: SignIn,
     /// How long the server may say nothing [default: 60s].
     #[arg(long, value_name = "TIME", value_parser = span)]
     timeout: Option<Span>,
@@ -46,10 +50,24 @@ impl Reach {
         !self.headers.is_empty()
     }
 
+    /// How we sign in to a server that wants to know who we are. Nothing is to be done where a
+    /// header says it already.
+    ///
+    /// # Errors
+    /// One sentence, when the options do not fit together.
+    pub fn login(&self, target: &Target) -> Result<Option<Arc<Login>>, String> {
+        let Target::Url(url) = target else { return Ok(None) };
+        if self.headers.iter().any(|(name, _)| *name == http::header::AUTHORIZATION) {
+            return Ok(None);
+        }
+        Login::to(url, &self.sign_in).map(|login| Some(Arc::new(login)))
+    }
+
     /// Adds what was said elsewhere on the command line.
     pub fn also(&mut self, more: Reach) {
         self.headers.extend(more.headers);
         self.env.extend(more.env);
+        self.sign_in.also(more.sign_in);
         self.timeout = more.timeout.or(self.timeout);
     }
 }
@@ -104,7 +122,11 @@ impl Target {
     ///
     /// # Errors
     /// One sentence, when the URL cannot be connected to.
-    pub fn upstream(&self, reach: &Reach) -> Result<Arc<dyn Upstream>, String> {
+    pub fn upstream(
+        &self,
+        reach: &Reach,
+        login: Option<&Arc<Login>>,
+    ) -> Result<Arc<dyn Upstream>, String> {
         let limits = Limits::default();
         match self {
             Target::Url(url) => {
@@ -121,7 +143,10 @@ impl Target {
                         event: limits.event.bytes(),
                         json: json::Limits::default(),
                     },
-                    onward: Onward::default(),
+                    onward: Onward {
+                        attach: login.map(|login| login.clone() as Arc<dyn Attach>),
+                        broker: None,
+                    },
                 };
                 let proxies = Proxies::from(|name| std::env::var(name).ok());
                 Ok(Arc::new(Remote::new(spec, &proxies)?))

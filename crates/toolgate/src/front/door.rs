@@ -95,6 +95,16 @@ impl Door {
         verified.map_err(|refused| challenge(verifier, &refused))
     }
 
+    /// The caller whose key or token this is.
+    pub async fn who(&self, credential: &str) -> Option<Caller> {
+        let verifier = self.verifier.as_ref()?;
+        let mut headers = HeaderMap::new();
+        let value = HeaderValue::from_str(&format!("Bearer {credential}")).ok()?;
+        headers.insert(http::header::AUTHORIZATION, value);
+        let credentials = verifier.credentials(&headers).ok()?;
+        verifier.verify(&credentials).await.ok()
+    }
+
     /// The token that a request proves its caller with, once the caller is known. A key of ours
     /// is no such token: it is good for the gateway alone.
     pub fn token(&self, headers: &HeaderMap, caller: &Caller) -> Option<Arc<Secret>> {

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use toolgate_gateway::call::{Answer, Ask, End, Frame, Reply, Request, Trace, Who};
 use toolgate_gateway::fault::{Fault, Reason};
 use toolgate_gateway::gateway::Gateway;
-use toolgate_gateway::parking::is_input_required;
+use toolgate_gateway::parking::{asking, is_input_required};
 use toolgate_gateway::quota::Standing;
 use toolgate_gateway::record::Record;
 use toolgate_protocol::client::Level;
@@ -86,7 +86,10 @@ impl Exchange {
     async fn attempt(&self) -> Result<End, Fault> {
         let mut request = self.first();
         for round in 1..=ROUNDS {
-            let reply = self.gateway.call(request).await?;
+            let reply = match self.gateway.call(request).await {
+                Ok(reply) => reply,
+                Err(fault) => asking(&self.first(), fault)?,
+            };
             let end = match reply {
                 Reply::Whole(end) => end,
                 reply => Box::pin(self.follow(reply)).await?,

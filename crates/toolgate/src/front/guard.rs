@@ -27,9 +27,14 @@ impl Guard {
                 .as_ref()
                 .and_then(|replica| replica.url.uri().host().map(str::to_ascii_lowercase)),
         );
+        let public = config.public_url.as_ref();
+        hosts.extend(public.map(|url| url.host().to_ascii_lowercase()));
+        let mut origins = lower(&config.allowed_origins);
+        // Our own pages post to us.
+        origins.extend(public.map(|url| url.to_string().trim_end_matches('/').to_lowercase()));
         Guard {
             hosts,
-            origins: lower(&config.allowed_origins),
+            origins,
             any_host: !config.listen.is_loopback() && config.allowed_hosts.is_empty(),
         }
     }

@@ -14,11 +14,13 @@ use toolgate_gateway::fault::Reason;
 use toolgate_gateway::gateway::Gateway;
 use toolgate_gateway::record::Early;
 use toolgate_onward::Onwards;
+use toolgate_onward::vault::DOCUMENT;
 use toolgate_protocol::jsonrpc::{self, codes};
 use toolgate_protocol::modern::framing;
 use toolgate_protocol::version::Era;
 
 use super::body::{Answer, because, json, reason_of, text, unshared};
+use super::connect::{self, Page};
 use super::door::{Arrived, Door, METADATA};
 use super::head::Head;
 use super::incoming::{check_content_type, is_batch, json_limits, read, scan};
@@ -52,6 +54,17 @@ pub async fn route(app: &Arc<App>, peer: &Peer, request: Request<Incoming>) -> A
         (&Method::GET, "/metrics") if gateway.config.metrics => metrics(app, &gateway),
         (&Method::GET, path) if path.starts_with(METADATA) => {
             door.metadata(path).unwrap_or_else(nothing)
+        }
+        (&Method::GET, DOCUMENT) => onwards.links().map_or_else(nothing, connect::document),
+        (&Method::GET | &Method::POST, path) if path.starts_with(connect::PAGES) => {
+            // Whoever guesses a key is counted by where it comes from.
+            if let Err(refused) = admit_address(app, &gateway, peer.address, &parts.headers) {
+                return refused;
+            }
+            let page =
+                Page { gateway: &gateway, door: &door, onwards: &onwards, peer: peer.address };
+            let serving = page.serve(&parts.method, &parts.uri, &parts.headers, body);
+            Box::pin(serving).await.unwrap_or_else(nothing)
         }
         (&Method::GET, JWKS) => key_set(&onwards).unwrap_or_else(nothing),
         (_, "/mcp" | "/" | "/sse" | sse::MESSAGES) => {

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail as tests do")]
 
 mod cli;
+mod cli_login;
 mod cli_policy;
 mod cli_scan;
 mod dev_issuer;
@@ -43,6 +44,7 @@ mod http_tasks;
 mod http_tls;
 mod http_tokens;
 mod http_usage;
+mod http_vault;
 mod peer;
 mod stdio;
 mod support;

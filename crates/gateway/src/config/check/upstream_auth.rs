@@ -15,16 +15,18 @@ use crate::config::upstream_auth::{
     self as config, AuthKind, Authority, ClientAuth, ExchangeGrant, Onwards, UpstreamAuth, Wanted,
 };
 
-use AuthKind::{ClientCredentials, Exchange, None as Nothing, Passthrough, Signed, Static};
+use AuthKind::{ClientCredentials, Exchange, None as Nothing, Passthrough, Signed, Static, Vault};
 
 /// Keys that only some types have, with those types.
-const FITTING: [(&str, &[AuthKind]); 12] = [
+const FITTING: [(&str, &[AuthKind]); 14] = [
     ("header", &[Static]),
     ("variable", &[Static]),
     ("value", &[Static]),
     ("audience", &[Signed, Exchange, ClientCredentials]),
     ("resource", &[Exchange, ClientCredentials]),
-    ("scopes", &[Exchange, ClientCredentials]),
+    ("scopes", &[Exchange, ClientCredentials, Vault]),
+    ("client_id", &[Vault]),
+    ("client_secret", &[Vault]),
     ("grant", &[Exchange]),
     ("subject_token_type", &[Exchange]),
     ("authorization_server", &[Exchange, ClientCredentials]),
@@ -97,6 +99,16 @@ pub(super) fn resolve(
                 checks.problem(&format!("{path}.authorization_server"), message);
             }
             Onwards::ClientCredentials(Box::new(wanted))
+        }
+        Vault => {
+            if auth.client_secret.is_some() && auth.client_id.is_none() {
+                checks.problem(&path, "a secret of nobody (add client_id: NAME)");
+            }
+            Onwards::Vault(Box::new(config::Vaulted {
+                client_id: auth.client_id,
+                client_secret: auth.client_secret,
+                scopes: auth.scopes,
+            }))
         }
         Passthrough => {
             if !auth.i_own_this_upstream {
@@ -276,6 +288,48 @@ fn fixed(
         checks.problem(path, message);
     }
     set.insert(name, value);
+}
+
+/// Where what callers allow is kept, and where they allow it.
+pub(super) fn vault(checks: &mut Checks<'_>, config: &mut Config, servers: &[Server]) {
+    let needed = servers.iter().any(|server| matches!(server.onwards, Onwards::Vault(_)));
+    if let Some(vault) = &mut config.vault {
+        vault.folder = checks.resolve("vault.folder", &vault.folder);
+        for (index, key) in vault.keys.iter().enumerate() {
+            let place = format!("vault.keys[{index}]");
+            if key.reveal().trim().len() < 32 {
+                let message =
+                    "the key has less than 32 bytes (make one with: openssl rand -base64 32)";
+                checks.problem(&place, message);
+            }
+            if checks.places.is_literal(&place) {
+                let message =
+                    "the key stands in the file itself (write ${env:NAME} or ${file:PATH})";
+                checks.warning(&place, message);
+            }
+        }
+        if vault.keys.is_empty() {
+            checks.problem("vault.keys", "no key to seal with (add one: openssl rand -base64 32)");
+        }
+    } else if needed {
+        let message = "a server has upstream_auth of type vault, and there is none (add vault: {folder: vault, keys: [\"${env:VAULT_KEY}\"]})";
+        checks.problem("vault", message);
+    }
+    match &config.public_url {
+        None if needed => {
+            let message =
+                "callers are sent to a page of the gateway (add public_url: https://HOST)";
+            checks.problem("public_url", message);
+        }
+        Some(url) if !url.is_https() && !url.is_loopback() => {
+            checks.problem("public_url", "keys would travel unencrypted (write https)");
+        }
+        Some(url) if url.uri().path() != "/" || url.uri().query().is_some() => {
+            let message = "expected only scheme, host and port (write https://HOST)";
+            checks.problem("public_url", message);
+        }
+        _ => {}
+    }
 }
 
 /// Keys that sign, and whether there are any where they are needed.
