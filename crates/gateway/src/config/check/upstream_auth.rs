@@ -291,8 +291,8 @@ fn fixed(
 }
 
 /// Where what callers allow is kept, and where they allow it.
-pub(super) fn vault(checks: &mut Checks<'_>, config: &mut Config, servers: &[Server]) {
-    let needed = servers.iter().any(|server| matches!(server.onwards, Onwards::Vault(_)));
+pub(super) fn vault(checks: &mut Checks<'_>, config: &mut Config, servers: &[(usize, Server)]) {
+    let needed = servers.iter().any(|(_, server)| matches!(server.onwards, Onwards::Vault(_)));
     if let Some(vault) = &mut config.vault {
         vault.folder = checks.resolve("vault.folder", &vault.folder);
         for (index, key) in vault.keys.iter().enumerate() {
