@@ -177,13 +177,6 @@ impl Gateway {
             self.circumstances(policy, &request.who, Some(request), reading, touched)
         });
         let effect = decision.effect;
-        let recorded = match effect {
-            Effect::Deny => toolgate_audit::Decision::Deny,
-            // Whoever asks for consent says what became of it.
-            Effect::Allow | Effect::Approve => toolgate_audit::Decision::Allow,
-        };
-        let rule = decision.rules.first().map(|rule| &**rule);
-        request.record.decide(recorded, rule, Some(policy.version()));
         let ruling = Ruling::new(decision, policy);
         match effect {
             Effect::Allow => Ok(Authorized::Permit(Permit { ruling: Some(ruling) })),
