@@ -4,7 +4,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::support::{Call, Gateway, Legacy, Modern, Reply, Server, legacy, modern};
+use crate::support::{Call, Gateway, Legacy, Modern, Reply, Server, legacy, modern, modern_with};
 
 const TOKEN: &str = "ghp_0123456789abcdefghijABCDEFGHIJ012345";
 const SECRETS: &str = "redaction: [{ detect: [token, email, card, iban, private_key, jwt, url_password, named_secret] }]";
@@ -436,4 +436,41 @@ async fn a_structured_result_is_held_to_what_its_tool_promises() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn what_a_server_says_outside_of_calls_is_redacted() {
+    let server = legacy(|call: Call| async move { call.result(r#"{"tools":[]}"#) }).await;
+    let gateway = gateway(&server, SECRETS).await;
+    let client = Legacy::open(&gateway, "2025-11-25", "{}").await;
+    let mut wire = client.listen(None).await;
+    wire.head().await.unwrap();
+    let log = format!(
+        r#"{{"jsonrpc":"2.0","method":"notifications/message","params":{{"level":"error","data":{{"text":"got {TOKEN}"}}}}}}"#
+    );
+
+    server.announce(&log).await;
+
+    let heard = wire.message().await;
+    assert_eq!(heard["params"]["data"]["text"], "got [redacted:token]", "{heard}");
+}
+
+#[tokio::test]
+async fn results_of_tasks_are_redacted_by_the_rules_of_any_tool() {
+    const ABLE: &str = r#"{"extensions":{"io.modelcontextprotocol/tasks":{}}}"#;
+    const CAPABILITIES: &str = r#"{"tools":{},"extensions":{"io.modelcontextprotocol/tasks":{}}}"#;
+    let server = modern_with(CAPABILITIES, |call: Call| async move {
+        call.result(&format!(
+            r#"{{"resultType":"complete","taskId":"t-1","status":"completed","createdAt":"A","lastUpdatedAt":"B","ttlMs":null,"result":{{"content":[{{"type":"text","text":"{TOKEN}"}}]}}}}"#
+        ))
+    })
+    .await;
+    let gateway =
+        gateway(&server, r#"redaction: [{ detect: [token], tools: ["only_this_one"] }]"#).await;
+
+    let client = Modern::of(&gateway).able(ABLE);
+    let state = client.request("1", "tasks/get", r#"{"taskId":"t-1"}"#).await.result();
+
+    assert_eq!(state["result"]["content"][0]["text"], "[redacted:token]", "{state}");
+    assert_eq!(state["taskId"], "t-1");
 }

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Call, Gateway, Legacy, Modern, Server, legacy, modern};
+use crate::support::{Answer, Call, Gateway, Legacy, Modern, Server, free_port, legacy, modern};
 
 /// About 20,000 characters in numbered lines.
 fn long() -> String {
@@ -233,4 +233,31 @@ async fn what_is_kept_is_for_its_caller_alone_and_not_for_ever() {
     let gone = link(&short_lived).await;
     let gone = ask(&short_lived, &ann, "resources/read", gone).await;
     assert_eq!(gone.json()["error"]["code"], -32602, "{}", gone.body);
+}
+
+#[tokio::test]
+async fn every_replica_leads_to_what_one_of_them_keeps() {
+    let whole = long();
+    for server in answering(texts(&[&whole])).await {
+        let replica = async || {
+            let port = free_port();
+            let yaml = format!(
+                "keys: [kq3v9Z0eTn1bXw7RyP5sLd2HfJ8mCa4G]\nreplica: {{ url: 'http://127.0.0.1:{port}' }}\nscreening: {{ size: {{ max: 1KiB, over: link }} }}\nservers: [{}]",
+                server.entry("up", "")
+            );
+            Gateway::listen(&format!("127.0.0.1:{port}"), yaml).await
+        };
+        let (a, b) = (replica().await, replica().await);
+        let old = Legacy::open(&a, "2025-11-25", "{}").await;
+        let new = Modern::of(&a);
+        let uri = |result: Value| json!({ "uri": result["content"][1]["uri"] }).to_string();
+        let of_old = uri(old.call("t", "{}").await.result());
+        let of_new = uri(new.call("t", "{}").await.result());
+
+        let old = old.at(&b).request("2", "resources/read", &of_old).await.result();
+        let new = new.at(&b).request("2", "resources/read", &of_new).await.result();
+
+        assert_eq!(old["contents"][0]["text"], whole);
+        assert_eq!(new["contents"][0]["text"], whole);
+    }
 }
