@@ -4,7 +4,9 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::support::{Call, Gateway, Legacy, Modern, Reply, Server, legacy, modern, modern_with};
+use crate::support::{
+    Call, Gateway, Legacy, Modern, Reply, Server, legacy, modern, modern_with, soon,
+};
 
 const TOKEN: &str = "ghp_0123456789abcdefghijABCDEFGHIJ012345";
 const SECRETS: &str = "redaction: [{ detect: [token, email, card, iban, private_key, jwt, url_password, named_secret] }]";
@@ -446,13 +448,21 @@ async fn what_a_server_says_outside_of_calls_is_redacted() {
     let mut wire = client.listen(None).await;
     wire.head().await.unwrap();
     let log = format!(
-        r#"{{"jsonrpc":"2.0","method":"notifications/message","params":{{"level":"error","data":{{"text":"got {TOKEN}"}}}}}}"#
+        r#"{{"jsonrpc":"2.0","method":"notifications/vendor/said","params":{{"text":"got {TOKEN}"}}}}"#
     );
 
-    server.announce(&log).await;
-
-    let heard = wire.message().await;
-    assert_eq!(heard["params"]["data"]["text"], "got [redacted:token]", "{heard}");
+    // Its own stream to the server opens a little later.
+    let hearing = async {
+        loop {
+            server.announce(&log).await;
+            let patience = std::time::Duration::from_millis(200);
+            if let Ok(message) = tokio::time::timeout(patience, wire.message()).await {
+                return message;
+            }
+        }
+    };
+    let heard = soon("the message", hearing).await;
+    assert_eq!(heard["params"]["text"], "got [redacted:token]", "{heard}");
 }
 
 #[tokio::test]
