@@ -39,11 +39,14 @@ pub struct Screening {
 pub struct Validate {
     /// Arguments that do not fit `inputSchema` are refused, with what to change. Without it: they
     /// are passed on, and the server decides.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub arguments: Option<bool>,
     /// What happens to structured results that do not fit `outputSchema`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub results: Option<Misfits>,
     /// What happens to a call of a tool whose schema is not known: the server does not list it, or
     /// cannot be asked, or its schema cannot be used.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub unlisted: Option<Unlisted>,
 }
 
