@@ -63,7 +63,7 @@ pub(crate) enum Consented {
 
 /// Consent that goes with a call into its next round, if there is one.
 #[derive(Default)]
-pub(crate) struct Carried(Option<Arc<str>>);
+pub(crate) struct Carried(Option<(Arc<str>, Box<Request>)>);
 
 impl Approvals {
     /// None yet.
@@ -95,7 +95,7 @@ impl Gateway {
         let version = asked.ruling().version().clone();
         let (state, inner) = self.consent_in(request, &version);
         if let Some(consent) = state {
-            match self.answer(request, &consent)? {
+            match said(request, &consent) {
                 // Fail closed: consent that cannot be remembered as used is not used.
                 Some(true) => {
                     let until = self.now().seconds() + self.lasting_of_consent();
@@ -104,7 +104,8 @@ impl Gateway {
                     }
                     unwrap(request, inner.as_deref());
                     self.tell("used", request, route, None);
-                    return Ok(Consented::Yes(asked.approved(), Carried(Some(version))));
+                    let carried = Carried(Some((version, request.for_record())));
+                    return Ok(Consented::Yes(asked.approved(), carried));
                 }
                 Some(false) => {
                     self.tell("refused by the user", request, route, None);
@@ -135,21 +136,6 @@ impl Gateway {
         (None, token)
     }
 
-    /// What the user said: yes, no, or nothing.
-    fn answer(&self, request: &Request, consent: &Consent) -> Result<Option<bool>, Fault> {
-        if consent.given {
-            return Ok(Some(true));
-        }
-        let answers = request.message.params().and_then(|it| it.get("inputResponses")?.object());
-        let Some(answer) = answers.as_ref().and_then(|answers| answers.get(QUESTION)?.object())
-        else {
-            return Ok(None);
-        };
-        let accepted = answer.get("action").is_some_and(|action| action.raw() == "\"accept\"");
-        let agreed = answer.get("content").and_then(|content| content.object()?.get("approve"));
-        Ok(Some(accepted && agreed.is_some_and(|agreed| agreed.raw() == "true")))
-    }
-
     fn ask(
         &self,
         route: &Route,
@@ -164,7 +150,14 @@ impl Gateway {
             return self.ask_somebody_else(route, request, asked);
         }
         let consent = self.new_consent(asked.ruling().version(), false)?;
-        let state = State::consent(request, consent, inner, self.replica.as_ref(), self.now(), self.consent_ttl());
+        let state = State::consent(
+            request,
+            consent,
+            inner,
+            self.replica.as_ref(),
+            self.now(),
+            self.consent_ttl(),
+        );
         let question = question::elicitation(&published(request), request, asked.questions());
         let body = format!(
             r#"{{"resultType":"input_required","inputRequests":{{"{QUESTION}":{question}}},"requestState":{}}}"#,
@@ -201,7 +194,8 @@ impl Gateway {
             Standing::Granted { by } => {
                 self.tell("used", request, route, Some(&by));
                 let version = asked.ruling().version().clone();
-                Ok(Consented::Yes(asked.approved(), Carried(Some(version))))
+                let carried = Carried(Some((version, request.for_record())));
+                Ok(Consented::Yes(asked.approved(), carried))
             }
             Standing::Refused { by } => {
                 self.tell("refused", request, route, Some(&by));
@@ -225,13 +219,8 @@ impl Gateway {
     }
 
     /// The same reply; if it asks for more, the state that comes back brings the consent along.
-    pub(crate) fn carry(
-        self: &Arc<Self>,
-        request: Box<Request>,
-        carried: Carried,
-        reply: Reply,
-    ) -> Result<Reply, Fault> {
-        let Carried(Some(version)) = carried else { return Ok(reply) };
+    pub(crate) fn carry(self: &Arc<Self>, carried: Carried, reply: Reply) -> Result<Reply, Fault> {
+        let Carried(Some((version, request))) = carried else { return Ok(reply) };
         let gateway = self.clone();
         reply.map_end(move |end| gateway.carried(&request, &version, end))
     }
@@ -244,7 +233,14 @@ impl Gateway {
         let inner = result.get("requestState").and_then(|state| state.string());
         let inner = inner.map(|inner| inner.into_owned());
         let consent = self.new_consent(version, true)?;
-        let state = State::consent(request, consent, inner, self.replica.as_ref(), self.now(), self.consent_ttl());
+        let state = State::consent(
+            request,
+            consent,
+            inner,
+            self.replica.as_ref(),
+            self.now(),
+            self.consent_ttl(),
+        );
         let mut edits = Edits::default();
         edits.set(&result, "requestState", quote(&state.seal(self.keys())));
         end.edited(&edits)
@@ -269,6 +265,18 @@ impl Gateway {
             "consent {what}"
         );
     }
+}
+
+/// What the user said: yes, no, or nothing.
+fn said(request: &Request, consent: &Consent) -> Option<bool> {
+    if consent.given {
+        return Some(true);
+    }
+    let answers = request.message.params().and_then(|it| it.get("inputResponses")?.object())?;
+    let answer = answers.get(QUESTION)?.object()?;
+    let accepted = answer.get("action").is_some_and(|action| action.raw() == "\"accept\"");
+    let agreed = answer.get("content").and_then(|content| content.object()?.get("approve"));
+    Some(accepted && agreed.is_some_and(|agreed| agreed.raw() == "true"))
 }
 
 /// The name as the client knows it.

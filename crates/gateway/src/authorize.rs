@@ -101,7 +101,6 @@ impl Asked {
     }
 
     /// A person has agreed to exactly this request.
-    #[expect(dead_code, reason = "called by approvals")]
     pub(crate) fn approved(self) -> Permit {
         Permit { ruling: Some(self.ruling) }
     }

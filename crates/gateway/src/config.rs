@@ -4,6 +4,7 @@
 //! schema, the typed tree, and at last [`Checked`], which is all that a gateway is built from.
 //! Every problem on the way is collected, so that one run shows them all.
 
+pub(crate) mod approvals;
 pub(crate) mod bind;
 mod catalog;
 mod check;
@@ -33,6 +34,7 @@ mod yaml;
 use std::path::Path;
 use std::sync::Arc;
 
+pub use approvals::{Approvals, By};
 pub use checked::{Checked, Kind, LockFile, Server, Tools};
 pub use definitions::Definitions;
 pub use document::document;

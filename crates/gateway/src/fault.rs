@@ -56,6 +56,10 @@ pub enum Reason {
     RateLimited,
     /// The caller, its tenant, or everybody together has used up a day's or month's quota.
     QuotaExceeded,
+    /// A person has to agree first.
+    ApprovalRequired,
+    /// A person was asked, and did not agree.
+    Declined,
     /// The gateway is shutting down.
     Draining,
     /// The client's answer came after the parked call was gone.
@@ -114,6 +118,8 @@ impl Reason {
             Reason::Forbidden => "forbidden",
             Reason::RateLimited => "rate_limited",
             Reason::QuotaExceeded => "quota_exceeded",
+            Reason::ApprovalRequired => "approval_required",
+            Reason::Declined => "declined",
             Reason::Draining => "draining",
             Reason::Expired => "expired",
             Reason::Forged => "forged",
@@ -176,6 +182,7 @@ impl Reason {
                 | Reason::Overloaded
                 | Reason::RateLimited
                 | Reason::QuotaExceeded
+                | Reason::ApprovalRequired
                 | Reason::Draining
                 | Reason::Unrecorded
         )
@@ -220,6 +227,8 @@ impl Reason {
             Reason::Forbidden => "do not repeat it as it is; ask the user for what is missing",
             Reason::Overloaded | Reason::RateLimited => "wait, then call again",
             Reason::QuotaExceeded => "call again when it begins anew, or ask the operator for more",
+            Reason::ApprovalRequired => "tell the user whom to ask, and wait",
+            Reason::Declined => "do not call it again; ask the user what to do instead",
             Reason::Draining => "call again: another replica will answer",
             Reason::Expired => "check whether the call took effect, then start it afresh",
             Reason::Forged => "start afresh, without the token",

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::approval::Approvals;
 use crate::bind;
 use crate::call::{Reply, Request, Who};
 use crate::clock::Timestamp;
@@ -150,6 +151,8 @@ pub struct Lasting {
     pub metrics: Arc<Metrics>,
     /// How much of each limit is used.
     pub limits: Arc<Limits>,
+    /// Calls that wait for consent.
+    pub approvals: Arc<Approvals>,
     /// What was used within each day and month.
     pub usage: Arc<dyn Store>,
     /// The rest of results that were cut.

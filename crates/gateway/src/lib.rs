@@ -1,5 +1,6 @@
 //! The decisions of the gateway. It meets the world only through its traits.
 
+pub mod approval;
 pub mod authorize;
 mod bind;
 pub mod call;

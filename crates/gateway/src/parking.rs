@@ -166,7 +166,8 @@ impl Gateway {
             return self.kept_elsewhere(&member(request, "uri").ok()?, &request.who.caller);
         }
         let state = self.state_of(request).ok()??;
-        let replica = state.replica.filter(|_| state.parked.is_some())?;
+        let replica =
+            state.replica.filter(|_| state.parked.is_some() || state.consent.is_some())?;
         (self.replica.as_deref() != Some(&*replica)).then_some(replica)
     }
 
@@ -301,7 +302,7 @@ fn input_required(end: &End, members: &str) -> Result<End, Fault> {
     own_end(jsonrpc::result(end.message.id().unwrap_or("null"), &body))
 }
 
-fn own_end(bytes: Bytes) -> Result<End, Fault> {
+pub(crate) fn own_end(bytes: Bytes) -> Result<End, Fault> {
     let message = Message::scan_reply(bytes, &Default::default()).map_err(|error| {
         Fault::new(Reason::Internal, "a result of our own is malformed").because(error)
     })?;

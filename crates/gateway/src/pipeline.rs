@@ -9,7 +9,8 @@ use toolgate_protocol::jsonrpc::{Message, codes};
 use toolgate_protocol::method::Method;
 use toolgate_protocol::version::Era;
 
-use crate::authorize::{Authorized, Permit, nobody_to_ask};
+use crate::approval::{Carried, Consented};
+use crate::authorize::{Authorized, Permit};
 use crate::call::{End, Frames, Reply, Request};
 use crate::context;
 use crate::deadline::bounded;
@@ -41,15 +42,24 @@ impl Gateway {
             _ => {}
         }
         let route = self.route(&mut request).await?;
-        let permit = match self.authorize(route, &request)? {
-            Authorized::Permit(permit) => permit,
-            Authorized::Ask(asked) => return Err(nobody_to_ask(&request, asked)),
+        let authorized = self.authorize(route, &request)?;
+        self.exists(route, &request).await?;
+        let (permit, consent) = match authorized {
+            Authorized::Permit(permit) => (permit, Carried::default()),
+            Authorized::Ask(asked) => match self.consent(route, &mut request, asked) {
+                Ok(Consented::Yes(permit, carried)) => (permit, carried),
+                Ok(Consented::Asked(reply)) => return Ok(reply),
+                Err(fault) => {
+                    self.lasting.metrics.begin(route, &request).fail(&fault, Duration::ZERO);
+                    return Err(fault);
+                }
+            },
         };
         request.record.permitted(&permit);
-        self.exists(route, &request).await?;
         if request.method != Method::ToolsCall {
             self.definition(route, &request).await?;
-            return self.send(&permit, route, &request).await;
+            let reply = self.send(&permit, route, &request).await?;
+            return self.carry(consent, reply);
         }
         let admitted = self.admit(route, &request).await.inspect_err(|fault| {
             self.lasting.metrics.begin(route, &request).fail(fault, Duration::ZERO);
@@ -62,7 +72,8 @@ impl Gateway {
                 Err(fault)
             }
         };
-        admitted.follow(reply).await
+        let reply = admitted.follow(reply).await?;
+        self.carry(consent, reply)
     }
 
     /// Calls a tool: as a task if it must be, with the headers that a modern server checks its

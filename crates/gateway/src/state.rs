@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use toolgate_catalog::canonical::canonical;
 use toolgate_protocol::jsonrpc::Message;
 
+use crate::approval::Consent;
 use crate::call::Request;
 use crate::clock::Timestamp;
 use crate::fault::{Fault, Reason};
@@ -22,6 +24,9 @@ pub(crate) struct State {
     /// The parked call that waits for the answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parked: Option<u64>,
+    /// A person's consent, asked for or given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consent: Option<Consent>,
     /// The replica that holds it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replica: Option<String>,
@@ -37,6 +42,20 @@ impl State {
     /// The state of an upstream that keeps it with the client.
     pub(crate) fn relayed(request: &Request, inner: String, now: Timestamp) -> State {
         State::bound(request, now, LIFETIME, Some(inner), None, None)
+    }
+
+    /// The state of a call that needs consent.
+    pub(crate) fn consent(
+        request: &Request,
+        consent: Consent,
+        inner: Option<String>,
+        replica: Option<&Arc<str>>,
+        now: Timestamp,
+        ttl: Duration,
+    ) -> State {
+        let replica = replica.map(|url| url.to_string());
+        let state = State::bound(request, now, ttl, inner, None, replica);
+        State { consent: Some(consent), ..state }
     }
 
     /// The state of a call that waits here.
@@ -61,6 +80,7 @@ impl State {
         State {
             inner,
             parked,
+            consent: None,
             replica,
             principal: request.who.caller.principal.to_string(),
             digest: digest(&request.message),
@@ -99,7 +119,7 @@ impl State {
 
 /// What makes a retry the same request: method and parameters, without the metadata and the
 /// answers, whatever the order of keys and the white space.
-fn digest(message: &Message) -> String {
+pub(crate) fn digest(message: &Message) -> String {
     let mut hash = Sha256::new();
     hash.update(message.method().unwrap_or_default());
     hash.update([0]);
@@ -110,6 +130,15 @@ fn digest(message: &Message) -> String {
         for name in ["_meta", "inputResponses", "requestState"] {
             params.remove(name);
         }
+        // Exactly: numbers that a double does not keep apart are different arguments.
+        params.remove("arguments");
+        if let Some(arguments) = message.params().and_then(|params| params.get("arguments")) {
+            match canonical(arguments.raw().as_bytes()) {
+                Ok(text) => hash.update(text),
+                Err(_) => hash.update(arguments.raw()),
+            }
+        }
+        hash.update([0]);
         update(&mut hash, &serde_json::Value::Object(params));
     }
     let bytes = hash.finalize();

@@ -16,6 +16,7 @@ use toolgate_protocol::splice::Edits;
 use toolgate_protocol::version::{Era, Version};
 use toolgate_protocol::{legacy, modern};
 
+use crate::approval::Approvals;
 use crate::call::{Answer, Ask, Boxed, Caller, End, Frame, Reply, Request, Trace, Who};
 use crate::config::{self, Fixed};
 use crate::fault::Fault;
@@ -209,6 +210,7 @@ pub fn gateway(servers: &[(&str, Arc<Fake>)], more: &str) -> Arc<Gateway> {
         limits: Arc::default(),
         usage: Arc::new(Memory::default()),
         results: Arc::default(),
+        approvals: Arc::new(Approvals::new().expect("randomness")),
         touched: Arc::default(),
         origins: Arc::default(),
     };

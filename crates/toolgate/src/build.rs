@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use toolgate_audit::Books;
 use toolgate_catalog::lock::Lock;
+use toolgate_gateway::approval::Approvals;
 use toolgate_gateway::config::{self, Checked, LockFile, Machine, Problems, Server, Warning};
 use toolgate_gateway::gateway::{Gateway, Lasting, Route};
 use toolgate_gateway::parking::Parking;
@@ -51,6 +52,7 @@ pub fn load(path: Option<&Path>) -> Result<(Checked, Vec<Warning>, Content), Pro
 pub fn lasting(config: &Checked) -> Result<Lasting, String> {
     let secrets = config.keys.iter().map(|key| key.reveal().as_bytes());
     let keys = Keyring::new(secrets).map_err(|error| format!("no randomness: {error}"))?;
+    let approvals = Approvals::new().map_err(|error| format!("no randomness: {error}"))?;
     Ok(Lasting {
         keys: Arc::new(keys),
         parking: Parking::new(config.parking.ttl.duration(), config.parking.max),
@@ -58,6 +60,7 @@ pub fn lasting(config: &Checked) -> Result<Lasting, String> {
         results: Arc::default(),
         metrics: Arc::default(),
         usage: usage(config)?,
+        approvals: Arc::new(approvals),
         touched: Arc::default(),
         origins: Arc::default(),
     })

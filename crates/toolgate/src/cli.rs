@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod approvals;
 mod approve;
 mod audit;
 mod call;
@@ -65,6 +66,8 @@ enum Command {
     Usage(usage::UsageArgs),
     /// Verify, search and export audit records.
     Audit(audit::AuditArgs),
+    /// List, grant and refuse calls that wait for a person's consent.
+    Approvals(approvals::ApprovalsArgs),
     /// Test the rules on who may use what, and explain what they decide.
     Policy(policy::PolicyArgs),
 }
@@ -88,6 +91,7 @@ pub fn run() -> ExitCode {
         Command::Key(args) => key::run(args),
         Command::Usage(args) => usage::run(&args),
         Command::Audit(args) => audit::run(args),
+        Command::Approvals(args) => block_on(approvals::run(args)),
         Command::Policy(args) => policy::run(args),
     }
 }

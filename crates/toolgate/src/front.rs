@@ -1,6 +1,7 @@
 //! Where clients come in: bytes to requests, replies to bytes, for every transport and era.
 
 mod address;
+mod admin;
 mod answer;
 mod body;
 mod calls;
@@ -25,6 +26,7 @@ mod sse;
 pub mod stdio;
 mod tls;
 
+pub use admin::PATH as ADMIN;
 pub use door::Door;
 pub use forward::Forwarder;
 pub use guard::Guard;

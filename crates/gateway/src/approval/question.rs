@@ -13,11 +13,8 @@ const MOST: usize = 2000;
 /// The question as an elicitation, with `method` and `params`.
 pub(super) fn elicitation(tool: &str, request: &Request, questions: &[Arc<str>]) -> String {
     let why = questions.iter().map(|why| plain(why, MOST)).collect::<Vec<_>>().join(" ");
-    let message = format!(
-        "May \"{}\" be called? {why}\nArguments: {}",
-        plain(tool, 200),
-        shown(request)
-    );
+    let message =
+        format!("May \"{}\" be called? {why}\nArguments: {}", plain(tool, 200), shown(request));
     format!(
         r#"{{"method":"elicitation/create","params":{{"mode":"form","message":{},"requestedSchema":{{"type":"object","properties":{{"approve":{{"type":"boolean","title":"Allow this call","description":"Allows this one call with exactly these arguments"}}}},"required":["approve"]}}}}}}"#,
         quote(&message)
@@ -66,7 +63,10 @@ mod tests {
 
     #[test]
     fn nothing_hides_in_what_a_person_is_shown() {
-        assert_eq!(plain("a\u{202e}b\u{200b}\u{1b}[2Jc\n", 100), "a\\u{202e}b\\u{200b}\\u{001b}[2Jc ");
+        assert_eq!(
+            plain("a\u{202e}b\u{200b}\u{1b}[2Jc\n", 100),
+            "a\\u{202e}b\\u{200b}\\u{001b}[2Jc "
+        );
         let long = format!("{}{}", "a".repeat(5000), "END");
         let shown = plain(&long, 100);
         assert!(shown.ends_with("END") && shown.contains("4903 characters"), "{shown}");

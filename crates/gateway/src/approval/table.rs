@@ -99,7 +99,12 @@ pub enum Decided {
 
 impl Table {
     /// Looks whether this very call was decided on; if nobody was asked, asks.
-    pub(super) fn claim(&self, wish: Wish, rules: &Rules, now: Timestamp) -> Result<Standing, Fault> {
+    pub(super) fn claim(
+        &self,
+        wish: Wish,
+        rules: &Rules,
+        now: Timestamp,
+    ) -> Result<Standing, Fault> {
         let mut all = self.lock();
         all.retain(|_, entry| entry.ends > now.seconds());
         let found = all.iter().find(|(_, entry)| entry.is_for(&wish));
@@ -217,8 +222,9 @@ impl Entry {
 
 fn new_id() -> Result<Box<str>, Fault> {
     let mut bytes = [0; 8];
-    getrandom::fill(&mut bytes)
-        .map_err(|error| Fault::new(Reason::Internal, "no randomness").because(error.to_string()))?;
+    getrandom::fill(&mut bytes).map_err(|error| {
+        Fault::new(Reason::Internal, "no randomness").because(error.to_string())
+    })?;
     let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     Ok(hex.into())
 }

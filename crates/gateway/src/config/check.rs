@@ -1,5 +1,6 @@
 //! What a schema cannot say: rules between keys, and between the file and the machine.
 
+mod approvals;
 mod audit;
 mod authentication;
 mod bind;
@@ -41,6 +42,7 @@ pub(super) fn run(
     bounds(&mut checks, &mut config);
     usage::check(&mut checks, &mut config);
     screening::problems(&mut checks, "screening", &config.screening);
+    approvals::check(&mut checks, &config);
     let known = config.authentication.is_some();
     let entries = std::mem::take(&mut config.entries);
     let servers = servers(&mut checks, entries, known, &config.screening);

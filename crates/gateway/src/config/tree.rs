@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::approvals::Approvals;
 use super::entry::Entry;
 use super::policy::PolicyRules;
 use super::rates::RateLimits;
@@ -78,6 +79,8 @@ pub struct Config {
     pub usage: Usage,
     /// What is checked in arguments, and what is done to results, of all servers.
     pub screening: Screening,
+    /// Who is asked where a policy wants a person's consent.
+    pub approvals: Approvals,
     /// Sessions of clients that speak a revision before 2026-07-28.
     pub sessions: SessionLimits,
     /// Calls that wait for a client's answer.
@@ -126,6 +129,7 @@ impl Default for Config {
             quotas: Vec::new(),
             usage: Usage::default(),
             screening: Screening::default(),
+            approvals: Approvals::default(),
             sessions: SessionLimits::default(),
             parking: Parking::default(),
             drain: Span::seconds(10),

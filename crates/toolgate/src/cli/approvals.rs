@@ -103,8 +103,9 @@ fn checked(id: &str) -> Result<&str, String> {
 
 fn credential(args: &ApprovalsArgs) -> Result<Secret, String> {
     let text = match &args.key_file {
-        Some(path) => std::fs::read_to_string(path)
-            .map_err(|error| format!("{}: {error}", path.display()))?,
+        Some(path) => {
+            std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?
+        }
         None => std::env::var("TOOLGATE_KEY")
             .map_err(|_| "no credential (set TOOLGATE_KEY, or use --key-file)".to_owned())?,
     };
@@ -141,7 +142,8 @@ async fn ask(args: &ApprovalsArgs, method: Method, path: &str) -> Result<Value, 
         200 => Ok(said),
         401 => Err("the gateway does not know this credential".to_owned()),
         404 if said["error"].is_null() => {
-            Err("there is nothing to decide for you here (a role of approvals.roles is needed)".to_owned())
+            Err("there is nothing to decide for you here (a role of approvals.roles is needed)"
+                .to_owned())
         }
         _ => Err(said["error"].as_str().map_or_else(|| format!("status {status}"), str::to_owned)),
     }

@@ -27,8 +27,7 @@ pub fn serve(gateway: &Gateway, caller: &Caller, method: &Method, path: &str) ->
     let table = &gateway.lasting.approvals.table;
     match (method, &words[..]) {
         (&Method::GET, []) => {
-            let all: Vec<Value> =
-                table.list(caller, gateway.now()).iter().map(to_json).collect();
+            let all: Vec<Value> = table.list(caller, gateway.now()).iter().map(to_json).collect();
             Some(said(200, &json!({ "approvals": all })))
         }
         (&Method::GET, [id]) => {

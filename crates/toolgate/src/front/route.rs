@@ -25,7 +25,7 @@ use super::door::{Arrived, Door, METADATA};
 use super::head::Head;
 use super::incoming::{check_content_type, is_batch, json_limits, read, scan};
 use super::peer::Peer;
-use super::{address, legacy, modern, sse};
+use super::{address, admin, legacy, modern, sse};
 use crate::app::App;
 
 /// Where servers find the keys of what we sign (as OpenID Connect issuers do).
@@ -86,6 +86,17 @@ pub async fn route(app: &Arc<App>, peer: &Peer, request: Request<Incoming>) -> A
                 }
             };
             if closed { unshared(answer) } else { answer }
+        }
+        (_, path) if path.starts_with(admin::PATH) => {
+            let arrived = Arrived { method: &parts.method, path, peer };
+            let (caller, _) = match enter(app, &gateway, &door, arrived, &parts.headers).await {
+                Ok(entered) => entered,
+                Err(refused) => return from.refuse(None, &parts.headers, refused),
+            };
+            let decided = admin::serve(&gateway, &caller, &parts.method, path);
+            unshared(
+                decided.unwrap_or_else(|| from.refuse(Some(&caller), &parts.headers, nothing())),
+            )
         }
         _ => from.refuse(None, &parts.headers, nothing()),
     }

@@ -158,19 +158,32 @@ async fn the_user_is_asked_and_what_was_agreed_to_runs_once() {
         let question = &asked["inputRequests"]["dev.toolgate.approval"];
         assert_eq!(question["method"], "elicitation/create");
         let text = question["params"]["message"].as_str().unwrap();
-        assert!(text.contains("This deletes for good.") && text.contains("100000000000000000001"), "{text}");
+        assert!(
+            text.contains("This deletes for good.") && text.contains("100000000000000000001"),
+            "{text}"
+        );
         assert_eq!(server.count("tools/call"), 0);
         let state = &asked["requestState"];
 
         // No answer at all: asked again.
-        let again = scene.call(true, "delete", &format!(r#"{},"requestState":{state}"#, arguments(DELETE))).await;
+        let again = scene
+            .call(true, "delete", &format!(r#"{},"requestState":{state}"#, arguments(DELETE)))
+            .await;
         assert_eq!(again.result()["resultType"], "input_required");
         let ran = scene.answer("delete", DELETE, state, YES).await.result();
 
         assert_eq!(ran["content"][0]["text"], "deleted", "{ran}");
         let arrived = server.nth("tools/call", 0).await;
-        assert!(arrived.body.contains(r#""arguments":{"id":100000000000000000001,"why":"old"}"#), "{}", arrived.body);
-        assert!(!arrived.body.contains("approval") && !arrived.body.contains("requestState"), "{}", arrived.body);
+        assert!(
+            arrived.body.contains(r#""arguments":{"id":100000000000000000001,"why":"old"}"#),
+            "{}",
+            arrived.body
+        );
+        assert!(
+            !arrived.body.contains("approval") && !arrived.body.contains("requestState"),
+            "{}",
+            arrived.body
+        );
         // Used once: the same answer opens nothing again.
         let replayed = scene.answer("delete", DELETE, state, YES).await.result();
         assert_eq!(replayed["resultType"], "input_required", "{replayed}");
@@ -267,7 +280,10 @@ async fn somebody_else_decides_and_never_the_caller_itself() {
     assert!(own.code == 1 && own.err.contains("their own"), "{}", own.err);
     assert_eq!(scene.admin(2, &["list", "--json"]).json()["approvals"], json!([]));
     assert!(scene.admin(2, &["grant", id]).err.contains("no such call"));
-    assert_eq!(category(&scene.call(true, "delete", &arguments(DELETE)).await), "approval_required");
+    assert_eq!(
+        category(&scene.call(true, "delete", &arguments(DELETE)).await),
+        "approval_required"
+    );
     assert_eq!(server.count("tools/call"), 0);
 
     let shown = scene.admin(1, &["show", id]);
@@ -276,10 +292,16 @@ async fn somebody_else_decides_and_never_the_caller_itself() {
 
     // Granted for these arguments alone, once.
     let other = DELETE.replace("001", "002");
-    assert_eq!(category(&scene.call(true, "delete", &arguments(&other)).await), "approval_required");
+    assert_eq!(
+        category(&scene.call(true, "delete", &arguments(&other)).await),
+        "approval_required"
+    );
     let ran = scene.call(true, "delete", &arguments(DELETE)).await.result();
     assert_eq!(ran["content"][0]["text"], "deleted");
-    assert_eq!(category(&scene.call(true, "delete", &arguments(DELETE)).await), "approval_required");
+    assert_eq!(
+        category(&scene.call(true, "delete", &arguments(DELETE)).await),
+        "approval_required"
+    );
     assert_eq!(server.count("tools/call"), 1);
 }
 

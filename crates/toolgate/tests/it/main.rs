@@ -7,6 +7,7 @@ mod cli_login;
 mod cli_policy;
 mod cli_scan;
 mod dev_issuer;
+mod http_approvals;
 mod http_asking;
 mod http_audit;
 mod http_audit_load;
