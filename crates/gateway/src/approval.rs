@@ -58,7 +58,7 @@ pub(crate) enum Consented {
     /// A person agreed.
     Yes(Permit, Carried),
     /// The caller is asked.
-    Asked(Reply),
+    Asked(Box<Reply>),
 }
 
 /// Consent that goes with a call into its next round, if there is one.
@@ -165,7 +165,8 @@ impl Gateway {
         );
         self.tell("asked of the user", request, route, None);
         let id = request.message.id().unwrap_or("null");
-        Ok(Consented::Asked(Reply::Whole(own_end(jsonrpc::result(id, &body))?)))
+        let end = own_end(jsonrpc::result(id, &body))?;
+        Ok(Consented::Asked(Box::new(Reply::Whole(end))))
     }
 
     /// Somebody with a role decides; until then the caller is told to come back.

@@ -48,7 +48,7 @@ impl Gateway {
             Authorized::Permit(permit) => (permit, Carried::default()),
             Authorized::Ask(asked) => match self.consent(route, &mut request, asked) {
                 Ok(Consented::Yes(permit, carried)) => (permit, carried),
-                Ok(Consented::Asked(reply)) => return Ok(reply),
+                Ok(Consented::Asked(reply)) => return Ok(*reply),
                 Err(fault) => {
                     self.lasting.metrics.begin(route, &request).fail(&fault, Duration::ZERO);
                     return Err(fault);

@@ -23,7 +23,7 @@ pub(super) fn elicitation(tool: &str, request: &Request, questions: &[Arc<str>])
 
 /// The arguments, as text that means what it looks like.
 pub(super) fn shown(request: &Request) -> String {
-    let arguments = request.message.params().and_then(|params| Some(params.get("arguments")?));
+    let arguments = request.message.params().and_then(|params| params.get("arguments"));
     arguments.map_or_else(|| "none".to_owned(), |arguments| plain(arguments.raw(), MOST))
 }
 
