@@ -81,7 +81,7 @@ impl Writer {
             self.shared.busy();
             let result = self.turn(closed);
             self.shared.idle();
-            self.report(result);
+            self.report(&result);
             if closed {
                 return;
             }
@@ -334,7 +334,7 @@ impl Writer {
     }
 
     /// Trouble is logged when it comes and when it goes.
-    fn report(&self, result: io::Result<()>) {
+    fn report(&self, result: &io::Result<()>) {
         let now = result.as_ref().err().map(ToString::to_string);
         let before = std::mem::replace(&mut *self.shared.trouble(), now);
         match (before, result) {
