@@ -11,9 +11,12 @@ use crate::support::{Answer, Ask, Call, Gateway, Modern, Server, Wire, legacy, m
 const OK: &str = r#"{"resultType":"complete","content":[{"type":"text","text":"deleted"}]}"#;
 const DELETE: &str = r#"{"id":100000000000000000001,"why":"old"}"#;
 
+const TOOLS: &str = r#"{"resultType":"complete","tools":[{"name":"delete","inputSchema":{"type":"object"}},{"name":"twice","inputSchema":{"type":"object"}},{"name":"find","inputSchema":{"type":"object"}}],"ttlMs":0,"cacheScope":"private"}"#;
+
 async fn modern_server() -> Server {
     modern(|call: Call| async move {
         match call.name() {
+            _ if call.method() == "tools/list" => call.result(TOOLS),
             "twice" if call.json["params"]["requestState"].is_null() => call.result(
                 r#"{"resultType":"input_required","requestState":"up","inputRequests":{"who":{"method":"elicitation/create","params":{"mode":"form","message":"Who?","requestedSchema":{"type":"object","properties":{"n":{"type":"string"}}}}}}}"#,
             ),
@@ -24,7 +27,10 @@ async fn modern_server() -> Server {
 }
 
 async fn legacy_server() -> Server {
-    legacy(|call: Call| async move { call.result(OK) }).await
+    legacy(|call: Call| async move {
+        call.result(if call.method() == "tools/list" { TOOLS } else { OK })
+    })
+    .await
 }
 
 struct Scene {
