@@ -150,14 +150,7 @@ impl Gateway {
             return self.ask_somebody_else(route, request, asked);
         }
         let consent = self.new_consent(asked.ruling().version(), false)?;
-        let state = State::consent(
-            request,
-            consent,
-            inner,
-            self.replica.as_ref(),
-            self.now(),
-            self.consent_ttl(),
-        );
+        let state = self.consent_state(request, consent, inner);
         let question = question::elicitation(&published(request), request, asked.questions());
         let body = format!(
             r#"{{"resultType":"input_required","inputRequests":{{"{QUESTION}":{question}}},"requestState":{}}}"#,
@@ -234,17 +227,16 @@ impl Gateway {
         let inner = result.get("requestState").and_then(|state| state.string());
         let inner = inner.map(|inner| inner.into_owned());
         let consent = self.new_consent(version, true)?;
-        let state = State::consent(
-            request,
-            consent,
-            inner,
-            self.replica.as_ref(),
-            self.now(),
-            self.consent_ttl(),
-        );
+        let state = self.consent_state(request, consent, inner);
         let mut edits = Edits::default();
         edits.set(&result, "requestState", quote(&state.seal(self.keys())));
         end.edited(&edits)
+    }
+
+    /// What the client carries until the call comes back.
+    fn consent_state(&self, request: &Request, consent: Consent, inner: Option<String>) -> State {
+        let (replica, now) = (self.replica.as_ref(), self.now());
+        State::consent(request, consent, inner, replica, now, self.consent_ttl())
     }
 
     fn consent_ttl(&self) -> std::time::Duration {

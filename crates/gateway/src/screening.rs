@@ -13,12 +13,11 @@ mod size;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use toolgate_protocol::caller::Caller;
 use toolgate_protocol::jsonrpc::Message;
 use toolgate_protocol::splice::Edits;
 use toolgate_screen::clean;
-use toolgate_screen::redact::{self, Redacted, Scope};
+use toolgate_screen::redact;
 use toolgate_screen::{Problem, bounds};
 
 use crate::call::{End, Request};
@@ -165,17 +164,5 @@ impl Gateway {
     pub(crate) fn keeps_results(&self) -> bool {
         let keeps = |route: &Route| route.screen.as_ref().is_some_and(|s| s.keeps().is_some());
         self.routes.iter().any(keeps)
-    }
-
-    /// Redacts what is kept of a message to or from this server, such as the arguments in a
-    /// record: no role exempts here. A server without rules of redaction changes nothing.
-    #[must_use]
-    pub fn redact_for_record(&self, route: &Route, tool: &str, text: &Bytes) -> Redacted {
-        let rules = route.screen.as_ref().and_then(|screen| screen.redaction.as_ref());
-        let Some(rules) = rules else {
-            return Redacted { bytes: text.clone(), hits: Vec::new() };
-        };
-        let key = self.keys().redaction_key();
-        rules.lenient(text, Scope { caller: None, tool: Some(tool), is_error: true, key: &*key })
     }
 }

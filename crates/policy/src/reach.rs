@@ -1,6 +1,7 @@
 //! Which things can a policy apply to? Policies that cannot are not evaluated.
 
 use serde_json::Value;
+use toolgate_values::covers;
 
 use crate::kind::{Kind, Thing};
 use crate::target::Known;
@@ -90,42 +91,6 @@ impl Pattern {
     }
 
     pub(crate) fn matches(&self, thing: &Thing<'_>) -> bool {
-        wild(&self.server, thing.server) && wild(&self.name, thing.name)
-    }
-}
-
-/// Whether text matches a pattern in which `*` stands for any text. Linear but for the last `*`.
-pub(crate) fn wild(pattern: &str, text: &str) -> bool {
-    let Some((first, rest)) = pattern.split_once('*') else { return pattern == text };
-    let Some(mut text) = text.strip_prefix(first) else { return false };
-    let mut parts: Vec<&str> = rest.split('*').collect();
-    let last = parts.pop().unwrap_or_default();
-    for part in parts {
-        match text.split_once(part) {
-            Some((_, after)) => text = after,
-            None => return false,
-        }
-    }
-    text.ends_with(last)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_star_stands_for_any_text_and_nothing_else_does() {
-        for (pattern, text, expected) in [
-            ("get_*", "get_issue", true),
-            ("get_*", "forget_issue", false),
-            ("*_issue", "get_issue", true),
-            ("g*t*e", "get_issue", true),
-            ("ab*ba", "aba", false),
-            ("*", "", true),
-            ("get?", "gets", false),
-            ("a**b", "ab", true),
-        ] {
-            assert_eq!(wild(pattern, text), expected, "{pattern} {text}");
-        }
+        covers(&self.server, thing.server) && covers(&self.name, thing.name)
     }
 }

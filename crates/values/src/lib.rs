@@ -7,6 +7,7 @@ mod network;
 mod rate;
 mod secret;
 mod units;
+mod wild;
 
 use std::fmt;
 use std::str::FromStr;
@@ -16,6 +17,7 @@ pub use network::Network;
 pub use rate::Rate;
 pub use secret::Secret;
 pub use units::{Size, Span};
+pub use wild::covers;
 
 /// Why a text is not the value that was asked for. It never quotes the text, which may be a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
