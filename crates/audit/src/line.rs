@@ -62,6 +62,11 @@ pub(crate) fn quote(text: &str) -> String {
 
 fn write_quoted(out: &mut String, text: &str) {
     out.push('"');
+    if text.bytes().all(is_plain) {
+        out.push_str(text);
+        out.push('"');
+        return;
+    }
     let mut rest = text;
     while let Some(at) = rest.find(|c: char| is_breaking(c) || matches!(c, '"' | '\\')) {
         let (plain, special) = rest.split_at(at);
@@ -82,13 +87,19 @@ fn write_quoted(out: &mut String, text: &str) {
     out.push('"');
 }
 
+/// Printable ASCII that stands in a JSON string as it is: nearly all there is.
+fn is_plain(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\'
+}
+
 /// The fields of a line. Names are ours; all else is escaped or a number.
 pub(crate) struct Line<'a>(pub &'a mut String);
 
 impl Line<'_> {
     fn name(&mut self, name: &str) {
-        let comma = if self.0.ends_with('{') { "" } else { "," };
-        let _ = write!(self.0, "{comma}\"{name}\":");
+        self.0.push_str(if self.0.ends_with('{') { "\"" } else { ",\"" });
+        self.0.push_str(name);
+        self.0.push_str("\":");
     }
 
     pub(crate) fn text(&mut self, name: &str, value: &str) {
@@ -110,7 +121,7 @@ impl Line<'_> {
     pub(crate) fn hash(&mut self, name: &str, value: &Hash) {
         self.name(name);
         self.0.push('"');
-        self.0.extend(hex(value).map(char::from));
+        self.0.push_str(std::str::from_utf8(&hex(value)).unwrap_or_default());
         self.0.push('"');
     }
 }

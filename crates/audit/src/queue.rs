@@ -142,6 +142,11 @@ impl Queue {
         if state.jobs.is_empty() {
             state = self.sleep(state, Sleep::Deep, until);
         }
+        // Others may be about to bring theirs: on a busy machine they come first, and one write
+        // serves them all. Where a core is idle nobody waits for this.
+        drop(state);
+        std::thread::yield_now();
+        let mut state = self.lock();
         jobs.append(&mut state.jobs);
         state.closed
     }

@@ -1,25 +1,29 @@
 //! How many calls, how long, how large, how they ended: per server and tool, for Prometheus.
 
+mod counting;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 use toolgate_audit::Health;
-use toolgate_protocol::jsonrpc::Kind;
 use toolgate_protocol::method::Method;
 
-use crate::call::{Boxed, End, Frame, Frames, Reply, Request, Trace};
-use crate::fault::{BY_UPSTREAM, Fault, Reason};
+use crate::call::Request;
+use crate::config::Metric;
 use crate::gateway::{Gateway, Route};
 use crate::pinned::Deviations;
 use crate::usage::{Amount, What};
+
+pub(crate) use counting::{Counting, Measured};
 
 /// Tools told apart at most; the rest share one label, so that no server can fill the memory
 /// of whoever reads the metrics.
@@ -83,7 +87,8 @@ struct UsageLabels {
 
 /// All counts of the process.
 pub struct Metrics {
-    registry: Registry,
+    /// What each choice of the configuration shows.
+    registries: Vec<(Metric, Registry)>,
     calls: Family<CallLabels, Counter>,
     errors: Family<ErrorLabels, Counter>,
     seconds: Family<CallLabels, Histogram>,
@@ -152,8 +157,8 @@ impl Audited {
 
 impl Default for Metrics {
     fn default() -> Metrics {
-        let mut registry = Registry::with_prefix("toolgate");
-        let metrics = Metrics {
+        let mut metrics = Metrics {
+            registries: Vec::new(),
             calls: Family::default(),
             errors: Family::default(),
             seconds: Family::new_with_constructor(|| Histogram::new(SECONDS)),
@@ -169,44 +174,9 @@ impl Default for Metrics {
             usage: UsageFamilies::default(),
             tenants: Mutex::default(),
             audit: Audited::default(),
-            registry: Registry::default(),
         };
-        registry.register("calls", "Requests sent to servers", metrics.calls.clone());
-        registry.register("errors", "Requests that failed", metrics.errors.clone());
-        registry.register_with_unit(
-            "call_duration",
-            "Time until the end of the answer",
-            Unit::Seconds,
-            metrics.seconds.clone(),
-        );
-        registry.register_with_unit(
-            "reply_size",
-            "Size of the last message of the answer",
-            Unit::Bytes,
-            metrics.sizes.clone(),
-        );
-        registry.register("in_flight", "Requests at work", metrics.in_flight.clone());
-        registry.register("processes", "Child processes", metrics.processes.clone());
-        registry.register(
-            "upstream_sessions",
-            "Sessions with servers",
-            metrics.upstream_sessions.clone(),
-        );
-        registry.register(
-            "idle_connections",
-            "Idle connections to servers",
-            metrics.idle_connections.clone(),
-        );
-        registry.register("sessions", "Sessions of clients held here", metrics.sessions.clone());
-        registry.register("parked_calls", "Calls that wait for a client", metrics.parked.clone());
-        metrics.usage.register(registry.sub_registry_with_prefix("usage"));
-        registry.register(
-            "definition_deviations",
-            "Definitions that were not as approved",
-            metrics.deviations.clone(),
-        );
-        metrics.audit.register(&mut registry);
-        Metrics { registry, ..metrics }
+        metrics.registries = Metric::ALL.map(|metric| (metric, metrics.registry(metric))).into();
+        metrics
     }
 }
 
@@ -221,6 +191,47 @@ impl UsageFamilies {
 }
 
 impl Metrics {
+    fn registry(&self, metric: Metric) -> Registry {
+        let mut whole = Registry::with_prefix("toolgate");
+        let registry = &mut whole;
+        match metric {
+            Metric::ToolCalls => {
+                registry.register("calls", "Requests sent to servers", self.calls.clone());
+                registry.register("in_flight", "Requests at work", self.in_flight.clone());
+            }
+            Metric::ErrorRate => {
+                registry.register("errors", "Requests that failed", self.errors.clone());
+            }
+            Metric::Latency => {
+                let help = "Time until the end of the answer";
+                let seconds = self.seconds.clone();
+                registry.register_with_unit("call_duration", help, Unit::Seconds, seconds);
+            }
+            Metric::Size => {
+                let help = "Size of the last message of the answer";
+                registry.register_with_unit("reply_size", help, Unit::Bytes, self.sizes.clone());
+            }
+            Metric::Usage => self.usage.register(registry.sub_registry_with_prefix("usage")),
+            Metric::Gateway => self.register_gateway(registry),
+        }
+        whole
+    }
+
+    fn register_gateway(&self, registry: &mut Registry) {
+        for (name, help, family) in [
+            ("processes", "Child processes", &self.processes),
+            ("upstream_sessions", "Sessions with servers", &self.upstream_sessions),
+            ("idle_connections", "Idle connections to servers", &self.idle_connections),
+        ] {
+            registry.register(name, help, family.clone());
+        }
+        registry.register("sessions", "Sessions of clients held here", self.sessions.clone());
+        registry.register("parked_calls", "Calls that wait for a client", self.parked.clone());
+        let help = "Definitions that were not as approved";
+        registry.register("definition_deviations", help, self.deviations.clone());
+        self.audit.register(registry);
+    }
+
     /// A call begins.
     pub(crate) fn begin(&self, route: &Route, request: &Request) -> Counting {
         let counters = match (&request.method, request.named()) {
@@ -327,8 +338,12 @@ impl Metrics {
             self.audit.read(&audit.health());
         }
         let mut text = String::new();
-        // Writing into a String does not fail.
-        let _ = prometheus_client::encoding::text::encode(&mut text, &self.registry);
+        let chosen = &gateway.config.metering.metrics;
+        for (_, registry) in self.registries.iter().filter(|(metric, _)| chosen.contains(metric)) {
+            // Writing into a String does not fail.
+            let _ = encode_registry(&mut text, registry);
+        }
+        let _ = encode_eof(&mut text);
         text
     }
 }
@@ -340,107 +355,4 @@ fn find(known: &Known, name: &str) -> Option<Arc<Counters>> {
 fn remember(known: &Known, name: &str, counters: Counters) -> Arc<Counters> {
     let mut known = known.write().unwrap_or_else(PoisonError::into_inner);
     known.entry(name.into()).or_insert_with(|| Arc::new(counters)).clone()
-}
-
-/// The counts of one running call.
-pub(crate) struct Counting {
-    counters: Arc<Counters>,
-    errors: Family<ErrorLabels, Counter>,
-    trace: Trace,
-    over: bool,
-}
-
-impl Counting {
-    /// It was answered.
-    pub(crate) fn finish(mut self, end: &End, took: Duration) {
-        self.counters.sizes.observe(end.message.bytes().len() as f64);
-        if end.message.kind() == Kind::Error {
-            self.count_error(BY_UPSTREAM);
-        }
-        self.close(took);
-    }
-
-    /// It failed.
-    pub(crate) fn fail(mut self, fault: &Fault, took: Duration) {
-        let labels = &self.counters.labels;
-        tracing::warn!(
-            server = %labels.server,
-            method = %labels.method,
-            tool = %labels.tool,
-            trace = self.trace.id(),
-            took_ms = took.as_millis() as u64,
-            %fault,
-            "a call failed"
-        );
-        self.count_error(fault.reason.label());
-        self.close(took);
-    }
-
-    fn count_error(&self, category: &str) {
-        let CallLabels { server, method, tool } = self.counters.labels.clone();
-        self.errors
-            .get_or_create(&ErrorLabels { server, method, tool, category: category.into() })
-            .inc();
-    }
-
-    fn close(&mut self, took: Duration) {
-        self.over = true;
-        let Counters { calls, seconds, labels, .. } = &*self.counters;
-        calls.inc();
-        seconds.observe(took.as_secs_f64());
-        tracing::debug!(
-            server = %labels.server,
-            method = %labels.method,
-            tool = %labels.tool,
-            trace = self.trace.id(),
-            took_us = took.as_micros() as u64,
-            "a call ended"
-        );
-    }
-}
-
-impl Drop for Counting {
-    fn drop(&mut self) {
-        self.counters.in_flight.dec();
-        if !self.over {
-            self.counters.calls.inc();
-            self.count_error(Reason::Cancelled.label());
-        }
-    }
-}
-
-/// A reply in frames, counted when it ends.
-pub(crate) struct Measured {
-    inner: Reply,
-    counting: Option<Counting>,
-    start: Instant,
-}
-
-impl Measured {
-    pub(crate) fn new(inner: Reply, counting: Counting, start: Instant) -> Measured {
-        Measured { inner, counting: Some(counting), start }
-    }
-}
-
-impl Frames for Measured {
-    fn next(&mut self) -> Boxed<'_, Option<Frame>> {
-        Box::pin(async {
-            let frame = self.inner.next().await;
-            let took = self.start.elapsed();
-            match (&frame, &mut self.counting) {
-                (Some(Frame::End(end)), counting) => {
-                    if let Some(counting) = counting.take() {
-                        counting.finish(end, took);
-                    }
-                }
-                (Some(Frame::Fail(fault)), counting) => {
-                    if let Some(counting) = counting.take() {
-                        counting.fail(fault, took);
-                    }
-                }
-                _ => {}
-            }
-            frame
-        })
-    }
 }

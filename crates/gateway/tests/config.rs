@@ -113,7 +113,7 @@ fn a_minimal_file_has_the_documented_defaults() {
     assert_eq!(checked.limits.body.bytes(), 8 << 20);
     assert_eq!(checked.drain.duration(), Duration::from_secs(10));
     assert_eq!(checked.log.level, Level::Info);
-    assert!(checked.metrics && !checked.several());
+    assert!(checked.metering.is_served() && !checked.several());
     let server = &checked.servers()[0];
     assert_eq!((server.published_prefix(), server.sessions), ("", Sessions::Shared));
     assert_eq!(
@@ -146,7 +146,7 @@ fn a_bound_that_is_left_out_gives_way_to_a_smaller_one_around_it() {
 fn references_are_replaced_once_and_paths_are_relative_to_the_file() {
     let text = r#"
         limits: { connections: "${env:PORT}" }
-        metrics: ${env:ON}
+        insecure_public: ${env:ON}
         servers:
           - name: web
             upstream: http://localhost:${env:PORT}/mcp

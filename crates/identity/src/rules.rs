@@ -18,8 +18,14 @@ pub use compile::{Methods, Problem, SHORTEST_SECRET, weakness};
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Authentication {
-    /// The public URL of the MCP endpoint, which tokens must name in `aud`. Needed by `jwt` and
-    /// `introspection`.
+    /// What `issuer` is.
+    #[serde(rename = "type")]
+    pub kind: Option<Kind>,
+    /// Short for `jwt` with this issuer alone.
+    #[schemars(example = "https://login.example.com")]
+    pub issuer: Option<String>,
+    /// The public URL of the MCP endpoint, which tokens must name in `aud`. Needed by tokens.
+    /// Without it: `/mcp` of `public_url`, or of `listen` where only this machine reaches it.
     #[schemars(example = "https://gateway.example.com/mcp")]
     pub resource: Option<Url>,
     /// The scopes that clients are told to ask their issuer for.
@@ -41,6 +47,34 @@ pub struct Authentication {
     pub dpop: Dpop,
     /// Proofs must hold a nonce that the gateway gave out in the last 5 minutes.
     pub dpop_nonce: bool,
+}
+
+/// What an issuer in short form is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum Kind {
+    /// An OAuth 2.1 authorization server whose access tokens are signed (RFC 9068).
+    Oauth2,
+}
+
+impl Authentication {
+    /// Writes the short form out; false where there is none, or where it is not alone.
+    pub fn spell_out(&mut self) -> bool {
+        match self.issuer.take_if(|_| self.jwt.is_empty()) {
+            Some(issuer) => {
+                self.kind = None;
+                self.jwt.push(Issuer::new(issuer));
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Whether any method takes tokens.
+    pub fn takes_tokens(&self) -> bool {
+        !self.jwt.is_empty() || self.introspection.is_some()
+    }
 }
 
 /// Whether tokens may, or have to, be bound to keys.
@@ -142,6 +176,24 @@ pub struct Issuer {
     /// and scopes. All that fit count.
     #[serde(default)]
     pub grants: Vec<Grant>,
+}
+
+impl Issuer {
+    /// One of which nothing is said but its identifier.
+    pub fn new(issuer: String) -> Issuer {
+        Issuer {
+            issuer,
+            audience: Vec::new(),
+            algorithms: Algorithm::all(),
+            types: access_tokens(),
+            untyped: false,
+            leeway: minute(),
+            jwks: Jwks::default(),
+            claims: Claims::default(),
+            require: BTreeMap::new(),
+            grants: Vec::new(),
+        }
+    }
 }
 
 /// What callers of an issuer have besides what their claims say.

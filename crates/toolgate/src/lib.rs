@@ -11,3 +11,4 @@ pub mod reload;
 pub mod sample;
 mod stores;
 pub mod telemetry;
+mod watch;

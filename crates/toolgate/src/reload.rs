@@ -6,9 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::mpsc;
+use tokio::time::MissedTickBehavior;
 use toolgate_gateway::config::Checked;
 use toolgate_gateway::gateway::Gateway;
 use toolgate_gateway::upstream::Upstream;
@@ -17,20 +16,16 @@ use toolgate_upstreams::Shared;
 use crate::app::App;
 use crate::build;
 use crate::front::Door;
+use crate::watch::{Files, LOOK};
 
-/// Editors write a file in several steps: what follows within this time is one change.
-const SETTLE: Duration = Duration::from_millis(200);
-
-/// Watches over the file of a running gateway.
+/// Watches over the file of a running gateway, and those that it refers to.
 pub struct Watch {
     path: PathBuf,
-    seen: Option<Vec<u8>>,
-    /// What the files say that it refers to.
-    others: Vec<Option<Vec<u8>>>,
-    changes: mpsc::Receiver<()>,
     hangup: Signal,
-    /// Held for what it watches.
-    _watcher: Option<RecommendedWatcher>,
+    /// What the gateway was made of, or was last to be made of.
+    used: Files,
+    /// At the last look.
+    last: Files,
 }
 
 impl Watch {
@@ -41,43 +36,47 @@ impl Watch {
     /// When the process cannot listen to SIGHUP.
     pub fn begin(config: &Checked, path: PathBuf, seen: Option<Vec<u8>>) -> io::Result<Watch> {
         let hangup = signal(SignalKind::hangup())?;
-        let others = referred(config);
-        let (changed, changes) = mpsc::channel(1);
-        // It may have changed while it was read.
-        let _ = changed.try_send(());
-        let watcher = watch_files(config, &path, changed)
-            .inspect_err(|error| {
-                tracing::warn!(%error, "changes of the file are not seen; send SIGHUP to reload");
-            })
-            .ok();
-        Ok(Watch { path, seen, others, changes, hangup, _watcher: watcher })
+        let last = Files::look(files(&path, config), &Files::default());
+        Ok(Watch { hangup, used: last.clone().knowing(&path, seen), last, path })
     }
 
-    /// Reloads whenever the file or one that it refers to changes, and on SIGHUP.
+    /// Reloads whenever one of the files changes, and on SIGHUP.
     pub async fn run(mut self, app: Arc<App>, shared: Arc<Shared>) {
+        let mut looks = tokio::time::interval(LOOK);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let asked = tokio::select! {
                 _ = self.hangup.recv() => true,
-                Some(()) = self.changes.recv() => {
-                    tokio::time::sleep(SETTLE).await;
-                    while self.changes.try_recv().is_ok() {}
-                    false
-                }
+                _ = looks.tick() => false,
             };
-            let text = std::fs::read(&self.path).ok();
-            let others = referred(&app.gateway().config);
-            if asked || text != self.seen || others != self.others {
-                (self.seen, self.others) = (text, others);
+            let now = self.look(&app).await;
+            // Editors write in several steps: a change counts once it has lasted for a look.
+            let has_settled = now.say_as(&self.last);
+            self.last = now;
+            if asked || (has_settled && !self.last.say_as(&self.used)) {
                 reload(&app, &self.path, &shared);
+                self.used = self.last.of(files(&self.path, &app.gateway().config));
             }
         }
     }
+
+    async fn look(&self, app: &App) -> Files {
+        let (paths, last) = (files(&self.path, &app.gateway().config), self.last.clone());
+        // A file system that does not answer must not hold up calls.
+        let looking = tokio::task::spawn_blocking(move || Files::look(paths, &last));
+        looking.await.unwrap_or_default()
+    }
 }
 
-/// The content of the files that a configuration refers to.
-fn referred(config: &Checked) -> Vec<Option<Vec<u8>>> {
-    let paths = config.import.iter().chain([&config.lock().path]);
-    paths.map(|path| std::fs::read(path).ok()).collect()
+/// The file of a configuration, and those that it refers to.
+fn files(path: &Path, config: &Checked) -> Vec<PathBuf> {
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let policies = config.policy.iter().flat_map(|policy| &policy.files);
+    std::iter::once(path.to_owned())
+        .chain(config.import.iter().cloned())
+        .chain([config.lock().path.clone()])
+        .chain(policies.map(|file| folder.join(file)))
+        .collect()
 }
 
 /// Checks, builds and swaps; the old gateway drains by itself.
@@ -157,29 +156,4 @@ fn warn_of_restart(old: &Checked, new: &Checked) {
             tracing::warn!(key, "this change takes effect after a restart");
         }
     }
-}
-
-fn watch_files(
-    config: &Checked,
-    path: &Path,
-    changed: mpsc::Sender<()>,
-) -> notify::Result<RecommendedWatcher> {
-    let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-        // A full channel means that a change is noticed already.
-        if event.is_ok_and(|event| !event.kind.is_access()) {
-            let _ = changed.try_send(());
-        }
-    })?;
-    // The folders: an editor that replaces a file leaves a watch on the old one behind.
-    let files = std::iter::once(path.to_path_buf())
-        .chain(config.import.iter().cloned())
-        .chain([config.lock().path.clone()]);
-    for file in files {
-        let folder = match file.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder.to_path_buf(),
-            _ => PathBuf::from("."),
-        };
-        watcher.watch(&folder, RecursiveMode::NonRecursive)?;
-    }
-    Ok(watcher)
 }

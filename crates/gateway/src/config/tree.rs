@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::approvals::Approvals;
 use super::entry::Entry;
+use super::metering::Metering;
 use super::policy::PolicyRules;
 use super::rates::RateLimits;
 use super::screening::Screening;
@@ -89,8 +90,8 @@ pub struct Config {
     pub drain: Span,
     /// Child processes of stdio servers.
     pub processes: Processes,
-    /// Serve Prometheus metrics at `/metrics`.
-    pub metrics: bool,
+    /// What is measured, and who collects it.
+    pub metering: Metering,
     /// Files of other clients, such as mcp.json or claude_desktop_config.json, whose servers join
     /// `servers`. Relative to this file.
     pub import: Vec<PathBuf>,
@@ -134,7 +135,7 @@ impl Default for Config {
             parking: Parking::default(),
             drain: Span::seconds(10),
             processes: Processes::default(),
-            metrics: true,
+            metering: Metering::default(),
             import: Vec::new(),
             lock: None,
             entries: Vec::new(),

@@ -76,7 +76,12 @@ impl Authentication {
     }
 
     fn whole(&self, problems: &mut Problems) {
-        let tokens = !self.jwt.is_empty() || self.introspection.is_some();
+        let tokens = self.takes_tokens();
+        if self.issuer.is_some() {
+            problems.add("/issuer", "stands beside jwt (move it into that list)");
+        } else if self.kind.is_some() {
+            problems.add("/type", "says nothing alone (write issuer, or remove the key)");
+        }
         let people = self.certificates.as_ref().is_some_and(|rule| !rule.spiffe.is_empty());
         if self.api_keys.is_none() && !tokens && !people {
             problems.add("", "no method (set api_keys, jwt, introspection or certificates.spiffe)");

@@ -51,7 +51,7 @@ pub async fn route(app: &Arc<App>, peer: &Peer, request: Request<Incoming>) -> A
     match (&parts.method, parts.uri.path()) {
         (&Method::GET, "/health") => health(app),
         (&Method::GET, "/ready") => Box::pin(ready(app, &gateway)).await,
-        (&Method::GET, "/metrics") if gateway.config.metrics => metrics(app, &gateway),
+        (&Method::GET, "/metrics") if gateway.config.metering.is_served() => metrics(app, &gateway),
         (&Method::GET, path) if path.starts_with(METADATA) => {
             door.metadata(path).unwrap_or_else(nothing)
         }

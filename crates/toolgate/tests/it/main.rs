@@ -31,6 +31,7 @@ mod http_names;
 mod http_notices;
 mod http_oldest;
 mod http_onward;
+mod http_organisation;
 mod http_policy;
 mod http_proxies;
 mod http_ready;

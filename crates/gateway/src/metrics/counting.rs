@@ -1,0 +1,115 @@
+//! One call, counted from its begin to its end.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use toolgate_protocol::jsonrpc::Kind;
+
+use super::{CallLabels, Counters, ErrorLabels};
+use crate::call::{Boxed, End, Frame, Frames, Reply, Trace};
+use crate::fault::{BY_UPSTREAM, Fault, Reason};
+
+/// The counts of one running call.
+pub(crate) struct Counting {
+    pub(super) counters: Arc<Counters>,
+    pub(super) errors: Family<ErrorLabels, Counter>,
+    pub(super) trace: Trace,
+    pub(super) over: bool,
+}
+
+impl Counting {
+    /// It was answered.
+    pub(crate) fn finish(mut self, end: &End, took: Duration) {
+        self.counters.sizes.observe(end.message.bytes().len() as f64);
+        if end.message.kind() == Kind::Error {
+            self.count_error(BY_UPSTREAM);
+        }
+        self.close(took);
+    }
+
+    /// It failed.
+    pub(crate) fn fail(mut self, fault: &Fault, took: Duration) {
+        let labels = &self.counters.labels;
+        tracing::warn!(
+            server = %labels.server,
+            method = %labels.method,
+            tool = %labels.tool,
+            trace = self.trace.id(),
+            took_ms = took.as_millis() as u64,
+            %fault,
+            "a call failed"
+        );
+        self.count_error(fault.reason.label());
+        self.close(took);
+    }
+
+    fn count_error(&self, category: &str) {
+        let CallLabels { server, method, tool } = self.counters.labels.clone();
+        self.errors
+            .get_or_create(&ErrorLabels { server, method, tool, category: category.into() })
+            .inc();
+    }
+
+    fn close(&mut self, took: Duration) {
+        self.over = true;
+        let Counters { calls, seconds, labels, .. } = &*self.counters;
+        calls.inc();
+        seconds.observe(took.as_secs_f64());
+        tracing::debug!(
+            server = %labels.server,
+            method = %labels.method,
+            tool = %labels.tool,
+            trace = self.trace.id(),
+            took_us = took.as_micros() as u64,
+            "a call ended"
+        );
+    }
+}
+
+impl Drop for Counting {
+    fn drop(&mut self) {
+        self.counters.in_flight.dec();
+        if !self.over {
+            self.counters.calls.inc();
+            self.count_error(Reason::Cancelled.label());
+        }
+    }
+}
+
+/// A reply in frames, counted when it ends.
+pub(crate) struct Measured {
+    inner: Reply,
+    counting: Option<Counting>,
+    start: Instant,
+}
+
+impl Measured {
+    pub(crate) fn new(inner: Reply, counting: Counting, start: Instant) -> Measured {
+        Measured { inner, counting: Some(counting), start }
+    }
+}
+
+impl Frames for Measured {
+    fn next(&mut self) -> Boxed<'_, Option<Frame>> {
+        Box::pin(async {
+            let frame = self.inner.next().await;
+            let took = self.start.elapsed();
+            match (&frame, &mut self.counting) {
+                (Some(Frame::End(end)), counting) => {
+                    if let Some(counting) = counting.take() {
+                        counting.finish(end, took);
+                    }
+                }
+                (Some(Frame::Fail(fault)), counting) => {
+                    if let Some(counting) = counting.take() {
+                        counting.fail(fault, took);
+                    }
+                }
+                _ => {}
+            }
+            frame
+        })
+    }
+}
