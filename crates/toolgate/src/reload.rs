@@ -117,8 +117,9 @@ fn reload(app: &Arc<App>, path: &Path, shared: &Shared) {
     };
     let kept: Vec<Arc<dyn Upstream>> =
         next.routes.iter().map(|route| route.upstream.clone()).collect();
-    tracing::info!(servers = next.routes.len(), "the new configuration is in use");
+    let servers = next.routes.len();
     let old = app.replace(next, door, onwards);
+    tracing::info!(servers, "the new configuration is in use");
     drop(current);
     tokio::spawn(retire(old, kept));
 }
