@@ -3,7 +3,10 @@
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
+use toolgate_screen::redact::Hit;
+
 use crate::line::{hex, is_breaking, quote};
+use crate::redacted::Redacted;
 
 /// The arguments of a call, already redacted.
 ///
@@ -15,6 +18,8 @@ pub struct Arguments {
     size: usize,
     /// SHA-256 of the whole, if only a part is kept.
     digest: Option<Box<str>>,
+    /// What is no longer in it.
+    redacted: Redacted,
 }
 
 impl Arguments {
@@ -28,18 +33,29 @@ impl Arguments {
     pub fn new(raw: &[u8]) -> Arguments {
         let size = raw.len();
         let Some(part) = raw.get(..Self::LONGEST).filter(|_| size > Self::LONGEST) else {
-            return Arguments { json: one_line(raw), size, digest: None };
+            return Arguments::of(one_line(raw), size, None);
         };
         let digest = hex(&Sha256::digest(raw).into());
         let digest = Some(String::from_utf8_lossy(&digest).into());
         // A character that was cut in two is left out.
         let part = String::from_utf8_lossy(part);
-        Arguments { json: quote(part.trim_end_matches('\u{fffd}')).into(), size, digest }
+        Arguments::of(quote(part.trim_end_matches('\u{fffd}')).into(), size, digest)
+    }
+
+    fn of(json: Box<str>, size: usize, digest: Option<Box<str>>) -> Arguments {
+        Arguments { json, size, digest, redacted: Redacted::default() }
+    }
+
+    /// The same, which say what rules took out of them.
+    #[must_use]
+    pub fn without(mut self, hits: &[Hit]) -> Arguments {
+        self.redacted.add(hits);
+        self
     }
 
     /// Nothing of it may be kept but its size.
     pub(crate) fn withheld(size: usize) -> Arguments {
-        Arguments { json: r#""[withheld]""#.into(), size, digest: None }
+        Arguments::of(r#""[withheld]""#.into(), size, None)
     }
 
     /// JSON on one line.
@@ -54,6 +70,10 @@ impl Arguments {
 
     pub(crate) fn digest(&self) -> Option<&str> {
         self.digest.as_deref()
+    }
+
+    pub(crate) fn redacted(&self) -> &Redacted {
+        &self.redacted
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use toolgate_screen::redact::{Compiled, Scope};
+use toolgate_screen::redact::{Compiled, Error, Scope};
 use toolgate_values::Rate;
 
 use crate::arguments::Arguments;
@@ -63,9 +63,10 @@ impl Books {
     pub fn redacted(&self, tool: &str, arguments: &Bytes) -> Arguments {
         let scope = Scope { caller: None, tool: Some(tool), key: &self.0.key, is_error: false };
         match self.0.redact.json(arguments, scope) {
-            Ok(redacted) => Arguments::new(&redacted.bytes),
+            Ok(redacted) => Arguments::new(&redacted.bytes).without(&redacted.hits),
             // Refused by a rule, or not to be read: nothing of it can be vouched for.
-            Err(_) => Arguments::withheld(arguments.len()),
+            Err(Error::Refused(hits)) => Arguments::withheld(arguments.len()).without(&hits),
+            Err(Error::Json(_)) => Arguments::withheld(arguments.len()),
         }
     }
 

@@ -1,10 +1,12 @@
 //! Records for other programs: JSON, one object a line; or CSV (RFC 4180).
 
+use std::collections::BTreeMap;
+
 use crate::line::{is_breaking, plain};
 use crate::query::Entry;
 
 /// The columns of CSV, in order.
-const COLUMNS: [&str; 27] = [
+const COLUMNS: [&str; 34] = [
     "seq",
     "time",
     "caller",
@@ -20,11 +22,18 @@ const COLUMNS: [&str; 27] = [
     "arguments",
     "arguments_bytes",
     "arguments_sha256",
+    "arguments_redacted",
     "trace",
     "policy",
     "catalog",
+    "approval",
+    "requester",
+    "approver",
+    "call",
     "decision",
     "rule",
+    "consent",
+    "redacted",
     "upstream",
     "attempts",
     "outcome",
@@ -83,11 +92,18 @@ pub fn csv(entry: &Entry) -> String {
         wish.arguments.as_ref().map(|it| field(it.get())).unwrap_or_default(),
         number(wish.arguments_bytes),
         text(wish.arguments_sha256.as_ref()),
+        counts(&wish.arguments_redacted),
         text(wish.trace.as_ref()),
         text(wish.policy.as_ref()),
         text(wish.catalog.as_ref()),
+        text(wish.approval.as_ref()),
+        text(wish.requester.as_ref()),
+        text(wish.approver.as_ref()),
+        text(wish.call.as_ref()),
         end.map(|end| end.decision.as_str().to_owned()).unwrap_or_default(),
         text(end.and_then(|end| end.rule.as_ref())),
+        text(end.and_then(|end| end.consent.as_ref())),
+        end.map(|end| counts(&end.redacted)).unwrap_or_default(),
         text(end.and_then(|end| end.upstream.as_ref())),
         number(end.map(|end| end.attempts.into())),
         end.map(|end| end.outcome.as_str().to_owned()).unwrap_or_default(),
@@ -97,6 +113,12 @@ pub fn csv(entry: &Entry) -> String {
         number(end.and_then(|end| end.duration_us)),
     ];
     cells.join(",")
+}
+
+/// Rules and how often each found something.
+fn counts(counts: &BTreeMap<String, u64>) -> String {
+    let each: Vec<_> = counts.iter().map(|(rule, count)| format!("{rule}={count}")).collect();
+    field(&each.join(" "))
 }
 
 fn field(text: &str) -> String {

@@ -1,6 +1,6 @@
 //! What did this caller do? Records, each an intent and its outcome together.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -55,12 +55,22 @@ pub struct Wish {
     pub arguments_bytes: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub arguments_sha256: Option<String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub arguments_redacted: BTreeMap<String, u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trace: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub catalog: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approval: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub requester: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approver: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub call: Option<String>,
 }
 
 /// What became of a request.
@@ -70,6 +80,10 @@ pub struct End {
     pub decision: Decision,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub consent: Option<String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub redacted: BTreeMap<String, u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub upstream: Option<String>,
     pub attempts: u32,
@@ -99,6 +113,8 @@ pub struct Filter {
     pub decision: Option<Decision>,
     /// The trace.
     pub trace: Option<String>,
+    /// The approval: its steps, and the calls that it is about.
+    pub approval: Option<String>,
     /// Not before this moment.
     pub since: Option<SystemTime>,
     /// Before this moment.
@@ -115,6 +131,8 @@ impl Filter {
         is(&self.tenant, wish.tenant.as_ref())
             && is(&self.tool, wish.tool.as_ref())
             && is(&self.trace, wish.trace.as_ref())
+            && (is(&self.approval, wish.approval.as_ref())
+                || is(&self.approval, end.and_then(|end| end.consent.as_ref())))
             && is(&self.upstream, end.and_then(|end| end.upstream.as_ref()))
             && (is(&self.caller, Some(&wish.caller)) || is(&self.caller, Some(&wish.subject)))
             && self.outcome.is_none_or(|wanted| end.is_some_and(|end| end.outcome == wanted))

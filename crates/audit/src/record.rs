@@ -9,6 +9,7 @@ use toolgate_protocol::caller::Caller;
 
 use crate::arguments::Arguments;
 use crate::line::Line;
+use crate::redacted::Redacted;
 
 /// A text of a record: what a peer sent is cut, so that records stay small.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,6 +76,21 @@ pub struct Intent {
     pub policy: Option<Text>,
     /// The version of the definitions that callers see.
     pub catalog: Option<Text>,
+    /// The approval that it is a step of.
+    pub approval: Option<Approval>,
+}
+
+/// Consent to one call, of which each step has a record.
+#[derive(Debug, Clone)]
+pub struct Approval {
+    /// Its id.
+    pub id: Text,
+    /// The principal of whoever called.
+    pub requester: Text,
+    /// The principal of whoever decided; none while nobody has.
+    pub approver: Option<Text>,
+    /// The digest of the call, which consent is bound to: its method, name and arguments.
+    pub call: Text,
 }
 
 impl Intent {
@@ -92,6 +108,7 @@ impl Intent {
             trace: None,
             policy: None,
             catalog: None,
+            approval: None,
         }
     }
 
@@ -111,10 +128,17 @@ impl Intent {
             line.json("arguments", arguments.json());
             line.number("arguments_bytes", wide(arguments.size()));
             optional(line, "arguments_sha256", arguments.digest());
+            arguments.redacted().write(line, "arguments_redacted");
         }
         optional(line, "trace", self.trace.as_deref());
         optional(line, "policy", self.policy.as_deref());
         optional(line, "catalog", self.catalog.as_deref());
+        if let Some(approval) = &self.approval {
+            line.text("approval", &approval.id);
+            line.text("requester", &approval.requester);
+            optional(line, "approver", approval.approver.as_deref());
+            line.text("call", &approval.call);
+        }
     }
 }
 
@@ -127,16 +151,22 @@ pub enum Decision {
     None,
     /// It may.
     Allow,
+    /// It may once a person agrees.
+    Ask,
     /// It may not.
     Deny,
 }
 
 impl Decision {
+    /// All of them.
+    pub const ALL: [Decision; 4] = [Decision::None, Decision::Allow, Decision::Ask, Decision::Deny];
+
     /// Its name in records.
     pub fn as_str(self) -> &'static str {
         match self {
             Decision::None => "none",
             Decision::Allow => "allow",
+            Decision::Ask => "ask",
             Decision::Deny => "deny",
         }
     }
@@ -182,6 +212,10 @@ pub struct Outcome {
     pub decision: Decision,
     /// The rule that decided.
     pub rule: Option<Text>,
+    /// The approval that it was held for, or went on by.
+    pub consent: Option<Text>,
+    /// What rules took out of the answer, or refused it for.
+    pub redacted: Redacted,
     /// The server it went to.
     pub upstream: Option<Text>,
     /// How often it was sent there.
@@ -204,6 +238,8 @@ impl Outcome {
         Outcome {
             decision: Decision::None,
             rule: None,
+            consent: None,
+            redacted: Redacted::default(),
             upstream: None,
             attempts: 0,
             status,
@@ -222,6 +258,8 @@ impl Outcome {
     pub(crate) fn write(&self, line: &mut Line<'_>) {
         line.text("decision", self.decision.as_str());
         optional(line, "rule", self.rule.as_deref());
+        optional(line, "consent", self.consent.as_deref());
+        self.redacted.write(line, "redacted");
         optional(line, "upstream", self.upstream.as_deref());
         line.number("attempts", self.attempts.into());
         line.text("outcome", self.status.as_str());

@@ -5,11 +5,13 @@
 
 mod question;
 mod spent;
+mod step;
 mod table;
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use toolgate_audit::{Outcome, Status, Tickets};
 use toolgate_protocol::client::Abilities;
 use toolgate_protocol::json::{Object, quote};
 use toolgate_protocol::jsonrpc;
@@ -19,7 +21,7 @@ use toolgate_protocol::version::Era;
 pub use table::{Decided, Pending, Standing, Table};
 
 use crate::authorize::{Asked, Permit, Refusal};
-use crate::call::{End, Reply, Request};
+use crate::call::{Caller, End, Reply, Request};
 use crate::clock::Timestamp;
 use crate::config::approvals::By;
 use crate::fault::{Fault, Reason};
@@ -27,6 +29,7 @@ use crate::gateway::{Gateway, Route};
 use crate::parking::{is_input_required, own_end};
 use crate::state::State;
 use spent::Spent;
+use step::{About, Step};
 use table::Wish;
 
 /// The key of our question among those of a call.
@@ -49,8 +52,15 @@ pub(crate) struct Consent {
     /// Used once, by this number.
     nonce: u64,
     process: u64,
-    /// Whether it was given already, in an earlier round of the same call.
-    given: bool,
+    /// The id of the approval, where it was given already, in an earlier round of the same call.
+    given: Option<String>,
+}
+
+impl Consent {
+    /// The id of the approval that it is, or will be, consent by.
+    fn id(&self) -> String {
+        self.given.clone().unwrap_or_else(|| id_of(self.nonce))
+    }
 }
 
 /// How it stands with a call that needs consent.
@@ -63,7 +73,14 @@ pub(crate) enum Consented {
 
 /// Consent that goes with a call into its next round, if there is one.
 #[derive(Default)]
-pub(crate) struct Carried(Option<(Arc<str>, Box<Request>)>);
+pub(crate) struct Carried(Option<Round>);
+
+/// The round of a call that was agreed to.
+struct Round {
+    version: Arc<str>,
+    approval: String,
+    request: Box<Request>,
+}
 
 impl Approvals {
     /// None yet.
@@ -86,7 +103,7 @@ impl Gateway {
     ///
     /// # Errors
     /// When the answer was no, or somebody else has to be asked first.
-    pub(crate) fn consent(
+    pub(crate) async fn consent(
         &self,
         route: &Route,
         request: &mut Request,
@@ -94,27 +111,33 @@ impl Gateway {
     ) -> Result<Consented, Fault> {
         let version = asked.ruling().version().clone();
         let (state, inner) = self.consent_in(request, &version);
-        if let Some(consent) = state {
-            match said(request, &consent) {
-                // Fail closed: consent that cannot be remembered as used is not used.
-                Some(true) => {
-                    let until = self.now().seconds() + self.lasting_of_consent();
-                    if !self.lasting.approvals.spent.spend(consent.nonce, until, self.now()) {
-                        return self.ask(route, request, asked, inner);
-                    }
-                    unwrap(request, inner.as_deref());
-                    self.tell("used", request, route, None);
-                    let carried = Carried(Some((version, request.for_record())));
-                    return Ok(Consented::Yes(asked.approved(), carried));
-                }
-                Some(false) => {
-                    self.tell("refused by the user", request, route, None);
-                    return Err(declined(request, asked, "the user"));
-                }
-                None => {}
+        let answered = state.and_then(|consent| Some((said(request, &consent)?, consent)));
+        let Some((agreed, consent)) = answered else {
+            return self.ask(route, request, asked, inner).await;
+        };
+        let (id, wish) = (consent.id(), wish(route, request, &asked));
+        request.record.consented(&id);
+        let caller = &wish.caller;
+        // By elicitation the caller's own user decides.
+        let about = About { id: &id, wish: &wish, approver: Some(&caller.principal) };
+        if !agreed {
+            self.tell("refused by the user", request, route, Some(&id));
+            self.note(Step::Refuse, &about, caller);
+            return Err(declined(request, asked, "the user"));
+        }
+        // Fail closed: consent that cannot be remembered as used is not used.
+        let until = self.now().seconds() + self.lasting_of_consent();
+        if !self.lasting.approvals.spent.spend(consent.nonce, until, self.now()) {
+            return self.ask(route, request, asked, inner).await;
+        }
+        if consent.given.is_none() {
+            for step in [Step::Grant, Step::Use] {
+                finish(self.vouch(step, &about, caller).await?, step.done());
             }
         }
-        self.ask(route, request, asked, inner)
+        unwrap(request, inner.as_deref());
+        self.tell("used", request, route, Some(&id));
+        Ok(Consented::Yes(asked.approved(), Carried::by(id, version, request)))
     }
 
     /// The consent that the client returns, if it is ours, of this version of the rules and of this
@@ -136,7 +159,7 @@ impl Gateway {
         (None, token)
     }
 
-    fn ask(
+    async fn ask(
         &self,
         route: &Route,
         request: &Request,
@@ -147,64 +170,103 @@ impl Gateway {
             && request.method.may_ask_back()
             && request.client.abilities().has(Abilities::FORM);
         if !is_asked_here {
-            return self.ask_somebody_else(route, request, asked);
+            return self.ask_somebody_else(route, request, asked).await;
         }
-        let consent = self.new_consent(asked.ruling().version(), false)?;
+        let consent = self.new_consent(asked.ruling().version(), None)?;
+        let (id, wish) = (consent.id(), wish(route, request, &asked));
         let state = self.consent_state(request, consent, inner);
         let question = question::elicitation(&published(request), request, asked.questions());
         let body = format!(
             r#"{{"resultType":"input_required","inputRequests":{{"{QUESTION}":{question}}},"requestState":{}}}"#,
             quote(&state.seal(self.keys()))
         );
-        self.tell("asked of the user", request, route, None);
+        self.tell("asked of the user", request, route, Some(&id));
+        self.note(Step::Ask, &About { id: &id, wish: &wish, approver: None }, &wish.caller);
+        request.record.asked(asked.ruling(), &id);
         let id = request.message.id().unwrap_or("null");
         let end = own_end(jsonrpc::result(id, &body))?;
         Ok(Consented::Asked(Box::new(Reply::Whole(end))))
     }
 
     /// Somebody with a role decides; until then the caller is told to come back.
-    fn ask_somebody_else(
+    async fn ask_somebody_else(
         &self,
         route: &Route,
         request: &Request,
         asked: Asked,
     ) -> Result<Consented, Fault> {
         let rules = &self.config.approvals;
-        let wish = Wish {
-            caller: request.who.caller.clone(),
-            server: route.name.clone(),
-            tool: published(request).into(),
-            arguments: question::shown(request),
-            digest: crate::state::digest(&request.message),
-            version: asked.ruling().version().clone(),
-            questions: asked.questions().to_vec(),
-        };
         if rules.roles.is_empty() {
             return Err(crate::authorize::nobody_to_ask(request, asked));
         }
-        let now = self.now();
-        let standing = self.lasting.approvals.table.claim(wish, rules, now)?;
+        self.end_approvals();
+        let wish = wish(route, request, &asked);
+        let standing = self.lasting.approvals.table.claim(wish.clone(), rules, self.now())?;
+        let about = |id, approver| About { id, wish: &wish, approver };
         match standing {
-            Standing::Granted { by } => {
-                self.tell("used", request, route, Some(&by));
+            Standing::Granted { id, by } => {
+                request.record.consented(&id);
+                let used = self.vouch(Step::Use, &about(&id, Some(&by)), &wish.caller).await?;
+                finish(used, Step::Use.done());
+                self.tell("used", request, route, Some(&id));
                 let version = asked.ruling().version().clone();
-                let carried = Carried(Some((version, request.for_record())));
+                let carried = Carried::by(id.into(), version, request);
                 Ok(Consented::Yes(asked.approved(), carried))
             }
-            Standing::Refused { by } => {
-                self.tell("refused", request, route, Some(&by));
+            Standing::Refused { id } => {
+                request.record.consented(&id);
+                self.tell("refused", request, route, Some(&id));
                 Err(declined(request, asked, "the person who was asked"))
             }
             Standing::Waiting { id, new } => {
                 if new {
                     self.tell("asked of somebody else", request, route, Some(&id));
+                    self.note(Step::Ask, &about(&id, None), &wish.caller);
                 }
+                request.record.consented(&id);
                 Err(waiting(request, asked, &id))
             }
         }
     }
 
-    fn new_consent(&self, version: &str, given: bool) -> Result<Consent, Fault> {
+    /// Decides on a call that waits for somebody other than its caller.
+    ///
+    /// # Errors
+    /// The decision cannot be recorded, so there is none.
+    pub async fn decide_on(
+        &self,
+        id: &str,
+        person: &Caller,
+        agrees: bool,
+    ) -> Result<Decided, Fault> {
+        self.end_approvals();
+        let table = &self.lasting.approvals.table;
+        let Some(wish) = table.open(id, person, self.now()) else { return Ok(Decided::Unknown) };
+        let step = if agrees { Step::Grant } else { Step::Refuse };
+        let about = About { id, wish: &wish, approver: Some(&person.principal) };
+        let tickets = self.vouch(step, &about, person).await?;
+        let decided = table.decide(id, person, agrees, &self.config.approvals, self.now());
+        finish(
+            tickets,
+            match decided {
+                Decided::Done => step.done(),
+                Decided::Own => Outcome::new(Status::Refused).because("own_call"),
+                Decided::Unknown => Outcome::new(Status::Refused).because("decided_or_ended"),
+            },
+        );
+        Ok(decided)
+    }
+
+    /// Lets go of what waited too long, and records that.
+    pub fn end_approvals(&self) {
+        for ended in self.lasting.approvals.table.take_ended(self.now()) {
+            let about =
+                About { id: &ended.id, wish: &ended.wish, approver: ended.granted_by.as_ref() };
+            self.note(Step::Expire, &about, &ended.wish.caller);
+        }
+    }
+
+    fn new_consent(&self, version: &str, given: Option<String>) -> Result<Consent, Fault> {
         let nonce = random().map_err(|error| {
             Fault::new(Reason::Internal, "no randomness").because(error.to_string())
         })?;
@@ -214,20 +276,20 @@ impl Gateway {
 
     /// The same reply; if it asks for more, the state that comes back brings the consent along.
     pub(crate) fn carry(self: &Arc<Self>, carried: Carried, reply: Reply) -> Result<Reply, Fault> {
-        let Carried(Some((version, request))) = carried else { return Ok(reply) };
+        let Carried(Some(round)) = carried else { return Ok(reply) };
         let gateway = self.clone();
-        reply.map_end(move |end| gateway.carried(&request, &version, end))
+        reply.map_end(move |end| gateway.carried(round, end))
     }
 
-    fn carried(&self, request: &Request, version: &str, end: End) -> Result<End, Fault> {
+    fn carried(&self, round: Round, end: End) -> Result<End, Fault> {
         if end.era == Era::Legacy || !is_input_required(&end) {
             return Ok(end);
         }
         let Some(result) = end.message.result_object() else { return Ok(end) };
         let inner = result.get("requestState").and_then(|state| state.string());
         let inner = inner.map(|inner| inner.into_owned());
-        let consent = self.new_consent(version, true)?;
-        let state = self.consent_state(request, consent, inner);
+        let consent = self.new_consent(&round.version, Some(round.approval))?;
+        let state = self.consent_state(&round.request, consent, inner);
         let mut edits = Edits::default();
         edits.set(&result, "requestState", quote(&state.seal(self.keys())));
         end.edited(&edits)
@@ -260,9 +322,39 @@ impl Gateway {
     }
 }
 
+impl Carried {
+    fn by(approval: String, version: Arc<str>, request: &Request) -> Carried {
+        Carried(Some(Round { version, approval, request: request.for_record() }))
+    }
+}
+
+fn finish(tickets: Option<Tickets>, outcome: Outcome) {
+    if let Some(tickets) = tickets {
+        tickets.finish(outcome);
+    }
+}
+
+/// An id as people read it.
+fn id_of(number: u64) -> String {
+    format!("{number:016x}")
+}
+
+/// What a person is asked about.
+fn wish(route: &Route, request: &Request, asked: &Asked) -> Wish {
+    Wish {
+        caller: request.who.caller.clone(),
+        server: route.name.clone(),
+        tool: published(request).into(),
+        arguments: question::shown(request),
+        digest: crate::state::digest(&request.message),
+        version: asked.ruling().version().clone(),
+        questions: asked.questions().to_vec(),
+    }
+}
+
 /// What the user said: yes, no, or nothing.
 fn said(request: &Request, consent: &Consent) -> Option<bool> {
-    if consent.given {
+    if consent.given.is_some() {
         return Some(true);
     }
     let answers = request.message.params().and_then(|it| it.get("inputResponses")?.object())?;

@@ -46,14 +46,16 @@ impl Gateway {
         self.exists(route, &request).await?;
         let (permit, consent) = match authorized {
             Authorized::Permit(permit) => (permit, Carried::default()),
-            Authorized::Ask(asked) => match self.consent(route, &mut request, asked) {
-                Ok(Consented::Yes(permit, carried)) => (permit, carried),
-                Ok(Consented::Asked(reply)) => return Ok(*reply),
-                Err(fault) => {
-                    self.lasting.metrics.begin(route, &request).fail(&fault, Duration::ZERO);
-                    return Err(fault);
+            Authorized::Ask(asked) => {
+                match Box::pin(self.consent(route, &mut request, asked)).await {
+                    Ok(Consented::Yes(permit, carried)) => (permit, carried),
+                    Ok(Consented::Asked(reply)) => return Ok(*reply),
+                    Err(fault) => {
+                        self.lasting.metrics.begin(route, &request).fail(&fault, Duration::ZERO);
+                        return Err(fault);
+                    }
                 }
-            },
+            }
         };
         request.record.permitted(&permit);
         if request.method != Method::ToolsCall {

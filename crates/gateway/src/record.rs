@@ -15,6 +15,7 @@ use tokio::sync::OnceCell;
 use toolgate_audit::{Books, Decision, Intent, Outcome, Status, Text, Tickets};
 use toolgate_protocol::jsonrpc::{Kind, Message};
 use toolgate_protocol::method::{Method, Target};
+use toolgate_screen::redact::Hit;
 
 use crate::authorize::{Permit, Ruling};
 use crate::call::{End, Reply, Request, Trace, Who};
@@ -147,6 +148,27 @@ impl Recording {
         }
     }
 
+    /// Says that a person has to agree first, and under which id that was asked for.
+    pub(crate) fn asked(&self, ruling: &Ruling, approval: &str) {
+        if let Some(open) = &self.0 {
+            open.decide(Decision::Ask, ruling);
+            self.consented(approval);
+        }
+    }
+
+    /// Says by which approval the request goes on.
+    pub(crate) fn consented(&self, approval: &str) {
+        if let Some(open) = &self.0 {
+            open.lock().outcome.consent = Some(Text::from(approval));
+        }
+    }
+
+    /// Says which rules found something in the answer.
+    pub(crate) fn redacted(&self, hits: &[Hit]) {
+        let Some(open) = self.0.as_ref().filter(|_| !hits.is_empty()) else { return };
+        open.lock().outcome.redacted.add(hits);
+    }
+
     fn waive(&self) {
         let Some(open) = &self.0 else { return };
         open.books.waive();
@@ -267,7 +289,11 @@ impl Record {
     /// It failed, or was refused on its way.
     pub fn failed(&self, fault: &Fault) {
         if let (Some(open), Some(refusal)) = (&self.0.0, &fault.refusal) {
-            open.decide(Decision::Deny, &refusal.ruling);
+            let decision = match fault.reason {
+                Reason::ApprovalRequired => Decision::Ask,
+                _ => Decision::Deny,
+            };
+            open.decide(decision, &refusal.ruling);
         }
         let status = match fault.reason {
             Reason::Cancelled => Status::Cancelled,

@@ -157,7 +157,10 @@ impl Gateway {
             return Some(message);
         };
         let key = self.keys().redaction_key();
-        result::message(screen, caller, Some(""), &key, Arc::unwrap_or_clone(message)).map(Arc::new)
+        let message = Arc::unwrap_or_clone(message);
+        // What the rules found is told nowhere: the record of the subscription ended when it stood.
+        let (message, _) = result::message(screen, caller, Some(""), &key, message);
+        message.map(Arc::new)
     }
 
     /// Whether anything of a result may be kept for a later look.

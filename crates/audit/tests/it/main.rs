@@ -6,5 +6,6 @@ mod chain;
 mod crash;
 mod query;
 mod sinks;
+mod speed;
 mod support;
 mod tamper;

@@ -15,6 +15,7 @@ use super::ends;
 pub struct Table(Mutex<HashMap<Box<str>, Entry>>);
 
 /// A call that needs consent.
+#[derive(Clone)]
 pub(super) struct Wish {
     pub caller: Caller,
     pub server: Arc<str>,
@@ -36,7 +37,15 @@ struct Entry {
 enum State {
     Pending,
     Granted(Arc<str>),
-    Refused(Arc<str>),
+    Refused,
+}
+
+/// What ended without being decided on, or without being used.
+pub(super) struct Ended {
+    pub id: Box<str>,
+    pub wish: Wish,
+    /// The principal of whoever agreed.
+    pub granted_by: Option<Arc<str>>,
 }
 
 /// How it stands with a call.
@@ -44,13 +53,15 @@ enum State {
 pub enum Standing {
     /// Somebody agreed; that is used up now.
     Granted {
+        /// By which approval.
+        id: Box<str>,
         /// Who.
         by: Arc<str>,
     },
     /// Somebody did not.
     Refused {
-        /// Who.
-        by: Arc<str>,
+        /// Of which approval.
+        id: Box<str>,
     },
     /// Nobody has decided yet.
     Waiting {
@@ -106,16 +117,15 @@ impl Table {
         now: Timestamp,
     ) -> Result<Standing, Fault> {
         let mut all = self.lock();
-        all.retain(|_, entry| entry.ends > now.seconds());
-        let found = all.iter().find(|(_, entry)| entry.is_for(&wish));
+        let found = all.iter().find(|(_, entry)| entry.is_for(&wish) && entry.ends > now.seconds());
         if let Some((id, entry)) = found.map(|(id, entry)| (id.clone(), entry.state.clone())) {
             return Ok(match entry {
                 State::Pending => Standing::Waiting { id, new: false },
-                State::Refused(by) => Standing::Refused { by },
+                State::Refused => Standing::Refused { id },
                 State::Granted(by) => {
                     // Used once: the same call needs consent again.
                     all.remove(&id);
-                    Standing::Granted { by }
+                    Standing::Granted { id, by }
                 }
             });
         }
@@ -129,6 +139,20 @@ impl Table {
         let entry = Entry { wish, state: State::Pending, asked: now.seconds(), ends };
         all.insert(id.clone(), entry);
         Ok(Standing::Waiting { id, new: true })
+    }
+
+    /// Forgets what has ended; returns what ended undecided or unused.
+    pub(super) fn take_ended(&self, now: Timestamp) -> Vec<Ended> {
+        let mut all = self.lock();
+        let ended = all.extract_if(|_, entry| entry.ends <= now.seconds());
+        ended.filter_map(|(id, entry)| entry.ended(id)).collect()
+    }
+
+    /// The call of this id, if it waits and this person sees it.
+    pub(super) fn open(&self, id: &str, person: &Caller, now: Timestamp) -> Option<Wish> {
+        let all = self.lock();
+        let entry = all.get(id).filter(|entry| entry.is_seen_by(person))?;
+        entry.is_open(now).then(|| entry.wish.clone())
     }
 
     /// The calls that this person may decide on: those of the same tenant.
@@ -156,15 +180,14 @@ impl Table {
         let Some(entry) = all.get_mut(id).filter(|entry| entry.is_seen_by(person)) else {
             return Decided::Unknown;
         };
-        let is_open = matches!(entry.state, State::Pending) && entry.ends > now.seconds();
-        if !is_open {
+        if !entry.is_open(now) {
             return Decided::Unknown;
         }
         if entry.is_by(person) {
             return Decided::Own;
         }
-        let by: Arc<str> = person.principal.clone();
-        entry.state = if agrees { State::Granted(by) } else { State::Refused(by) };
+        let by = person.principal.clone();
+        entry.state = if agrees { State::Granted(by) } else { State::Refused };
         entry.ends = ends(now, rules.ttl.duration());
         Decided::Done
     }
@@ -181,6 +204,19 @@ impl Entry {
             && self.wish.server == wish.server
             && self.wish.digest == wish.digest
             && self.wish.version == wish.version
+    }
+
+    fn is_open(&self, now: Timestamp) -> bool {
+        matches!(self.state, State::Pending) && self.ends > now.seconds()
+    }
+
+    fn ended(self, id: Box<str>) -> Option<Ended> {
+        let granted_by = match self.state {
+            State::Pending => None,
+            State::Granted(by) => Some(by),
+            State::Refused => return None,
+        };
+        Some(Ended { id, wish: self.wish, granted_by })
     }
 
     fn is_seen_by(&self, person: &Caller) -> bool {
@@ -206,7 +242,7 @@ impl Entry {
             state: match self.state {
                 State::Pending => "pending",
                 State::Granted(_) => "granted",
-                State::Refused(_) => "refused",
+                State::Refused => "refused",
             },
             subject: caller.subject.clone(),
             tenant: caller.tenant.clone(),
@@ -271,7 +307,7 @@ mod tests {
             assert!(matches!(standing, Standing::Waiting { new: true, .. }), "{standing:?}");
         }
         let first = table.claim(wish(&ada, "d1", "v1"), &rules, at(3)).unwrap();
-        assert_eq!(first, Standing::Granted { by: "bob".into() });
+        assert_eq!(first, Standing::Granted { id, by: "bob".into() });
         let again = table.claim(wish(&ada, "d1", "v1"), &rules, at(4)).unwrap();
         assert!(matches!(again, Standing::Waiting { new: true, .. }), "{again:?}");
     }
@@ -310,7 +346,7 @@ mod tests {
         assert_eq!(table.decide(&id, &bob, false, &rules, at(1)), Decided::Done);
         assert_eq!(table.decide(&id, &bob, true, &rules, at(2)), Decided::Unknown);
         let refused = table.claim(wish(&ada, "d", "v"), &rules, at(3)).unwrap();
-        assert_eq!(refused, Standing::Refused { by: "bob".into() });
+        assert_eq!(refused, Standing::Refused { id });
 
         let late = waiting(&table, wish(&ada, "late", "v"));
         assert_eq!(table.decide(&late, &bob, true, &rules, at(600)), Decided::Unknown);

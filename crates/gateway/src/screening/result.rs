@@ -18,6 +18,7 @@ use crate::call::{Ask, End, Request};
 use crate::config::{Imitation, Misfits};
 use crate::fault::{Fault, Reason};
 use crate::gateway::{Gateway, Route};
+use crate::record::Recording;
 use crate::routing::member;
 
 /// What a model is told before a result that imitates the voice of a system.
@@ -37,6 +38,7 @@ pub(crate) struct Subject {
     key: Arc<[u8; 32]>,
     server: Arc<str>,
     keeper: Keeper,
+    record: Recording,
 }
 
 /// What a reader is told about a result, in `_meta`.
@@ -66,6 +68,7 @@ impl Subject {
             key: gateway.keys().redaction_key(),
             server: route.name.clone(),
             keeper: Keeper::of(gateway, &request.who.caller),
+            record: request.record.clone(),
         }
     }
 
@@ -140,6 +143,7 @@ impl Subject {
     }
 
     fn note(&self, hits: &[Hit]) {
+        self.record.redacted(hits);
         for hit in hits {
             let tool = self.tool.as_deref().unwrap_or_default();
             let (rule, path, count) = (&*hit.rule, &*hit.path, hit.count);
@@ -211,34 +215,43 @@ impl Subject {
 
     /// A notification as it goes out; `None` when a rule refuses it.
     pub(super) fn notification(&self, told: Message) -> Option<Message> {
-        message(&self.screen, &self.caller, self.tool.as_deref(), &self.key, told)
+        let (told, hits) =
+            message(&self.screen, &self.caller, self.tool.as_deref(), &self.key, told);
+        self.note(&hits);
+        told
     }
 
     /// A question as it goes out; `None` when a rule refuses it.
     pub(super) fn ask(&self, ask: Ask) -> Option<Ask> {
         let Some(params) = ask.params.clone() else { return Some(ask) };
-        let params = told(&self.screen, &self.caller, self.tool.as_deref(), &self.key, params)?;
-        Some(Ask { params: Some(params), ..ask })
+        let (params, hits) =
+            told(&self.screen, &self.caller, self.tool.as_deref(), &self.key, params);
+        self.note(&hits);
+        Some(Ask { params: Some(params?), ..ask })
     }
 }
 
-/// A message that a server sends of its own accord, as it goes out; `None` when a rule refuses it.
+/// A message that a server sends of its own accord, as it goes out, `None` when a rule refuses it;
+/// and what the rules found.
 pub(super) fn message(
     screen: &Screen,
     caller: &Caller,
     tool: Option<&str>,
     key: &[u8; 32],
     message: Message,
-) -> Option<Message> {
-    let Some(span) = message.params().map(|params| params.span()) else { return Some(message) };
+) -> (Option<Message>, Vec<Hit>) {
+    let Some(span) = message.params().map(|params| params.span()) else {
+        return (Some(message), Vec::new());
+    };
     let came = message.slice(span);
-    let goes = told(screen, caller, tool, key, came.clone())?;
+    let (goes, hits) = told(screen, caller, tool, key, came.clone());
+    let Some(goes) = goes else { return (None, hits) };
     if goes.as_ptr() == came.as_ptr() && goes.len() == came.len() {
-        return Some(message);
+        return (Some(message), hits);
     }
     let mut edits = Edits::default();
     edits.replace(span, goes);
-    Message::scan_reply(edits.apply(message.bytes()), &Default::default()).ok()
+    (Message::scan_reply(edits.apply(message.bytes()), &Default::default()).ok(), hits)
 }
 
 fn told(
@@ -247,13 +260,15 @@ fn told(
     tool: Option<&str>,
     key: &[u8; 32],
     params: Bytes,
-) -> Option<Bytes> {
+) -> (Option<Bytes>, Vec<Hit>) {
     let scope = Scope { caller: Some(caller), tool, is_error: false, key };
-    let bytes = match &screen.redaction {
-        Some(rules) => rules.scanned(&params, scope).ok()?.bytes,
-        None => params,
+    let (bytes, hits) = match screen.redaction.as_ref().map(|rules| rules.scanned(&params, scope)) {
+        None => (params, Vec::new()),
+        Some(Ok(redacted)) => (redacted.bytes, redacted.hits),
+        Some(Err(Error::Refused(hits))) => return (None, hits),
+        Some(Err(Error::Json(_))) => return (None, Vec::new()),
     };
-    Some(clean::json(&bytes, screen.clean).bytes)
+    (Some(clean::json(&bytes, screen.clean).bytes), hits)
 }
 
 /// The result with labels in its `_meta`, and a notice before its content.

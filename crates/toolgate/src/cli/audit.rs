@@ -93,7 +93,7 @@ struct Wanted {
     /// The server.
     #[arg(long)]
     server: Option<String>,
-    /// allow, deny or none.
+    /// allow, ask, deny or none.
     #[arg(long, value_parser = decision)]
     decision: Option<Decision>,
     /// ok, failed, refused, cancelled or unknown.
@@ -102,6 +102,9 @@ struct Wanted {
     /// The trace id.
     #[arg(long)]
     trace: Option<String>,
+    /// An approval: its steps, and the calls that it is about.
+    #[arg(long, value_name = "ID")]
+    approval: Option<String>,
     /// Not before this moment, in UTC: 2026-11-21 or 2026-11-21T09:30:00Z.
     #[arg(long, value_name = "TIME", value_parser = time)]
     since: Option<SystemTime>,
@@ -212,6 +215,7 @@ impl Wanted {
             outcome: self.outcome,
             decision: self.decision,
             trace: self.trace,
+            approval: self.approval,
             since: self.since,
             until: self.until,
         }
@@ -219,9 +223,8 @@ impl Wanted {
 }
 
 fn decision(text: &str) -> Result<Decision, String> {
-    let known = [Decision::None, Decision::Allow, Decision::Deny];
-    let found = known.into_iter().find(|known| known.as_str() == text);
-    found.ok_or_else(|| "write allow, deny or none".to_owned())
+    let found = Decision::ALL.into_iter().find(|known| known.as_str() == text);
+    found.ok_or_else(|| "write allow, ask, deny or none".to_owned())
 }
 
 fn outcome(text: &str) -> Result<Status, String> {

@@ -15,7 +15,12 @@ use super::body::{Answer, json as answer};
 pub const PATH: &str = "/admin/approvals";
 
 /// Answers a request of whoever may decide; nothing for anybody else.
-pub fn serve(gateway: &Gateway, caller: &Caller, method: &Method, path: &str) -> Option<Answer> {
+pub async fn serve(
+    gateway: &Gateway,
+    caller: &Caller,
+    method: &Method,
+    path: &str,
+) -> Option<Answer> {
     let rules = &gateway.config.approvals;
     let may_decide = !caller.is_anonymous()
         && caller.roles.iter().any(|role| rules.roles.iter().any(|known| **role == **known));
@@ -36,15 +41,21 @@ pub fn serve(gateway: &Gateway, caller: &Caller, method: &Method, path: &str) ->
             Some(said(200, &to_json(one)))
         }
         (&Method::POST, [id, word @ ("grant" | "refuse")]) => {
-            Some(decide(gateway, caller, id, *word == "grant"))
+            Some(decide(gateway, caller, id, *word == "grant").await)
         }
         _ => None,
     }
 }
 
-fn decide(gateway: &Gateway, caller: &Caller, id: &str, agrees: bool) -> Answer {
-    let rules = &gateway.config.approvals;
-    let decided = gateway.lasting.approvals.table.decide(id, caller, agrees, rules, gateway.now());
+async fn decide(gateway: &Gateway, caller: &Caller, id: &str, agrees: bool) -> Answer {
+    let decided = match gateway.decide_on(id, caller, agrees).await {
+        Ok(decided) => decided,
+        Err(fault) => {
+            tracing::error!(id, by = %caller.principal, %fault, "a decision was not recorded");
+            let error = "the decision cannot be recorded, so it does not count; try again";
+            return said(503, &json!({ "error": error }));
+        }
+    };
     let state = if agrees { "granted" } else { "refused" };
     match decided {
         Decided::Done => {

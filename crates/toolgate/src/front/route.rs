@@ -93,7 +93,7 @@ pub async fn route(app: &Arc<App>, peer: &Peer, request: Request<Incoming>) -> A
                 Ok(entered) => entered,
                 Err(refused) => return from.refuse(None, &parts.headers, refused),
             };
-            let decided = admin::serve(&gateway, &caller, &parts.method, path);
+            let decided = admin::serve(&gateway, &caller, &parts.method, path).await;
             unshared(
                 decided.unwrap_or_else(|| from.refuse(Some(&caller), &parts.headers, nothing())),
             )

@@ -9,11 +9,11 @@ use crate::peer::{self, toolgate};
 use crate::support::{Answer, Ask, Call, Gateway, Modern, Server, Wire, legacy, modern, post};
 
 const OK: &str = r#"{"resultType":"complete","content":[{"type":"text","text":"deleted"}]}"#;
-const DELETE: &str = r#"{"id":100000000000000000001,"why":"old"}"#;
+pub const DELETE: &str = r#"{"id":100000000000000000001,"why":"old"}"#;
 
 const TOOLS: &str = r#"{"resultType":"complete","tools":[{"name":"delete","inputSchema":{"type":"object"}},{"name":"twice","inputSchema":{"type":"object"}},{"name":"find","inputSchema":{"type":"object"}}],"ttlMs":0,"cacheScope":"private"}"#;
 
-async fn modern_server() -> Server {
+pub async fn modern_server() -> Server {
     modern(|call: Call| async move {
         match call.name() {
             _ if call.method() == "tools/list" => call.result(TOOLS),
@@ -33,8 +33,8 @@ async fn legacy_server() -> Server {
     .await
 }
 
-struct Scene {
-    gateway: Gateway,
+pub struct Scene {
+    pub gateway: Gateway,
     /// Ada calls; Bob and Eve may decide, Eve in another house.
     keys: [String; 3],
     folder: TempDir,
@@ -50,7 +50,12 @@ fn key(words: &[&str], file: &Path) -> String {
 }
 
 impl Scene {
-    async fn before(server: &Server, approvals: &str) -> Scene {
+    pub async fn before(server: &Server, approvals: &str) -> Scene {
+        Scene::with(server, approvals, "").await
+    }
+
+    /// The same with more in the configuration.
+    pub async fn with(server: &Server, approvals: &str, more: &str) -> Scene {
         let folder = TempDir::new().unwrap();
         let file = folder.path().join("keys.yaml");
         let keys = [
@@ -60,6 +65,7 @@ impl Scene {
         ];
         let yaml = format!(
             r#"
+{more}
 authentication: {{ api_keys: {{ file: '{}' }} }}
 approvals: {approvals}
 policy:
@@ -77,7 +83,7 @@ servers: [{}]"#,
         Scene { gateway: Gateway::serve(yaml).await, keys, folder }
     }
 
-    fn sign(&self, ask: Ask, who: usize) -> Ask {
+    pub fn sign(&self, ask: Ask, who: usize) -> Ask {
         ask.header("Authorization", &format!("Bearer {}", self.keys[who]))
     }
 
@@ -86,14 +92,14 @@ servers: [{}]"#,
         if able { client.able(r#"{"elicitation":{"form":{}}}"#) } else { client }
     }
 
-    async fn call(&self, able: bool, tool: &str, members: &str) -> Answer {
+    pub async fn call(&self, able: bool, tool: &str, members: &str) -> Answer {
         let params = format!(r#"{{"name":"{tool}",{members}}}"#);
         let ask = self.client(able).ask("1", "tools/call", &params);
         self.gateway.ask(&self.sign(ask, 0)).await
     }
 
     /// The call again, with what was answered.
-    async fn answer(&self, tool: &str, arguments: &str, state: &Value, answer: &str) -> Answer {
+    pub async fn answer(&self, tool: &str, arguments: &str, state: &Value, answer: &str) -> Answer {
         let members = format!(
             r#""arguments":{arguments},"inputResponses":{{"dev.toolgate.approval":{answer}}},"requestState":{state}"#
         );
@@ -111,7 +117,7 @@ servers: [{}]"#,
         Session { scene: self, session }
     }
 
-    fn admin(&self, who: usize, words: &[&str]) -> peer::Ended {
+    pub fn admin(&self, who: usize, words: &[&str]) -> peer::Ended {
         let file = self.folder.path().join("credential");
         std::fs::write(&file, &self.keys[who]).unwrap();
         let url = format!("http://{}", self.gateway.address);
@@ -145,13 +151,13 @@ impl Session<'_> {
     }
 }
 
-fn arguments(json: &str) -> String {
+pub fn arguments(json: &str) -> String {
     format!(r#""arguments":{json}"#)
 }
 
-const YES: &str = r#"{"action":"accept","content":{"approve":true}}"#;
+pub const YES: &str = r#"{"action":"accept","content":{"approve":true}}"#;
 
-fn category(answer: &Answer) -> Value {
+pub fn category(answer: &Answer) -> Value {
     answer.result()["_meta"]["dev.toolgate/error"]["category"].clone()
 }
 
