@@ -1,23 +1,9 @@
-//! What does a person not see that a model or a terminal reads?
+//! Text with what a person does not see in it, shown.
 
 use std::borrow::Cow;
 use std::fmt::Write;
 
-/// Control characters, private use, noncharacters, and what Unicode calls format characters or
-/// gives no width: zero-width joiners, changes of direction, tags, fillers, variation selectors.
-#[must_use]
-pub fn is_hidden(c: char) -> bool {
-    // Nearly all text ends here.
-    if matches!(c, ' '..='~') {
-        return false;
-    }
-    c.is_control()
-        || matches!(u32::from(c),
-            0xad | 0x34f | 0x61c | 0x115f | 0x1160 | 0x17b4 | 0x17b5 | 0x180b..=0x180f
-            | 0x200b..=0x200f | 0x2028..=0x202e | 0x2060..=0x206f | 0x2800 | 0x3164
-            | 0xe000..=0xf8ff | 0xfe00..=0xfe0f | 0xfeff | 0xffa0 | 0xfff9..=0xfffb
-            | 0xfffe | 0xffff | 0x1bca0..=0x1bca3 | 0x1d173..=0x1d17a | 0xe0000..=0x10_ffff)
-}
+pub use toolgate_values::hidden::is_hidden;
 
 /// The text on one line, with everything hidden shown as `\u{...}`.
 #[must_use]

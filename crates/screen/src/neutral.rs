@@ -8,6 +8,7 @@ use std::borrow::Cow;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use toolgate_values::hidden::{is_invisible, is_needed};
 
 /// What was found in a text, by kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -87,9 +88,6 @@ pub fn neutralise(text: &str, treatment: Treatment) -> (Cow<'_, str>, Deceptions
     }
 }
 
-/// How far a mark of direction reaches, in characters.
-const NEAR: usize = 8;
-
 fn show(out: &mut String, character: char) {
     use std::fmt::Write;
     if is_control(character) || is_invisible(character) {
@@ -119,9 +117,9 @@ fn deceives(text: &str, at: usize, character: char, found: &mut Deceptions) -> u
         }
         _ if is_control(character) => &mut found.controls,
         0x202a..=0x202e | 0x2066..=0x2069 => &mut found.directions,
-        0xe0000..=0xe007f if is_flag(text, at) => return 0,
+        _ if is_invisible(character) && stays(text, at, character) => return 0,
         0xe0000..=0xe007f => &mut found.tags,
-        _ if is_invisible(character) && !is_needed(text, at, character) => &mut found.invisible,
+        _ if is_invisible(character) => &mut found.invisible,
         _ => return 0,
     };
     *count += 1;
@@ -170,71 +168,11 @@ fn is_control(character: char) -> bool {
     character.is_control() && !matches!(character, '\t' | '\n' | '\r')
 }
 
-/// Whether a reader sees nothing of it.
-pub(crate) fn is_invisible(character: char) -> bool {
-    matches!(
-        u32::from(character),
-        0x00ad | 0x034f | 0x061c | 0x115f | 0x1160 | 0x17b4 | 0x17b5 | 0x180b..=0x180f
-            | 0x200b..=0x200f | 0x202a..=0x202e | 0x2060..=0x206f | 0x3164 | 0xfe00..=0xfe0f
-            | 0xfeff | 0xffa0 | 0xfff9..=0xfffb | 0x1d173..=0x1d17a | 0xe0000..=0xe0fff
-    )
-}
-
-/// Whether a script or an emoji needs this invisible character where it stands.
-fn is_needed(text: &str, at: usize, character: char) -> bool {
-    let before = text.get(..at).and_then(|text| text.chars().next_back());
-    let after = text.get(at + character.len_utf8()..).and_then(|text| text.chars().next());
-    let near = |test: fn(char) -> bool| before.is_some_and(test) && after.is_some_and(test);
-    match u32::from(character) {
-        // Non-joiner and joiner: between letters that join, or, the joiner, parts of an emoji.
-        0x200c => near(joins),
-        0x200d => near(joins) || near(|c| is_emoji(c) || u32::from(c) == 0xfe0f),
-        // Marks of direction: near text that runs from right to left, with punctuation between.
-        0x200e | 0x200f | 0x061c => {
-            let before = text.get(..at).unwrap_or_default().chars().rev();
-            let after = text.get(at..).unwrap_or_default().chars();
-            before.take(NEAR).any(runs_left) || after.take(NEAR).any(runs_left)
-        }
-        // One selector of a variant, after a character that has variants.
-        0xfe0e | 0xfe0f => {
-            before.is_some_and(|c| is_emoji(c) || matches!(c, '0'..='9' | '#' | '*'))
-        }
-        0xfe00..=0xfe0d | 0xe0100..=0xe01ef => before.is_some_and(is_ideograph),
-        0x180b..=0x180f => before.is_some_and(|c| matches!(u32::from(c), 0x1800..=0x18af)),
-        _ => false,
-    }
-}
-
-/// The flag of a region: tags after a black flag, up to a cancel tag.
-fn is_flag(text: &str, at: usize) -> bool {
-    const LONGEST: usize = 7;
-    let is_tag = |c: &char| matches!(u32::from(*c), 0xe0020..=0xe007f);
-    let before = text.get(..at).unwrap_or_default();
-    let tags = before.chars().rev().take(LONGEST).take_while(is_tag).count();
-    let rest = text.get(at..).unwrap_or_default();
-    let ends = rest.chars().take(LONGEST).take_while(is_tag).any(|c| c == '\u{e007f}');
-    ends && before.chars().rev().nth(tags) == Some('\u{1f3f4}')
-}
-
-/// Scripts whose letters take another form next to one another.
-fn joins(character: char) -> bool {
-    matches!(u32::from(character), 0x0600..=0x08ff | 0x0900..=0x0dff | 0x0f00..=0x109f
-        | 0x1780..=0x18af | 0x1b00..=0x1b7f | 0xa840..=0xa87f | 0xfb50..=0xfdff | 0xfe70..=0xfefe)
-}
-
-fn runs_left(character: char) -> bool {
-    matches!(u32::from(character), 0x0590..=0x08ff | 0xfb1d..=0xfdff | 0xfe70..=0xfefe
-        | 0x10800..=0x10fff | 0x1e800..=0x1efff)
-}
-
-fn is_emoji(character: char) -> bool {
-    matches!(u32::from(character), 0x00a9 | 0x00ae | 0x203c | 0x2049 | 0x2122 | 0x2139
-        | 0x2190..=0x21ff | 0x2300..=0x23ff | 0x24c2 | 0x25a0..=0x27bf | 0x2900..=0x297f
-        | 0x2b00..=0x2bff | 0x3030 | 0x303d | 0x3297 | 0x3299 | 0x1f000..=0x1faff)
-}
-
-fn is_ideograph(character: char) -> bool {
-    matches!(u32::from(character), 0x2e80..=0x9fff | 0xf900..=0xfaff | 0x20000..=0x3ffff)
+/// Whether it may stay where it stands: what a script or an emoji needs; what breaks lines, as a
+/// line feed may, too; and private use, which is the affair of those who agreed on it.
+fn stays(text: &str, at: usize, character: char) -> bool {
+    matches!(u32::from(character), 0x2028 | 0x2029 | 0xe000..=0xf8ff | 0xf0000..=0x10_ffff)
+        || is_needed(text, at, character)
 }
 
 /// The first character of `rest`, and its length; one byte and U+FFFD when that is not UTF-8.

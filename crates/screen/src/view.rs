@@ -3,6 +3,8 @@
 //! Detectors must not be fooled by spelling: `\u0067hp_` is `ghp_`, a zero-width space inside a
 //! card number separates nothing, and fullwidth digits are digits.
 
+use toolgate_values::hidden::is_invisible;
+
 use crate::neutral;
 
 /// A text that was rewritten, with the way back.
@@ -134,7 +136,9 @@ fn plainly(character: char) -> Option<char> {
         0x06f0..=0x06f9 => code - 0x06f0 + 0x30,
         0x2010..=0x2015 | 0x2212 => u32::from(b'-'),
         0x00a0 | 0x2000..=0x200a | 0x202f | 0x205f | 0x3000 => u32::from(b' '),
-        _ if neutral::is_invisible(character) => return None,
+        // Words that stand on lines of their own stay apart.
+        0x2028 | 0x2029 => u32::from(b'\n'),
+        _ if is_invisible(character) => return None,
         _ => return Some(character),
     };
     char::from_u32(ascii)

@@ -1,8 +1,10 @@
 //! Values that are written as one word: durations, sizes, addresses, URLs and names.
 //!
 //! Each parses once, here, for the file's checker, for the schema's `pattern` and for serde alike.
+//! So does what a text may hide mean the same everywhere: [`hidden`].
 
 mod address;
+pub mod hidden;
 mod network;
 mod rate;
 mod secret;

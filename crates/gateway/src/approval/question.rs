@@ -4,6 +4,8 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use toolgate_protocol::json::quote;
+use toolgate_protocol::method::Method;
+use toolgate_values::hidden::is_hidden;
 
 use crate::call::Request;
 
@@ -21,9 +23,14 @@ pub(super) fn elicitation(tool: &str, request: &Request, questions: &[Arc<str>])
     )
 }
 
-/// The arguments, as text that means what it looks like.
+/// The arguments, as text that means what it looks like. All that a method takes which MCP does
+/// not define.
 pub(super) fn shown(request: &Request) -> String {
-    let arguments = request.message.params().and_then(|params| params.get("arguments"));
+    let params = request.message.params();
+    let arguments = params.and_then(|params| match request.method {
+        Method::Other(_) => Some(params.value()),
+        _ => params.get("arguments"),
+    });
     arguments.map_or_else(|| "none".to_owned(), |arguments| plain(arguments.raw(), MOST))
 }
 
@@ -48,13 +55,6 @@ fn plain(text: &str, most: usize) -> String {
         }
     }
     out
-}
-
-fn is_hidden(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{feff}' | '\u{115f}' | '\u{1160}'
-            | '\u{3164}' | '\u{ffa0}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
+use toolgate_values::hidden::{is_hidden, is_needed};
+
 /// How much of a description is shown, in characters.
 const LONGEST: usize = 160;
 
@@ -28,34 +30,23 @@ pub fn summary(description: &str) -> String {
 }
 
 fn shown(text: &str, allowed: impl Fn(char) -> bool) -> Cow<'_, str> {
-    let hidden = |c: char| is_hidden(c) && !allowed(c);
-    if !text.contains(hidden) {
+    if !text.contains(is_hidden) {
         return Cow::Borrowed(text);
     }
+    let hidden = |at, c| is_hidden(c) && !allowed(c) && !is_needed(text, at, c);
     let mut out = String::with_capacity(text.len() + 16);
-    for c in text.chars() {
+    for (at, c) in text.char_indices() {
         match c {
             '\n' if !allowed(c) => out.push_str("\\n"),
             '\t' if !allowed(c) => out.push_str("\\t"),
             '\r' => out.push_str("\\r"),
-            c if hidden(c) => {
+            c if hidden(at, c) => {
                 let _ = write!(out, "\\u{{{:x}}}", u32::from(c));
             }
             c => out.push(c),
         }
     }
     Cow::Owned(out)
-}
-
-/// Control characters, and what Unicode calls format characters or gives no width: zero-width
-/// joiners, changes of direction, tags, fillers.
-fn is_hidden(c: char) -> bool {
-    c.is_control()
-        || matches!(u32::from(c),
-            0xad | 0x34f | 0x61c | 0x115f | 0x1160 | 0x17b4 | 0x17b5 | 0x180b..=0x180f
-            | 0x200b..=0x200f | 0x2028..=0x202e | 0x2060..=0x206f | 0x3164 | 0xfeff | 0xffa0
-            | 0xfff9..=0xfffb | 0x1bca0..=0x1bca3 | 0x1d173..=0x1d17a
-            | 0xe0000..=0xe0fff)
 }
 
 #[cfg(test)]
@@ -65,10 +56,11 @@ mod tests {
     #[test]
     fn what_a_person_does_not_see_is_shown() {
         for (text, expected) in [
-            ("plain é 日本 🎉", "plain é 日本 🎉"),
+            ("plain é 日本 🎉 ❤️", "plain é 日本 🎉 ❤️"),
             ("\u{1b}[2Jgone", "\\u{1b}[2Jgone"),
             ("a\u{200b}b\u{202e}c\u{feff}", "a\\u{200b}b\\u{202e}c\\u{feff}"),
             ("tag\u{e0041}", "tag\\u{e0041}"),
+            ("private\u{e000}", "private\\u{e000}"),
             ("c1\u{9b}31m", "c1\\u{9b}31m"),
             ("two\r\nlines\t", "two\\r\\nlines\\t"),
         ] {
