@@ -59,6 +59,18 @@ pub struct Server {
     login: Option<Arc<Login>>,
 }
 
+/// How a server is reached.
+pub struct Way {
+    /// What it is called.
+    pub name: Arc<str>,
+    /// The connector.
+    pub upstream: Arc<dyn Upstream>,
+    /// Whether it is reached over HTTP.
+    pub is_http: bool,
+    /// On whose behalf.
+    pub caller: Caller,
+}
+
 /// Why nothing came of a request.
 pub enum Failure {
     /// No answer came, or none that could be understood.
@@ -98,8 +110,8 @@ impl Server {
         let login = reach.login(target).map_err(invalid)?;
         let upstream = target.upstream(reach, login.as_ref()).map_err(invalid)?;
         let is_http = matches!(target, Target::Url(_));
-        let (name, timeout) = (target.name(), reach.timeout());
-        Server::over(name, upstream, is_http, timeout, abilities, login, status).await
+        let way = Way { name: target.name(), upstream, is_http, caller: Caller::anonymous() };
+        Server::over(way, reach.timeout(), abilities, login, status).await
     }
 
     /// The same over a connector that is there.
@@ -107,9 +119,7 @@ impl Server {
     /// # Errors
     /// When the server cannot be reached or does not speak MCP.
     pub async fn over(
-        name: Arc<str>,
-        upstream: Arc<dyn Upstream>,
-        is_http: bool,
+        Way { name, upstream, is_http, caller }: Way,
         timeout: Duration,
         abilities: Abilities,
         login: Option<Arc<Login>>,
@@ -118,7 +128,7 @@ impl Server {
         status.doing(&format!("connecting to {name}"));
         // One conversation: its own session, so that questions can be told to be ours.
         let session = Some("command".into());
-        let who = Who { caller: Caller::anonymous(), session, token: None, address: None };
+        let who = Who { caller, session, token: None, address: None };
         let description = loop {
             let described = tokio::time::timeout(timeout, upstream.describe(&who, abilities)).await;
             let described = described.unwrap_or_else(|_| Err(late(&name, timeout)));

@@ -1,17 +1,21 @@
-//! What do servers say of their things right now? Asked for as an ordinary client would.
+//! What do servers say of their things right now? Asked for as an ordinary client would, with what
+//! the gateway itself can show each of them.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use toolgate_catalog::definition::Kind;
 use toolgate_catalog::manifest::Manifest;
+use toolgate_gateway::call::Caller;
 use toolgate_gateway::config::{self, Checked};
+use toolgate_gateway::fault::Reason;
+use toolgate_protocol::caller::{Identity, Proof};
 use toolgate_protocol::client::Abilities;
 use toolgate_protocol::method::Method;
 use toolgate_upstreams::Shared;
 
 use crate::build;
-use crate::client::{Failure, Reach, Server, Status, Target};
+use crate::client::{Failure, Reach, Server, Status, Target, Way};
 
 /// What one server offers, or why it could not be asked.
 pub struct Offer {
@@ -50,14 +54,61 @@ async fn one(
 ) -> Result<Manifest, String> {
     let onward = build::onwards(config)?.of_server(server)?;
     let upstream = toolgate_upstreams::connect(server, &config.limits, shared, onward)?;
-    let name: Arc<str> = server.name.as_str().into();
-    let is_http = matches!(server.kind, config::Kind::Http { .. });
-    let nothing = Abilities::default();
-    let open = Server::over(name, upstream, is_http, timeout, nothing, None, status);
+    let way = Way {
+        name: server.name.as_str().into(),
+        upstream,
+        is_http: matches!(server.kind, config::Kind::Http { .. }),
+        caller: caller_for(&server.onwards),
+    };
+    let open = Server::over(way, timeout, Abilities::default(), None, status);
     let said = said(open.await, server.name.as_str(), status).await;
-    let mut manifest = said.map_err(|failure| failure.to_string())?;
+    let mut manifest = said.map_err(|failure| explained(server, &failure))?;
     manifest.definitions.retain(|it| it.kind() != Kind::Tool || server.tools.offers(it.name()));
     Ok(manifest)
+}
+
+/// Whom a server is asked for. A token that we sign can name ourselves; any other that is personal
+/// is made from what only a caller has.
+fn caller_for(onwards: &config::Onwards) -> Caller {
+    match onwards {
+        config::Onwards::Signed { .. } => Caller::from(Identity {
+            principal: "toolgate".into(),
+            subject: "toolgate".into(),
+            proof: Proof::Jwt,
+            ..Identity::default()
+        }),
+        _ => Caller::anonymous(),
+    }
+}
+
+/// Why a server could not be asked, and what to do where it wants to know a caller: nobody calls
+/// when a command asks.
+fn explained(server: &config::Server, failure: &Failure) -> String {
+    let kind = match &server.onwards {
+        config::Onwards::Exchange(_) => "exchange",
+        config::Onwards::Vault(_) => "vault",
+        config::Onwards::Passthrough => "passthrough",
+        config::Onwards::Nothing
+        | config::Onwards::Signed { .. }
+        | config::Onwards::ClientCredentials(_) => return failure.to_string(),
+    };
+    let is_refused = matches!(failure, Failure::Fault(fault) if fault.reason == Reason::Refused);
+    if !is_refused {
+        return failure.to_string();
+    }
+    format!(
+        "it lists nothing without a user, and this command has none to show it (upstream_auth.type: {kind}); \
+         sign in as one with toolgate inspect --json {} and scan what that prints, or give this \
+         command a configuration in which the server has a static or client_credentials upstream_auth",
+        address(server)
+    )
+}
+
+fn address(server: &config::Server) -> String {
+    match &server.kind {
+        config::Kind::Http { url, .. } => url.to_string(),
+        config::Kind::Stdio { .. } | config::Kind::Files { .. } => "URL".to_owned(),
+    }
 }
 
 /// Asks the server on a command line.

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::peer::{self, Ended, toolgate};
+use crate::support::{Call, Reply, Server};
 
 fn file(folder: &TempDir, name: &str, text: &str) -> PathBuf {
     let path = folder.path().join(name);
@@ -118,6 +119,58 @@ fn the_servers_of_a_configuration_are_scanned_together() {
     let json = report.json();
     assert!(ids(&json).contains(&"TG-FLOW-001") && ids(&json).contains(&"TG-SHADOW-001"), "{json}");
     assert_eq!(json["servers"], 2);
+}
+
+/// A server that tells nothing to who shows it no token of the gateway's.
+async fn closed() -> Server {
+    Server::start(|call: Call| async move {
+        let list = r#""tools":[{"name":"find","description":"Finds a contact by its name in the address book.","inputSchema":{"type":"object"},"annotations":{}}]"#;
+        match (call.header("authorization"), call.method()) {
+            (None, _) => Reply::text(401, "text/plain", "who are you?"),
+            (Some(_), "server/discover") => call.result(
+                r#"{"resultType":"complete","supportedVersions":["2026-07-28"],"capabilities":{"tools":{}},"ttlMs":0,"cacheScope":"private"}"#,
+            ),
+            (Some(_), _) => call.result(&format!(
+                r#"{{"resultType":"complete","ttlMs":0,"cacheScope":"private",{list}}}"#
+            )),
+        }
+    })
+    .await
+}
+
+/// What the gateway can show by itself is shown; what only a user has is said to be missing.
+#[tokio::test(flavor = "multi_thread")]
+async fn servers_are_asked_with_what_the_gateway_has_to_show() {
+    let (signed, fixed, own) = (closed().await, closed().await, closed().await);
+    let auth = "authentication: { resource: 'https://g.example.com/mcp', jwt: [{ issuer: 'https://as.example.com' }] }";
+    let yaml = format!(
+        "{auth}\nservers: [{}, {}, {}]",
+        signed.entry("signed", ", upstream_auth: { type: signed }"),
+        fixed.entry("fixed", ", upstream_auth: { type: static, value: 'Bearer k' }"),
+        own.entry("own", ", upstream_auth: { type: passthrough, i_own_this_upstream: true }"),
+    );
+
+    let asking = tokio::task::spawn_blocking(move || {
+        let folder = TempDir::new().unwrap();
+        let path = file(&folder, "gateway.yaml", &yaml);
+        let path = path.to_str().unwrap().to_owned();
+        (toolgate(&["scan", &path, "--json"]), toolgate(&["lock", &path, "--yes"]))
+    });
+    let (scanned, locked) = asking.await.unwrap();
+
+    let report = scanned.json();
+    assert_eq!((scanned.code, &report["tools"]), (2, &json!(2)), "{report}");
+    let silent = report["findings"].as_array().unwrap();
+    let silent: Vec<_> = silent.iter().filter(|it| it["id"] == "TG-CONFIG-007").collect();
+    assert_eq!(silent.len(), 1, "{report}");
+    let why = silent[0]["message"].as_str().unwrap();
+    assert!(why.contains("upstream_auth.type: passthrough"), "{why}");
+    assert_eq!(locked.code, 2);
+    assert!(locked.out.contains("2 definitions approved"), "{}", locked.out);
+    assert!(locked.err.contains("own: it lists nothing without a user"), "{}", locked.err);
+    let seen = signed.seen("tools/list").await;
+    let token = seen.header("authorization").unwrap().strip_prefix("Bearer ").unwrap();
+    assert_eq!(token.split('.').count(), 3);
 }
 
 /// Case S2: what is smuggled into a launch is found, and never started.
