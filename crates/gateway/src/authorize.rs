@@ -11,8 +11,9 @@ use toolgate_protocol::method::{Method, Target};
 use crate::call::{Request, Who};
 use crate::fault::{Fault, Reason};
 use crate::gateway::{Gateway, Route};
-use crate::routing::{Reference, no_method, reference, unknown};
+use crate::routing::{Reference, no_method, not_permitted, reference, unknown};
 use crate::tasks::unknown_task;
+use crate::touched::Memory;
 
 /// Leave to send one request. Only this file makes one, and nothing is sent without.
 #[derive(Clone, Debug)]
@@ -62,7 +63,7 @@ impl Permit {
     /// # Errors
     /// When the request is for something else, which would be a mistake of ours.
     pub(crate) fn to_list(request: &Request) -> Result<Permit, Fault> {
-        match request.method.is_list() {
+        match request.method.is_list() || request.method == Method::TasksList {
             true => Ok(Permit::FREE),
             false => Err(Fault::new(Reason::Internal, "what is no list was sent as one")),
         }
@@ -156,6 +157,9 @@ impl Gateway {
             Target::Prompt => self.decide(policy, route, request, Kind::Prompt),
             Target::Resource => self.decide(policy, route, request, Kind::Resource),
             Target::Reference => self.complete(policy, route, request),
+            Target::Nothing if matches!(request.method, Method::Other(_)) => {
+                self.decide(policy, route, request, Kind::Method)
+            }
             // Tasks are authorised where their handle is open; what no rule can name is for nobody.
             Target::Task | Target::Nothing => Err(no_method(&request.method)),
         }
@@ -168,7 +172,10 @@ impl Gateway {
         request: &Request,
         kind: Kind,
     ) -> Result<Authorized, Fault> {
-        let name = request.named().unwrap_or_default();
+        let name = match kind {
+            Kind::Method => request.published(),
+            _ => request.named().unwrap_or_default(),
+        };
         let thing = Thing { kind, server: &route.name, name: &name };
         let caller = &request.who.caller;
         let touched = &mut Vec::new();
@@ -223,18 +230,59 @@ impl Gateway {
         who: &Who,
         tool: Option<&str>,
     ) -> Result<Permit, Fault> {
+        self.authorize_rest(who, tool.map(|tool| Thing::tool(&route.name, tool)), unknown_task)
+    }
+
+    /// Decides whether a caller may have the rest of what it began with this thing: what a task
+    /// brings, what was kept of a result.
+    ///
+    /// # Errors
+    /// When it is refused, in the words of `gone`.
+    pub(crate) fn authorize_rest(
+        &self,
+        who: &Who,
+        thing: Option<Thing<'_>>,
+        gone: impl Fn() -> Fault,
+    ) -> Result<Permit, Fault> {
         let Some(policy) = self.config.policy() else { return Ok(Permit::FREE) };
-        // Fail closed: a task of a tool that nobody remembers is nobody's.
-        let tool = tool.ok_or_else(unknown_task)?;
+        // Fail closed: what comes of a thing that nobody remembers is nobody's.
+        let thing = thing.ok_or_else(&gone)?;
         let touched = &mut Vec::new();
-        let decision = policy.may_go_on(&who.caller, &Thing::tool(&route.name, tool), |reading| {
+        let decision = policy.may_go_on(&who.caller, &thing, |reading| {
             self.circumstances(policy, who, None, reading, touched)
         });
-        // What needed a person's consent has it: the task runs.
-        if decision.effect == Effect::Deny {
-            return Err(unknown_task());
+        let (effect, ruling) = (decision.effect, Ruling::new(decision, policy));
+        match effect {
+            Effect::Deny => Err(gone().refused(Refusal { scopes: Vec::new(), ruling })),
+            // What needed a person's consent has it: it began.
+            Effect::Allow | Effect::Approve => Ok(Permit { ruling: Some(ruling) }),
         }
-        Ok(Permit { ruling: Some(Ruling::new(decision, policy)) })
+    }
+
+    /// Decides on a notification that MCP does not define. Nobody is asked: it has no answer, and
+    /// so no place for a question.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub(crate) fn authorize_notification(
+        &self,
+        route: &Route,
+        who: &Who,
+        method: &Method,
+    ) -> Result<Permit, Fault> {
+        let Some(policy) = self.config.policy() else { return Ok(Permit::FREE) };
+        let touched = &mut Vec::new();
+        let thing = Thing::method(&route.name, method.as_str());
+        let decision = policy.decide_in(&who.caller, &thing, |reading| {
+            self.circumstances(policy, who, None, reading, touched)
+        });
+        let (effect, ruling) = (decision.effect, Ruling::new(decision, policy));
+        match effect {
+            Effect::Allow => Ok(Permit { ruling: Some(ruling) }),
+            Effect::Deny | Effect::Approve => {
+                Err(not_permitted(method.as_str()).refused(Refusal { scopes: Vec::new(), ruling }))
+            }
+        }
     }
 
     /// Whether a list may show this thing of a server to a caller.
@@ -246,8 +294,9 @@ impl Gateway {
     /// Notes what a request touches that is about to be sent.
     pub(crate) fn touch(&self, permit: &Permit, who: &Who) {
         let Some(ruling) = &permit.ruling else { return };
+        let now = self.now().seconds();
         for label in &ruling.decision.labels {
-            self.lasting.touched.touch(memory_of(who), label, self.now().seconds());
+            Memory::of(who).for_each(|memory| self.lasting.touched.touch(memory, label, now));
         }
     }
 
@@ -262,10 +311,11 @@ impl Gateway {
     ) -> Context<'a> {
         let now = self.now().seconds();
         if reading.touched {
-            let (table, session) = (&self.lasting.touched, memory_of(who));
-            let within = self.memory_span(who);
-            let labels = policy.labels().filter(|label| table.has(session, label, now, within));
-            touched.extend(labels.cloned());
+            let has = |label: &str| {
+                let table = &self.lasting.touched;
+                Memory::of(who).any(|memory| table.has(memory, label, now, self.span_of(memory)))
+            };
+            touched.extend(policy.labels().filter(|label| has(label)).cloned());
         }
         let arguments = request.filter(|_| reading.arguments).and_then(|request| {
             let arguments = request.message.params()?.get("arguments")?;
@@ -281,20 +331,14 @@ impl Gateway {
         }
     }
 
-    /// How long what was touched counts, in seconds: as long as the session lives.
-    fn memory_span(&self, who: &Who) -> u64 {
-        let own = self.config.policy.as_ref();
-        let span = match &who.session {
-            Some(_) => Some(self.config.sessions.lifetime),
-            None => own.map(|own| own.window),
+    /// How long what was touched counts, in seconds: in a session as long as it lives.
+    fn span_of(&self, memory: Memory<'_>) -> u64 {
+        let span = match memory {
+            Memory::Session(_) => Some(self.config.sessions.lifetime),
+            Memory::Caller(_) => self.config.policy.as_ref().map(|own| own.window),
         };
         span.map_or(0, |span| span.duration().as_secs())
     }
-}
-
-/// Whose memory of what was touched it is: the session's, or where there is none the caller's.
-fn memory_of(who: &Who) -> &str {
-    who.session.as_deref().unwrap_or(&who.caller.principal)
 }
 
 /// The answer to a request that is refused.
@@ -303,10 +347,7 @@ fn refused(request: &Request, ruling: Ruling) -> Fault {
     if let Some(error) = &decision.error {
         tracing::warn!(rules = ?decision.rules, error, "denied: a rule could not be evaluated");
     }
-    let published = request.method.named_by().and_then(|member| {
-        request.message.params()?.get(member)?.string().map(|name| name.into_owned())
-    });
-    let published = published.unwrap_or_default();
+    let published = request.published();
     let fault = match decision.visible {
         true => Fault::new(Reason::Forbidden, sentence(&published, request, decision)),
         false => unknown(&request.method, &published),
@@ -343,11 +384,8 @@ fn sentence(published: &str, request: &Request, decision: &Decision) -> String {
 
 /// Refuses what only a person could permit, where nobody can be asked.
 pub(crate) fn nobody_to_ask(request: &Request, asked: Asked) -> Fault {
-    let name = request.method.named_by().and_then(|member| {
-        request.message.params()?.get(member)?.string().map(|name| name.into_owned())
-    });
     let what = asked.questions().join("; ");
-    let text = format!("\"{}\" needs the consent of a person: {what}", name.unwrap_or_default());
+    let text = format!("\"{}\" needs the consent of a person: {what}", request.published());
     let refusal = Refusal { scopes: Vec::new(), ruling: asked.ruling };
     Fault::new(Reason::Forbidden, text).refused(refusal)
 }

@@ -122,6 +122,17 @@ impl Request {
         }
         self.message.params()?.get(self.method.named_by()?)?.string()
     }
+
+    /// What it asks for, as the client knows it: the name of the thing, or of a method that MCP
+    /// does not define. Empty where it names nothing.
+    pub(crate) fn published(&self) -> std::borrow::Cow<'_, str> {
+        if let Method::Other(name) = &self.method {
+            return std::borrow::Cow::Borrowed(name);
+        }
+        let member = self.method.named_by();
+        let named = member.and_then(|member| self.message.params()?.get(member)?.string());
+        named.unwrap_or_default()
+    }
 }
 
 /// What comes back for one request: any number of frames, then one end.

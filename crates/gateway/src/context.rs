@@ -1,15 +1,13 @@
 //! What stands in `_meta` under our own name is said by us alone.
 
+use toolgate_protocol::jsonrpc::Message;
 use toolgate_protocol::splice::Edits;
-
-use crate::call::Request;
 
 /// The prefix of our keys in `_meta` (2026-07-28, general fields: a prefix is a reversed domain).
 const OURS: &str = "dev.toolgate/";
 
 /// Takes out what a client says in our name: servers may act on it.
-pub(crate) fn strip(request: &mut Request) {
-    let Request { message, edits, .. } = request;
+pub(crate) fn strip(message: &Message, edits: &mut Edits) {
     let Some(meta) = message.meta() else { return };
     let remove = |edits: &mut Edits, key: &str| edits.remove(&meta, key);
     // Prefixes are compared as domains are, without regard to case.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::approval::Approvals;
 use crate::bind;
-use crate::call::{Reply, Request, Who};
+use crate::call::{Reply, Request};
 use crate::clock::Timestamp;
 use crate::config::bind::Bindings;
 use crate::config::{AuditReads, CacheScope, Checked, Server, ServerLimits, Sessions};
@@ -31,8 +31,6 @@ use toolgate_audit::Books;
 use toolgate_catalog::canonical::Hash;
 use toolgate_catalog::definition::Kind;
 use toolgate_catalog::lock::Lock;
-use toolgate_protocol::client::Abilities;
-use toolgate_protocol::jsonrpc::Message;
 use toolgate_protocol::method::Method;
 use toolgate_protocol::modern::Hint;
 
@@ -157,7 +155,7 @@ pub struct Lasting {
     pub usage: Arc<dyn Store>,
     /// The rest of results that were cut.
     pub results: Arc<Results>,
-    /// What sessions have touched.
+    /// What callers and sessions have touched.
     pub touched: Arc<Touched>,
     /// The tools that began the tasks we know of.
     pub origins: Arc<Origins>,
@@ -307,19 +305,6 @@ impl Gateway {
             }
         }
         unready
-    }
-
-    /// Passes a notification of a client on to every server that it may concern.
-    pub async fn notify(&self, who: &Who, abilities: Abilities, message: &Message) {
-        // What no rule can name is for nobody.
-        if self.config.policy().is_some() {
-            return;
-        }
-        if let Some(route) = self.only()
-            && let Err(fault) = route.upstream.notify(who, abilities, message).await
-        {
-            tracing::debug!(%fault, "a notification did not reach the server");
-        }
     }
 
     /// Ends all connections and processes.

@@ -16,6 +16,7 @@ pub mod gateway;
 pub mod metrics;
 pub mod mirrors;
 pub mod names;
+mod notices;
 mod offered;
 pub mod onward;
 pub mod parking;

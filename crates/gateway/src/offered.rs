@@ -49,6 +49,8 @@ impl Offered {
             Kind::Prompt => Some(&self.prompts),
             // Resources come and go, and templates stand for any number of them.
             Kind::Resource => None,
+            // Nobody lists them.
+            Kind::Method => None,
         }
     }
 

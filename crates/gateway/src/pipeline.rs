@@ -27,7 +27,7 @@ impl Gateway {
     /// # Errors
     /// When no server can be asked, or it fails before it answers.
     pub async fn call(self: &Arc<Self>, mut request: Box<Request>) -> Result<Reply, Fault> {
-        context::strip(&mut request);
+        context::strip(&request.message, &mut request.edits);
         // What asks servers on the way to its own request is recorded before that.
         let is_kept = request.method == Method::ResourcesRead && is_kept(&request);
         if request.method == Method::Discover || request.method.is_task() || is_kept {

@@ -132,6 +132,11 @@ impl Published<'_> {
         if let Some(task) = result.get("task").and_then(|task| task.object()) {
             self.task_state(&task, edits);
         }
+        if *method == Method::TasksList {
+            for task in objects(result.get("tasks")) {
+                self.task_state(&task, edits);
+            }
+        }
         self.relation(result.get("_meta"), edits);
         walk_result(self.names, method, result, edits);
     }

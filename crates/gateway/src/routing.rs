@@ -70,8 +70,6 @@ impl Gateway {
             Target::Resource => self.route_resource(request),
             Target::Task => self.route_task(request).map(|(route, _)| route),
             Target::Reference => self.route_reference(request),
-            // What no rule can name is for nobody where there are rules.
-            Target::Nothing if self.config.policy().is_some() => Err(no_method(&request.method)),
             Target::Nothing => self.only().ok_or_else(|| no_method(&request.method)),
         }
     }
@@ -203,6 +201,7 @@ pub(crate) fn unknown(method: &Method, name: &str) -> Fault {
         Target::Prompt => Fault::new(Reason::Unknown, format!("unknown prompt: {name}")),
         Target::Resource => Fault::new(Reason::NoResource, format!("unknown resource: {name}"))
             .with_data(format!(r#"{{"uri":{}}}"#, quote(name))),
+        Target::Nothing => not_permitted(name),
         _ => Fault::new(Reason::Unknown, format!("unknown tool: {name}")),
     }
 }
@@ -210,6 +209,13 @@ pub(crate) fn unknown(method: &Method, name: &str) -> Fault {
 /// The answer to a method that nobody has here.
 pub(crate) fn no_method(method: &Method) -> Fault {
     Fault::new(Reason::NoMethod, format!("no method \"{}\" here", method.as_str()))
+}
+
+/// The answer to a method that MCP does not define and no rule permits, whether a server has it or
+/// not.
+pub(crate) fn not_permitted(name: &str) -> Fault {
+    let text = format!("no rule permits the method \"{name}\", which is none of MCP");
+    Fault::new(Reason::NoMethod, text)
 }
 
 pub(crate) fn member<'a>(request: &'a Request, name: &str) -> Result<Cow<'a, str>, Fault> {

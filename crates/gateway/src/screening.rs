@@ -9,6 +9,7 @@ mod log;
 mod result;
 mod schemas;
 mod size;
+mod task;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -156,11 +157,9 @@ impl Gateway {
         let Some(screen) = route.screen.as_ref().filter(|screen| screen.reads_results()) else {
             return Some(message);
         };
-        let key = self.keys().redaction_key();
-        let message = Arc::unwrap_or_clone(message);
         // What the rules found is told nowhere: the record of the subscription ended when it stood.
-        let (message, _) = result::message(screen, caller, Some(""), &key, message);
-        message.map(Arc::new)
+        let subject = result::Subject::of_event(self, route, screen, caller, &message);
+        subject.notification(Arc::unwrap_or_clone(message)).map(Arc::new)
     }
 
     /// Whether anything of a result may be kept for a later look.

@@ -7,6 +7,7 @@
 mod bridge;
 mod errand;
 mod handle;
+mod list;
 mod origins;
 mod questions;
 mod support;
@@ -39,6 +40,9 @@ impl Gateway {
         // Declared with each request (tasks extension, protocol errors).
         if client == Era::Modern && !request.client.abilities().has(Abilities::TASKS) {
             return Err(missing(Abilities::TASKS));
+        }
+        if request.method == Method::TasksList {
+            return self.list_tasks(&request).await;
         }
         let (route, handle) = self.route_task(&mut request)?;
         let permit = self.permit_task(route, &request, handle.as_ref())?;
@@ -82,11 +86,6 @@ impl Gateway {
         &self,
         request: &mut Request,
     ) -> Result<(&Route, Option<Handle>), Fault> {
-        if request.method == Method::TasksList {
-            // Each server has a list of its own, and no cursor leads through them all.
-            let only = self.only().filter(|_| self.config.policy().is_none());
-            return Ok((only.ok_or_else(|| no_method(&request.method))?, None));
-        }
         let id = member(request, "taskId")?.into_owned();
         if let Some((route, handle)) = self.owner_of_task(&id, &request.who.caller) {
             rename(request, "taskId", &id, handle.task.as_str().into());

@@ -77,7 +77,7 @@ impl Fake {
         self
     }
 
-    /// All requests so far, as they would have left on the wire.
+    /// All requests and notifications so far, as they would have left on the wire.
     pub fn heard(&self) -> Vec<Value> {
         self.heard.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -139,8 +139,10 @@ impl Upstream for Fake {
         &'a self,
         _who: &'a Who,
         _abilities: Abilities,
-        _message: &'a Message,
+        message: &'a Message,
     ) -> Boxed<'a, Result<(), Fault>> {
+        let heard = serde_json::from_slice(message.bytes()).expect("a notification is JSON");
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner).push(heard);
         Box::pin(std::future::ready(Ok(())))
     }
 

@@ -15,8 +15,8 @@ use crate::source::{Rule, explained};
 use crate::target::Known;
 use crate::types::{Field, fields};
 
-const TYPES: [&str; 8] =
-    ["Caller", "Role", "Group", "Server", "Toolset", "Tool", "Resource", "Prompt"];
+const TYPES: [&str; 9] =
+    ["Caller", "Role", "Group", "Server", "Toolset", "Tool", "Resource", "Prompt", "Method"];
 
 /// Everything wrong with one rule; otherwise the types of the arguments it reads.
 pub(crate) fn rule(
@@ -78,7 +78,7 @@ fn entity(kind: &str, id: &str, catalog: &Catalog) -> Option<String> {
     let (known, otherwise): (Vec<&str>, _) = match kind {
         "Server" => (catalog.servers.keys().map(String::as_str).collect(), "add it to servers"),
         "Toolset" => (catalog.toolsets().collect(), "no toolset has anything in it"),
-        "Action" => (Kind::ALL.map(Kind::action).to_vec(), "there are call, read and get"),
+        "Action" => (Kind::ALL.map(Kind::action).to_vec(), "there are call, read, get and send"),
         _ => match Kind::of_entity(kind) {
             Some(of) => return thing(of, id, catalog),
             None if TYPES.contains(&kind) => return None,
@@ -139,7 +139,7 @@ fn pattern(pattern: &Pattern, catalog: &Catalog) -> Option<String> {
     let complete = complete.unwrap_or_default();
     // A pattern names tools, prompts and resources alike. Where not all are known, only what looks
     // like a misspelt tool is taken for one.
-    let hint = if Kind::ALL.iter().all(|kind| complete.contains(kind)) {
+    let hint = if Kind::LISTED.iter().all(|kind| complete.contains(kind)) {
         did_you_mean(&pattern.name, others, "the server offers nothing like it")
     } else {
         let tools = complete.contains(&Kind::Tool).then(|| tools(&pattern.server, catalog));
@@ -169,7 +169,7 @@ fn arguments(rule: &Rule, catalog: &Catalog, texts: &mut Vec<String>) -> BTreeMa
         .items()
         .filter(|(server, item)| {
             let thing = Thing { kind: item.kind, server, name: &item.name };
-            item.kind != Kind::Resource && rule.reach.admits(&thing, &Known::of(item))
+            item.kind.has_arguments() && rule.reach.admits(&thing, &Known::of(item))
         })
         .map(|(_, item)| item.input.as_ref().map(fields).unwrap_or_default())
         .collect();

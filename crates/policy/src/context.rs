@@ -15,7 +15,7 @@ use crate::types::Field;
 pub struct Reading {
     /// The arguments.
     pub arguments: bool,
-    /// What the session has touched.
+    /// What the caller has touched.
     pub touched: bool,
 }
 
@@ -32,7 +32,7 @@ pub struct Context<'a> {
     pub ip: Option<IpAddr>,
     /// The protocol revision the caller speaks.
     pub revision: Option<&'a str>,
-    /// The labels that the session has touched.
+    /// The labels that the caller has touched.
     pub touched: &'a [Arc<str>],
 }
 
@@ -44,7 +44,7 @@ impl Context<'_> {
         types: &BTreeMap<String, Field>,
     ) -> Result<cedar_policy::Context, String> {
         let mut pairs = Vec::with_capacity(6);
-        if kind != Kind::Resource {
+        if kind.has_arguments() {
             let text = self.arguments.filter(|_| !types.is_empty()).unwrap_or(b"{}");
             pairs.push(("arguments".to_owned(), arguments::read(text, types)?));
         }

@@ -223,23 +223,25 @@ impl Policy {
         }
         let context = cedar_policy::Context::empty();
         match self.ask(principal, target, &target.lists, context) {
-            Ok(response) => self.lists(&response),
+            Ok(response) => self.lists(&response, target),
             Err(_) => false,
         }
     }
 
     /// Errors of a rule that reads the context need not happen in a call: they are no refusal.
-    fn lists(&self, response: &Response) -> bool {
+    fn lists(&self, response: &Response, target: &Target) -> bool {
         let mut permitted = false;
         for rule in self.reasons(response) {
             match rule {
-                Some(rule) if rule.permits => permitted |= !rule.only_asks,
+                Some(rule) if rule.permits => permitted |= rule.decides(target.kind()),
                 _ => return false,
             }
         }
         for AuthorizationError::PolicyEvaluationError(error) in response.diagnostics().errors() {
             match self.rule(error.policy_id()) {
-                Some(rule) if rule.reads.context => permitted |= rule.permits && !rule.only_asks,
+                Some(rule) if rule.reads.context => {
+                    permitted |= rule.permits && rule.decides(target.kind());
+                }
                 _ => return false,
             }
         }
@@ -264,7 +266,7 @@ impl Policy {
         let answer =
             context.and_then(|context| self.ask(principal, target, &target.calls, context));
         match answer {
-            Ok(response) => self.verdict(&response),
+            Ok(response) => self.verdict(&response, target),
             Err(error) => Verdict::failed(error),
         }
     }
@@ -285,7 +287,7 @@ impl Policy {
         Ok(self.authorizer.is_authorized(&request, policies, &entities))
     }
 
-    fn verdict(&self, response: &Response) -> Verdict {
+    fn verdict(&self, response: &Response, target: &Target) -> Verdict {
         // Cedar skips a policy that fails, a forbid too: any failure is a refusal.
         if let Some(AuthorizationError::PolicyEvaluationError(error)) =
             response.diagnostics().errors().next()
@@ -303,7 +305,7 @@ impl Policy {
             verdict.rules.push(Arc::clone(&rule.name));
             verdict.approve.extend(rule.approve.clone());
             verdict.told.extend(rule.description.clone().filter(|_| !rule.permits));
-            decisive |= !rule.only_asks;
+            decisive |= rule.decides(target.kind());
         }
         if !decisive {
             // A question alone permits nothing.

@@ -120,7 +120,7 @@ pub(crate) struct Names {
     group: EntityTypeName,
     server: EntityTypeName,
     toolset: EntityTypeName,
-    things: [EntityTypeName; 3],
+    things: [EntityTypeName; 4],
     action: EntityTypeName,
 }
 
@@ -133,7 +133,7 @@ impl Names {
             group: name("Group")?,
             server: name("Server")?,
             toolset: name("Toolset")?,
-            things: [name("Tool")?, name("Resource")?, name("Prompt")?],
+            things: [name("Tool")?, name("Resource")?, name("Prompt")?, name("Method")?],
             action: name("Action")?,
         })
     }
@@ -143,11 +143,12 @@ impl Names {
     }
 
     fn thing(&self, kind: Kind) -> &EntityTypeName {
-        let [tool, resource, prompt] = &self.things;
+        let [tool, resource, prompt, method] = &self.things;
         match kind {
             Kind::Tool => tool,
             Kind::Resource => resource,
             Kind::Prompt => prompt,
+            Kind::Method => method,
         }
     }
 }

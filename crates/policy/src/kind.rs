@@ -11,11 +11,15 @@ pub enum Kind {
     Resource,
     /// A prompt, which is got.
     Prompt,
+    /// A method or notification that MCP does not define, which is sent.
+    Method,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Kind; 3] = [Kind::Tool, Kind::Resource, Kind::Prompt];
+    pub const ALL: [Kind; 4] = [Kind::Tool, Kind::Resource, Kind::Prompt, Kind::Method];
+    /// Those that servers have lists of.
+    pub const LISTED: [Kind; 3] = [Kind::Tool, Kind::Resource, Kind::Prompt];
 
     /// The entity type in policies.
     pub fn entity(self) -> &'static str {
@@ -23,6 +27,7 @@ impl Kind {
             Kind::Tool => "Tool",
             Kind::Resource => "Resource",
             Kind::Prompt => "Prompt",
+            Kind::Method => "Method",
         }
     }
 
@@ -32,7 +37,13 @@ impl Kind {
             Kind::Tool => "call",
             Kind::Resource => "read",
             Kind::Prompt => "get",
+            Kind::Method => "send",
         }
+    }
+
+    /// Whether policies read arguments of it.
+    pub(crate) fn has_arguments(self) -> bool {
+        matches!(self, Kind::Tool | Kind::Prompt)
     }
 
     pub(crate) fn of_entity(name: &str) -> Option<Kind> {
@@ -51,7 +62,7 @@ pub struct Thing<'a> {
     pub kind: Kind,
     /// The server's name in the configuration.
     pub server: &'a str,
-    /// The name of a tool or prompt, the URI of a resource.
+    /// The name of a tool, prompt or method, the URI of a resource.
     pub name: &'a str,
 }
 
@@ -69,6 +80,11 @@ impl<'a> Thing<'a> {
     /// A prompt of a server.
     pub fn prompt(server: &'a str, name: &'a str) -> Thing<'a> {
         Thing { kind: Kind::Prompt, server, name }
+    }
+
+    /// A method or notification that MCP does not define.
+    pub fn method(server: &'a str, name: &'a str) -> Thing<'a> {
+        Thing { kind: Kind::Method, server, name }
     }
 }
 

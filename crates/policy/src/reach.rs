@@ -9,8 +9,11 @@ use crate::target::Known;
 /// The things that the scope of a policy admits, never fewer than it does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Reach {
-    pub(crate) kinds: Vec<Kind>,
+    kinds: Vec<Kind>,
     pub(crate) place: Place,
+    /// Whether it says in so many words that it is about methods that MCP does not define. Nobody
+    /// thinks of them who writes "everything", so only such a policy permits one.
+    names_methods: bool,
 }
 
 /// Where they are.
@@ -28,10 +31,16 @@ pub(crate) enum Place {
 }
 
 impl Reach {
+    /// Things of every kind, as the short forms have it.
+    pub(crate) fn all(place: Place) -> Reach {
+        Reach { kinds: Kind::ALL.to_vec(), place, names_methods: false }
+    }
+
     /// What the scope of a policy in JSON form admits.
     pub(crate) fn of_policy(policy: &Value) -> Reach {
         let resource = policy.get("resource").unwrap_or(&Value::Null);
-        let mut kinds = kinds(policy.get("action").unwrap_or(&Value::Null));
+        let named = named(policy.get("action").unwrap_or(&Value::Null));
+        let mut kinds = named.clone().unwrap_or_else(|| Kind::ALL.to_vec());
         if let Some(kind) = resource.get("entity_type").and_then(Value::as_str) {
             kinds.retain(|one| Kind::of_entity(kind) == Some(*one));
         }
@@ -45,7 +54,13 @@ impl Reach {
             }
             None => Place::Everywhere,
         };
-        Reach { kinds, place }
+        let names_methods = named.is_some() || kinds == [Kind::Method];
+        Reach { names_methods: names_methods && kinds.contains(&Kind::Method), kinds, place }
+    }
+
+    /// Whether a permit that reaches a thing of this kind is meant for it.
+    pub(crate) fn means(&self, kind: Kind) -> bool {
+        kind != Kind::Method || self.names_methods
     }
 
     pub(crate) fn admits(&self, thing: &Thing<'_>, known: &Known) -> bool {
@@ -60,15 +75,15 @@ impl Reach {
     }
 }
 
-/// The kinds of things that the action of a policy admits.
-fn kinds(action: &Value) -> Vec<Kind> {
+/// The kinds of things that the action of a policy names; `None` if it is open to every action.
+fn named(action: &Value) -> Option<Vec<Kind>> {
     let one = action.get("entity").into_iter();
     let many = action.get("entities").and_then(Value::as_array).into_iter().flatten();
     let named: Vec<&Value> = one.chain(many).collect();
     if named.is_empty() && action.get("op").and_then(Value::as_str) == Some("All") {
-        return Kind::ALL.to_vec();
+        return None;
     }
-    named.into_iter().filter_map(|named| Kind::of_action(entity(named)?.1)).collect()
+    Some(named.into_iter().filter_map(|named| Kind::of_action(entity(named)?.1)).collect())
 }
 
 fn entity(entity: &Value) -> Option<(&str, &str)> {

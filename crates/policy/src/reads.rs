@@ -20,7 +20,7 @@ pub(crate) struct Reads {
     pub(crate) arguments: BTreeSet<String>,
     /// The arguments, or the context, as a whole.
     pub(crate) whole: bool,
-    /// What the session has touched.
+    /// What the caller has touched.
     pub(crate) touched: bool,
     /// Labels and tags by name, wherever they are looked for.
     pub(crate) words: BTreeSet<(Word, String)>,

@@ -26,7 +26,7 @@ pub struct Rules {
     pub servers: BTreeMap<String, ServerRules>,
     /// What single things ask for and are, by `server/name`; `*` stands for any text.
     pub tools: BTreeMap<String, ToolRules>,
-    /// What may not follow upon what in one session.
+    /// What may not follow upon what.
     pub flows: Vec<Flow>,
     /// Claims of tokens that policies read as `principal.claims.NAME`, and their types.
     pub claims: BTreeMap<String, ValueType>,
@@ -74,7 +74,7 @@ pub struct ToolRules {
     /// Scopes without which it cannot be used, beside those of its server.
     pub required_scopes: Vec<String>,
     /// What it lets in or out, in words of your own such as `untrusted`, `private` and `sink`. A
-    /// session that has used it counts as touched by them: policies read `context.touched`.
+    /// caller that has used it counts as touched by them: policies read `context.touched`.
     #[schemars(example = ["untrusted"])]
     pub labels: Vec<String>,
     /// Words that policies read as `resource.tags`.
@@ -84,12 +84,12 @@ pub struct ToolRules {
     pub arguments: BTreeMap<String, ValueType>,
 }
 
-/// What may not follow upon what in one session: data that came in by some tools must not go out by
+/// What may not follow upon what: data that came in by some tools must not go out by
 /// others.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Flow {
-    /// The labels that the session has touched, all of them.
+    /// The labels that the caller has touched, all of them.
     #[schemars(example = ["untrusted", "private"])]
     pub after: Vec<String>,
     /// The labels of what may not be used then, any of them.

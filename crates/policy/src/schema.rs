@@ -38,7 +38,7 @@ fn text(claims: &BTreeMap<String, ValueType>, arguments: &BTreeMap<String, Field
             anonymous: Bool, roles: Set<String>, groups: Set<String>, scopes: Set<String>,
             claims: {claims},
         }};
-        entity Tool, Resource, Prompt in [Server, Toolset] {{
+        entity Tool, Resource, Prompt, Method in [Server, Toolset] {{
             server: String, name: String, tags: Set<String>, toolsets: Set<String>,
             labels: Set<String>, required_scopes: Set<String>,
             declared: {{
@@ -54,6 +54,9 @@ fn text(claims: &BTreeMap<String, ValueType>, arguments: &BTreeMap<String, Field
         }};
         action read appliesTo {{
             principal: Caller, resource: Resource, context: {{ {around} }},
+        }};
+        action send appliesTo {{
+            principal: Caller, resource: Method, context: {{ {around} }},
         }};"
     )
 }

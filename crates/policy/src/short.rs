@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 
-use crate::kind::Kind;
 use crate::problem::{Problem, did_you_mean, step};
 use crate::reach::{Pattern, Place, Reach};
 use crate::rules::{Flow, Otherwise, Role, Rules};
@@ -62,7 +61,7 @@ fn roles(name: &str, role: &Role, out: &mut Vec<Short>, problems: &mut Vec<Probl
                 name: format!("roles.{name}.{list}[{index}]"),
                 path,
                 text,
-                reach: Reach { kinds: Kind::ALL.to_vec(), place: Place::Pattern(pattern) },
+                reach: Reach::all(Place::Pattern(pattern)),
                 scopes: Vec::new(),
                 role: (list == "allow").then(|| name.to_owned()),
                 only_asks: false,
@@ -94,7 +93,7 @@ fn scopes(name: String, path: String, pattern: Pattern, scopes: &[String]) -> Op
         name,
         path,
         text,
-        reach: Reach { kinds: Kind::ALL.to_vec(), place: Place::Pattern(pattern) },
+        reach: Reach::all(Place::Pattern(pattern)),
         scopes: scopes.to_vec(),
         role: None,
         only_asks: false,
@@ -112,7 +111,7 @@ fn default(rules: &Rules) -> Option<Short> {
         name: "default".to_owned(),
         path: "/default".to_owned(),
         text: "permit (principal, action, resource);".to_owned(),
-        reach: Reach { kinds: Kind::ALL.to_vec(), place: Place::Everywhere },
+        reach: Reach::all(Place::Everywhere),
         scopes: Vec::new(),
         role: None,
         only_asks: false,
@@ -124,7 +123,7 @@ fn flow(index: usize, flow: &Flow) -> Short {
     let effect = match approve {
         Some(text) => format!("@approve({text:?})\npermit"),
         None => format!(
-            "@description(\"this session has touched what is {}, so nothing that is {} may follow\")\nforbid",
+            "@description(\"what is {} was used before, so nothing that is {} may follow\")\nforbid",
             plain(after, " and "),
             plain(to, " or ")
         ),
@@ -137,7 +136,7 @@ fn flow(index: usize, flow: &Flow) -> Short {
         name: format!("flows[{index}]"),
         path: format!("/flows/{index}"),
         text,
-        reach: Reach { kinds: Kind::ALL.to_vec(), place: Place::Everywhere },
+        reach: Reach::all(Place::Everywhere),
         scopes: Vec::new(),
         role: None,
         only_asks: approve.is_some(),

@@ -7,11 +7,13 @@ use cedar_policy::{Effect, PolicyId, PolicySet};
 use miette::Diagnostic;
 use serde_json::Value;
 
+use crate::kind::{Kind, Thing};
 use crate::lists::for_lists;
 use crate::problem::{Problem, did_you_mean};
 use crate::reach::Reach;
 use crate::reads::Reads;
 use crate::short::Short;
+use crate::target::Known;
 
 /// The annotations that mean something.
 const ANNOTATIONS: [&str; 3] = ["id", "approve", "description"];
@@ -92,6 +94,19 @@ impl Rule {
             json,
             path,
         })
+    }
+}
+
+impl Rule {
+    /// Whether it has something to say of a thing. A permit that is not meant for it can still
+    /// turn what another one allows into a question.
+    pub(crate) fn applies(&self, thing: &Thing<'_>, known: &Known) -> bool {
+        self.reach.admits(thing, known) && (self.decides(thing.kind) || self.approve.is_some())
+    }
+
+    /// Whether it decides on things of this kind by itself, and does not only ask.
+    pub(crate) fn decides(&self, kind: Kind) -> bool {
+        !self.permits || (!self.only_asks && self.reach.means(kind))
     }
 }
 

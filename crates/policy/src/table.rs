@@ -12,7 +12,7 @@ use crate::compile::Policy;
 use crate::context::Context;
 use crate::decision::{Effect, Missing};
 use crate::explain::Explanation;
-use crate::kind::Thing;
+use crate::kind::{Kind, Thing};
 
 /// A table of cases, as its file holds it.
 #[derive(Debug, Clone, Deserialize)]
@@ -29,7 +29,7 @@ pub struct Case {
     /// Who calls.
     #[serde(default)]
     pub caller: CaseCaller,
-    /// A tool, as `server/name`. One of `tool`, `resource` and `prompt`.
+    /// A tool, as `server/name`. One of `tool`, `resource`, `prompt` and `method`.
     #[serde(default)]
     pub tool: Option<String>,
     /// A resource, as `server/uri`.
@@ -38,6 +38,9 @@ pub struct Case {
     /// A prompt, as `server/name`.
     #[serde(default)]
     pub prompt: Option<String>,
+    /// A method that MCP does not define, as `server/method`.
+    #[serde(default)]
+    pub method: Option<String>,
     /// The arguments.
     #[serde(default)]
     pub arguments: Map<String, Value>,
@@ -53,7 +56,7 @@ pub struct Case {
     /// The protocol revision.
     #[serde(default)]
     pub revision: Option<String>,
-    /// The labels that the session has touched.
+    /// The labels that the caller has touched.
     #[serde(default)]
     pub touched: Vec<String>,
     /// What is to happen.
@@ -148,14 +151,13 @@ impl Case {
             return name.clone();
         }
         let who = self.caller.subject.as_deref().unwrap_or("anonymous");
-        let things = [&self.tool, &self.resource, &self.prompt];
-        let thing = things.into_iter().flatten().next().map_or("nothing", String::as_str);
+        let thing = self.named().next().map_or("nothing", |(_, id)| id);
         format!("case {index}: {who}, {thing}")
     }
 
     fn run(&self, index: usize, policy: &Policy) -> Outcome {
         let Some(thing) = self.thing() else {
-            let text = "names no thing (one of tool, resource and prompt, as SERVER/NAME)";
+            let text = "names no thing (one of tool, resource, prompt and method, as SERVER/NAME)";
             return Outcome { index, differences: vec![text.to_owned()], explanation: None };
         };
         let arguments = Value::Object(self.arguments.clone()).to_string();
@@ -176,13 +178,22 @@ impl Case {
         }
     }
 
+    /// The one thing that it names.
     fn thing(&self) -> Option<Thing<'_>> {
-        match (&self.tool, &self.resource, &self.prompt) {
-            (Some(id), None, None) => id.split_once('/').map(|(on, name)| Thing::tool(on, name)),
-            (None, Some(id), None) => id.split_once('/').map(|(on, uri)| Thing::resource(on, uri)),
-            (None, None, Some(id)) => id.split_once('/').map(|(on, name)| Thing::prompt(on, name)),
-            _ => None,
-        }
+        let mut named = self.named();
+        let (kind, id) = named.next().filter(|_| named.next().is_none())?;
+        let (server, name) = id.split_once('/')?;
+        Some(Thing { kind, server, name })
+    }
+
+    fn named(&self) -> impl Iterator<Item = (Kind, &str)> {
+        let all = [
+            (Kind::Tool, &self.tool),
+            (Kind::Resource, &self.resource),
+            (Kind::Prompt, &self.prompt),
+            (Kind::Method, &self.method),
+        ];
+        all.into_iter().filter_map(|(kind, id)| Some((kind, id.as_deref()?)))
     }
 
     fn differences(&self, found: &Explanation) -> Vec<String> {

@@ -87,7 +87,7 @@ impl Policy {
         known.labels.sort();
         known.labels.dedup();
         let rules = self.rules.iter().enumerate();
-        let rules: Vec<_> = rules.filter(|(_, rule)| rule.reach.admits(thing, &known)).collect();
+        let rules: Vec<_> = rules.filter(|(_, rule)| rule.applies(thing, &known)).collect();
         let mut calls = PolicySet::new();
         let mut lists = PolicySet::new();
         let mut scopes = Vec::new();

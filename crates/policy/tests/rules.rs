@@ -364,3 +364,46 @@ fn a_decision_costs() {
     }
     println!("seen for the first time: {:?}", begin.elapsed() / 1000);
 }
+
+/// Methods that MCP does not define: whoever writes "everything" does not think of them.
+#[test]
+fn a_method_that_mcp_does_not_define_needs_a_permit_that_names_it() {
+    let named = r#"permit (principal in Role::"admin", action == Action::"send", resource == Method::"github/acme/reindex");"#;
+    let of_kind =
+        r#"permit (principal in Role::"admin", action, resource is Method in Server::"github");"#;
+    let whole = "permit (principal, action, resource);";
+    let asks = r#"@approve("sure?") permit (principal, action, resource);"#;
+    let forbids = r#"forbid (principal, action, resource in Server::"github");"#;
+    let everything = json!({ "admin": { "allow": ["*"] } });
+    let reindex = Thing::method("github", "acme/reindex");
+    for (policies, default, effect) in [
+        (vec![], "allow", Effect::Deny),
+        (vec![whole], "allow", Effect::Deny),
+        (vec![whole, named], "deny", Effect::Allow),
+        (vec![of_kind], "deny", Effect::Allow),
+        (vec![asks], "deny", Effect::Deny),
+        (vec![asks, named], "deny", Effect::Approve),
+        (vec![named, forbids], "deny", Effect::Deny),
+    ] {
+        let policy = compile(json!({
+            "roles": everything, "policies": policies, "default": default,
+        }));
+        let admin = caller(&["admin"], &[]);
+        let decision = policy.decide(&admin, &reindex, &NOW);
+        assert_eq!(decision.effect, effect, "{policies:?} {default}");
+        assert_eq!(policy.may_see(&admin, &reindex), effect != Effect::Deny, "{policies:?}");
+        let other = policy.decide(&caller(&[], &[]), &reindex, &NOW);
+        assert_eq!(other.effect, Effect::Deny, "{policies:?} {default}");
+    }
+    let elsewhere = compile(json!({ "policies": [named] }));
+    let drop = Thing::method("github", "acme/drop");
+    assert_eq!(elsewhere.decide(&caller(&["admin"], &[]), &drop, &NOW).effect, Effect::Deny);
+    let scoped = compile(json!({
+        "policies": [named], "servers": { "github": { "required_scopes": ["repo"] } },
+    }));
+    let lacking = scoped.decide(&caller(&["admin"], &[]), &reindex, &NOW);
+    assert_eq!(lacking.missing().unwrap().scopes, ["repo"]);
+    let misspelt = named.replace("send", "sent");
+    let problems = problems(json!({ "policies": [misspelt] }));
+    assert!(problems[0].text.contains("Action::\"sent\" does not exist"), "{problems:?}");
+}

@@ -245,7 +245,7 @@ proptest! {
         run(holds(&world))?;
     }
 
-    /// Case Z7: two sessions at work at once never share what they have touched.
+    /// Case Z7: two sessions of callers who are not known never share what they have touched.
     #[test]
     fn sessions_never_share_a_context(steps in vec((0..3_usize, 0..3_usize), 1..24)) {
         run(keeps_sessions_apart(&steps))?;
@@ -274,6 +274,32 @@ async fn keeps_sessions_apart(steps: &[(usize, usize)]) -> Result<(), TestCaseEr
         }
     }
     Ok(())
+}
+
+/// Case Z7: a caller who is known does not leave behind what it touched by beginning another
+/// session, nor another revision, and nobody else is held to it.
+#[tokio::test]
+async fn a_known_caller_carries_what_it_touched_from_session_to_session() {
+    let fake = Arc::new(echo(&["get_a", "get_b", "send"]));
+    let more = r#"policy: { default: allow, tools: { crm/get_a: { labels: [untrusted] }, crm/get_b: { labels: [private] }, crm/send: { labels: [sink] } }, flows: [{ after: [untrusted, private], to: [sink] }] }"#;
+    let gateway = gateway(&[("crm", fake)], more);
+    let call = |who: &str, session: Option<&str>, tool: &str| {
+        let version = if session.is_some() { Version::V2025_11_25 } else { Version::V2026_07_28 };
+        let params = json!({ "name": tool, "arguments": {} });
+        let mut request = request(&client(version, &json!({})), "tools/call", params);
+        request.who.caller = crate::testing::caller(who);
+        request.who.session = session.map(Into::into);
+        gateway.call(request)
+    };
+    call("ada", Some("first"), "get_a").await.map(|_| ()).unwrap();
+    call("ada", Some("second"), "send").await.map(|_| ()).unwrap();
+    call("ada", Some("second"), "get_b").await.map(|_| ()).unwrap();
+
+    for session in [Some("first"), Some("second"), Some("third"), None] {
+        let refused = call("ada", session, "send").await.err().unwrap();
+        assert_eq!(refused.reason, Reason::Forbidden, "{session:?}");
+    }
+    assert!(call("bob", Some("other"), "send").await.is_ok());
 }
 
 /// The trap of the engine: a forbid that reads what is absent fails and is skipped, and the rest

@@ -25,7 +25,8 @@ pub struct PolicyRules {
     pub default: Option<Otherwise>,
     /// What may not follow upon what in one session.
     pub flows: Vec<Flow>,
-    /// How long a caller without a session counts as touched by what it has used.
+    /// How long a caller counts as touched by what it has used, in whatever session; a session does
+    /// to its end.
     pub window: Span,
     /// What single things ask for and are, by `server/name` in the server's own names; `*` stands
     /// for any text.

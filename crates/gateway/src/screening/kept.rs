@@ -1,12 +1,14 @@
 //! The rest of what was cut, for whom it was cut, for a while: resources under
 //! `toolgate://results/`.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
+use toolgate_policy::{Kind, Thing};
 use toolgate_protocol::json::quote;
 use toolgate_protocol::method::Method;
 use toolgate_screen::size::{LEAST, Over, Policy, notice};
@@ -14,7 +16,7 @@ use toolgate_screen::size::{LEAST, Over, Policy, notice};
 use crate::call::{Caller, Reply, Request};
 use crate::config::SizePolicy;
 use crate::fault::{Fault, Reason};
-use crate::gateway::Gateway;
+use crate::gateway::{Gateway, Route};
 use crate::routing::member;
 use crate::seal::{Keyring, Purpose};
 
@@ -39,10 +41,30 @@ struct Kept {
     principal: Arc<str>,
     /// What the caller was when the text was redacted for it.
     roles: Vec<Arc<str>>,
+    source: Option<Source>,
     page: usize,
     over: Over,
     since: Instant,
     ttl: Duration,
+}
+
+/// What a result came from: whoever may not use it any more may not read the rest either.
+#[derive(Clone)]
+pub(super) struct Source {
+    server: Arc<str>,
+    kind: Kind,
+    name: Arc<str>,
+}
+
+impl Source {
+    /// A thing of a server, by its own name; `None` if that is not known.
+    pub(super) fn of(route: &Route, kind: Kind, name: Option<Cow<'_, str>>) -> Option<Source> {
+        Some(Source { server: route.name.clone(), kind, name: (*name?).into() })
+    }
+
+    fn thing(&self) -> Thing<'_> {
+        Thing { kind: self.kind, server: &self.server, name: &self.name }
+    }
 }
 
 /// What the URI of a kept result says, sealed.
@@ -62,15 +84,17 @@ pub(super) struct Keeper {
     results: Arc<Results>,
     keys: Arc<Keyring>,
     caller: Caller,
+    source: Option<Source>,
     replica: Option<Arc<str>>,
 }
 
 impl Keeper {
-    pub(super) fn of(gateway: &Gateway, caller: &Caller) -> Keeper {
+    pub(super) fn of(gateway: &Gateway, caller: &Caller, source: Option<Source>) -> Keeper {
         Keeper {
             results: gateway.lasting.results.clone(),
             keys: gateway.lasting.keys.clone(),
             caller: caller.clone(),
+            source,
             replica: gateway.replica.clone(),
         }
     }
@@ -85,6 +109,7 @@ impl Keeper {
             text: text.into(),
             principal: self.caller.principal.clone(),
             roles: self.caller.roles.clone(),
+            source: self.source.clone(),
             page: policy.max.bytes().max(LEAST),
             over: policy.over,
             since: Instant::now(),
@@ -179,7 +204,13 @@ impl Gateway {
         });
         let kept = kept.ok_or_else(gone)?;
         let (text, page, over) = (kept.text.clone(), kept.page, kept.over);
+        let source = kept.source.clone();
         drop(held);
+        // Decided anew: it may have been kept under other rules.
+        let thing = source.as_ref().map(Source::thing);
+        let permit = self.authorize_rest(&request.who, thing, gone)?;
+        request.record.permitted(&permit);
+        self.touch(&permit, &request.who);
         let whole = over == Over::Link && from.is_none();
         let pages = Policy { max_bytes: if whole { text.len() } else { page }, over };
         let part = pages.page(&text, from.unwrap_or(0)).ok_or_else(gone)?;
@@ -232,6 +263,7 @@ mod tests {
             text: "x".repeat(size).into(),
             principal: principal.into(),
             roles: Vec::new(),
+            source: None,
             page: 1000,
             over: Over::Page,
             since: Instant::now(),

@@ -28,13 +28,7 @@ pub(super) fn bound(
     let mut cutting = Cutting { policy, keeper, edits: Edits::default(), label: None };
     match method {
         Method::ResourcesRead => cutting.resource(&root),
-        // The older form of a task gives its result, the newer one tells it within its state.
         Method::ToolsCall | Method::TasksResult => cutting.result(&root),
-        Method::TasksGet => {
-            if let Some(result) = root.get("result").and_then(|result| result.object()) {
-                cutting.result(&result);
-            }
-        }
         _ => {}
     }
     labels.extend(cutting.label.map(|label| ("dev.toolgate/size", label)));

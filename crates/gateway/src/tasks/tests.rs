@@ -493,3 +493,67 @@ async fn a_server_of_the_first_revision_completes_without_having_said_so() {
         assert!(told.get("result").is_some());
     }
 }
+
+/// A server that lists whatever tasks there are, also those of others.
+fn listing() -> Fake {
+    let mut begun = 0;
+    let state = |id: &str| json!({ "taskId": id, "status": "working", "createdAt": "A" });
+    server(&["working"])
+        .on("tools/call", move |_| {
+            begun += 1;
+            Said::Result(json!({ "task": state(&format!("t-{begun}")) }))
+        })
+        .on("tasks/list", move |_| {
+            let tasks: Vec<_> = (1..=4).map(|n| state(&format!("t-{n}"))).collect();
+            Said::Result(json!({ "tasks": tasks, "nextCursor": "more" }))
+        })
+}
+
+#[tokio::test]
+async fn a_list_of_tasks_shows_what_its_caller_began_and_may_still_use() {
+    let rules = |more: &str| {
+        format!("roles: {{ worker: {{ allow: ['a/job'{more}] }} }}\npolicy: {{ default: deny }}")
+    };
+    let server = Arc::new(listing());
+    let gateway = gateway(&[("a", server.clone())], &rules(", 'a/plain'"));
+    let client = older(Version::V2025_11_25);
+    let ask = |who: &str, method: &str, params: Value| {
+        let mut request = request(&client, method, params);
+        request.who.caller = worker(who);
+        gateway.call(request)
+    };
+    let mut ids = Vec::new();
+    for (who, tool) in [("ada", "job"), ("eve", "job"), ("ada", "plain")] {
+        let params = json!({ "name": tool, "task": {} });
+        let created = told(ask(who, "tools/call", params).await).await.unwrap();
+        ids.push(created["result"]["task"]["taskId"].clone());
+    }
+
+    let list = told(ask("ada", "tasks/list", json!({})).await).await.unwrap();
+
+    let named = |list: &Value| -> Vec<Value> {
+        let tasks = list["result"]["tasks"].as_array().unwrap();
+        tasks.iter().map(|task| task["taskId"].clone()).collect()
+    };
+    // Those ids lead back; "t-4", of which nobody here knows what began it, is not shown.
+    assert_eq!(named(&list), [ids[0].clone(), ids[2].clone()]);
+    assert_eq!(list["result"]["nextCursor"], "more");
+    let got = ask("ada", "tasks/get", json!({ "taskId": ids[0] })).await;
+    assert_eq!(told(got).await.unwrap()["result"]["taskId"], ids[0]);
+    let stolen = ask("eve", "tasks/get", json!({ "taskId": ids[0] })).await;
+    assert_eq!(stolen.err().unwrap().reason, Reason::Unknown);
+    // A caller that lost a tool loses its tasks.
+    let less = crate::testing::gateway(&[("a", server)], &rules(""));
+    less.lasting.origins.note("a", &worker("ada"), "t-1", "job".into());
+    less.lasting.origins.note("a", &worker("ada"), "t-3", "plain".into());
+    let mut again = request(&client, "tasks/list", json!({}));
+    again.who.caller = worker("ada");
+    assert_eq!(named(&told(less.call(again).await).await.unwrap()).len(), 1);
+}
+
+/// A caller with the role that may begin tasks.
+fn worker(who: &str) -> crate::call::Caller {
+    let identity = toolgate_protocol::caller::Identity::clone(&caller(who));
+    let roles = vec!["worker".into()];
+    toolgate_protocol::caller::Identity { roles, ..identity }.into()
+}

@@ -56,7 +56,7 @@ pub fn catalog() -> Catalog {
     let delete = Item { declared: Some(json!({ "readOnlyHint": true })), ..tool("delete") };
     let github = vec![push, delete, tool("get_issue")];
     let wiki = vec![tool("drop"), tool("read")];
-    let server = |items| Server { complete: Kind::ALL.to_vec(), items };
+    let server = |items| Server { complete: Kind::LISTED.to_vec(), items };
     Catalog {
         servers: [
             ("github".to_owned(), server(github)),

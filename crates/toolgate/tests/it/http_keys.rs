@@ -145,8 +145,8 @@ async fn a_session_is_of_no_use_to_another_caller() {
     assert_eq!(scene.gateway.ask(&ask("tg_x")).await.status, 401);
 }
 
-/// Case J16: two tenants whose requests have the same ids, at the same time, by the thousand.
-#[tokio::test]
+/// Case J16: two tenants whose requests have the same ids, at the same time: ten thousand pairs.
+#[tokio::test(flavor = "multi_thread")]
 async fn the_same_id_of_two_tenants_is_two_calls() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("keys.yaml");
@@ -171,23 +171,33 @@ async fn the_same_id_of_two_tenants_is_two_calls() {
     ))
     .await;
 
+    const LANES: usize = 25;
+    const PAIRS: usize = 10_000;
     let mut crowd = tokio::task::JoinSet::new();
-    for lane in 0..32 {
+    for lane in 0..2 * LANES {
         let (client, key) = (Modern::of(&gateway), keys[lane % 2].clone());
+        let mut wire = gateway.connect().await;
+        let address = gateway.address;
         crowd.spawn(async move {
-            for turn in 0..50 {
+            for turn in 0..PAIRS / LANES {
                 let canary = format!("{}-{lane}-{turn}", lane % 2);
                 let params = format!(r#"{{"name":"t","arguments":{{"canary":"{canary}"}}}}"#);
                 let ask = client.ask("1", "tools/call", &params);
                 let ask = ask.header("Authorization", &format!("Bearer {key}"));
-                let answer = client.send(&ask).await.answer().await;
-                assert_eq!(answer.result()["content"][0]["text"], *canary);
+                wire.send(&ask.bytes(address)).await;
+                let answer = wire.answer().await.json();
+                assert_eq!((answer["id"].as_u64(), said(&answer)), (Some(1), &*canary));
             }
         });
     }
     while let Some(done) = crowd.join_next().await {
         done.unwrap();
     }
+    assert_eq!(server.count("tools/call"), 2 * PAIRS);
+}
+
+fn said(answer: &serde_json::Value) -> &str {
+    answer["result"]["content"][0]["text"].as_str().unwrap()
 }
 
 #[tokio::test]

@@ -79,7 +79,8 @@ async fn a_modern_client_that_leaves_cancels_a_call_of_an_older_server_by_name()
     assert_eq!(cancelled.json["params"]["requestId"], call.json["id"]);
 }
 
-/// Case Q5: a tool hangs and its clients vanish. With all ten thousand of them:
+/// Case Q5: a tool hangs and its clients vanish. With all ten thousand of them, which here would be
+/// forty thousand sockets:
 /// `ten_thousand_clients_that_vanish_hold_nothing` in the crate `gateway`.
 #[tokio::test]
 async fn many_modern_clients_that_leave_hold_nothing() {

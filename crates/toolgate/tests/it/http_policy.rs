@@ -178,15 +178,30 @@ async fn what_is_permitted_goes_through_and_is_kept_for_its_caller_alone() {
     assert_eq!(scene.server.count("tools/call"), 1);
 }
 
-/// A method that no rule can name is for nobody, whatever its server would make of it.
+/// A method that MCP does not define is for whom a policy names it for, whatever else is allowed.
 #[tokio::test]
-async fn a_method_that_no_rule_can_name_reaches_nobody() {
-    let scene = Scene::with(ROLES, "").await;
+async fn a_method_that_mcp_does_not_define_needs_a_permit_that_names_it() {
+    let named = r#"
+policy:
+  policies: ['permit (principal in Role::"admin", action == Action::"send", resource == Method::"github/vendor/reindex");']"#;
+    let scene = Scene::with(&format!("{ROLES}{named}"), "").await;
 
-    let refused = scene.ask(role("admin"), "vendor/delete_all", "{}").await;
-
-    assert_eq!(refused.json()["error"]["code"], -32601);
-    assert_eq!(scene.server.count("vendor/delete_all"), 0);
+    for (who, method, permitted) in [
+        ("admin", "vendor/delete_all", false),
+        ("viewer", "vendor/reindex", false),
+        ("admin", "vendor/reindex", true),
+    ] {
+        let answer = scene.ask(role(who), method, "{}").await;
+        assert_eq!(scene.server.count(method), usize::from(permitted), "{who} {method}");
+        if permitted {
+            assert_eq!(answer.result()["content"][0]["text"], "done");
+            continue;
+        }
+        let error = &answer.json()["error"];
+        assert_eq!((answer.status, &error["code"]), (404, &json!(-32601)));
+        let text = format!("no rule permits the method \"{method}\", which is none of MCP");
+        assert_eq!(error["message"], text);
+    }
 }
 
 #[tokio::test]
@@ -314,7 +329,7 @@ async fn a_session_that_has_read_both_may_not_send() {
     assert!(!is_error(scene.call(ada.clone(), "delete_repo", "{}").await));
     let refused = scene.call(ada.clone(), "push", "{}").await.result();
     let text = refused["content"][0]["text"].as_str().unwrap();
-    assert!(text.contains("this session has touched what is untrusted and private"), "{text}");
+    assert!(text.contains("what is untrusted and private was used before"), "{text}");
     assert!(!is_error(scene.call(json!({ "sub": "bob" }), "push", "{}").await));
     assert_eq!(scene.server.count("tools/call"), 4);
 }

@@ -40,6 +40,7 @@ mod http_ready;
 mod http_reload;
 mod http_replicas;
 mod http_resource_server;
+mod http_rules;
 mod http_screening_arguments;
 mod http_screening_results;
 mod http_screening_size;

@@ -15,7 +15,7 @@ use crate::peer::{self, Reply, said};
 const SOON: Duration = Duration::from_secs(10);
 
 /// A running gateway and its client's ends of the pipes.
-struct Session {
+pub struct Session {
     child: Child,
     input: Option<ChildStdin>,
     lines: Receiver<Value>,
@@ -25,7 +25,14 @@ struct Session {
 impl Session {
     /// A gateway in front of the server at `url`.
     fn before(url: &str, more: &str) -> Session {
-        let (folder, file) = peer::gateway_file(url, more);
+        Session::of(&format!("{more}\nservers:\n  - name: peer\n    upstream: {url}\n"))
+    }
+
+    /// A gateway with this configuration.
+    pub fn of(yaml: &str) -> Session {
+        let folder = TempDir::new().unwrap();
+        let file = folder.path().join("gateway.yaml");
+        std::fs::write(&file, yaml).unwrap();
         let mut child = peer::command(&["stdio", file.to_str().unwrap()])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -48,7 +55,12 @@ impl Session {
 
     /// One that has shaken hands.
     fn legacy(url: &str, version: &str) -> Session {
-        let mut session = Session::before(url, "");
+        Session::before(url, "").shaken(version)
+    }
+
+    /// The same, after shaking hands.
+    pub fn shaken(self, version: &str) -> Session {
+        let mut session = self;
         session.say(&request(
             0,
             "initialize",
@@ -63,7 +75,7 @@ impl Session {
         session
     }
 
-    fn say(&mut self, message: &Value) {
+    pub fn say(&mut self, message: &Value) {
         self.write(&message.to_string());
     }
 
@@ -71,12 +83,12 @@ impl Session {
         self.input.as_mut().unwrap().write_all(format!("{line}\n").as_bytes()).unwrap();
     }
 
-    fn next(&self) -> Value {
+    pub fn next(&self) -> Value {
         self.lines.recv_timeout(SOON).unwrap()
     }
 
     /// Closes stdin and waits for the end: what was still said, and the exit code.
-    fn end(mut self) -> (Vec<Value>, Option<i32>) {
+    pub fn end(mut self) -> (Vec<Value>, Option<i32>) {
         self.input = None;
         let rest = self.lines.iter().collect();
         (rest, self.child.wait().unwrap().code())
@@ -91,11 +103,11 @@ impl Drop for Session {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "so that it reads well where it is called")]
-fn request(id: impl Into<Value>, method: &str, params: Value) -> Value {
+pub fn request(id: impl Into<Value>, method: &str, params: Value) -> Value {
     json!({ "jsonrpc": "2.0", "id": id.into(), "method": method, "params": params })
 }
 
-fn modern(id: impl Into<Value>, method: &str, mut params: Value) -> Value {
+pub fn modern(id: impl Into<Value>, method: &str, mut params: Value) -> Value {
     params["_meta"] = json!({
         "io.modelcontextprotocol/protocolVersion": "2026-07-28",
         "io.modelcontextprotocol/clientCapabilities": {},

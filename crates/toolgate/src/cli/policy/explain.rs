@@ -29,7 +29,7 @@ pub struct ExplainArgs {
     /// An argument, NAME=VALUE. The value is JSON, or else text.
     #[arg(long = "arg")]
     arguments: Vec<String>,
-    /// A label that the session has touched.
+    /// A label that the caller has touched.
     #[arg(long)]
     touched: Vec<String>,
     /// The address that the call comes from.
@@ -45,6 +45,7 @@ enum Of {
     Tool,
     Prompt,
     Resource,
+    Method,
 }
 
 /// Prints the decision. Exit: 0 whatever it is, 2 when there is nothing to decide.
@@ -71,6 +72,7 @@ fn explained(args: &ExplainArgs, policy: &Policy) -> Result<String, String> {
         Of::Tool => Kind::Tool,
         Of::Prompt => Kind::Prompt,
         Of::Resource => Kind::Resource,
+        Of::Method => Kind::Method,
     };
     let arguments = arguments(&args.arguments)?;
     let touched: Vec<Arc<str>> = args.touched.iter().map(|label| label.as_str().into()).collect();
