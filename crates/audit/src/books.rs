@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use toolgate_screen::redact::{Compiled, Error, Scope};
-use toolgate_values::Rate;
+use toolgate_values::{Rate, Secret};
 
 use crate::arguments::Arguments;
-use crate::config::Plan;
+use crate::config::{Plan, PostgresRules};
 use crate::ledger::{Health, Ledger, Refused, Ticket, Unusable};
 use crate::record::{Intent, Outcome, Status};
 
@@ -27,6 +27,8 @@ struct Open {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Place {
     File(PathBuf),
+    Sqlite(PathBuf),
+    Postgres { url: Secret, table: String, chain: String },
 }
 
 /// The permission to go on: each ledger has the intent. Dropped, it ends as `cancelled`.
@@ -43,12 +45,23 @@ impl Books {
             open.clone().find(|(known, _)| known == place).cloned()
         };
         let mut ledgers = Vec::new();
-        if let Some(rules) = &plan.file {
-            let place = Place::File(rules.path.clone());
+        let mut add = |place: Place, open: &dyn Fn() -> Result<Ledger, Unusable>| {
             ledgers.push(match kept(&place) {
                 Some(known) => known,
-                None => (place, Ledger::open(rules, plan)?),
+                None => (place, open()?),
             });
+            Ok::<_, Unusable>(())
+        };
+        if let Some(rules) = &plan.file {
+            add(Place::File(rules.path.clone()), &|| Ledger::open(rules, plan))?;
+        }
+        if let Some(rules) = &plan.sqlite {
+            add(Place::Sqlite(rules.path.clone()), &|| Ledger::sqlite(rules, plan))?;
+        }
+        if let Some(rules) = &plan.postgres {
+            let PostgresRules { url, table, chain } = rules.clone();
+            let place = Place::Postgres { url, table, chain };
+            add(place, &|| Ledger::postgres(rules, plan))?;
         }
         let key = plan.key.as_ref().map(|key| key.reveal().as_bytes().to_vec());
         Ok(Books(Arc::new(Open {

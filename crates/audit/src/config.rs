@@ -21,6 +21,10 @@ pub use fsync::Fsync;
 pub struct Audit {
     /// Records in files.
     pub file: Option<FileRules>,
+    /// Records in a database file.
+    pub sqlite: Option<SqliteRules>,
+    /// Records in a database server.
+    pub postgres: Option<PostgresRules>,
     /// Seals the chain, so that whoever can write the files cannot forge it. At least 32 bytes.
     /// Without it edits are found only if the newest hash is also known from elsewhere.
     pub key: Option<Secret>,
@@ -65,10 +69,55 @@ pub struct FileRules {
     pub fsync: Fsync,
 }
 
+/// A database file of records (SQLite).
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SqliteRules {
+    /// The file, relative to this one. Its tables: toolgate_audit, toolgate_audit_head.
+    #[schemars(example = &"/var/lib/toolgate/audit.sqlite")]
+    pub path: PathBuf,
+    /// When records are forced to the disk, as for files.
+    #[serde(default)]
+    pub fsync: Fsync,
+}
+
+/// A database server of records (PostgreSQL).
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PostgresRules {
+    /// Where it is, and as whom: postgres://USER:PASSWORD@HOST/DATABASE?sslmode=verify-full. Of
+    /// another machine `sslmode` has to be said.
+    pub url: Secret,
+    /// The table, made if there is none; NAME_head beside it says where its chains end.
+    #[serde(default = "PostgresRules::table")]
+    pub table: String,
+    /// The chain within the table. Each gateway needs one of its own, such as ${env:HOSTNAME}.
+    #[serde(default = "PostgresRules::chain")]
+    #[schemars(length(min = 1, max = 200))]
+    pub chain: String,
+}
+
+impl PostgresRules {
+    /// The default table and chain at this address.
+    pub fn at(url: Secret) -> PostgresRules {
+        PostgresRules { url, table: Self::table(), chain: Self::chain() }
+    }
+
+    fn table() -> String {
+        "toolgate_audit".to_owned()
+    }
+
+    fn chain() -> String {
+        "gateway".to_owned()
+    }
+}
+
 impl Default for Audit {
     fn default() -> Audit {
         Audit {
             file: None,
+            sqlite: None,
+            postgres: None,
             key: None,
             patience: Span::seconds(1),
             queue: 8192,

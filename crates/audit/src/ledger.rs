@@ -5,15 +5,15 @@ use std::fmt;
 use std::os::unix::fs::FileTypeExt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use tokio::sync::{oneshot, watch};
 
 use crate::chain::{Seal, Tip};
-use crate::config::{FileRules, Fsync, Plan};
+use crate::config::{FileRules, Fsync, Plan, PostgresRules, SqliteRules};
 use crate::queue::{Job, Queue};
 use crate::record::{Intent, Outcome, Status};
-use crate::sink::{Files, Sink, Stream};
+use crate::sink::{Files, Found, Rows, Sink, Stream, Table};
 use crate::writer::Writer;
 
 /// Why a request has no record, and so must not go on.
@@ -121,14 +121,32 @@ impl Ledger {
             )?);
         }
         let (files, found) = Files::open(rules, &seal)?;
-        let mut jobs = vec![Job::Start { torn: found.torn, lost: found.lost, head: found.head }];
-        let outcome = Outcome::new(Status::Unknown).because("crash");
-        jobs.extend(found.open.iter().map(|of| Job::Outcome {
-            of: *of,
-            time: SystemTime::now(),
-            outcome: Box::new(outcome.clone()),
-        }));
+        let jobs = found.jobs();
         Ok(Self::begin(plan, seal, Box::new(files), found.tip, jobs, rules.fsync)?)
+    }
+
+    /// Opens a database file, and begins to write.
+    ///
+    /// # Errors
+    /// The file cannot be used.
+    pub(crate) fn sqlite(rules: &SqliteRules, plan: &Plan) -> Result<Ledger, Unusable> {
+        Self::of_table(Table::sqlite(rules)?, rules.fsync, plan)
+    }
+
+    /// Begins to write to a database server. That it cannot be reached is no error: that is
+    /// trouble, and may pass.
+    ///
+    /// # Errors
+    /// The system gives no thread to write on.
+    pub(crate) fn postgres(rules: &PostgresRules, plan: &Plan) -> Result<Ledger, Unusable> {
+        // When it forces to its disk is the business of the server.
+        Self::of_table(Table::postgres(rules, true), Fsync::Never, plan)
+    }
+
+    fn of_table(table: Table, fsync: Fsync, plan: &Plan) -> Result<Ledger, Unusable> {
+        let seal = Seal::new(plan.key.as_ref());
+        let rows = Box::new(Rows::new(table, seal.clone()));
+        Ok(Self::begin(plan, seal, rows, Tip::default(), Vec::new(), fsync)?)
     }
 
     pub(crate) fn begin(
@@ -256,6 +274,17 @@ impl Ledger {
     }
 }
 
+impl Found {
+    /// What is written first: that the process began, and that nobody knows what became of calls
+    /// that it finds open.
+    pub(crate) fn jobs(&self) -> Vec<Job> {
+        let outcome = Outcome::new(Status::Unknown).because("crash");
+        let ended = self.open.iter().map(|of| Job::outcome(*of, outcome.clone()));
+        let start = Job::Start { torn: self.torn, lost: self.lost, head: self.head };
+        [start].into_iter().chain(ended).collect()
+    }
+}
+
 impl fmt::Debug for Ledger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Ledger").field(&self.health()).finish()
@@ -340,9 +369,8 @@ impl Ticket {
 
     fn end(&self, outcome: Outcome) {
         let duration = outcome.duration.or_else(|| Some(self.began.elapsed()));
-        let outcome = Box::new(Outcome { duration, ..outcome });
         // Closed: the next start records it as unknown.
-        self.shared.queue.push(Job::Outcome { of: self.seq, time: SystemTime::now(), outcome });
+        self.shared.queue.push(Job::outcome(self.seq, Outcome { duration, ..outcome }));
     }
 }
 

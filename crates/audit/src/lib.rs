@@ -3,6 +3,7 @@
 //! A call is recorded twice: its intent before it may go on, its outcome at its end. What was
 //! refused early is one event. Each line carries the hash of the line before it.
 
+mod archive;
 mod arguments;
 mod books;
 mod chain;
@@ -20,9 +21,10 @@ mod stamp;
 mod verify;
 mod writer;
 
+pub use archive::Archive;
 pub use arguments::Arguments;
 pub use books::{Books, Tickets};
-pub use config::{Audit, FileRules, Fsync, Plan, Problem};
+pub use config::{Audit, FileRules, Fsync, Plan, PostgresRules, Problem, SqliteRules};
 pub use export::{csv, header, json};
 pub use ledger::{Health, Ledger, Refused, Ticket, Unusable};
 pub use line::plain;

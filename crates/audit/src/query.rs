@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::record::{Decision, Status};
+use crate::sink::Table;
 use crate::stamp::stamp;
 use crate::verify::files;
 
@@ -149,14 +150,19 @@ impl Filter {
 /// There are no files of this name.
 pub fn query(path: &Path, filter: Filter) -> io::Result<Entries> {
     let files = files(path)?.into();
-    Ok(Entries { files, reader: None, open: HashMap::new(), rest: VecDeque::new(), filter })
+    Ok(Entries::of(Source::Files { files, reader: None }, filter))
+}
+
+/// Where lines come from.
+enum Source {
+    Files { files: VecDeque<PathBuf>, reader: Option<(PathBuf, BufReader<File>)> },
+    Table { table: Table, page: VecDeque<(u64, String)>, after: u64 },
 }
 
 /// Records, read as they are asked for. A line that cannot be read is an error of its own, after
 /// which the next follows.
 pub struct Entries {
-    files: VecDeque<PathBuf>,
-    reader: Option<(PathBuf, BufReader<File>)>,
+    source: Source,
     open: HashMap<u64, Wish>,
     /// At the end: what has no outcome.
     rest: VecDeque<Entry>,
@@ -170,27 +176,12 @@ struct Kind {
 }
 
 impl Entries {
-    /// The next line; none at the end.
-    fn line(&mut self) -> io::Result<Option<Vec<u8>>> {
-        loop {
-            if self.reader.is_none() {
-                let Some(path) = self.files.pop_front() else { return Ok(None) };
-                let file = File::open(&path)?;
-                self.reader = Some((path, BufReader::with_capacity(1 << 16, file)));
-            }
-            let Some((_, reader)) = &mut self.reader else { return Ok(None) };
-            let mut line = Vec::new();
-            let read = reader.read_until(b'\n', &mut line);
-            if !matches!(read, Ok(size) if size > 0) {
-                self.reader = None;
-                read?;
-                continue;
-            }
-            // A line without its end is a write that was never acknowledged.
-            if line.ends_with(b"\n") {
-                return Ok(Some(line));
-            }
-        }
+    fn of(source: Source, filter: Filter) -> Entries {
+        Entries { source, open: HashMap::new(), rest: VecDeque::new(), filter }
+    }
+
+    pub(crate) fn of_table(table: Table, filter: Filter) -> Entries {
+        Entries::of(Source::Table { table, page: VecDeque::new(), after: 0 }, filter)
     }
 
     /// The record that a line completes.
@@ -216,22 +207,82 @@ impl Entries {
     }
 }
 
+impl Source {
+    /// The next line; none at the end.
+    fn line(&mut self) -> io::Result<Option<Vec<u8>>> {
+        match self {
+            Source::Files { files, reader } => file_line(files, reader),
+            Source::Table { table, page, after } => {
+                if page.is_empty() {
+                    *page = table.page(*after)?.into();
+                }
+                let next = page.pop_front();
+                *after = next.as_ref().map_or(*after, |(seq, _)| *seq);
+                Ok(next.map(|(_, line)| line.into_bytes()))
+            }
+        }
+    }
+
+    fn place(&self) -> String {
+        match self {
+            Source::Files { reader: Some((path, _)), .. } => path.display().to_string(),
+            Source::Files { .. } => String::new(),
+            Source::Table { after, .. } => format!("row {after}"),
+        }
+    }
+
+    /// Reads nothing more.
+    fn give_up(&mut self) {
+        *self = Source::Files { files: VecDeque::new(), reader: None };
+    }
+}
+
+fn file_line(
+    files: &mut VecDeque<PathBuf>,
+    reader: &mut Option<(PathBuf, BufReader<File>)>,
+) -> io::Result<Option<Vec<u8>>> {
+    loop {
+        if reader.is_none() {
+            let Some(path) = files.pop_front() else { return Ok(None) };
+            let file = File::open(&path)?;
+            *reader = Some((path, BufReader::with_capacity(1 << 16, file)));
+        }
+        let Some((_, open)) = reader else { return Ok(None) };
+        let mut line = Vec::new();
+        let read = open.read_until(b'\n', &mut line);
+        if !matches!(read, Ok(size) if size > 0) {
+            *reader = None;
+            read?;
+            continue;
+        }
+        // A line without its end is a write that was never acknowledged.
+        if line.ends_with(b"\n") {
+            return Ok(Some(line));
+        }
+    }
+}
+
 impl Iterator for Entries {
     type Item = io::Result<Entry>;
 
     fn next(&mut self) -> Option<io::Result<Entry>> {
         loop {
-            let line = match self.line() {
+            let line = match self.source.line() {
                 Ok(Some(line)) => line,
                 Ok(None) => break,
-                Err(error) => return Some(Err(error)),
+                Err(error) => {
+                    // A database that fails would fail forever; of files the next is read.
+                    if matches!(self.source, Source::Table { .. }) {
+                        self.source.give_up();
+                    }
+                    return Some(Err(error));
+                }
             };
             match self.complete(&line) {
                 Ok(Some(entry)) if self.filter.fits(&entry) => return Some(Ok(entry)),
                 Ok(_) => {}
                 Err(error) => {
-                    let place = self.reader.as_ref().map(|(path, _)| path.display().to_string());
-                    let text = format!("{}: {error}", place.unwrap_or_default());
+                    let text = format!("{}: {error}", self.source.place());
                     return Some(Err(io::Error::new(io::ErrorKind::InvalidData, text)));
                 }
             }

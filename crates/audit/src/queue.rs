@@ -39,6 +39,11 @@ pub(crate) enum Job {
 }
 
 impl Job {
+    /// The outcome of the intent of this line, which is known now.
+    pub(crate) fn outcome(of: u64, outcome: Outcome) -> Job {
+        Job::Outcome { of, time: SystemTime::now(), outcome: Box::new(outcome) }
+    }
+
     /// Whether somebody waits for it.
     fn is_awaited(&self) -> bool {
         matches!(self, Job::Intent { .. } | Job::Flush(_))

@@ -3,7 +3,9 @@
 mod files;
 mod head;
 mod recover;
+mod rows;
 mod stream;
+mod table;
 
 use std::io;
 use std::time::SystemTime;
@@ -11,12 +13,38 @@ use std::time::SystemTime;
 use crate::chain::Tip;
 
 pub(crate) use files::Files;
-pub(crate) use head::Head;
+pub(crate) use head::{Head, claimed};
 pub(crate) use recover::Frame;
+pub(crate) use rows::Rows;
 pub(crate) use stream::Stream;
+pub(crate) use table::Table;
+
+/// Where the last process stopped.
+pub(crate) struct Found {
+    pub tip: Tip,
+    /// Intents without an outcome.
+    pub open: Vec<u64>,
+    /// Bytes of a line that was not written to its end.
+    pub torn: u64,
+    /// Lines that were written and are no longer there.
+    pub lost: u64,
+    /// Whether the end was known: `new`, `known`, or `missing`.
+    pub head: &'static str,
+}
 
 /// Somewhere that lines are appended to. Only the writer's thread uses it, so it may block.
 pub(crate) trait Sink: Send {
+    /// Makes ready to be written to, before anything is. A sink that only now finds out where the
+    /// last process stopped says so, once.
+    fn ready(&mut self) -> io::Result<Option<Found>> {
+        Ok(None)
+    }
+
+    /// The name of the chain, where several share a place.
+    fn chain(&self) -> Option<&str> {
+        None
+    }
+
     /// The number of a file that waits for its first line.
     fn fresh(&mut self) -> Option<u64>;
 
@@ -29,8 +57,9 @@ pub(crate) trait Sink: Send {
     /// Forces to the disk what was added.
     fn sync(&mut self) -> io::Result<()>;
 
-    /// Takes back what was added last.
-    fn undo(&mut self);
+    /// Takes back what was added last; false if that cannot be: then it is added for good, as soon
+    /// as the sink is [ready](Sink::ready) again.
+    fn undo(&mut self) -> bool;
 
     /// Says which line is the newest.
     fn settle(&mut self, tip: &Tip) -> io::Result<()>;

@@ -12,7 +12,7 @@ use toolgate_values::Secret;
 
 use crate::chain::{Seal, Tip};
 use crate::names::Names;
-use crate::sink::{Frame, Head};
+use crate::sink::{Frame, Head, Table, claimed};
 
 /// Something that is not as it was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,6 +109,38 @@ pub fn verify(path: &Path, key: Option<&Secret>) -> io::Result<Report> {
     Ok(check.report())
 }
 
+/// Checks a chain in a table.
+pub(crate) fn rows(table: &mut Table, seal: Seal) -> io::Result<Report> {
+    let mut check = Check::new(seal);
+    check.chain = Some(table.chain().to_owned());
+    let name = table.chain().to_owned();
+    // Read first: what is written meanwhile comes after it.
+    let head = table.head()?;
+    let (mut after, mut number, mut before) = (0, 0, None);
+    loop {
+        let page = table.page(after)?;
+        let Some((last, _)) = page.last() else { break };
+        after = *last;
+        for (seq, line) in page {
+            number += 1;
+            before = check.line(&name, number, line.as_bytes(), &None, before);
+            if before.as_ref().is_some_and(|frame| frame.seq != seq) {
+                check.defect(&name, number, "its number is not that of its row");
+            }
+        }
+    }
+    if number == 0 && head.is_none() {
+        return Err(io::Error::new(io::ErrorKind::NotFound, "no audit records of this chain"));
+    }
+    check.report.files = 1;
+    if check.origin.is_some_and(|origin| origin != Tip::default()) {
+        check.defect(&name, 1, "the beginning is missing");
+    }
+    let slots = head.iter().map(|head| claimed(&check.seal, head)).collect();
+    check.ends_at("head", slots);
+    Ok(check.report())
+}
+
 /// The files that `path` names, in order.
 ///
 /// # Errors
@@ -146,6 +178,8 @@ struct Check {
     tail: u64,
     /// The file has another key than we.
     strange: bool,
+    /// The chain that it must be, where several share a place.
+    chain: Option<String>,
 }
 
 impl Check {
@@ -160,6 +194,7 @@ impl Check {
             removed: Vec::new(),
             tail: 0,
             strange: false,
+            chain: None,
         }
     }
 
@@ -224,11 +259,19 @@ impl Check {
             self.defect(name, 0, "the file is missing: a cut end would not be noticed");
             return;
         };
-        let slots = Head::slots(&self.seal, &bytes);
+        let slots = Head::slots(&self.seal, &bytes).into_iter();
+        self.ends_at(name, slots.map(|slot| slot.map(|(tip, _)| tip)).collect());
+    }
+
+    /// The end must be the newest of those that are claimed.
+    fn ends_at(&mut self, name: &str, slots: Vec<Option<Tip>>) {
+        if slots.is_empty() {
+            self.defect(name, 0, "it is missing: a cut end would not be noticed");
+        }
         if slots.iter().any(Option::is_none) {
             self.defect(name, 0, "it was changed, or has another key");
         }
-        let Some((tip, _)) = slots.into_iter().flatten().max_by_key(|(tip, _)| tip.seq) else {
+        let Some(tip) = slots.into_iter().flatten().max_by_key(|tip| tip.seq) else {
             return;
         };
         self.report.ended = true;

@@ -12,6 +12,7 @@ use crate::chain::{self, Seal, Tip};
 use crate::config::Fsync;
 use crate::ledger::{Refused, Shared, Ticket};
 use crate::queue::Job;
+use crate::record::{Outcome, Status};
 use crate::sink::Sink;
 use missing::Missing;
 
@@ -105,6 +106,10 @@ impl Writer {
     /// Writes what there is, and forces it to the disk when it is time.
     fn turn(&mut self, last: bool) -> io::Result<()> {
         self.forget_the_gone();
+        if let Err(error) = self.ready() {
+            self.refuse();
+            return Err(error);
+        }
         if self.owing {
             self.sync()?;
         }
@@ -129,6 +134,17 @@ impl Writer {
             if let Job::Flush(answer) = job {
                 let _ = answer.send(());
             }
+        }
+        Ok(())
+    }
+
+    /// Waits for the sink, which may say only now where the chain ends.
+    fn ready(&mut self) -> io::Result<()> {
+        if let Some(found) = self.sink.ready()? {
+            self.tip = found.tip;
+            self.open.extend(&found.open);
+            let came = std::mem::replace(&mut self.jobs, found.jobs());
+            self.jobs.extend(came);
         }
         Ok(())
     }
@@ -164,12 +180,17 @@ impl Writer {
         if tip == self.tip {
             return Ok(());
         }
-        self.put(tip)?;
-        if let Some(missing) = missing {
+        let put = self.put(tip);
+        let is_added = self.tip == tip;
+        if let Some(missing) = missing.filter(|_| is_added) {
             self.told = (missing, Some(Instant::now()));
         }
-        self.acknowledge(&seqs);
-        Ok(())
+        match put {
+            Ok(()) => self.acknowledge(&seqs),
+            Err(_) if is_added => self.disown(&seqs),
+            Err(_) => {}
+        }
+        put
     }
 
     /// Requests without a record of which the chain does not tell yet, if it is time to.
@@ -189,6 +210,9 @@ impl Writer {
         chain::seal(&mut self.buffer, &self.seal, tip, ("file", SystemTime::now()), |line| {
             line.number("format", 1);
             line.number("number", number);
+            if let Some(chain) = self.sink.chain() {
+                line.text("chain", chain);
+            }
             line.text("method", self.seal.method());
             if let Some(key) = self.seal.key() {
                 line.text("key", key);
@@ -236,7 +260,7 @@ impl Writer {
         seqs
     }
 
-    /// Appends the buffer, whole or not at all.
+    /// Appends the buffer, whole or not at all; after an error the tip says which.
     fn put(&mut self, tip: Tip) -> io::Result<()> {
         self.sink.append(self.buffer.as_bytes())?;
         let forced = match self.fsync {
@@ -244,7 +268,9 @@ impl Writer {
             _ => Ok(()),
         };
         if let Err(error) = forced.and_then(|()| self.sink.settle(&tip)) {
-            self.sink.undo();
+            if !self.sink.undo() {
+                self.tip = tip;
+            }
             return Err(error);
         }
         if matches!(self.fsync, Fsync::Every(_)) {
@@ -275,6 +301,30 @@ impl Writer {
             }
         }
         self.jobs = flushes;
+    }
+
+    /// Fail closed: whoever waits for lines that will be written, nobody knows when, is refused, and
+    /// their records say that.
+    fn disown(&mut self, seqs: &[u64]) {
+        let mut next = Vec::new();
+        for (job, seq) in self.jobs.drain(..).zip(seqs) {
+            match job {
+                Job::Intent { answer, .. } => {
+                    self.shared.queue.release(1);
+                    self.open.insert(*seq);
+                    let outcome = Outcome::new(Status::Refused).because("unrecorded");
+                    next.push(Job::outcome(*seq, outcome));
+                    let _ = answer.send(Err(Refused::Failing));
+                }
+                Job::Outcome { of, .. } => {
+                    self.open.remove(&of);
+                }
+                Job::Event { .. } => self.shared.queue.release(1),
+                Job::Start { .. } => {}
+                Job::Flush(answer) => next.push(Job::Flush(answer)),
+            }
+        }
+        self.jobs = next;
     }
 
     /// Fail closed: whoever waits is refused. Everything else is still to be written.

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use toolgate_screen::redact::Compiled;
 use toolgate_values::Size;
 
-use super::{Audit, FileRules};
+use super::{Audit, FileRules, PostgresRules};
 
 /// Bytes: as many as the hash has, below which HMAC is weaker than it (RFC 2104, section 3).
 const SHORTEST_KEY: usize = 32;
@@ -44,12 +45,20 @@ impl Audit {
     pub fn compile(&self) -> Result<Plan, Vec<Problem>> {
         let mut problems = Problems::default();
         problems.add(
-            self.file.is_none(),
+            self.file.is_none() && self.sqlite.is_none() && self.postgres.is_none(),
             "",
             "records go nowhere (add file: { path: audit.jsonl }, or remove audit)",
         );
         if let Some(file) = &self.file {
             problems.of_file(file);
+        }
+        problems.add(
+            self.sqlite.as_ref().is_some_and(|sqlite| sqlite.path.file_name().is_none()),
+            "/sqlite/path",
+            "expected the name of a file, such as audit.sqlite",
+        );
+        if let Some(postgres) = &self.postgres {
+            problems.of_postgres(postgres);
         }
         let short = self.key.as_ref().is_some_and(|key| key.reveal().len() < SHORTEST_KEY);
         problems.add(short, "/key", "expected at least 32 bytes (openssl rand -hex 32 makes some)");
@@ -78,6 +87,17 @@ impl Audit {
     }
 }
 
+/// Whether whoever sits on the network decides on the encryption.
+fn is_downgradable(options: &PgConnectOptions) -> bool {
+    let host = options.get_host();
+    let is_here = options.get_socket().is_some()
+        || host.starts_with('/')
+        || host == "localhost"
+        || host.trim_matches(['[', ']']).parse().is_ok_and(|it: std::net::IpAddr| it.is_loopback());
+    let mode = options.get_ssl_mode();
+    !is_here && matches!(mode, PgSslMode::Prefer | PgSslMode::Allow)
+}
+
 #[derive(Default)]
 struct Problems(Vec<Problem>);
 
@@ -86,6 +106,37 @@ impl Problems {
         if wrong {
             self.0.push(Problem { path: path.to_owned(), text: text.to_owned() });
         }
+    }
+
+    fn of_postgres(&mut self, rules: &PostgresRules) {
+        match rules.url.reveal().parse::<PgConnectOptions>() {
+            // The reason would repeat the url, which holds the password.
+            Err(_) => {
+                self.add(true, "/postgres/url", "expected postgres://USER:PASSWORD@HOST/DATABASE");
+            }
+            Ok(options) => self.add(
+                is_downgradable(&options),
+                "/postgres/url",
+                "the password and the records would go over the network in whatever way the \
+                 server likes (add ?sslmode=verify-full, or sslmode=disable if you mean it)",
+            ),
+        }
+        let table = &rules.table;
+        let begins = table.starts_with(|c: char| c.is_ascii_lowercase() || c == '_');
+        let goes_on =
+            table.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+        // PostgreSQL cuts names after 63 bytes, and ours have up to five more.
+        self.add(
+            !begins || !goes_on || table.len() > 58,
+            "/postgres/table",
+            "expected a small letter, then small letters, digits and _ (toolgate_audit is the \
+             default)",
+        );
+        self.add(
+            rules.chain.is_empty() || rules.chain.len() > 200 || rules.chain.contains('\0'),
+            "/postgres/chain",
+            "expected a name of 1 to 200 bytes, of its own for each gateway (${env:HOSTNAME})",
+        );
     }
 
     fn of_file(&mut self, file: &FileRules) {
@@ -114,6 +165,8 @@ impl Problems {
 
 #[cfg(test)]
 mod tests {
+    use toolgate_values::Secret;
+
     use super::*;
 
     #[test]
@@ -127,6 +180,7 @@ mod tests {
     #[test]
     fn all_problems_are_told_at_once() {
         let text = r#"{"file":{"path":"/","rotate_size":"1B","rotate_age":"1ms","keep":1},
+            "postgres":{"url":"x","table":"a-b","chain":""},
             "key":"short","patience":"2h","queue":0,"redact":[{}]}"#;
         let audit: Audit = serde_json::from_str(text).unwrap();
 
@@ -138,6 +192,9 @@ mod tests {
             "/file/rotate_size",
             "/file/rotate_age",
             "/file/keep",
+            "/postgres/url",
+            "/postgres/table",
+            "/postgres/chain",
             "/key",
             "/patience",
             "/queue",
@@ -146,6 +203,33 @@ mod tests {
         assert_eq!(paths, all);
         let nowhere = Audit::default().compile().unwrap_err();
         assert!(nowhere[0].text.starts_with("records go nowhere"));
+    }
+
+    #[test]
+    fn a_password_does_not_travel_in_a_way_that_others_choose() {
+        let audit = |url: &str| Audit {
+            postgres: Some(PostgresRules::at(Secret::new(url))),
+            ..Audit::default()
+        };
+        for url in [
+            "postgres://u:p@localhost/d",
+            "postgres://u:p@127.0.0.1/d",
+            "postgres://u@%2Frun%2Fpostgresql/d",
+            "postgres://u:p@db.example.com/d?sslmode=verify-full",
+            "postgres://u:p@db.example.com/d?sslmode=disable",
+        ] {
+            assert!(audit(url).compile().is_ok(), "{url}");
+        }
+        for url in [
+            "postgres://u:p4ss@db.example.com/d",
+            "postgres://u:p4ss@db.example.com/d?sslmode=prefer",
+            "postgres://u:p4ss@10.0.0.1/d?sslmode=never",
+            "db.example.com",
+        ] {
+            let problems = audit(url).compile().unwrap_err();
+            assert_eq!(problems[0].path, "/postgres/url", "{url}");
+            assert!(!problems[0].text.contains("p4ss"));
+        }
     }
 
     #[test]

@@ -5,9 +5,9 @@ use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::time::{Duration, SystemTime};
 
-use super::Sink;
 use super::head::Head;
 use super::recover::Recovered;
+use super::{Found, Sink};
 use crate::chain::{Seal, Tip};
 use crate::config::FileRules;
 use crate::names::Names;
@@ -27,18 +27,6 @@ pub(crate) struct Files {
     before: u64,
     tainted: bool,
     born: SystemTime,
-}
-
-/// Where the last process stopped.
-pub(crate) struct Found {
-    pub tip: Tip,
-    pub open: Vec<u64>,
-    /// Bytes of a line that was not written to its end.
-    pub torn: u64,
-    /// Lines that were written and are no longer there.
-    pub lost: u64,
-    /// Whether the end was known: `new`, `known`, or `missing`.
-    pub head: &'static str,
 }
 
 impl Files {
@@ -177,12 +165,13 @@ impl Sink for Files {
         self.file()?.sync_data()
     }
 
-    fn undo(&mut self) {
+    fn undo(&mut self) -> bool {
         self.length = self.before;
         self.tainted = true;
         if let Some(file) = &self.file {
             let _ = file.set_len(self.length);
         }
+        true
     }
 
     fn settle(&mut self, tip: &Tip) -> io::Result<()> {

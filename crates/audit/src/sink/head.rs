@@ -83,7 +83,8 @@ impl Head {
     }
 }
 
-fn said(seal: &Seal, tip: &Tip, file: u64) -> String {
+/// What is said of the newest line.
+pub(super) fn claim(seal: &Seal, tip: &Tip, file: u64) -> String {
     let mut out = String::with_capacity(SLOT);
     out.push('{');
     let mut line = Line(&mut out);
@@ -93,12 +94,26 @@ fn said(seal: &Seal, tip: &Tip, file: u64) -> String {
     let check = seal.hash(line.0.as_bytes());
     line.hash("check", &check);
     out.push('}');
-    format!("{out:<width$}\n", width = SLOT - 1)
+    out
+}
+
+/// The newest line that a text claims, if each of its bytes is as we would have written it.
+pub(crate) fn claimed(seal: &Seal, text: &str) -> Option<Tip> {
+    let (tip, file) = read(text.as_bytes())?;
+    (claim(seal, &tip, file) == text).then_some(tip)
+}
+
+fn read(bytes: &[u8]) -> Option<(Tip, u64)> {
+    let said: Said = serde_json::from_slice(bytes).ok()?;
+    Some((Tip { seq: said.head, hash: unhex(said.last.as_bytes())? }, said.file))
+}
+
+fn said(seal: &Seal, tip: &Tip, file: u64) -> String {
+    format!("{:<width$}\n", claim(seal, tip, file), width = SLOT - 1)
 }
 
 /// What a slot says, if each of its bytes is as we would have written it.
 fn slot(seal: &Seal, bytes: &[u8]) -> Option<(Tip, u64)> {
-    let claim: Said = serde_json::from_slice(bytes).ok()?;
-    let tip = Tip { seq: claim.head, hash: unhex(claim.last.as_bytes())? };
-    (said(seal, &tip, claim.file).as_bytes() == bytes).then_some((tip, claim.file))
+    let (tip, file) = read(bytes)?;
+    (said(seal, &tip, file).as_bytes() == bytes).then_some((tip, file))
 }

@@ -22,6 +22,8 @@ pub(crate) struct Frame {
     pub of: Option<u64>,
     /// Of a header: the number of the file.
     pub number: Option<u64>,
+    /// Of a header: the chain, where several share a place.
+    pub chain: Option<String>,
     /// Of a header: how lines are hashed, and with which key.
     pub method: Option<String>,
     pub key: Option<String>,

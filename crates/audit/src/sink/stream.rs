@@ -74,7 +74,9 @@ impl Sink for Stream {
         Ok(())
     }
 
-    fn undo(&mut self) {}
+    fn undo(&mut self) -> bool {
+        true
+    }
 
     fn settle(&mut self, _: &Tip) -> io::Result<()> {
         Ok(())

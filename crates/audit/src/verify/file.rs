@@ -65,6 +65,9 @@ impl Check {
         if place.as_ref().is_some_and(|(number, _)| frame.number != Some(*number)) {
             self.defect(name, 1, "this is the header of another file");
         }
+        if frame.chain != self.chain {
+            self.defect(name, 1, "this is the header of another chain");
+        }
         self.strange = frame.method.as_deref() != Some(self.seal.method())
             || frame.key.as_deref() != self.seal.key();
         if self.strange {

@@ -5,6 +5,7 @@
 mod chain;
 mod crash;
 mod query;
+mod rows;
 mod sinks;
 mod speed;
 mod support;

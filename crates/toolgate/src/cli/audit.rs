@@ -3,11 +3,12 @@
 mod table;
 mod verify;
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::SystemTime;
 
-use toolgate_audit::{Decision, Entry, Filter, Status, csv, header, json, moment};
+use toolgate_audit::{Archive, Audit, Decision, Entry, Filter, Status, csv, header, json, moment};
 use toolgate_gateway::config::{self, Secret};
 
 use super::{complain, print};
@@ -67,15 +68,29 @@ enum Format {
 /// Where the records are.
 #[derive(clap::Args)]
 struct Source {
-    /// The `path` of `audit.file`, which stands for all files of the series; or one of them.
+    /// The `path` of `audit.file`, which stands for all files of the series; or one of them; or
+    /// the database file of `audit.sqlite`.
     #[arg(required_unless_present = "config", conflicts_with = "config")]
     path: Option<PathBuf>,
     /// The configuration that says where they are, and their key.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Which of several places of the configuration: by default the first of these.
+    #[arg(long = "in", value_enum, value_name = "PLACE", requires = "config")]
+    sink: Option<Sink>,
+    /// The chain of another gateway in the same database server.
+    #[arg(long, value_name = "NAME", requires = "config")]
+    chain: Option<String>,
     /// A file with the key that seals the chain.
     #[arg(long, value_name = "PATH", conflicts_with = "config")]
     key_file: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Sink {
+    File,
+    Sqlite,
+    Postgres,
 }
 
 /// Which records.
@@ -137,7 +152,7 @@ fn show(
 ) -> ExitCode {
     let outcome = source.open().and_then(|place| {
         first.iter().for_each(|first| print(first));
-        each(&place.path, wanted, |entry| print(&line(&entry)))
+        each(place.records, wanted, |entry| print(&line(&entry)))
     });
     ended(outcome)
 }
@@ -153,10 +168,13 @@ fn ended(outcome: Result<(), String>) -> ExitCode {
 }
 
 /// Reads the records that are wanted. A line that cannot be read is told, and the next follows.
-fn each(path: &Path, wanted: Wanted, mut tell: impl FnMut(Entry)) -> Result<(), String> {
+fn each(records: Records, wanted: Wanted, mut tell: impl FnMut(Entry)) -> Result<(), String> {
     let last = wanted.last;
-    let found = toolgate_audit::query(path, wanted.filter())
-        .map_err(|error| format!("{}: {error}", path.display()))?;
+    let found = match records {
+        Records::Files(path) => toolgate_audit::query(&path, wanted.filter())
+            .map_err(|error| format!("{}: {error}", path.display()))?,
+        Records::Table(archive) => archive.query(wanted.filter()),
+    };
     let mut kept = std::collections::VecDeque::new();
     let mut unread = 0_u64;
     for entry in found {
@@ -183,8 +201,53 @@ fn each(path: &Path, wanted: Wanted, mut tell: impl FnMut(Entry)) -> Result<(), 
 
 /// Where records are, and the key of their chain.
 struct Place {
-    path: PathBuf,
+    records: Records,
     key: Option<Secret>,
+}
+
+enum Records {
+    Files(PathBuf),
+    Table(Archive),
+}
+
+impl Records {
+    fn of_path(path: PathBuf) -> Result<Records, String> {
+        let mut begin = [0; 16];
+        let read = std::fs::File::open(&path).and_then(|mut file| file.read_exact(&mut begin));
+        match read.is_ok() && &begin == b"SQLite format 3\0" {
+            true => Records::of_sqlite(&path),
+            false => Ok(Records::Files(path)),
+        }
+    }
+
+    fn of_sqlite(path: &Path) -> Result<Records, String> {
+        let archive = Archive::sqlite(path);
+        archive.map(Records::Table).map_err(|error| format!("{}: {error}", path.display()))
+    }
+
+    /// The place that a configuration names, or the first of them.
+    fn of_config(
+        audit: &Audit,
+        wanted: Option<Sink>,
+        chain: Option<String>,
+    ) -> Result<Records, String> {
+        let is = |sink| {
+            wanted.is_none_or(|wanted| wanted == sink)
+                && (chain.is_none() || sink == Sink::Postgres)
+        };
+        if let Some(file) = audit.file.as_ref().filter(|_| is(Sink::File)) {
+            return Ok(Records::Files(file.path.clone()));
+        }
+        if let Some(sqlite) = audit.sqlite.as_ref().filter(|_| is(Sink::Sqlite)) {
+            return Records::of_sqlite(&sqlite.path);
+        }
+        if let Some(rules) = audit.postgres.as_ref().filter(|_| is(Sink::Postgres)) {
+            let mut rules = rules.clone();
+            rules.chain = chain.unwrap_or(rules.chain);
+            return Ok(Records::Table(Archive::postgres(&rules)));
+        }
+        Err("the configuration has no such place for records".to_owned())
+    }
 }
 
 impl Source {
@@ -195,13 +258,14 @@ impl Source {
                     .map_err(|error| format!("{}: {error}", path.display()))?;
                 Ok::<_, String>(Secret::new(text.trim()))
             });
-            return Ok(Place { path: self.path.unwrap_or_default(), key: key.transpose()? });
+            let records = Records::of_path(self.path.unwrap_or_default())?;
+            return Ok(Place { records, key: key.transpose()? });
         };
         let (checked, _) = config::load(&config)
             .map_err(|problems| format!("the configuration has problems:\n{problems}"))?;
         let audit = checked.audit.as_ref().ok_or("the configuration has no audit")?;
-        let file = audit.file.as_ref().ok_or("the configuration has no audit.file")?;
-        Ok(Place { path: file.path.clone(), key: audit.key.clone() })
+        let records = Records::of_config(audit, self.sink, self.chain)?;
+        Ok(Place { records, key: audit.key.clone() })
     }
 }
 

@@ -1,10 +1,14 @@
 //! A ledger in a folder of its own.
 
+mod postgres;
+
 use std::path::PathBuf;
 
 use tempfile::TempDir;
 use toolgate_audit::{Audit, FileRules, Intent, Ledger, Plan, Report, Text, verify};
 use toolgate_protocol::caller::Caller;
+
+pub use postgres::Postgres;
 
 pub struct Scene {
     pub folder: TempDir,

@@ -9,6 +9,9 @@ pub(super) fn check(checks: &mut Checks<'_>, config: &mut Config) {
     if let Some(file) = &mut rules.file {
         file.path = checks.resolve("audit.file.path", &file.path);
     }
+    if let Some(sqlite) = &mut rules.sqlite {
+        sqlite.path = checks.resolve("audit.sqlite.path", &sqlite.path);
+    }
     for problem in rules.compile().err().unwrap_or_default() {
         checks.problem(&format!("audit{}", dotted(&problem.path)), problem.text);
     }

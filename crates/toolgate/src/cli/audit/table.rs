@@ -13,7 +13,7 @@ const NAMES: [&str; 7] = ["time", "caller", "method", "tool", "outcome", "reason
 pub(super) fn run(source: Source, wanted: Wanted) -> ExitCode {
     let outcome = source.open().and_then(|place| {
         print(&line(NAMES.map(str::to_owned)));
-        each(&place.path, wanted, |entry| print(&line(cells(&entry))))
+        each(place.records, wanted, |entry| print(&line(cells(&entry))))
     });
     ended(outcome)
 }

@@ -6,13 +6,17 @@ use serde_json::json;
 use toolgate_audit::{Report, plain};
 
 use super::super::{complain, print};
-use super::Source;
+use super::{Records, Source};
 
 /// Exit: 0 the chain is whole, 1 it is not, 2 it cannot be read.
 pub(super) fn run(source: Source, as_json: bool) -> ExitCode {
     let report = source.open().and_then(|place| {
-        toolgate_audit::verify(&place.path, place.key.as_ref())
-            .map_err(|error| format!("{}: {error}", place.path.display()))
+        let key = place.key.as_ref();
+        match place.records {
+            Records::Files(path) => toolgate_audit::verify(&path, key)
+                .map_err(|error| format!("{}: {error}", path.display())),
+            Records::Table(archive) => archive.verify(key).map_err(|error| error.to_string()),
+        }
     });
     let report = match report {
         Ok(report) => report,

@@ -11,10 +11,14 @@ mod issuer;
 mod legacy_server;
 mod modern_server;
 mod oldest;
+#[expect(dead_code, reason = "the tests of the audit itself use the rest")]
+#[path = "../../../../audit/tests/it/support/postgres.rs"]
+mod postgres;
 mod prover;
 mod proxy;
 mod python;
 mod server;
+mod slow_disk;
 mod trail;
 mod wire;
 
@@ -29,10 +33,12 @@ pub use issuer::Issuer;
 pub use legacy_server::{legacy, legacy_with, sse};
 pub use modern_server::{modern, modern_with};
 pub use oldest::Oldest;
+pub use postgres::Postgres;
 pub use prover::Prover;
 pub use proxy::{Conduct, Proxy};
 pub use python::Script;
 pub use server::{Call, Reply, Server};
+pub use slow_disk::SlowDisk;
 pub use trail::Trail;
 pub use wire::{Answer, Wire};
 
