@@ -30,7 +30,7 @@ use crate::parking::{is_input_required, own_end};
 use crate::state::State;
 use spent::Spent;
 use step::{About, Step};
-use table::Wish;
+use table::{Granted, Wish};
 
 /// The key of our question among those of a call.
 const QUESTION: &str = "dev.toolgate.approval";
@@ -71,14 +71,15 @@ pub(crate) enum Consented {
     Asked(Box<Reply>),
 }
 
-/// Consent that goes with a call into its next round, if there is one.
+/// Consent that goes with a call into its next round, if there is one, or is kept for the same call
+/// if a limit refuses this one.
 #[derive(Default)]
 pub(crate) struct Carried(Option<Round>);
 
 /// The round of a call that was agreed to.
 struct Round {
-    version: Arc<str>,
-    approval: String,
+    granted: Granted,
+    wish: Wish,
     request: Box<Request>,
 }
 
@@ -109,13 +110,17 @@ impl Gateway {
         request: &mut Request,
         asked: Asked,
     ) -> Result<Consented, Fault> {
-        let version = asked.ruling().version().clone();
-        let (state, inner) = self.consent_in(request, &version);
+        let (state, inner) = self.consent_in(request, asked.ruling().version());
+        let wish = wish(route, request, &asked);
+        if let Some(granted) = self.lasting.approvals.table.take(&wish, self.now()) {
+            unwrap(request, inner.as_deref());
+            return self.use_up(route, request, asked, (granted, wish)).await;
+        }
         let answered = state.and_then(|consent| Some((said(request, &consent)?, consent)));
         let Some((agreed, consent)) = answered else {
             return self.ask(route, request, asked, inner).await;
         };
-        let (id, wish) = (consent.id(), wish(route, request, &asked));
+        let id = consent.id();
         request.record.consented(&id);
         let caller = &wish.caller;
         // By elicitation the caller's own user decides.
@@ -137,7 +142,35 @@ impl Gateway {
         }
         unwrap(request, inner.as_deref());
         self.tell("used", request, route, Some(&id));
-        Ok(Consented::Yes(asked.approved(), Carried::by(id, version, request)))
+        let (by, ends) = (wish.caller.principal.clone(), ends(self.now(), self.consent_ttl()));
+        let granted = Granted { id: id.into(), by, ends };
+        Ok(Consented::Yes(asked.approved(), Carried::by(granted, wish, request)))
+    }
+
+    /// Lets a call go on, this once, that somebody agreed to before it came again.
+    async fn use_up(
+        &self,
+        route: &Route,
+        request: &Request,
+        asked: Asked,
+        (granted, wish): (Granted, Wish),
+    ) -> Result<Consented, Fault> {
+        request.record.consented(&granted.id);
+        let about = About { id: &granted.id, wish: &wish, approver: Some(&granted.by) };
+        finish(self.vouch(Step::Use, &about, &wish.caller).await?, Step::Use.done());
+        self.tell("used", request, route, Some(&granted.id));
+        Ok(Consented::Yes(asked.approved(), Carried::by(granted, wish, request)))
+    }
+
+    /// Keeps consent for the same call: a limit refused this one, and nothing was sent. It ends
+    /// when it would have ended anyway.
+    pub(crate) fn keep_consent(&self, carried: Carried) {
+        let Carried(Some(Round { granted, wish, .. })) = carried else { return };
+        let (table, rules) = (&self.lasting.approvals.table, &self.config.approvals);
+        if table.keep(&granted, &wish, rules, self.now()) {
+            let about = About { id: &granted.id, wish: &wish, approver: Some(&granted.by) };
+            self.note(Step::Keep, &about, &wish.caller);
+        }
     }
 
     /// The consent that the client returns, if it is ours, of this version of the rules and of this
@@ -175,7 +208,7 @@ impl Gateway {
         let consent = self.new_consent(asked.ruling().version(), None)?;
         let (id, wish) = (consent.id(), wish(route, request, &asked));
         let state = self.consent_state(request, consent, inner);
-        let question = question::elicitation(&published(request), request, asked.questions());
+        let question = question::elicitation(&request.published(), request, asked.questions());
         let body = format!(
             r#"{{"resultType":"input_required","inputRequests":{{"{QUESTION}":{question}}},"requestState":{}}}"#,
             quote(&state.seal(self.keys()))
@@ -202,17 +235,7 @@ impl Gateway {
         self.end_approvals();
         let wish = wish(route, request, &asked);
         let standing = self.lasting.approvals.table.claim(wish.clone(), rules, self.now())?;
-        let about = |id, approver| About { id, wish: &wish, approver };
         match standing {
-            Standing::Granted { id, by } => {
-                request.record.consented(&id);
-                let used = self.vouch(Step::Use, &about(&id, Some(&by)), &wish.caller).await?;
-                finish(used, Step::Use.done());
-                self.tell("used", request, route, Some(&id));
-                let version = asked.ruling().version().clone();
-                let carried = Carried::by(id.into(), version, request);
-                Ok(Consented::Yes(asked.approved(), carried))
-            }
             Standing::Refused { id } => {
                 request.record.consented(&id);
                 self.tell("refused", request, route, Some(&id));
@@ -221,7 +244,8 @@ impl Gateway {
             Standing::Waiting { id, new } => {
                 if new {
                     self.tell("asked of somebody else", request, route, Some(&id));
-                    self.note(Step::Ask, &about(&id, None), &wish.caller);
+                    let about = About { id: &id, wish: &wish, approver: None };
+                    self.note(Step::Ask, &about, &wish.caller);
                 }
                 request.record.consented(&id);
                 Err(waiting(request, asked, &id))
@@ -288,7 +312,7 @@ impl Gateway {
         let Some(result) = end.message.result_object() else { return Ok(end) };
         let inner = result.get("requestState").and_then(|state| state.string());
         let inner = inner.map(|inner| inner.into_owned());
-        let consent = self.new_consent(&round.version, Some(round.approval))?;
+        let consent = self.new_consent(&round.wish.version, Some(round.granted.id.into()))?;
         let state = self.consent_state(&round.request, consent, inner);
         let mut edits = Edits::default();
         edits.set(&result, "requestState", quote(&state.seal(self.keys())));
@@ -323,8 +347,8 @@ impl Gateway {
 }
 
 impl Carried {
-    fn by(approval: String, version: Arc<str>, request: &Request) -> Carried {
-        Carried(Some(Round { version, approval, request: request.for_record() }))
+    fn by(granted: Granted, wish: Wish, request: &Request) -> Carried {
+        Carried(Some(Round { granted, wish, request: request.for_record() }))
     }
 }
 
@@ -344,7 +368,7 @@ fn wish(route: &Route, request: &Request, asked: &Asked) -> Wish {
     Wish {
         caller: request.who.caller.clone(),
         server: route.name.clone(),
-        tool: published(request).into(),
+        tool: (&*request.published()).into(),
         arguments: question::shown(request),
         digest: crate::state::digest(&request.message),
         version: asked.ruling().version().clone(),
@@ -362,14 +386,6 @@ fn said(request: &Request, consent: &Consent) -> Option<bool> {
     let accepted = answer.get("action").is_some_and(|action| action.raw() == "\"accept\"");
     let agreed = answer.get("content").and_then(|content| content.object()?.get("approve"));
     Some(accepted && agreed.is_some_and(|agreed| agreed.raw() == "true"))
-}
-
-/// The name as the client knows it.
-fn published(request: &Request) -> String {
-    let name = request.method.named_by().and_then(|member| {
-        request.message.params()?.get(member)?.string().map(|name| name.into_owned())
-    });
-    name.unwrap_or_default()
 }
 
 /// Takes what is ours out of a retry: the server knows nothing of it.
@@ -391,7 +407,7 @@ fn unwrap(request: &mut Request, inner: Option<&str>) {
 }
 
 fn declined(request: &Request, asked: Asked, who: &str) -> Fault {
-    let text = format!("{who} did not agree to \"{}\"", published(request));
+    let text = format!("{who} did not agree to \"{}\"", request.published());
     let refusal = Refusal { scopes: Vec::new(), ruling: asked.ruling().clone() };
     Fault::new(Reason::Declined, text).refused(refusal)
 }
@@ -399,7 +415,7 @@ fn declined(request: &Request, asked: Asked, who: &str) -> Fault {
 fn waiting(request: &Request, asked: Asked, id: &str) -> Fault {
     let text = format!(
         "\"{}\" needs the consent of a person: {}; it has been asked for as approval {id}, so call again with the same arguments once it is granted",
-        published(request),
+        request.published(),
         asked.questions().join("; ")
     );
     let refusal = Refusal { scopes: Vec::new(), ruling: asked.ruling().clone() };
@@ -411,3 +427,6 @@ fn waiting(request: &Request, asked: Asked, id: &str) -> Fault {
 pub(crate) fn ends(now: Timestamp, ttl: std::time::Duration) -> u64 {
     now.seconds().saturating_add(ttl.as_secs())
 }
+
+#[cfg(test)]
+mod tests;

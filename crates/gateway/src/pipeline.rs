@@ -63,9 +63,14 @@ impl Gateway {
             let reply = self.send(&permit, route, &request).await?;
             return self.carry(consent, reply);
         }
-        let admitted = self.admit(route, &request).await.inspect_err(|fault| {
-            self.lasting.metrics.begin(route, &request).fail(fault, Duration::ZERO);
-        })?;
+        let admitted = match self.admit(route, &request).await {
+            Ok(admitted) => admitted,
+            Err(fault) => {
+                self.lasting.metrics.begin(route, &request).fail(&fault, Duration::ZERO);
+                self.keep_consent(consent);
+                return Err(fault);
+            }
+        };
         let bound = self.bind(route, &mut request);
         let reply = match bound {
             Ok(()) => self.call_tool(&permit, route, request).await,

@@ -20,6 +20,8 @@ pub(super) enum Step {
     Refuse,
     /// The call goes on, this once.
     Use,
+    /// A limit refused the call, and the consent is kept for the same one.
+    Keep,
     /// Nobody decided in time, or what was granted was not used in time.
     Expire,
 }
@@ -31,6 +33,7 @@ impl Step {
             Step::Grant => "approvals/grant",
             Step::Refuse => "approvals/refuse",
             Step::Use => "approvals/use",
+            Step::Keep => "approvals/keep",
             Step::Expire => "approvals/expire",
         }
     }
@@ -38,7 +41,7 @@ impl Step {
     fn decision(self) -> Decision {
         match self {
             Step::Ask => Decision::Ask,
-            Step::Grant | Step::Use => Decision::Allow,
+            Step::Grant | Step::Use | Step::Keep => Decision::Allow,
             Step::Refuse => Decision::Deny,
             Step::Expire => Decision::None,
         }

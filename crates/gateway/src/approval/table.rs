@@ -33,7 +33,6 @@ struct Entry {
     ends: u64,
 }
 
-#[derive(Clone)]
 enum State {
     Pending,
     Granted(Arc<str>),
@@ -48,16 +47,20 @@ pub(super) struct Ended {
     pub granted_by: Option<Arc<str>>,
 }
 
-/// How it stands with a call.
+/// Consent to a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Granted {
+    /// The id of the approval.
+    pub id: Box<str>,
+    /// The principal of whoever agreed.
+    pub by: Arc<str>,
+    /// When it ends, in seconds since the epoch.
+    pub ends: u64,
+}
+
+/// How it stands with a call that nobody agreed to.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// Somebody agreed; that is used up now.
-    Granted {
-        /// By which approval.
-        id: Box<str>,
-        /// Who.
-        by: Arc<str>,
-    },
     /// Somebody did not.
     Refused {
         /// Of which approval.
@@ -109,7 +112,39 @@ pub enum Decided {
 }
 
 impl Table {
-    /// Looks whether this very call was decided on; if nobody was asked, asks.
+    /// Takes the consent that was given to this very call. It is used up by that.
+    pub(super) fn take(&self, wish: &Wish, now: Timestamp) -> Option<Granted> {
+        let mut all = self.lock();
+        let granted = all.iter().find_map(|(id, entry)| match &entry.state {
+            State::Granted(by) if entry.is_for(wish) && entry.ends > now.seconds() => {
+                Some(Granted { id: id.clone(), by: by.clone(), ends: entry.ends })
+            }
+            _ => None,
+        })?;
+        all.remove(&granted.id);
+        Some(granted)
+    }
+
+    /// Keeps consent that was taken and not used, for the same call. False if there is no room: then
+    /// it is gone, and the call is asked about again.
+    pub(super) fn keep(
+        &self,
+        granted: &Granted,
+        wish: &Wish,
+        rules: &Rules,
+        now: Timestamp,
+    ) -> bool {
+        let Granted { id, by, ends } = granted.clone();
+        let mut all = self.lock();
+        if ends <= now.seconds() || room(&all, wish, rules).is_err() {
+            return false;
+        }
+        let state = State::Granted(by);
+        all.insert(id, Entry { wish: wish.clone(), state, asked: now.seconds(), ends });
+        true
+    }
+
+    /// Looks how it stands with this very call; if nobody was asked, asks.
     pub(super) fn claim(
         &self,
         wish: Wish,
@@ -118,22 +153,16 @@ impl Table {
     ) -> Result<Standing, Fault> {
         let mut all = self.lock();
         let found = all.iter().find(|(_, entry)| entry.is_for(&wish) && entry.ends > now.seconds());
-        if let Some((id, entry)) = found.map(|(id, entry)| (id.clone(), entry.state.clone())) {
-            return Ok(match entry {
-                State::Pending => Standing::Waiting { id, new: false },
-                State::Refused => Standing::Refused { id },
-                State::Granted(by) => {
-                    // Used once: the same call needs consent again.
-                    all.remove(&id);
-                    Standing::Granted { id, by }
+        if let Some((id, entry)) = found {
+            return Ok(match entry.state {
+                State::Refused => Standing::Refused { id: id.clone() },
+                // Granted this very moment, it can be taken when the call comes again.
+                State::Pending | State::Granted(_) => {
+                    Standing::Waiting { id: id.clone(), new: false }
                 }
             });
         }
-        let own = all.values().filter(|entry| entry.wish.caller == wish.caller).count();
-        if all.len() >= rules.max || own >= rules.max_per_caller {
-            let text = "too many calls wait for consent; see to those first";
-            return Err(Fault::new(Reason::Overloaded, text));
-        }
+        room(&all, &wish, rules)?;
         let id = new_id()?;
         let ends = ends(now, rules.ttl.duration());
         let entry = Entry { wish, state: State::Pending, asked: now.seconds(), ends };
@@ -195,6 +224,17 @@ impl Table {
     fn lock(&self) -> MutexGuard<'_, HashMap<Box<str>, Entry>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// # Errors
+/// When no other call can wait.
+fn room(all: &HashMap<Box<str>, Entry>, wish: &Wish, rules: &Rules) -> Result<(), Fault> {
+    let own = all.values().filter(|entry| entry.wish.caller == wish.caller).count();
+    if all.len() >= rules.max || own >= rules.max_per_caller {
+        let text = "too many calls wait for consent; see to those first";
+        return Err(Fault::new(Reason::Overloaded, text));
+    }
+    Ok(())
 }
 
 impl Entry {
@@ -303,13 +343,32 @@ mod tests {
         assert_eq!(table.decide(&id, &bob, true, &rules, at(1)), Decided::Done);
 
         for other in [wish(&bob, "d1", "v1"), wish(&ada, "d2", "v1"), wish(&ada, "d1", "v2")] {
-            let standing = table.claim(other, &rules, at(2)).unwrap();
-            assert!(matches!(standing, Standing::Waiting { new: true, .. }), "{standing:?}");
+            assert_eq!(table.take(&other, at(2)), None);
         }
-        let first = table.claim(wish(&ada, "d1", "v1"), &rules, at(3)).unwrap();
-        assert_eq!(first, Standing::Granted { id, by: "bob".into() });
+        let first = table.take(&wish(&ada, "d1", "v1"), at(3));
+        assert_eq!(first, Some(Granted { id, by: "bob".into(), ends: 601 }));
+        assert_eq!(table.take(&wish(&ada, "d1", "v1"), at(3)), None);
         let again = table.claim(wish(&ada, "d1", "v1"), &rules, at(4)).unwrap();
         assert!(matches!(again, Standing::Waiting { new: true, .. }), "{again:?}");
+    }
+
+    #[test]
+    fn consent_that_was_not_used_is_kept_for_the_same_call_until_it_ends() {
+        let (table, rules) = (Table::default(), Rules { max_per_caller: 2, ..Rules::default() });
+        let ada = caller("ada");
+        let granted = Granted { id: "a".into(), by: "bob".into(), ends: 50 };
+        // The same call came meanwhile, and was asked about.
+        waiting(&table, wish(&ada, "d", "v"));
+
+        assert!(table.keep(&granted, &wish(&ada, "d", "v"), &rules, at(1)));
+
+        assert_eq!(table.take(&wish(&ada, "other", "v"), at(2)), None);
+        assert_eq!(table.take(&wish(&ada, "d", "v"), at(2)), Some(granted.clone()));
+        assert_eq!(table.take(&wish(&ada, "d", "v"), at(2)), None);
+        assert!(table.keep(&granted, &wish(&ada, "d", "v"), &rules, at(3)));
+        assert_eq!(table.take(&wish(&ada, "d", "v"), at(50)), None);
+        // Without room it is gone.
+        assert!(!table.keep(&granted, &wish(&ada, "d", "v"), &rules, at(4)));
     }
 
     /// Case Z9: nobody agrees to a call of their own, by whatever proof they come.
