@@ -33,10 +33,23 @@ fn is_recommended(name: &str) -> bool {
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-./".contains(&byte))
 }
 
-/// The name with every character outside ASCII as its code point.
+/// The name with every character outside printable ASCII as its code point.
 fn foreign(name: &str) -> String {
     name.chars()
         .take(128)
-        .map(|c| if c.is_ascii() { c.to_string() } else { format!("\\u{{{:x}}}", u32::from(c)) })
+        .map(|c| match c {
+            ' '..='~' => c.to_string(),
+            c => format!("\\u{{{:x}}}", u32::from(c)),
+        })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_is_not_plain_in_a_foreign_name_is_spelt_out() {
+        assert_eq!(foreign("re\u{430}d\u{7f}\u{1b}[2J"), "re\\u{430}d\\u{7f}\\u{1b}[2J");
+    }
 }
