@@ -9,30 +9,37 @@ import json
 import sys
 
 VERSION = "2025-11-25"
-TEXT = {"type": "string", "minLength": 1, "maxLength": 200}
+
+
+def text(about):
+    """An argument."""
+    return {"type": "string", "description": about, "minLength": 1, "maxLength": 200}
+
+
+REPO = text("The repository, as OWNER/NAME")
 SERVERS = {
     "github": {
         "search_repos": (
             "Finds repositories by a word in their name. Use it before get_file, when only the topic of a"
             " repository is known. Takes the word. Returns one name on each line; changes nothing.",
-            {"query": TEXT},
+            {"query": text("A word of the name")},
             "acme/shop\nacme/shop-api",
         ),
         "get_file": (
             "Reads one file of a repository. Use it when the repository and path are known. Takes both."
             " Returns the text of the file; changes nothing.",
-            {"repo": TEXT, "path": TEXT},
+            {"repo": REPO, "path": text("The path within it")},
             "# Shop\nThe shop of Acme.",
         ),
         "create_pr": (
             "Opens a pull request. Use it once a branch is pushed and somebody asked for a review. Takes the"
             " repository, branch and title. Returns the number of the new pull request.",
-            {"repo": TEXT, "branch": TEXT, "title": TEXT},
+            {"repo": REPO, "branch": text("The branch to merge"), "title": text("What the pull request is called")},
             "opened #7",
         ),
         "delete_repo": (
             "Deletes a repository and all that is in it, for good. Takes its name. Returns nothing.",
-            {"repo": TEXT},
+            {"repo": REPO},
             "deleted",
         ),
     },
@@ -40,7 +47,7 @@ SERVERS = {
         "search_issues": (
             "Finds issues by a word in their summary. Use it to see what is known of a problem. Takes the"
             " word. Returns one issue on each line, key first; changes nothing.",
-            {"query": TEXT},
+            {"query": text("A word of the summary")},
             "SHOP-12 The cart forgets its coupon",
         ),
     },
@@ -48,7 +55,7 @@ SERVERS = {
         "sales_by_region": (
             "Sums the sales of one month by region. Use it for questions about revenue. Takes the month as"
             " YYYY-MM. Returns one region and amount in euros on each line; changes nothing.",
-            {"month": {"type": "string", "pattern": r"^\d{4}-\d{2}$"}},
+            {"month": {"type": "string", "description": "As YYYY-MM", "pattern": r"^\d{4}-\d{2}$"}},
             "north 1200\nsouth 900",
         ),
     },
@@ -76,8 +83,8 @@ def answer(server, request):
         case "tools/list":
             return {"result": {"tools": [tool(name, about, takes) for name, (about, takes, _) in tools.items()]}}
         case "tools/call" if params.get("name") in tools:
-            text = tools[params["name"]][2]
-            return {"result": {"content": [{"type": "text", "text": text}], "isError": False}}
+            content = [{"type": "text", "text": tools[params["name"]][2]}]
+            return {"result": {"content": content, "isError": False}}
         case "tools/call":
             return {"error": {"code": -32602, "message": f"no such tool: {params.get('name')}"}}
     return {"error": {"code": -32601, "message": f"no such method: {request['method']}"}}
