@@ -6,7 +6,7 @@ use crate::line::{is_breaking, plain};
 use crate::query::Entry;
 
 /// The columns of CSV, in order.
-const COLUMNS: [&str; 34] = [
+const COLUMNS: [&str; 35] = [
     "seq",
     "time",
     "caller",
@@ -31,6 +31,7 @@ const COLUMNS: [&str; 34] = [
     "approver",
     "call",
     "decision",
+    "decision_id",
     "rule",
     "consent",
     "redacted",
@@ -101,6 +102,7 @@ pub fn csv(entry: &Entry) -> String {
         text(wish.approver.as_ref()),
         text(wish.call.as_ref()),
         end.map(|end| end.decision.as_str().to_owned()).unwrap_or_default(),
+        text(end.and_then(|end| end.decision_id.as_ref())),
         text(end.and_then(|end| end.rule.as_ref())),
         text(end.and_then(|end| end.consent.as_ref())),
         end.map(|end| counts(&end.redacted)).unwrap_or_default(),

@@ -80,6 +80,8 @@ pub struct Wish {
 pub struct End {
     pub decision: Decision,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub decision_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub consent: Option<String>,

@@ -210,6 +210,8 @@ impl Status {
 pub struct Outcome {
     /// What was decided.
     pub decision: Decision,
+    /// The number of the decision, which the server was told if it is told of its requests.
+    pub decision_id: Option<Text>,
     /// The rule that decided.
     pub rule: Option<Text>,
     /// The approval that it was held for, or went on by.
@@ -237,6 +239,7 @@ impl Outcome {
     pub fn new(status: Status) -> Outcome {
         Outcome {
             decision: Decision::None,
+            decision_id: None,
             rule: None,
             consent: None,
             redacted: Redacted::default(),
@@ -257,6 +260,7 @@ impl Outcome {
 
     pub(crate) fn write(&self, line: &mut Line<'_>) {
         line.text("decision", self.decision.as_str());
+        optional(line, "decision_id", self.decision_id.as_deref());
         optional(line, "rule", self.rule.as_deref());
         optional(line, "consent", self.consent.as_deref());
         self.redacted.write(line, "redacted");

@@ -1,8 +1,8 @@
 //! May this caller do this? Decided anew for each request, before a byte of it leaves.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use toolgate_policy::{Context, Decision, Effect, Kind, Policy, Reading, Thing};
@@ -74,7 +74,7 @@ impl Permit {
         self.ruling.as_ref()
     }
 
-    /// The number of the decision, unique in this process.
+    /// The number of the decision, by which its record is found.
     pub fn decision(&self) -> Option<u64> {
         self.ruling.as_ref().map(Ruling::id)
     }
@@ -109,7 +109,9 @@ impl Asked {
 
 impl Ruling {
     fn new(decision: Arc<Decision>, policy: &Policy) -> Ruling {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
+        // Each process counts from somewhere else, so that replicas do not give out the same.
+        static NEXT: LazyLock<AtomicU64> =
+            LazyLock::new(|| AtomicU64::new(getrandom::u64().unwrap_or_default()));
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
         Ruling { decision, version: policy.version().clone(), id }
     }
@@ -119,9 +121,14 @@ impl Ruling {
         &self.decision
     }
 
-    /// Its number, unique in this process.
+    /// Its number, by which its record is found.
     pub fn id(&self) -> u64 {
         self.id
+    }
+
+    /// The number as records and servers are told it.
+    pub fn name(&self) -> String {
+        format!("{:016x}", self.id)
     }
 
     /// The rules that decided, by name.

@@ -16,6 +16,7 @@ use toolgate_protocol::splice::Edits;
 use toolgate_protocol::version::Era;
 use toolgate_values::Secret;
 
+use crate::authorize::{Permit, Ruling};
 use crate::fault::{Fault, Reason};
 use crate::quota::Standing;
 use crate::record::Recording;
@@ -79,6 +80,8 @@ pub struct Request {
     pub standing: Option<Arc<Standing>>,
     /// Its audit record.
     pub record: Recording,
+    /// What was decided about it, once that is known; nothing where no rules decide.
+    pub ruling: Option<Ruling>,
 }
 
 impl Request {
@@ -95,7 +98,14 @@ impl Request {
             target: self.target.clone(),
             standing: self.standing.clone(),
             record: self.record.clone(),
+            ruling: self.ruling.clone(),
         })
+    }
+
+    /// It may be sent: that goes into its record, and to a server that is told of its requests.
+    pub(crate) fn permitted(&mut self, permit: &Permit) {
+        self.record.permitted(permit);
+        self.ruling = permit.ruling().cloned();
     }
 
     /// A request of our own on behalf of the same client.

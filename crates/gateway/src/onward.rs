@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use http::{HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue, Method};
+use toolgate_identity::dpop::Prover;
 
 use crate::call::{Boxed, Request, Who};
 use crate::fault::Fault;
@@ -22,12 +23,30 @@ pub struct Onward {
 }
 
 /// What proves to a server on whose behalf a request comes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Credential {
     /// The header that carries it.
     pub name: HeaderName,
     /// Its value, marked as sensitive.
     pub value: HeaderValue,
+    /// What proves that we hold the key that it is bound to, if it is bound to one.
+    pub prover: Option<Arc<Prover>>,
+}
+
+/// The same one is shown, with whatever proof.
+impl PartialEq for Credential {
+    fn eq(&self, other: &Credential) -> bool {
+        self.name == other.name && self.value == other.value
+    }
+}
+
+impl Credential {
+    /// What goes with it in a request, and in no other: the value of `DPoP` (RFC 9449, section 7).
+    pub fn proof(&self, method: &Method, url: &str) -> Option<HeaderValue> {
+        let token = self.value.to_str().ok()?.strip_prefix("DPoP ")?;
+        let proof = self.prover.as_ref()?.proof(method.as_str(), url, Some(token))?;
+        HeaderValue::from_str(&proof).ok()
+    }
 }
 
 /// Finds what proves to a server on whose behalf a request comes.

@@ -57,7 +57,7 @@ impl Gateway {
                 }
             }
         };
-        request.record.permitted(&permit);
+        request.permitted(&permit);
         if request.method != Method::ToolsCall {
             self.definition(route, &request).await?;
             let reply = self.send(&permit, route, &request).await?;

@@ -58,6 +58,7 @@ impl Gateway {
         intent.session = who.session.clone().map(Text::from);
         intent.request = message.id().map(Text::from);
         intent.trace = Some(trace.id()).filter(|id| !id.is_empty()).map(Text::from);
+        intent.policy = self.config.policy().map(|policy| Text::from(policy.version().clone()));
         intent.catalog = self.catalog_version().map(Text::from);
         describe(books, &mut intent, message, method);
         self.open(books, intent, message.bytes().len())
@@ -213,15 +214,13 @@ impl Open {
         }
     }
 
-    /// Says what was decided about the request, by which rules of which version.
+    /// Says what was decided about the request, by which rules.
     fn decide(&self, decision: Decision, ruling: &Ruling) {
         let mut state = self.lock();
         state.outcome.decision = decision;
+        state.outcome.decision_id = Some(Text::from(ruling.name()));
         let rules = ruling.rules();
         state.outcome.rule = (!rules.is_empty()).then(|| Text::from(rules.join(",")));
-        if let Some(intent) = &mut state.intent {
-            intent.policy = Some(Text::from(ruling.version().clone()));
-        }
     }
 
     fn close(&self, status: Status, reason: Option<&'static str>, size: usize) {

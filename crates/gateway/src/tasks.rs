@@ -46,6 +46,7 @@ impl Gateway {
         }
         let (route, handle) = self.route_task(&mut request)?;
         let permit = self.permit_task(route, &request, handle.as_ref())?;
+        request.permitted(&permit);
         let bridge = handle.and_then(|handle| handle.bridge);
         if let Some(bridge) = &bridge {
             bridge.enter(&mut request.client);

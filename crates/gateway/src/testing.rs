@@ -254,6 +254,7 @@ pub fn request(client: &Client, method: &str, mut params: Value) -> Box<Request>
         target: None,
         standing: None,
         record: Recording::default(),
+        ruling: None,
     })
 }
 

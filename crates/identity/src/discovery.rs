@@ -9,7 +9,7 @@ use crate::fetch::{Failure, Fetch, Request, document};
 /// (RFC 8414, section 2; OpenID Connect Discovery 1.0, section 3).
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-#[expect(missing_docs, reason = "the names of RFC 8414, RFC 7591, RFC 9207 and MCP")]
+#[expect(missing_docs, reason = "the names of RFC 8414, RFC 7591, RFC 9207, RFC 9449 and MCP")]
 pub struct Metadata {
     pub issuer: String,
     pub jwks_uri: Option<String>,
@@ -22,6 +22,7 @@ pub struct Metadata {
     pub token_endpoint_auth_methods_supported: Option<Vec<String>>,
     pub authorization_response_iss_parameter_supported: bool,
     pub client_id_metadata_document_supported: bool,
+    pub dpop_signing_alg_values_supported: Option<Vec<String>>,
 }
 
 /// Asks the places where an issuer's metadata may be, one after the other.

@@ -1,6 +1,7 @@
-//! Does whoever sends a token hold the key it is bound to? Proofs of RFC 9449.
+//! Does whoever sends a token hold the key it is bound to? Proofs of RFC 9449, checked and made.
 
 mod nonce;
+mod prover;
 mod replay;
 
 use http::Uri;
@@ -9,6 +10,7 @@ use serde_json::{Map, Value};
 use crate::jws;
 use crate::refused::{Flaw, Refused};
 use nonce::Nonces;
+pub use prover::Prover;
 use replay::Replay;
 
 /// How far the date of a proof may be from ours, in seconds.

@@ -6,6 +6,10 @@ use ring::digest;
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair};
 use serde_json::{Map, Value, json};
+use toolgate_values::Secret;
+
+const BEGIN: &str = "-----BEGIN PRIVATE KEY-----";
+const END: &str = "-----END PRIVATE KEY-----";
 
 /// A private key, and the name that its public half is published under.
 pub struct SigningKey {
@@ -58,12 +62,18 @@ impl SigningKey {
     /// # Errors
     /// The system has no randomness.
     pub fn generate() -> Result<SigningKey, NoKey> {
-        let random = SystemRandom::new();
+        SigningKey::parse(SigningKey::make()?.reveal())
+    }
+
+    /// A new P-256 key in PKCS#8 PEM, for whoever has to keep it.
+    ///
+    /// # Errors
+    /// The system has no randomness.
+    pub fn make() -> Result<Secret, NoKey> {
         let algorithm = &ECDSA_P256_SHA256_FIXED_SIGNING;
-        let document = EcdsaKeyPair::generate_pkcs8(algorithm, &random);
-        let document = document.map_err(|_| NoKey::Random)?;
-        let pair = EcdsaKeyPair::from_pkcs8(algorithm, document.as_ref(), &random);
-        pair.map(|pair| SigningKey::of(Pair::P256(Box::new(pair)))).map_err(|_| NoKey::Form)
+        let document = EcdsaKeyPair::generate_pkcs8(algorithm, &SystemRandom::new());
+        let document = STANDARD.encode(document.map_err(|_| NoKey::Random)?.as_ref());
+        Ok(Secret::new(format!("{BEGIN}\n{document}\n{END}\n")))
     }
 
     fn of(pair: Pair) -> SigningKey {
@@ -155,8 +165,8 @@ fn public(pair: &Pair) -> Map<String, Value> {
 
 /// The bytes in a PEM of PKCS#8 (RFC 7468, section 10).
 fn unwrap(pem: &str) -> Option<Vec<u8>> {
-    let (_, rest) = pem.split_once("-----BEGIN PRIVATE KEY-----")?;
-    let (body, _) = rest.split_once("-----END PRIVATE KEY-----")?;
+    let (_, rest) = pem.split_once(BEGIN)?;
+    let (body, _) = rest.split_once(END)?;
     // In an environment variable line breaks are often written as two characters.
     let body = body.replace("\\n", "");
     let body: String = body.split_whitespace().collect();

@@ -58,6 +58,10 @@ impl Broker for Told {
             context.insert("traceparent".to_owned(), json!(&**trace));
         }
         context.insert("deadline".to_owned(), json!(until));
+        if let Some(ruling) = &request.ruling {
+            let decision = json!({ "id": ruling.name(), "policy": &**ruling.version() });
+            context.insert("decision".to_owned(), decision);
+        }
         let header = self
             .audience
             .as_deref()

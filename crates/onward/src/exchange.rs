@@ -11,7 +11,6 @@ use toolgate_gateway::onward::{Attach, Credential};
 use toolgate_identity::fetch::Fetch;
 use toolgate_values::Secret;
 
-use crate::bearer;
 use crate::kept::{Got, Kept, Name, UNKNOWN};
 use crate::keys::Keys;
 use crate::oauth::authority::Authority;
@@ -78,13 +77,8 @@ impl Rule {
             ExchangeGrant::IdJag => self.by_assertion(&token).await,
         };
         let granted = granted.map_err(|denied| self.fault(&denied))?;
-        if !granted.is_bearer() && granted.token_type.as_deref() != Some("N_A") {
-            let kind = granted.token_type.unwrap_or_default();
-            let text = format!("no token for server \"{}\"", self.server);
-            return Err(Fault::new(Reason::Garbage, text).because(format!("of type {kind:?}")));
-        }
         let life = granted.expires_in.map_or(UNKNOWN, Duration::from_secs);
-        Ok((bearer(granted.access_token.reveal())?, life))
+        Ok((self.at.credential(&granted)?, life))
     }
 
     /// RFC 8693, section 2.1.

@@ -19,6 +19,7 @@ pub mod vault;
 pub use keys::Keys;
 pub use onwards::Onwards;
 
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
@@ -27,6 +28,7 @@ use http::HeaderValue;
 use http::header::AUTHORIZATION;
 use toolgate_gateway::fault::{Fault, Reason};
 use toolgate_gateway::onward::Credential;
+use toolgate_identity::dpop::Prover;
 
 /// Seconds since the epoch. On a clock before it everything we sign has expired, which is safe.
 fn now() -> u64 {
@@ -41,11 +43,24 @@ pub fn unique() -> String {
 }
 
 /// A token as servers take it.
+///
 /// # Errors
 /// No header can carry it.
 pub fn bearer(token: &str) -> Result<Credential, Fault> {
-    let value = HeaderValue::from_str(&format!("Bearer {token}"));
+    shown("Bearer", token, None)
+}
+
+/// A token that is bound to a key, as servers take it (RFC 9449, section 7.1).
+///
+/// # Errors
+/// No header can carry it.
+pub fn bound(token: &str, prover: Arc<Prover>) -> Result<Credential, Fault> {
+    shown("DPoP", token, Some(prover))
+}
+
+fn shown(scheme: &str, token: &str, prover: Option<Arc<Prover>>) -> Result<Credential, Fault> {
+    let value = HeaderValue::from_str(&format!("{scheme} {token}"));
     let mut value = value.map_err(|_| Fault::new(Reason::Refused, "the token is no header"))?;
     value.set_sensitive(true);
-    Ok(Credential { name: AUTHORIZATION, value })
+    Ok(Credential { name: AUTHORIZATION, value, prover })
 }

@@ -2,6 +2,7 @@
 
 pub mod authority;
 pub mod authorize;
+pub mod binding;
 pub mod challenge;
 pub mod client;
 pub mod find;

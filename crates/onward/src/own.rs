@@ -10,7 +10,6 @@ use toolgate_gateway::fault::{Fault, Reason};
 use toolgate_gateway::onward::{Attach, Credential};
 use toolgate_identity::fetch::Fetch;
 
-use crate::bearer;
 use crate::exchange::denied_fault;
 use crate::kept::{Got, Kept, Name, UNKNOWN};
 use crate::keys::Keys;
@@ -58,7 +57,7 @@ impl Rule {
             denied_fault(&self.server, &denied, "the operator has to look at client_id")
         })?;
         let life = granted.expires_in.map_or(UNKNOWN, Duration::from_secs);
-        Ok((bearer(granted.access_token.reveal())?, life))
+        Ok((self.at.credential(&granted)?, life))
     }
 }
 

@@ -20,7 +20,7 @@ use crate::oauth::challenge::Challenge;
 use crate::oauth::find::find;
 use crate::oauth::register::{Known, register};
 use crate::safe::{Owner, Safe};
-use crate::{bearer, now, unique};
+use crate::{now, unique};
 
 /// How long a link is good, in seconds: a person may have to look for a key first.
 const LINK: u64 = 15 * 60;
@@ -50,6 +50,11 @@ pub struct Ticket {
     /// What the server called for.
     scope: Option<String>,
     resource_metadata: Option<String>,
+    /// Which kinds of token it takes, as far as it said so.
+    #[serde(default)]
+    dpop: bool,
+    #[serde(default)]
+    bearer: bool,
     until: u64,
 }
 
@@ -158,7 +163,8 @@ impl Vault {
         let Inner { fetch, url, known, links, scopes, .. } = &*self.0;
         let scope = if scopes.is_empty() { ticket.scope.clone() } else { Some(scopes.join(" ")) };
         let resource_metadata = ticket.resource_metadata.clone();
-        let challenge = Challenge { resource_metadata, scope, error: None };
+        let (dpop, bearer) = (ticket.dpop, ticket.bearer);
+        let challenge = Challenge { resource_metadata, scope, error: None, dpop, bearer };
         let found = find(&**fetch, url, &challenge).await.map_err(|error| error.0)?;
         let redirect = links.redirect();
         let client = register(&**fetch, &found, known, &redirect, false).await;
@@ -286,6 +292,8 @@ impl Inner {
             principal: caller.principal.to_string(),
             scope: challenge.and_then(|challenge| challenge.scope.clone()),
             resource_metadata: challenge.and_then(|it| it.resource_metadata.clone()),
+            dpop: challenge.is_some_and(|challenge| challenge.dpop),
+            bearer: challenge.is_some_and(|challenge| challenge.bearer),
             until: now() + LINK,
         };
         let token = self.links.keys.seal(Purpose::Connect, &ticket);
@@ -305,7 +313,7 @@ impl Inner {
 
 fn got(grant: &Grant) -> Got {
     let life = grant.expires.map(|expires| Duration::from_secs(expires.saturating_sub(now())));
-    Ok((bearer(grant.token().reveal())?, life.unwrap_or(UNKNOWN)))
+    Ok((grant.credential()?, life.unwrap_or(UNKNOWN)))
 }
 
 impl Attach for Vault {
@@ -334,7 +342,7 @@ impl Attach for Vault {
             let grant = self.0.safe.get(&owner).await.ok().flatten();
             let mut grant = grant.filter(Grant::can_refresh).ok_or_else(again)?;
             // Whatever its time, it is over; the next one is got by what gets it.
-            if refused.is_some_and(|it| bearer(&grant.access_token).is_ok_and(|own| own == *it)) {
+            if refused.is_some_and(|it| grant.credential().is_ok_and(|own| own == *it)) {
                 grant.expires = Some(0);
                 self.0.safe.put(&owner, &grant).await.map_err(|_| again())?;
             }

@@ -243,6 +243,7 @@ impl Server {
             target: None,
             standing: None,
             record: Recording::default(),
+            ruling: None,
         })
     }
 

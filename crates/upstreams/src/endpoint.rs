@@ -20,6 +20,8 @@ pub(crate) const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-i
 pub(crate) const MCP_METHOD: HeaderName = HeaderName::from_static("mcp-method");
 pub(crate) const MCP_NAME: HeaderName = HeaderName::from_static("mcp-name");
 pub(crate) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+const DPOP: HeaderName = HeaderName::from_static("dpop");
+const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
@@ -48,6 +50,8 @@ pub(crate) struct Endpoint {
     pub bounds: Bounds,
     pub onward: Onward,
     uri: Uri,
+    /// Scheme and authority, as proofs name them.
+    origin: Arc<str>,
     headers: HeaderMap,
     /// On whose behalf the session is that this belongs to; of one caller's requests the last.
     whose: Mutex<Option<Who>>,
@@ -83,7 +87,9 @@ impl Endpoint {
         for (name, value) in extra {
             headers.insert(name.clone(), value.clone());
         }
-        Endpoint { name, pool, bounds, onward, uri, headers, whose: Mutex::default() }
+        let scheme = url.scheme_str().unwrap_or("https");
+        let origin = format!("{scheme}://{}", pool.target().authority()).into();
+        Endpoint { name, pool, bounds, onward, uri, origin, headers, whose: Mutex::default() }
     }
 
     /// The same server at another path, as HTTP+SSE servers name one.
@@ -94,6 +100,7 @@ impl Endpoint {
             bounds: self.bounds,
             onward: self.onward.clone(),
             uri,
+            origin: self.origin.clone(),
             headers: self.headers.clone(),
             whose: Mutex::new(self.whose()),
         }
@@ -196,7 +203,7 @@ impl Endpoint {
     async fn send_with(
         &self,
         attach: &Arc<dyn Attach>,
-        mut request: Request<Full<Bytes>>,
+        request: Request<Full<Bytes>>,
         behalf: Option<&Behalf>,
     ) -> Result<Response<Body>, Fault> {
         let who = match behalf {
@@ -220,8 +227,7 @@ impl Endpoint {
         };
         let credential = attach.credential(&who).await.map_err(ours)?;
         let again = request.clone();
-        put(&mut request, credential.as_ref());
-        let response = self.exchange(request).await?;
+        let response = self.show(request, credential.as_ref()).await?;
         let challenge = challenge(&response);
         let lacks_scope = response.status() == StatusCode::FORBIDDEN
             && challenge.as_deref().is_some_and(|text| text.contains("insufficient_scope"));
@@ -232,13 +238,44 @@ impl Endpoint {
         let refused = credential.as_ref();
         attach.refused(&who, refused, challenge.as_deref()).await.map_err(ours)?;
         let credential = attach.credential(&who).await.map_err(ours)?;
-        let mut request = again;
-        put(&mut request, credential.as_ref());
-        let response = self.exchange(request).await?;
+        let response = self.show(again, credential.as_ref()).await?;
         if response.status() == StatusCode::UNAUTHORIZED {
             return Err(ours(self.refused(response).await));
         }
         Ok(response)
+    }
+
+    /// Sends a request with this credential. A server that wants a nonce of its own in the proof
+    /// has not run the request, which it is sent once more (RFC 9449, section 9).
+    async fn show(
+        &self,
+        mut request: Request<Full<Bytes>>,
+        credential: Option<&Credential>,
+    ) -> Result<Response<Body>, Fault> {
+        let prover = credential.and_then(|credential| credential.prover.as_ref());
+        let again = prover.map(|_| request.clone());
+        self.put(&mut request, credential);
+        let response = self.exchange(request).await?;
+        let (Some(prover), Some(mut again)) = (prover, again) else { return Ok(response) };
+        if !prover.hear(&self.origin, nonce(&response)) || !wants_nonce(&response) {
+            return Ok(response);
+        }
+        drop(response);
+        self.put(&mut again, credential);
+        let response = self.exchange(again).await?;
+        prover.hear(&self.origin, nonce(&response));
+        Ok(response)
+    }
+
+    fn put(&self, request: &mut Request<Full<Bytes>>, credential: Option<&Credential>) {
+        let Some(credential) = credential else { return };
+        let url = format!("{}{}", self.origin, self.uri.path());
+        let proof = credential.proof(request.method(), &url);
+        let headers = request.headers_mut();
+        headers.insert(credential.name.clone(), credential.value.clone());
+        if let Some(proof) = proof {
+            headers.insert(DPOP, proof);
+        }
     }
 
     /// A server that does not take what we have to show. Its challenge goes no further: it would
@@ -340,20 +377,28 @@ impl Endpoint {
     }
 }
 
-fn put(request: &mut Request<Full<Bytes>>, credential: Option<&Credential>) {
-    if let Some(Credential { name, value }) = credential {
-        request.headers_mut().insert(name.clone(), value.clone());
-    }
-}
-
-/// What a server asks for that refuses a credential. The first of several is enough: those of
-/// MCP are of one scheme.
+/// What a server asks for that refuses a credential: its challenges of the schemes that tokens go
+/// under, in one list.
 fn challenge(response: &Response<Body>) -> Option<String> {
     let values = response.headers().get_all(WWW_AUTHENTICATE).iter();
-    let mut texts = values.filter_map(|value| value.to_str().ok());
-    texts
-        .find(|text| text.get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case("bearer")))
-        .map(str::to_owned)
+    let texts = values.filter_map(|value| value.to_str().ok());
+    let of_token = |text: &&str| {
+        let scheme = text.split([' ', ',']).next().unwrap_or_default();
+        scheme.eq_ignore_ascii_case("bearer") || scheme.eq_ignore_ascii_case("dpop")
+    };
+    let texts: Vec<_> = texts.filter(of_token).collect();
+    (!texts.is_empty()).then(|| texts.join(", "))
+}
+
+/// The nonce that the next proof is to hold.
+fn nonce(response: &Response<Body>) -> Option<&str> {
+    response.headers().get(DPOP_NONCE)?.to_str().ok()
+}
+
+/// Whether a request was refused for want of a nonce (RFC 9449, section 9).
+fn wants_nonce(response: &Response<Body>) -> bool {
+    response.status() == StatusCode::UNAUTHORIZED
+        && challenge(response).is_some_and(|text| text.contains("use_dpop_nonce"))
 }
 
 /// What an answer's Content-Type says it is.

@@ -42,6 +42,7 @@ pub(crate) fn own(id: &str, method: Method, params: &str) -> Result<Request, Fau
         target: None,
         standing: None,
         record: Recording::default(),
+        ruling: None,
     })
 }
 

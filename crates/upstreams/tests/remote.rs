@@ -152,6 +152,7 @@ fn call() -> Request {
         target: None,
         standing: None,
         record: Recording::default(),
+        ruling: None,
     }
 }
 

@@ -131,6 +131,9 @@ pub struct Authority {
     /// How it shows what it has. Without it: secret_basic with a secret, private_key_jwt with a
     /// key, none otherwise.
     pub client_auth: Option<ClientAuth>,
+    /// Ask for tokens that are bound to a key of this process (DPoP, RFC 9449), and take no others.
+    /// For `authorization_server`; what an identity provider gives is an assertion, not a token.
+    pub dpop: bool,
 }
 
 impl Authority {

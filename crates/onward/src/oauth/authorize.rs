@@ -1,20 +1,26 @@
 //! A person allows something in a browser, and what comes back is checked before it is believed
 //! (OAuth 2.1, section 4.1; RFC 7636; RFC 9207).
 
+use std::sync::Arc;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::digest;
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
+use toolgate_gateway::fault::{Fault, Reason};
+use toolgate_gateway::onward::Credential;
 use toolgate_identity::discovery::may_lead_to;
+use toolgate_identity::dpop::Prover;
 use toolgate_identity::fetch::{Failure, Fetch, encode, form};
 use toolgate_values::Secret;
 
+use super::binding::{Binding, prover};
 use super::challenge::Challenge;
 use super::find::{Found, NotFound};
 use super::grant::{self, Denied, Granted};
 use super::register::Registered;
-use crate::unique;
+use crate::{bearer, bound, unique};
 
 /// The scope that brings a refresh token.
 const OFFLINE: &str = "offline_access";
@@ -37,6 +43,9 @@ pub struct Pending {
     pub client: Registered,
     /// What is asked for.
     pub scope: String,
+    /// Whether the token is to be bound to a key.
+    #[serde(default)]
+    binding: Binding,
 }
 
 /// Why an answer is not taken.
@@ -131,6 +140,7 @@ pub fn begin(
         state,
         client,
         scope,
+        binding: found.binding,
     };
     Ok((url, pending))
 }
@@ -176,9 +186,12 @@ impl Pending {
             ("code_verifier", self.verifier.as_str()),
             ("resource", self.resource.as_str()),
         ];
-        let client = self.client.client();
+        let key = self.binding.key()?;
+        let prover = key.as_ref().map(prover).transpose()?;
+        let (client, endpoint) = (self.client.client(), &self.token_endpoint);
         let granted =
-            grant::ask(fetch, &self.token_endpoint, &self.issuer, &client, &fields).await?;
+            grant::ask(fetch, endpoint, &self.issuer, &client, prover.as_ref(), &fields).await?;
+        let key = self.binding.held(&granted, key)?;
         let grant = Grant {
             issuer: self.issuer.clone(),
             token_endpoint: self.token_endpoint.clone(),
@@ -188,8 +201,9 @@ impl Pending {
             access_token: String::new(),
             refresh_token: None,
             expires: None,
+            key: key.map(|key| key.reveal().to_owned()),
         };
-        grant.renewed(&granted)
+        Ok(grant.renewed(&granted))
     }
 }
 
@@ -208,6 +222,9 @@ pub struct Grant {
     refresh_token: Option<String>,
     /// Until when the token is good, in seconds since the epoch.
     pub expires: Option<u64>,
+    /// The private key that it is bound to, in PKCS#8 PEM.
+    #[serde(default)]
+    key: Option<String>,
 }
 
 impl Grant {
@@ -233,28 +250,42 @@ impl Grant {
             ("refresh_token", refresh),
             ("resource", self.resource.as_str()),
         ];
-        let client = self.client.client();
+        let prover = self.prover()?;
+        let (client, endpoint) = (self.client.client(), &self.token_endpoint);
         let granted =
-            grant::ask(fetch, &self.token_endpoint, &self.issuer, &client, &fields).await?;
-        self.renewed(&granted)
+            grant::ask(fetch, endpoint, &self.issuer, &client, prover.as_ref(), &fields).await?;
+        // What was bound stays bound.
+        let binding = if prover.is_some() { Binding::Required } else { Binding::None };
+        binding.held(&granted, prover)?;
+        Ok(self.renewed(&granted))
     }
 
-    fn renewed(&self, granted: &Granted) -> Result<Grant, Denied> {
-        if !granted.is_bearer() {
-            return Err(Failure("a token of a kind that is not known".to_owned()).into());
-        }
+    fn renewed(&self, granted: &Granted) -> Grant {
         let next = granted.refresh_token.as_ref().map(|token| token.reveal().to_owned());
-        Ok(Grant {
+        Grant {
             access_token: granted.access_token.reveal().to_owned(),
             refresh_token: next.or_else(|| self.refresh_token.clone()),
             expires: granted.expires_in.map(|life| crate::now().saturating_add(life)),
             ..self.clone()
-        })
+        }
     }
 
-    /// The token, for the one place that sends it.
-    pub fn token(&self) -> Secret {
-        Secret::new(&self.access_token)
+    /// The token as servers take it.
+    ///
+    /// # Errors
+    /// No header can carry it, or the key that it is bound to is none.
+    pub fn credential(&self) -> Result<Credential, Fault> {
+        let unusable = |error| {
+            Fault::new(Reason::Internal, "the key of what was allowed is unusable").because(error)
+        };
+        match self.prover().map_err(unusable)? {
+            Some(prover) => bound(&self.access_token, Arc::new(prover)),
+            None => bearer(&self.access_token),
+        }
+    }
+
+    fn prover(&self) -> Result<Option<Prover>, Failure> {
+        self.key.as_ref().map(|key| prover(&Secret::new(key))).transpose()
     }
 }
 
@@ -314,6 +345,7 @@ mod tests {
                 ..Metadata::default()
             },
             scopes: vec!["read".into(), "write".into()],
+            binding: Binding::None,
         }
     }
 

@@ -1,6 +1,7 @@
-//! What a server asks for that refuses a request (RFC 6750, section 3; RFC 9728, section 5.1).
+//! What a server asks for that refuses a request (RFC 6750, section 3; RFC 9449, section 7.1; RFC
+//! 9728, section 5.1).
 
-/// A challenge of the scheme Bearer.
+/// What the challenges of one answer say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Challenge {
     /// Where its metadata is.
@@ -9,14 +10,23 @@ pub struct Challenge {
     pub scope: Option<String>,
     /// What was wrong with the token.
     pub error: Option<String>,
+    /// Whether tokens that are bound to a key are taken (RFC 9449, section 7.1).
+    pub dpop: bool,
+    /// Whether tokens that are bound to nothing are taken.
+    pub bearer: bool,
 }
 
 impl Challenge {
-    /// Reads the value of `WWW-Authenticate`. What cannot be read is not there.
+    /// Reads the value of `WWW-Authenticate`, or several in one list. What cannot be read is not
+    /// there.
     pub fn parse(text: &str) -> Challenge {
         let mut challenge = Challenge::default();
-        let Some((_, mut rest)) = text.split_once(' ') else { return challenge };
-        while let Some((name, value, after)) = parameter(rest) {
+        let mut rest = text;
+        while let Some((words, value, after)) = parameter(rest) {
+            // Before the name of a parameter may stand the scheme that begins there.
+            let mut words = words.split([' ', ',', '\t']).rev();
+            let name = words.next().unwrap_or_default();
+            words.for_each(|scheme| challenge.offers(scheme));
             let slot = match name.to_ascii_lowercase().as_str() {
                 "resource_metadata" => Some(&mut challenge.resource_metadata),
                 "scope" => Some(&mut challenge.scope),
@@ -29,7 +39,13 @@ impl Challenge {
             }
             rest = after;
         }
+        rest.split([' ', ',', '\t']).for_each(|scheme| challenge.offers(scheme));
         challenge
+    }
+
+    fn offers(&mut self, scheme: &str) {
+        self.dpop |= scheme.eq_ignore_ascii_case("dpop");
+        self.bearer |= scheme.eq_ignore_ascii_case("bearer");
     }
 
     /// Whether a token with more scopes would do.
@@ -65,6 +81,21 @@ fn parameter(text: &str) -> Option<(&str, String, &str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_several_challenges_the_schemes_are_told_apart() {
+        for (text, dpop, bearer) in [
+            ("Bearer", false, true),
+            ("DPoP", true, false),
+            (r#"dpop algs="ES256 EdDSA", resource_metadata="https://h/x""#, true, false),
+            (r#"Bearer scope="a", DPoP algs="ES256""#, true, true),
+            (r#"DPoP algs="ES256", bearer"#, true, true),
+            (r#"Basic realm="DPoP Bearer", charset=DPoP"#, false, false),
+        ] {
+            let read = Challenge::parse(text);
+            assert_eq!((read.dpop, read.bearer), (dpop, bearer), "{text}");
+        }
+    }
 
     #[test]
     fn a_challenge_is_read_as_servers_write_it() {

@@ -6,6 +6,7 @@ use toolgate_identity::discovery::{Metadata, discover, may_lead_to};
 use toolgate_identity::fetch::{Fetch, Request, document};
 use toolgate_values::Url;
 
+use super::binding::Binding;
 use super::challenge::Challenge;
 
 /// Who gives out tokens for a server, and for what.
@@ -19,6 +20,8 @@ pub struct Found {
     pub metadata: Metadata,
     /// All scopes of the server, if it tells them.
     pub scopes: Vec<String>,
+    /// Whether tokens are to be bound to a key.
+    pub binding: Binding,
 }
 
 /// Why nobody was found, in one sentence.
@@ -33,6 +36,10 @@ struct Protected {
     authorization_servers: Vec<String>,
     #[serde(default)]
     scopes_supported: Vec<String>,
+    #[serde(default)]
+    dpop_signing_alg_values_supported: Vec<String>,
+    #[serde(default)]
+    dpop_bound_access_tokens_required: bool,
 }
 
 /// Finds out who gives out tokens for `server`, which gave this challenge.
@@ -44,6 +51,8 @@ pub async fn find(
     server: &Url,
     challenge: &Challenge,
 ) -> Result<Found, NotFound> {
+    // RFC 9449, section 7.2: who takes either kind says so.
+    let bound_only = challenge.dpop && !challenge.bearer;
     let Some(protected) = protected(fetch, server, challenge).await? else {
         // Before 2025-06-18 a server was its own authorization server.
         let resource = Resource::new(server);
@@ -51,6 +60,7 @@ pub async fn find(
         return Ok(Found {
             resource: resource.as_str().to_owned(),
             issuer: resource.origin().to_owned(),
+            binding: Binding::of(challenge.dpop, bound_only, &metadata),
             metadata,
             scopes: Vec::new(),
         });
@@ -59,8 +69,11 @@ pub async fn find(
         return Err(NotFound("the server names no authorization server".to_owned()));
     };
     let metadata = metadata(fetch, server, &issuer).await?;
+    let offered = challenge.dpop || !protected.dpop_signing_alg_values_supported.is_empty();
+    let required = bound_only || protected.dpop_bound_access_tokens_required;
+    let binding = Binding::of(offered, required, &metadata);
     let scopes = protected.scopes_supported;
-    Ok(Found { resource: protected.resource, issuer, metadata, scopes })
+    Ok(Found { resource: protected.resource, issuer, metadata, scopes, binding })
 }
 
 /// What a server says of itself: where its challenge says, else at its path, else at its root.

@@ -1,10 +1,14 @@
 //! Asking for a token, and what comes back (RFC 6749, section 5).
 
+use http::HeaderName;
 use serde::Deserialize;
-use toolgate_identity::fetch::{self, Failure, Fetch, Request};
+use toolgate_identity::dpop::Prover;
+use toolgate_identity::fetch::{self, Failure, Fetch, Request, Response};
 use toolgate_values::Secret;
 
 use super::client::Client;
+
+const DPOP: HeaderName = HeaderName::from_static("dpop");
 
 /// The longest answer that is read, in bytes: a token with its companions.
 const LARGEST: usize = 64 * 1024;
@@ -50,7 +54,11 @@ struct Refusal {
     error: String,
 }
 
-/// Asks `endpoint` for a token. `name` is what the authorization server calls itself.
+/// Where a proof may not be without the nonce of whoever reads it.
+const NONCE: &str = "use_dpop_nonce";
+
+/// Asks `endpoint` for a token. `name` is what the authorization server calls itself. With a
+/// `prover`, for one that is bound to its key (RFC 9449, section 5).
 ///
 /// # Errors
 /// None was granted.
@@ -59,39 +67,21 @@ pub async fn ask(
     endpoint: &str,
     name: &str,
     client: &Client,
+    prover: Option<&Prover>,
     fields: &[(&str, &str)],
 ) -> Result<Granted, Denied> {
-    ask_with(fetch, endpoint, name, client, fields, Vec::new()).await
-}
-
-/// The same with further headers.
-///
-/// # Errors
-/// None was granted.
-pub async fn ask_with(
-    fetch: &dyn Fetch,
-    endpoint: &str,
-    name: &str,
-    client: &Client,
-    fields: &[(&str, &str)],
-    headers: Vec<(http::HeaderName, Secret)>,
-) -> Result<Granted, Denied> {
-    let shown = client.show(name);
-    let more = shown.fields.iter().map(|(name, value)| (*name, value.as_str()));
-    let fields: Vec<_> = fields.iter().copied().chain(more).collect();
-    let request = Request {
-        authorization: shown.authorization,
-        limit: LARGEST,
-        headers,
-        ..Request::post(endpoint, &fields)
-    };
-    let answer = fetch::answer(fetch, request).await?;
+    let attempt = || fetch::answer(fetch, request(endpoint, name, client, prover, fields));
+    let mut answer = attempt().await?;
+    let nonce = answer.headers.get("dpop-nonce").and_then(|nonce| nonce.to_str().ok());
+    let renewed = prover.is_some_and(|prover| prover.hear(endpoint, nonce));
+    // RFC 9449, section 8: nothing was granted or used up, so that it may be asked once more.
+    if renewed && answer.status == 400 && refusal(&answer).as_deref() == Some(NONCE) {
+        answer = attempt().await?;
+    }
     if answer.status != 200 {
-        let refusal = fetch::read::<Refusal>(&answer.body);
-        let status = answer.status;
-        return Err(match refusal {
-            Ok(refusal) => Denied::Refused(code(&refusal.error)),
-            Err(_) => Denied::Failed(Failure(format!("status {status}"))),
+        return Err(match refusal(&answer) {
+            Some(error) => Denied::Refused(code(&error)),
+            None => Denied::Failed(Failure(format!("status {}", answer.status))),
         });
     }
     let granted: Granted = fetch::read(&answer.body)?;
@@ -102,6 +92,30 @@ pub async fn ask_with(
     Ok(granted)
 }
 
+fn request(
+    endpoint: &str,
+    name: &str,
+    client: &Client,
+    prover: Option<&Prover>,
+    fields: &[(&str, &str)],
+) -> Request {
+    let shown = client.show(name);
+    let more = shown.fields.iter().map(|(name, value)| (*name, value.as_str()));
+    let fields: Vec<_> = fields.iter().copied().chain(more).collect();
+    let proof = prover.and_then(|prover| prover.proof("POST", endpoint, None));
+    Request {
+        authorization: shown.authorization,
+        limit: LARGEST,
+        headers: proof.map(|proof| (DPOP, Secret::new(proof))).into_iter().collect(),
+        ..Request::post(endpoint, &fields)
+    }
+}
+
+/// The error code of a refusal.
+fn refusal(answer: &Response) -> Option<String> {
+    fetch::read::<Refusal>(&answer.body).ok().map(|refusal| refusal.error)
+}
+
 /// An error code as RFC 6749 lets it be: a peer's words, which may end up before a model.
 pub(crate) fn code(text: &str) -> String {
     let sound = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | ':' | '/');
@@ -110,10 +124,16 @@ pub(crate) fn code(text: &str) -> String {
 }
 
 impl Granted {
+    /// Whether it is bound to a key that was shown (RFC 9449, section 5).
+    pub fn is_bound(&self) -> bool {
+        self.token_type.as_deref().is_some_and(|kind| kind.eq_ignore_ascii_case("dpop"))
+    }
+
     /// Whether a server takes it as a bearer token.
     pub fn is_bearer(&self) -> bool {
         // `N_A` is no kind of access token, but some say it of what they exchanged.
-        self.token_type.as_deref().is_none_or(|kind| kind.eq_ignore_ascii_case("bearer"))
+        let is = |kind: &str| kind.eq_ignore_ascii_case("bearer") || kind == "N_A";
+        self.token_type.as_deref().is_none_or(is)
     }
 }
 

@@ -12,14 +12,16 @@ use toolgate_gateway::call::{Boxed, Who};
 use toolgate_gateway::config::{Secret, Url};
 use toolgate_gateway::fault::{Fault, Reason};
 use toolgate_gateway::onward::{Attach, Credential};
+use toolgate_identity::fetch::Failure;
 use toolgate_identity::signing::SigningKey;
-use toolgate_onward::bearer;
 use toolgate_onward::oauth::authorize::{self, Grant, Pending, Rejected};
+use toolgate_onward::oauth::binding::prover;
 use toolgate_onward::oauth::challenge::Challenge;
 use toolgate_onward::oauth::client::{Client, Proof};
 use toolgate_onward::oauth::find::{Found, find};
-use toolgate_onward::oauth::grant::{self, Granted};
+use toolgate_onward::oauth::grant;
 use toolgate_onward::oauth::register::{Known, register};
+use toolgate_onward::{bearer, bound};
 
 use super::grants::Grants;
 use super::status::Status;
@@ -123,7 +125,7 @@ pub struct Login {
 #[derive(Default)]
 struct State {
     /// What goes with requests.
-    token: Option<Secret>,
+    credential: Option<Credential>,
     /// What a person allowed.
     grant: Option<Grant>,
     /// What the server wants that refused a request.
@@ -159,8 +161,12 @@ impl Login {
         let given = sign_in.token.clone().or_else(|| std::env::var("TOOLGATE_TOKEN").ok());
         let remembers = given.is_none() && matches!(way, Way::Person(_));
         let grant = remembers.then(|| grants.get(&url.to_string())).flatten();
-        let token = given.map(Secret::new).or_else(|| grant.as_ref().map(Grant::token));
-        let state = Mutex::new(State { token, grant, ..State::default() });
+        let credential = match (given, &grant) {
+            (Some(token), _) => Some(bearer(&token)),
+            (None, grant) => grant.as_ref().map(Grant::credential),
+        };
+        let credential = credential.transpose().map_err(|fault| fault.message.to_string())?;
+        let state = Mutex::new(State { credential, grant, ..State::default() });
         let fetch = Fetcher::for_server(url);
         Ok(Login { server: url.clone(), way, fetch, grants, state })
     }
@@ -196,8 +202,8 @@ impl Login {
                 self.ask_person(known, &found, &challenge, before.as_ref(), status).await
             }
             way => {
-                let granted = self.by_itself(way, &found, &challenge).await?;
-                self.state().token = Some(granted.access_token);
+                let credential = self.by_itself(way, &found, &challenge).await?;
+                self.state().credential = Some(credential);
                 Ok(())
             }
         }
@@ -210,10 +216,7 @@ impl Login {
             return false;
         }
         match grant.refresh(&self.fetch).await {
-            Ok(next) => {
-                self.keep(next);
-                true
-            }
+            Ok(next) => self.keep(next).is_ok(),
             Err(error) => {
                 tracing::info!(%error, "what was allowed before is over");
                 false
@@ -251,8 +254,7 @@ impl Login {
         let code = tokio::time::timeout(PERSON, wait(&listener, &pending)).await;
         let code = code.map_err(|_| refused("nobody signed in within 5 minutes"))??;
         let grant = pending.redeem(&self.fetch, &code).await;
-        self.keep(grant.map_err(|denied| refused(denied.to_string()))?);
-        Ok(())
+        self.keep(grant.map_err(|denied| refused(denied.to_string()))?)
     }
 
     async fn by_itself(
@@ -260,25 +262,29 @@ impl Login {
         way: &Way,
         found: &Found,
         challenge: &Challenge,
-    ) -> Result<Granted, Fault> {
+    ) -> Result<Credential, Fault> {
         let endpoint = found.metadata.token_endpoint.as_deref();
         let endpoint = endpoint.ok_or_else(|| refused("nobody gives out tokens"))?;
         let scope = authorize::scopes(found, challenge, "");
+        let failed = |failure: Failure| refused(failure.0);
+        let key = found.binding.key().map_err(failed)?;
+        let prover = key.as_ref().map(prover).transpose().map_err(failed)?.map(Arc::new);
         let ask = async |client: &Client, mut fields: Vec<(&str, &str)>| {
             fields.push(("resource", &found.resource));
             if !scope.is_empty() {
                 fields.push(("scope", &scope));
             }
-            let asked = grant::ask(&self.fetch, endpoint, &found.issuer, client, &fields).await;
+            let (fetch, shown) = (&self.fetch, prover.as_deref());
+            let asked = grant::ask(fetch, endpoint, &found.issuer, client, shown, &fields).await;
             asked.map_err(|denied| refused(denied.to_string()))
         };
-        let bearer = "urn:ietf:params:oauth:grant-type:jwt-bearer";
-        match way {
-            Way::Person(_) => Err(refused("a person has to sign in")),
-            Way::Client(client) => ask(client, vec![("grant_type", "client_credentials")]).await,
+        let by_jwt = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+        let granted = match way {
+            Way::Person(_) => return Err(refused("a person has to sign in")),
+            Way::Client(client) => ask(client, vec![("grant_type", "client_credentials")]).await?,
             Way::Assertion(client, assertion) => {
                 let assertion = ("assertion", assertion.reveal());
-                ask(client, vec![("grant_type", bearer), assertion]).await
+                ask(client, vec![("grant_type", by_jwt), assertion]).await?
             }
             Way::IdToken(client, token, idp, id) => {
                 let at_idp = Client { id: id.clone(), proof: Proof::None };
@@ -290,21 +296,28 @@ impl Login {
                     ("subject_token", token.reveal()),
                     ("subject_token_type", "urn:ietf:params:oauth:token-type:id_token"),
                 ];
-                let vouched = grant::ask(&self.fetch, idp, idp, &at_idp, &fields).await;
+                let vouched = grant::ask(&self.fetch, idp, idp, &at_idp, None, &fields).await;
                 let vouched = vouched.map_err(|denied| refused(denied.to_string()))?;
                 let assertion = ("assertion", vouched.access_token.reveal());
-                ask(client, vec![("grant_type", bearer), assertion]).await
+                ask(client, vec![("grant_type", by_jwt), assertion]).await?
             }
+        };
+        let token = granted.access_token.reveal();
+        match found.binding.held(&granted, prover).map_err(failed)? {
+            Some(prover) => bound(token, prover),
+            None => bearer(token),
         }
     }
 
-    fn keep(&self, grant: Grant) {
+    fn keep(&self, grant: Grant) -> Result<(), Fault> {
         if let Err(error) = self.grants.put(&self.server.to_string(), Some(&grant)) {
             tracing::warn!(%error, "what was allowed is not remembered");
         }
+        let credential = grant.credential()?;
         let mut state = self.state();
-        state.token = Some(grant.token());
+        state.credential = Some(credential);
         state.grant = Some(grant);
+        Ok(())
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
@@ -314,9 +327,8 @@ impl Login {
 
 impl Attach for Login {
     fn credential<'a>(&'a self, _who: &'a Who) -> Boxed<'a, Result<Option<Credential>, Fault>> {
-        let token = self.state().token.clone();
-        let credential = token.map(|token| bearer(token.reveal())).transpose();
-        Box::pin(std::future::ready(credential))
+        let credential = self.state().credential.clone();
+        Box::pin(std::future::ready(Ok(credential)))
     }
 
     /// Signing in takes longer than a request may: whoever sent it does that, and sends it again.

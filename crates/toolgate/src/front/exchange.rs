@@ -118,6 +118,7 @@ impl Exchange {
             target: None,
             standing: self.standing.clone(),
             record: self.record.recording(),
+            ruling: None,
         })
     }
 

@@ -123,6 +123,7 @@ pub fn request_of(
         target: None,
         standing: None,
         record: Recording::default(),
+        ruling: None,
     })
 }
 

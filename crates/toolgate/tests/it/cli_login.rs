@@ -2,13 +2,14 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Output, Stdio};
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::process::Command;
 
-use crate::support::{Call, Reply, Server, soon};
+use crate::support::{Bound, Call, Reply, Server, soon};
 
 /// What a server and its authorization server, which are one here, say of themselves. `ORIGIN` is
 /// where they are.
@@ -62,6 +63,49 @@ impl Scene {
                     Reply::json(401, "{}")
                         .header("www-authenticate", challenge["text"].as_str().unwrap())
                 }
+            };
+            async move { reply }
+        })
+        .await;
+        Scene { server, state: tempfile::tempdir().unwrap() }
+    }
+
+    /// One that takes tokens bound to keys alone. Its authorization server gives out what it has
+    /// to, or else a token of this kind.
+    async fn bound(kind: Option<&'static str>) -> Scene {
+        let bound = Arc::new(Bound::new());
+        let server = Server::start(move |call: Call| {
+            let origin = format!("http://{}", call.header("host").unwrap());
+            let reply = match call.path.split('?').next().unwrap() {
+                "/.well-known/oauth-protected-resource/mcp" => Reply::json(
+                    200,
+                    json!({ "resource": format!("{origin}/mcp"), "authorization_servers": [origin] })
+                        .to_string(),
+                ),
+                "/.well-known/oauth-authorization-server" => Reply::json(
+                    200,
+                    json!({
+                        "issuer": origin,
+                        "authorization_endpoint": format!("{origin}/authorize"),
+                        "token_endpoint": format!("{origin}/token"),
+                        "registration_endpoint": format!("{origin}/register"),
+                        "code_challenge_methods_supported": ["S256"],
+                    })
+                    .to_string(),
+                ),
+                "/register" => Reply::json(201, r#"{"client_id":"made"}"#),
+                "/token" => match kind {
+                    Some(kind) => Reply::json(
+                        200,
+                        json!({ "access_token": "granted", "token_type": kind }).to_string(),
+                    ),
+                    None => bound.grant(&call, "granted"),
+                },
+                _ => match bound.admit(&call, "granted") {
+                    Ok(()) if call.method() == "server/discover" => call.result(DISCOVERED),
+                    Ok(()) => call.result(r#"{"resultType":"complete","tools":[],"ttlMs":0,"cacheScope":"private"}"#),
+                    Err(refused) => refused,
+                },
             };
             async move { reply }
         })
@@ -248,4 +292,45 @@ async fn a_server_with_huge_documents_is_left() {
 
     assert!(!output.status.success());
     assert!(text(&output).contains("cannot be used"), "{}", text(&output));
+}
+
+/// RFC 9449: each request has a proof of its own, with the nonce of whoever reads it; the key is
+/// remembered with the token.
+#[tokio::test]
+async fn a_server_that_wants_proofs_gets_one_with_each_request() {
+    let scene = Scene::bound(None).await;
+    let issuer = scene.origin().to_owned();
+
+    let first = scene
+        .inspect(async |url| assert_eq!(back(&url, &allowed(&url, &issuer)).await, 200))
+        .await;
+    let second = scene.inspect(async |_| panic!("signed in twice")).await;
+
+    assert!(first.status.success(), "{}", text(&first));
+    assert!(second.status.success(), "{}", text(&second));
+    let grants = std::fs::read_to_string(scene.state.path().join("toolgate/grants.json")).unwrap();
+    assert!(grants.contains("PRIVATE KEY"));
+    for said in [text(&first), text(&second)] {
+        assert!(!said.contains("PRIVATE KEY"));
+    }
+    for call in scene.server.all("server/discover") {
+        assert!(!call.body.contains("PRIVATE KEY"));
+    }
+}
+
+/// A token that anybody could use is not sent to a server that takes only bound ones.
+#[tokio::test]
+async fn an_authorization_server_cannot_talk_us_out_of_proofs() {
+    for kind in ["Bearer", "mac"] {
+        let scene = Scene::bound(Some(kind)).await;
+        let issuer = scene.origin().to_owned();
+
+        let output = scene
+            .inspect(async |url| assert_eq!(back(&url, &allowed(&url, &issuer)).await, 200))
+            .await;
+
+        assert!(!output.status.success());
+        let calls = scene.server.all("server/discover");
+        assert!(calls.iter().all(|call| call.header("authorization").is_none()), "{kind}");
+    }
 }

@@ -1,10 +1,12 @@
 //! Tokens for servers, got from an authorization server: for a caller's own, or for the gateway.
 
+use std::sync::Arc;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Ask, Call, Gateway, Issuer, Modern, Reply, Server, modern};
+use crate::support::{Answer, Ask, Bound, Call, Gateway, Issuer, Modern, Reply, Server, modern};
 
 const RESOURCE: &str = "https://gateway.example.com/mcp";
 
@@ -269,6 +271,39 @@ async fn the_gateway_proves_itself_by_its_key_and_shares_its_token_among_callers
     assert_eq!(assertion["aud"], origin(&at));
     let keys = scene.gateway.ask(&Ask::new("GET", "/.well-known/jwks.json")).await;
     assert_eq!(keys.json()["keys"][0]["alg"], "ES256");
+}
+
+/// RFC 9449: what is bound to the gateway's key is of no use to whoever sees it.
+#[tokio::test]
+async fn tokens_are_bound_to_the_gateways_key_where_that_is_wanted() {
+    let bound = Arc::new(Bound::new());
+    let (giving, taking) = (bound.clone(), bound.clone());
+    let at = authority(move |call| giving.grant(call, "ours")).await;
+    let server = modern(move |call: Call| {
+        let done = || call.result(r#"{"resultType":"complete","content":[]}"#);
+        let reply = taking.admit(&call, "ours").map_or_else(|refused| refused, |()| done());
+        async move { reply }
+    })
+    .await;
+    let auth = |at: &Server| {
+        format!(
+            "type: client_credentials, authorization_server: {{ issuer: '{}', client_id: gw, client_secret: s3cret, dpop: true }}",
+            origin(at)
+        )
+    };
+    let scene = Scene::before(server, &auth(&at)).await;
+
+    for subject in ["ada", "bob"] {
+        let answer = scene.call(&scene.token(subject)).await.result();
+        assert_eq!(answer["isError"], Value::Null, "{answer}");
+    }
+
+    assert_eq!(at.count("response"), 2, "once for the nonce");
+    assert_eq!(scene.server.count("tools/call"), 3, "once for the nonce");
+    let stubborn = authority(|_| granted("ours")).await;
+    let scene = Scene::open(&auth(&stubborn)).await;
+    assert_eq!(scene.call(&scene.token("ada")).await.result()["isError"], true);
+    assert_eq!(scene.server.count("tools/call"), 0, "bound to nothing, it is not sent");
 }
 
 #[tokio::test]

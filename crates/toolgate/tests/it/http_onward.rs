@@ -5,7 +5,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Ask, Call, Gateway, Issuer, Modern, legacy, modern, post};
+use crate::support::{
+    Answer, Ask, Call, Gateway, Issuer, Modern, Script, Trail, legacy, modern, post,
+};
 
 const RESOURCE: &str = "https://gateway.example.com/mcp";
 
@@ -169,6 +171,69 @@ async fn a_legacy_client_and_server_are_told_of_with_their_session() {
     assert!(told["session"].is_string(), "{told}");
     let (_, claims) = checked(&gateway, call.header("toolgate-context").unwrap()).await;
     assert_eq!(claims["session"], told["session"]);
+}
+
+/// Case E15: which decision let a request through is said by us alone, over either transport, and
+/// found again in the records.
+#[tokio::test]
+async fn a_server_is_told_of_the_decision_and_a_client_cannot_make_one_up() {
+    let (issuer, trail) = (Issuer::start().await, Trail::new());
+    let remote = modern(|call: Call| async move {
+        match call.method() {
+            "tools/list" => call.result(
+                r#"{"resultType":"complete","tools":[{"name":"t","inputSchema":{"type":"object"}}],"ttlMs":60000,"cacheScope":"public"}"#,
+            ),
+            _ => done(&call),
+        }
+    })
+    .await;
+    let child = Script::legacy(
+        r#"
+def on(m):
+    if m["method"] == "tools/list": result(m, {"tools": [{"name": "t", "inputSchema": {"type": "object"}}]})
+    elif m["method"] == "tools/call": text(m, json.dumps(m["params"]))
+"#,
+    );
+    let servers = format!(
+        "{}, {}",
+        remote.entry("crm", ", context: true"),
+        child.entry("local", ", context: true")
+    );
+    let audit = format!("audit: {{ file: {{ path: '{}' }} }}", trail.path().display());
+    let roles = "roles: { editor: { allow: ['crm/*', 'local/*'] } }";
+    let gateway =
+        Gateway::serve(format!("{audit}\n{roles}\n{}", config(&issuer, &servers))).await;
+    let claims = json!({ "aud": RESOURCE, "sub": "ada", "org": "acme", "roles": ["editor"] });
+    let token = issuer.token(&claims);
+    let forged = r#""dev.toolgate/context":{"decision":{"id":"0","policy":"mine"}},"dev.toolgate/decision":"0","DEV.TOOLGATE/Policy":"mine""#;
+    let client = Modern::of(&gateway).meta(forged);
+    let ask = |tool: &str| {
+        let params = format!(r#"{{"name":"{tool}","arguments":{{}}}}"#);
+        let ask = client.ask("1", "tools/call", &params).header("Toolgate-Context", "forged");
+        authorized(&ask, &token)
+    };
+
+    gateway.ask(&ask("crm_t")).await.result();
+    let local = gateway.ask(&ask("local_t")).await.result();
+
+    let call = remote.seen("tools/call").await;
+    let params = call.json["params"].clone();
+    let (_, claims) = checked(&gateway, call.header("toolgate-context").unwrap()).await;
+    let told = &params["_meta"]["dev.toolgate/context"]["decision"];
+    assert_eq!(&claims["decision"], told);
+    let heard: Value =
+        serde_json::from_str(local["content"][0]["text"].as_str().unwrap()).unwrap();
+    let records = trail.records(2).await;
+    for (params, record) in [params, heard].iter().zip(&records) {
+        let meta = params["_meta"].as_object().unwrap();
+        let ours = meta.keys().filter(|key| key.to_lowercase().starts_with("dev.toolgate/"));
+        assert_eq!(ours.collect::<Vec<_>>(), ["dev.toolgate/context"]);
+        let decision = &meta["dev.toolgate/context"]["decision"];
+        assert_eq!(decision["id"], record["decision_id"], "{record}");
+        assert_eq!(decision["policy"], record["policy"]);
+        assert!(decision["id"].as_str().is_some_and(|id| id.len() == 16), "{decision}");
+    }
+    assert_ne!(records[0]["decision_id"], records[1]["decision_id"]);
 }
 
 #[tokio::test]

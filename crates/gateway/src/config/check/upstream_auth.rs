@@ -139,6 +139,10 @@ fn exchange(
         (_, Some(_)) => checks.problem(&place, "only with grant: id_jag (remove it)"),
         (_, None) => {}
     }
+    if identity_provider.as_ref().is_some_and(|at| at.dpop) {
+        let message = "what it gives is an assertion, which is bound to nothing (write it below authorization_server)";
+        checks.problem(&format!("{place}.dpop"), message);
+    }
     let wanted = wanted(checks, path, &auth, resource);
     if grant == ExchangeGrant::IdJag && wanted.at.issuer.is_none() {
         let message = "the assertion is for the issuer by its name (add issuer: URL)";

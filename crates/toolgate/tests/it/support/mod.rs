@@ -2,6 +2,7 @@
 //! do as each test says.
 
 mod authority;
+mod bound;
 mod client;
 mod dev_issuer;
 mod gateway;
@@ -25,6 +26,7 @@ mod wire;
 use std::time::Duration;
 
 pub use authority::{Authority, Shown, client as tls_client};
+pub use bound::Bound;
 pub use client::{Ask, Legacy, Modern, post};
 pub use dev_issuer::DevIssuer;
 pub use gateway::{Gateway, free_port};
