@@ -13,7 +13,7 @@ use toolgate_protocol::version::{Era, Version};
 
 use crate::call::{Reply, Request, Who};
 use crate::deadline::late;
-use crate::fault::Fault;
+use crate::fault::{Fault, Reason};
 use crate::gateway::{Gateway, Route};
 use crate::recall::Recall;
 use crate::tasks::offers_tasks;
@@ -33,6 +33,12 @@ struct Offer {
 }
 
 impl Offer {
+    /// What there is for a caller who has not connected a single server yet. It is asked to do so
+    /// when it calls a tool, which a client without a session, or without tools, could not do.
+    fn unconnected(instructions: Option<String>) -> Offer {
+        Offer { capabilities: r#"{"tools":{}}"#.to_owned(), instructions, ttl_ms: 0 }
+    }
+
     /// The same offer, of a gateway that has resources of its own.
     fn with_resources(mut self) -> Offer {
         let parsed = parsed(&Bytes::copy_from_slice(self.capabilities.as_bytes()));
@@ -94,7 +100,12 @@ impl Gateway {
         abilities: Abilities,
         version: Version,
     ) -> Result<Offer, Fault> {
-        let described = self.describe_all(who, abilities).await?;
+        let described = match self.describe_all(who, abilities).await {
+            Err(fault) if fault.reason == Reason::Unconnected => {
+                return Ok(Offer::unconnected(self.config.instructions.clone()));
+            }
+            described => described?,
+        };
         let instructions =
             self.config.instructions.clone().or_else(|| instructions(&self.approved(&described)));
         let offer = match &described[..] {

@@ -33,6 +33,8 @@ pub enum Purpose {
     Result,
     /// A link to a page on which a caller allows something.
     Connect,
+    /// What comes back from an issuer with its answer.
+    SignIn,
     /// What comes back from the service with its answer.
     Consent,
     /// What a caller allowed, as it is kept.
@@ -51,6 +53,7 @@ impl Purpose {
             Purpose::Task => b"toolgate task 1",
             Purpose::Result => b"toolgate result 1",
             Purpose::Connect => b"toolgate connect 1",
+            Purpose::SignIn => b"toolgate sign-in 1",
             Purpose::Consent => b"toolgate consent 1",
             Purpose::Grant => b"toolgate grant 1",
         }

@@ -104,22 +104,15 @@ impl Issuer {
         Ok(self.claims.caller_with(Proof::Jwt, &self.issuer, claims, &self.grants)?)
     }
 
+    /// The same keys sign what the issuer says of those who sign in there.
+    pub(crate) fn keys(&self) -> &Arc<Jwks> {
+        &self.keys
+    }
+
     /// Pinned: what the token says is only looked up among what its issuer may use.
     fn algorithm(&self, header: &Header) -> Result<Algorithm, Flaw> {
-        use jsonwebtoken::Algorithm as Named;
-        let algorithm = match header.alg {
-            Named::RS256 => Algorithm::RS256,
-            Named::PS256 => Algorithm::PS256,
-            Named::ES256 => Algorithm::ES256,
-            Named::ES384 => Algorithm::ES384,
-            Named::EdDSA => Algorithm::EdDSA,
-            _ => return Err(Flaw::Algorithm),
-        };
-        // RFC 7515, section 4.1.11: we understand no extension.
-        if !self.algorithms.contains(&algorithm) || header.crit.is_some() {
-            return Err(Flaw::Algorithm);
-        }
-        Ok(algorithm)
+        let algorithm = algorithm_of(header)?;
+        if self.algorithms.contains(&algorithm) { Ok(algorithm) } else { Err(Flaw::Algorithm) }
     }
 
     fn check_type(&self, header: &Header) -> Result<(), Flaw> {
@@ -131,6 +124,23 @@ impl Issuer {
     }
 }
 
+/// How a token says it is signed, by a private key: with anything else whoever verifies could sign.
+pub(crate) fn algorithm_of(header: &Header) -> Result<Algorithm, Flaw> {
+    use jsonwebtoken::Algorithm as Named;
+    // RFC 7515, section 4.1.11: we understand no extension.
+    if header.crit.is_some() {
+        return Err(Flaw::Algorithm);
+    }
+    Ok(match header.alg {
+        Named::RS256 => Algorithm::RS256,
+        Named::PS256 => Algorithm::PS256,
+        Named::ES256 => Algorithm::ES256,
+        Named::ES384 => Algorithm::ES384,
+        Named::EdDSA => Algorithm::EdDSA,
+        _ => return Err(Flaw::Algorithm),
+    })
+}
+
 /// A media type without `application/`, which may be left out, in lower case
 /// (RFC 7515, section 4.1.9).
 fn short_type(typ: &str) -> String {
@@ -139,7 +149,7 @@ fn short_type(typ: &str) -> String {
 }
 
 /// The claims of a token whose signature fits. Nothing else of it is checked.
-fn verified(
+pub(crate) fn verified(
     token: &str,
     key: &jsonwebtoken::DecodingKey,
     algorithm: jsonwebtoken::Algorithm,

@@ -115,6 +115,7 @@ impl Claims {
             groups: list(find(&claims, &self.groups), false)?,
             actor: text(&claims, &self.actor)?,
             proof,
+            issuer: Some(issuer.into()),
             expires: claims.get("exp").and_then(seconds),
             subject,
             claims,

@@ -32,6 +32,13 @@ impl Resource {
         Resource { uri: format!("{}{slash}{path}", self.origin()).into(), path: self.path }
     }
 
+    /// The resource that clients find at `there` where they find this one at `here`: a proxy may
+    /// have put both below a path of its own. `None` where it calls this one something else.
+    pub fn beside(&self, here: &str, there: &str) -> Option<Resource> {
+        let above = self.path().strip_suffix(here)?;
+        Some(self.at(&format!("{above}{there}")))
+    }
+
     /// The URI, as it stands in `aud` and in metadata.
     pub fn as_str(&self) -> &str {
         &self.uri
@@ -77,6 +84,19 @@ mod tests {
             assert_eq!(resource.metadata_path(), expected);
             assert_eq!(resource.metadata_url(), format!("{}{expected}", resource.origin()));
         }
+    }
+
+    #[test]
+    fn what_stands_beside_a_resource_is_found_below_the_same_path() {
+        let beside = |url: &str| {
+            let resource = Resource::new(&url.parse().unwrap());
+            resource.beside("/mcp", "/sse").map(|beside| beside.as_str().to_owned())
+        };
+
+        assert_eq!(beside("https://gw/mcp").as_deref(), Some("https://gw/sse"));
+        assert_eq!(beside("https://gw/tools/mcp").as_deref(), Some("https://gw/tools/sse"));
+        assert_eq!(beside("https://gw"), None);
+        assert_eq!(beside("https://gw/tools"), None);
     }
 
     #[test]

@@ -77,6 +77,14 @@ impl Authentication {
     }
 }
 
+impl Authentication {
+    /// Whether this is the issuer of callers.
+    pub fn names(&self, issuer: &str) -> bool {
+        let asked = self.introspection.iter().map(|rule| &rule.issuer);
+        self.jwt.iter().map(|rule| &rule.issuer).chain(asked).any(|known| known == issuer)
+    }
+}
+
 /// Whether tokens may, or have to, be bound to keys.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use http::{HeaderMap, HeaderName};
+use serde_json::Value;
 use toolgate_protocol::caller::Caller;
 use toolgate_values::Secret;
 
@@ -14,14 +15,16 @@ use crate::certificate::Certificate;
 use crate::challenge::Guide;
 use crate::credentials::Credentials;
 use crate::fetch::Fetch;
+use crate::id_token::{Asked, IdTokens};
 use crate::introspection::Introspection;
+use crate::jwks::Jwks;
 use crate::jwt::{self, Issuer};
 use crate::key_store::{self, Store};
 use crate::metadata::Metadata;
 use crate::possession::{Possession, Request};
 use crate::refused::{Flaw, Refused};
 use crate::resource::Resource;
-use crate::rules::{Authentication, Dpop, Methods, Spiffe};
+use crate::rules::{self, Authentication, Dpop, Methods, Spiffe};
 
 /// Turns credentials into callers.
 pub struct Verifier {
@@ -31,10 +34,26 @@ pub struct Verifier {
     keys: Option<Store>,
     issuers: Vec<Issuer>,
     introspection: Option<Introspection>,
+    sign_ins: Vec<IdTokens>,
     verified: Cache,
     possession: Possession,
     spiffe: Vec<Spiffe>,
     forwarded: Option<HeaderName>,
+}
+
+/// What an issuer gave us for somebody who has just signed in.
+#[derive(Clone, Copy)]
+pub struct SignedIn<'a> {
+    /// Who was asked.
+    pub issuer: &'a str,
+    /// The client that asked.
+    pub client: &'a str,
+    /// What the ID token has to repeat.
+    pub nonce: &'a str,
+    /// An access token for us.
+    pub access_token: &'a Secret,
+    /// Who signed in.
+    pub id_token: &'a Secret,
 }
 
 /// Seconds since the epoch. A clock before it is a broken machine: everything has expired then.
@@ -74,13 +93,16 @@ impl Verifier {
             Some(keys) => Some(Store::open(&folder.join(&keys.file), keys.secret.clone())?),
             None => None,
         };
+        let issuers: Vec<_> =
+            rules.jwt.iter().map(|rule| Issuer::new(rule, Arc::clone(fetch))).collect();
         let introspection = rules.introspection.as_ref();
         Ok(Verifier {
+            sign_ins: sign_ins(&issuers, introspection, fetch),
             resource: methods.resource.clone(),
             scopes: asked_for(rules),
             x_api_key: rules.api_keys.as_ref().is_some_and(|keys| keys.x_api_key),
             keys,
-            issuers: rules.jwt.iter().map(|rule| Issuer::new(rule, Arc::clone(fetch))).collect(),
+            issuers,
             introspection: introspection.map(|rule| Introspection::new(rule, Arc::clone(fetch))),
             verified: Cache::new(),
             possession: Possession::new(rules.dpop, nonce_secret(rules, shared).as_deref()),
@@ -113,18 +135,22 @@ impl Verifier {
         }
     }
 
-    /// The caller of `request` to the endpoint that the rules name, by what it carries or, if that
-    /// is nothing, by its certificate.
+    /// The caller of `request` to `resource`, by what it carries or, if that is nothing, by its
+    /// certificate. Tokens must be for that resource.
     ///
     /// # Errors
     /// Why there is none.
-    pub async fn admit(&self, request: &Request<'_>) -> Result<Caller, Refused> {
+    pub async fn admit(
+        &self,
+        request: &Request<'_>,
+        resource: Option<&Resource>,
+    ) -> Result<Caller, Refused> {
         let credentials = self.credentials(request.headers)?;
         match (&credentials, request.certificate) {
             (Credentials::None, Some(certificate)) if !self.spiffe.is_empty() => {
                 certificate.caller(&self.spiffe)
             }
-            _ => self.prove(&credentials, self.resource.as_ref(), now(), Some(request)).await,
+            _ => self.prove(&credentials, resource, now(), Some(request)).await,
         }
     }
 
@@ -159,6 +185,28 @@ impl Verifier {
         now: u64,
     ) -> Result<Caller, Refused> {
         self.prove(credentials, resource, now, None).await
+    }
+
+    /// The caller who has just signed in, by what its issuer gave us for that. Nobody has to prove
+    /// that it holds what we got ourselves.
+    ///
+    /// # Errors
+    /// It is no answer to what was asked of this issuer, or of somebody whom nobody vouches for.
+    pub async fn signed_in(&self, signed_in: &SignedIn<'_>) -> Result<Caller, Refused> {
+        let SignedIn { issuer, client, nonce, .. } = *signed_in;
+        let known = self.sign_ins.iter().find(|known| known.issuer() == issuer);
+        let known = known.ok_or(Flaw::Issuer)?;
+        let now = now();
+        let asked = Asked { client, nonce };
+        let subject = known.subject(signed_in.id_token.reveal(), asked, now).await?;
+        let resource = self.resource.as_ref().ok_or(Flaw::Unknown)?;
+        let caller = self.by_token(signed_in.access_token, resource, now).await?;
+        let named = caller.claims.get("sub").and_then(Value::as_str);
+        // Both tokens are of one person, at the issuer that was asked.
+        match caller.issuer.as_deref() == Some(issuer) && named == Some(&*subject) {
+            true => Ok(caller),
+            false => Err(Flaw::Claims.into()),
+        }
     }
 
     /// The same, with all that the request proves.
@@ -266,6 +314,21 @@ impl Verifier {
         let metadata = Metadata::new(resource, &self.issuers(), &self.scopes, name)?;
         Some(metadata.with_dpop(self.possession.mode()))
     }
+}
+
+/// Issuers at which callers may sign in.
+fn sign_ins(
+    issuers: &[Issuer],
+    introspection: Option<&rules::Introspection>,
+    fetch: &Arc<dyn Fetch>,
+) -> Vec<IdTokens> {
+    let signing = issuers.iter().map(|issuer| (issuer.name().clone(), issuer.keys().clone()));
+    // What it says of tokens is not signed, but what it says of those who sign in is.
+    let asked = introspection.map(|rule| {
+        let name: Arc<str> = rule.issuer.as_str().into();
+        (name.clone(), Jwks::new(name, &rules::Jwks::default(), Arc::clone(fetch)))
+    });
+    signing.chain(asked).map(|(name, keys)| IdTokens::new(name, keys)).collect()
 }
 
 /// The secret of nonces: of all replicas, or else of this process alone.

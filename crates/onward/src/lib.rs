@@ -8,11 +8,13 @@ mod broker;
 mod exchange;
 mod kept;
 mod keys;
+pub mod links;
 pub mod oauth;
 mod onwards;
 mod own;
 mod passed;
 pub mod safe;
+pub mod sign_in;
 mod signed;
 pub mod vault;
 

@@ -13,11 +13,13 @@ use toolgate_values::Url;
 use crate::broker::Told;
 use crate::exchange::Exchange;
 use crate::keys::Keys;
+use crate::links::Links;
 use crate::own::Own;
 use crate::passed::Passed;
 use crate::safe::{Folder, Safe};
+use crate::sign_in::SignIns;
 use crate::signed::Signed;
-use crate::vault::{Links, Vault};
+use crate::vault::Vault;
 
 /// What all servers get.
 pub struct Onwards {
@@ -27,6 +29,8 @@ pub struct Onwards {
     /// None where nothing is kept.
     kept: Option<(Safe, Arc<Links>)>,
     vaults: Vec<(String, Vault)>,
+    /// None where callers have no issuer to sign in at.
+    sign_ins: Option<SignIns>,
 }
 
 impl Onwards {
@@ -46,7 +50,9 @@ impl Onwards {
             Some((safe, links)) => vaults(config, &fetch, safe, links),
             None => Vec::new(),
         };
-        Ok(Onwards { keys, fetch, kept, vaults })
+        let links = kept.as_ref().map(|(_, links)| links);
+        let sign_ins = links.and_then(|links| SignIns::of(config, &fetch, links));
+        Ok(Onwards { keys, fetch, kept, vaults, sign_ins })
     }
 
     /// What a server gets.
@@ -97,6 +103,11 @@ impl Onwards {
     /// The pages on which callers allow something, if there are any.
     pub fn links(&self) -> Option<&Links> {
         self.kept.as_ref().map(|(_, links)| &**links)
+    }
+
+    /// Where callers sign in who open such a page.
+    pub fn sign_ins(&self) -> Option<&SignIns> {
+        self.sign_ins.as_ref()
     }
 
     /// The public halves of what is signed with, for whoever wants to check it.

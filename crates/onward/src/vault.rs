@@ -1,117 +1,29 @@
 //! The caller's own access to a service, which the caller allowed there and we keep.
 
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 use toolgate_gateway::call::{Boxed, Caller, Who};
 use toolgate_gateway::config;
 use toolgate_gateway::fault::{Fault, Reason};
 use toolgate_gateway::onward::{Attach, Credential};
-use toolgate_gateway::seal::{Keyring, Purpose};
+use toolgate_gateway::seal::Purpose;
 use toolgate_identity::fetch::Fetch;
 use toolgate_values::Url;
 
 use crate::kept::{Got, Kept, UNKNOWN};
-use crate::oauth::authorize::{self, Grant, Pending};
+use crate::links::{ALLOWED, Links, Sent, Ticket, Wanted, foreign};
+use crate::oauth::authorize::{self, Grant};
 use crate::oauth::challenge::Challenge;
 use crate::oauth::find::find;
 use crate::oauth::register::{Known, register};
 use crate::safe::{Owner, Safe};
 use crate::{now, unique};
 
-/// How long a link is good, in seconds: a person may have to look for a key first.
-const LINK: u64 = 15 * 60;
-/// How long somebody may take at the service, in seconds.
-const CONSENT: u64 = 10 * 60;
 /// A token that is refreshed this long before its end, in seconds.
 const MARGIN: u64 = 30;
-/// Answers remembered as used, at most.
-const MOST_USED: usize = 10_000;
-
-/// What all vaults share.
-pub struct Links {
-    /// Where browsers reach the gateway, without a slash at the end.
-    pub base: String,
-    /// Seals what goes through their hands.
-    pub keys: Arc<Keyring>,
-    /// States that were answered, until when they would have been good.
-    used: Mutex<Vec<(String, u64)>>,
-}
-
-/// Who is to allow what: in a link, sealed.
-#[derive(Clone, Serialize, Deserialize)]
-pub struct Ticket {
-    /// The server.
-    pub server: String,
-    principal: String,
-    /// What the server called for.
-    scope: Option<String>,
-    resource_metadata: Option<String>,
-    /// Which kinds of token it takes, as far as it said so.
-    #[serde(default)]
-    dpop: bool,
-    #[serde(default)]
-    bearer: bool,
-    until: u64,
-}
-
-/// What comes back from the service with its answer, sealed.
-#[derive(Serialize, Deserialize)]
-struct Consent {
-    ticket: Ticket,
-    pending: Pending,
-    /// Known to the browser that began alone.
-    cookie: String,
-    until: u64,
-}
-
-/// Where a browser goes on, and what it has to bring back.
-pub struct Sent {
-    /// The address at the service.
-    pub url: String,
-    /// The value of the cookie.
-    pub cookie: String,
-}
-
-impl Links {
-    /// Links to pages below `base`.
-    pub fn new(base: String, keys: Arc<Keyring>) -> Links {
-        Links { base, keys, used: Mutex::default() }
-    }
-
-    /// What a link says, unless it is too old or not ours.
-    pub fn ticket(&self, token: &str) -> Option<Ticket> {
-        let ticket: Ticket = self.keys.open(Purpose::Connect, token)?;
-        (now() < ticket.until).then_some(ticket)
-    }
-
-    fn redirect(&self) -> String {
-        format!("{}/connect/callback", self.base)
-    }
-
-    /// Whether an answer comes for the first time.
-    fn first(&self, state: &str, until: u64) -> bool {
-        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = now();
-        used.retain(|(_, until)| now < *until);
-        // Fail closed: what cannot be remembered is not taken.
-        if used.len() >= MOST_USED || used.iter().any(|(known, _)| known == state) {
-            return false;
-        }
-        used.push((state.to_owned(), until));
-        true
-    }
-}
-
-impl Ticket {
-    /// Whether it is this caller's to use.
-    pub fn is_of(&self, caller: &Caller) -> bool {
-        !caller.is_anonymous() && *self.principal == *caller.principal
-    }
-}
 
 /// Callers' own access to one server.
 #[derive(Clone)]
@@ -138,10 +50,9 @@ impl Vault {
         links: &Arc<Links>,
     ) -> Vault {
         let registered = rule.client_id.clone();
-        let document = links.base.starts_with("https://");
         let known = Known {
             registered: registered.map(|id| (id, rule.client_secret.clone())),
-            document: document.then(|| format!("{}{DOCUMENT}", links.base)),
+            document: links.known(),
         };
         Vault(Arc::new(Inner {
             server: server.into(),
@@ -161,25 +72,20 @@ impl Vault {
     /// One sentence, when that cannot be done.
     pub async fn begin(&self, ticket: Ticket) -> Result<Sent, String> {
         let Inner { fetch, url, known, links, scopes, .. } = &*self.0;
-        let scope = if scopes.is_empty() { ticket.scope.clone() } else { Some(scopes.join(" ")) };
-        let resource_metadata = ticket.resource_metadata.clone();
-        let (dpop, bearer) = (ticket.dpop, ticket.bearer);
+        let wanted = ticket.wanted.clone();
+        let scope = if scopes.is_empty() { wanted.scope.clone() } else { Some(scopes.join(" ")) };
+        let Wanted { resource_metadata, dpop, bearer, .. } = wanted;
         let challenge = Challenge { resource_metadata, scope, error: None, dpop, bearer };
         let found = find(&**fetch, url, &challenge).await.map_err(|error| error.0)?;
-        let redirect = links.redirect();
+        let redirect = links.place(ALLOWED);
         let client = register(&**fetch, &found, known, &redirect, false).await;
         let client = client.map_err(|error| error.0)?;
-        let before = ticket.scope.clone().unwrap_or_default();
+        // All that the server named, and all that was allowed before: a step up takes nothing away.
+        let before = format!("{} {}", wanted.before, wanted.scope.unwrap_or_default());
         let scope = authorize::scopes(&found, &challenge, &before);
         // What stands for the state in the question is drawn first, and sealed after.
         let begun = authorize::begin(&found, client, &redirect, scope, String::new());
-        let (url, pending) = begun.map_err(|error| error.0)?;
-        let cookie = unique();
-        let until = now() + CONSENT;
-        let consent = Consent { ticket, pending, cookie: cookie.clone(), until };
-        let state = links.keys.seal(Purpose::Consent, &consent);
-        let url = url.replacen("&state=&", &format!("&state={state}&"), 1);
-        Ok(Sent { url, cookie })
+        Ok(links.ask(Purpose::Consent, ticket, begun.map_err(|error| error.0)?))
     }
 
     async fn keep(&self, principal: &str, grant: &Grant) -> io::Result<()> {
@@ -191,23 +97,7 @@ impl Vault {
     }
 }
 
-/// Where the metadata document of the client is that we are (CIMD).
-pub const DOCUMENT: &str = "/.well-known/toolgate-client.json";
-
 impl Links {
-    /// The metadata document of the client that we are to authorization servers.
-    pub fn document(&self) -> serde_json::Value {
-        json!({
-            "client_id": format!("{}{DOCUMENT}", self.base),
-            "client_name": "Toolgate",
-            "redirect_uris": [self.redirect()],
-            "grant_types": ["authorization_code", "refresh_token"],
-            "response_types": ["code"],
-            "token_endpoint_auth_method": "none",
-            "application_type": "web",
-        })
-    }
-
     /// Takes the answer of a service: the vault that it is for is found by `vault`.
     ///
     /// # Errors
@@ -218,24 +108,10 @@ impl Links {
         cookie: Option<&str>,
         vault: impl Fn(&str) -> Option<Vault>,
     ) -> Result<String, String> {
-        let foreign = || "this is no answer to a question of ours (open the link again)".to_owned();
-        let fields = authorize::fields(query);
-        let state = fields.iter().find(|(name, _)| name == "state").map(|(_, state)| state);
-        let state = state.ok_or_else(foreign)?;
-        let consent: Consent = self.keys.open(Purpose::Consent, state).ok_or_else(foreign)?;
-        // Another browser may hold the answer of somebody who was sent a link.
-        let same = cookie.is_some_and(|cookie| {
-            bool::from(subtle::ConstantTimeEq::ct_eq(cookie.as_bytes(), consent.cookie.as_bytes()))
-        });
-        if !same || now() >= consent.until || !self.first(state, consent.until) {
-            return Err(foreign());
-        }
-        let mut pending = consent.pending;
-        pending.state.clone_from(state);
-        let code = pending.code(query).map_err(|rejected| rejected.to_string())?;
-        let ticket = consent.ticket;
+        let answered = self.answered::<Ticket>(Purpose::Consent, query, cookie)?;
+        let ticket = answered.about;
         let vault = vault(&ticket.server).ok_or_else(foreign)?;
-        let grant = pending.redeem(&*vault.0.fetch, &code).await;
+        let grant = answered.pending.redeem(&*vault.0.fetch, &answered.code).await;
         let grant = grant.map_err(|denied| denied.to_string())?;
         vault.keep(&ticket.principal, &grant).await.map_err(|error| {
             tracing::error!(%error, server = ticket.server, "a grant was not kept");
@@ -259,13 +135,13 @@ impl Inner {
             Fault::new(Reason::Internal, text).because(error)
         };
         let grant = self.safe.get(&owner).await.map_err(unread)?;
-        let Some(grant) = grant else { return Err(self.unconnected(&caller, None)) };
+        let Some(grant) = grant else { return Err(self.unconnected(&caller, Wanted::default())) };
         if grant.is_fresh(MARGIN) {
             return got(&grant);
         }
         let _held = self.safe.hold(&owner).await.map_err(unread)?;
         let grant = self.safe.get(&owner).await.map_err(unread)?;
-        let Some(grant) = grant else { return Err(self.unconnected(&caller, None)) };
+        let Some(grant) = grant else { return Err(self.unconnected(&caller, Wanted::default())) };
         if grant.is_fresh(MARGIN) {
             // Another replica was here meanwhile.
             return got(&grant);
@@ -277,7 +153,7 @@ impl Inner {
             }
             Err(crate::oauth::grant::Denied::Refused(code)) => {
                 tracing::info!(server = %self.server, code, "what a caller allowed is over");
-                Err(self.unconnected(&caller, None))
+                Err(self.unconnected(&caller, Wanted::default()))
             }
             Err(denied) => {
                 Err(crate::exchange::denied_fault(&self.server, &denied, "try again later"))
@@ -286,18 +162,8 @@ impl Inner {
     }
 
     /// What a caller is told who has not allowed this yet: where to do so.
-    fn unconnected(&self, caller: &Caller, challenge: Option<&Challenge>) -> Fault {
-        let ticket = Ticket {
-            server: self.server.to_string(),
-            principal: caller.principal.to_string(),
-            scope: challenge.and_then(|challenge| challenge.scope.clone()),
-            resource_metadata: challenge.and_then(|it| it.resource_metadata.clone()),
-            dpop: challenge.is_some_and(|challenge| challenge.dpop),
-            bearer: challenge.is_some_and(|challenge| challenge.bearer),
-            until: now() + LINK,
-        };
-        let token = self.links.keys.seal(Purpose::Connect, &ticket);
-        let url = format!("{}/connect/{token}", self.links.base);
+    fn unconnected(&self, caller: &Caller, wanted: Wanted) -> Fault {
+        let url = self.links.to(&self.server, caller, wanted);
         let message = format!("server \"{}\" acts for you once you have allowed it", self.server);
         let data = json!({ "elicitations": [{
             "mode": "url",
@@ -334,10 +200,20 @@ impl Attach for Vault {
         Box::pin(async move {
             let owner = self.0.owner(&who.caller.principal);
             let challenge = challenge.map(Challenge::parse).unwrap_or_default();
-            if challenge.wants_scope() || !self.0.kept.refused(owner.name(), refused) {
-                return Err(self.0.unconnected(&who.caller, Some(&challenge)));
+            let grant = self.0.safe.get(&owner).await.ok().flatten();
+            let before = grant.map(|grant| grant.scope).unwrap_or_default();
+            let more = challenge.wants_scope();
+            let wanted = Wanted {
+                scope: challenge.scope,
+                resource_metadata: challenge.resource_metadata,
+                dpop: challenge.dpop,
+                bearer: challenge.bearer,
+                before,
+            };
+            let again = || self.0.unconnected(&who.caller, wanted.clone());
+            if more || !self.0.kept.refused(owner.name(), refused) {
+                return Err(again());
             }
-            let again = || self.0.unconnected(&who.caller, Some(&challenge));
             let _held = self.0.safe.hold(&owner).await.map_err(|_| again())?;
             let grant = self.0.safe.get(&owner).await.ok().flatten();
             let mut grant = grant.filter(Grant::can_refresh).ok_or_else(again)?;

@@ -103,6 +103,7 @@ impl CaseCaller {
             groups: many(&self.groups),
             actor: self.actor.as_deref().map(Into::into),
             proof: if self.subject.is_some() { Proof::Jwt } else { Proof::None },
+            issuer: None,
             claims: self.claims.clone(),
             expires: None,
         })

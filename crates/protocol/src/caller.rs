@@ -55,6 +55,8 @@ pub struct Identity {
     pub actor: Option<Arc<str>>,
     /// How it was proved.
     pub proof: Proof,
+    /// The authorization server that vouches for it, if one does.
+    pub issuer: Option<Arc<str>>,
     /// Claims that policies may read.
     pub claims: Map<String, Value>,
     /// Until when the proof is good, in seconds since the epoch.

@@ -29,13 +29,7 @@ pub struct Fetcher {
 impl Fetcher {
     /// For the issuers of a configuration.
     pub fn of(rules: &Authentication) -> Fetcher {
-        let urls = rules.jwt.iter().flat_map(|issuer| {
-            [Some(issuer.issuer.clone()), issuer.jwks.uri.as_ref().map(ToString::to_string)]
-        });
-        let urls = urls.chain(rules.introspection.iter().flat_map(|rule| {
-            [Some(rule.issuer.clone()), rule.endpoint.as_ref().map(ToString::to_string)]
-        }));
-        Fetcher::naming(urls.flatten())
+        Fetcher::naming(issuers(rules))
     }
 
     /// For the authorization servers that give out tokens for servers.
@@ -50,7 +44,10 @@ impl Fetcher {
                 (Onwards::Vault(_), Kind::Http { url, .. }) => Some(url.to_string()),
                 _ => None,
             });
-        Fetcher::naming(urls.flatten().chain(vaulted))
+        // Callers sign in at their issuers, to prove whose what is kept there is.
+        let signing = config.vault.as_ref().and(config.authentication.as_ref());
+        let urls = urls.flatten().chain(vaulted);
+        Fetcher::naming(urls.chain(signing.into_iter().flat_map(issuers)))
     }
 
     /// For a server that a person names on a command line.
@@ -133,6 +130,17 @@ impl Fetcher {
         let headers = std::mem::take(response.headers_mut());
         Ok(Response { status, body, headers })
     }
+}
+
+/// Where callers come from, and where that is checked.
+fn issuers(rules: &Authentication) -> impl Iterator<Item = String> {
+    let signing = rules.jwt.iter().flat_map(|issuer| {
+        [Some(issuer.issuer.clone()), issuer.jwks.uri.as_ref().map(ToString::to_string)]
+    });
+    let asked = rules.introspection.iter().flat_map(|rule| {
+        [Some(rule.issuer.clone()), rule.endpoint.as_ref().map(ToString::to_string)]
+    });
+    signing.chain(asked).flatten()
 }
 
 impl Fetch for Fetcher {

@@ -256,6 +256,25 @@ pub struct Vault {
     /// each.
     #[schemars(length(min = 1))]
     pub keys: Vec<Secret>,
+    /// The clients that the gateway is registered as at the issuers of `authentication`, where
+    /// callers sign in to prove in a browser who they are. Without one: by its metadata document,
+    /// or registered when first needed.
+    #[serde(default)]
+    pub sign_in: Vec<SignIn>,
+}
+
+/// The client that the gateway is registered as at an issuer of callers.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SignIn {
+    /// The issuer, as in `authentication`.
+    #[schemars(example = "https://login.example.com")]
+    pub issuer: String,
+    /// The name of the client. It may be sent back to `/connect/signed-in`.
+    pub client_id: String,
+    /// Its secret.
+    #[serde(default)]
+    pub client_secret: Option<Secret>,
 }
 
 /// How the caller's token becomes one for a server.

@@ -6,6 +6,7 @@ mod headers;
 mod issuers;
 mod keys;
 mod opaque;
+mod sign_in;
 mod speed;
 mod storms;
 mod support;

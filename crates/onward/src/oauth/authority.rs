@@ -91,8 +91,11 @@ impl Authority {
     pub fn credential(&self, granted: &Granted) -> Result<Credential, Fault> {
         let binding = if self.prover.is_some() { Binding::Required } else { Binding::None };
         let held = binding.held(granted, self.prover.clone()).map_err(|failure| {
-            Fault::new(Reason::Garbage, "the authorization server granted no token that can be used")
-                .because(failure)
+            Fault::new(
+                Reason::Garbage,
+                "the authorization server granted no token that can be used",
+            )
+            .because(failure)
         })?;
         let token = granted.access_token.reveal();
         match held {

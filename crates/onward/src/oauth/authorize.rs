@@ -174,11 +174,16 @@ impl Pending {
         get("code")?.filter(|code| !code.is_empty()).map(str::to_owned).ok_or(Rejected::Foreign)
     }
 
-    /// Turns a code into tokens.
+    /// What a code is worth. With a `prover`, bound to its key.
     ///
     /// # Errors
     /// None was granted.
-    pub async fn redeem(&self, fetch: &dyn Fetch, code: &str) -> Result<Grant, Denied> {
+    pub async fn granted(
+        &self,
+        fetch: &dyn Fetch,
+        code: &str,
+        prover: Option<&Prover>,
+    ) -> Result<Granted, Denied> {
         let fields = [
             ("grant_type", "authorization_code"),
             ("code", code),
@@ -186,11 +191,18 @@ impl Pending {
             ("code_verifier", self.verifier.as_str()),
             ("resource", self.resource.as_str()),
         ];
+        let (client, endpoint) = (self.client.client(), &self.token_endpoint);
+        grant::ask(fetch, endpoint, &self.issuer, &client, prover, &fields).await
+    }
+
+    /// Turns a code into what is remembered.
+    ///
+    /// # Errors
+    /// None was granted.
+    pub async fn redeem(&self, fetch: &dyn Fetch, code: &str) -> Result<Grant, Denied> {
         let key = self.binding.key()?;
         let prover = key.as_ref().map(prover).transpose()?;
-        let (client, endpoint) = (self.client.client(), &self.token_endpoint);
-        let granted =
-            grant::ask(fetch, endpoint, &self.issuer, &client, prover.as_ref(), &fields).await?;
+        let granted = self.granted(fetch, code, prover.as_ref()).await?;
         let key = self.binding.held(&granted, key)?;
         let grant = Grant {
             issuer: self.issuer.clone(),

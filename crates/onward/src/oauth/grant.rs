@@ -30,6 +30,9 @@ pub struct Granted {
     /// What gets the next one.
     #[serde(default)]
     pub refresh_token: Option<Secret>,
+    /// Who signed in, where that was asked for (OpenID Connect Core 1.0, section 3.1.3.3).
+    #[serde(default)]
+    pub id_token: Option<Secret>,
     /// What it allows, if that is not what was asked for.
     #[serde(default)]
     pub scope: Option<String>,

@@ -9,8 +9,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use hyper::body::Incoming;
 use toolgate_gateway::gateway::Gateway;
 use toolgate_onward::Onwards;
+use toolgate_onward::links::{ALLOWED, Links, SIGNED_IN, Sent, Ticket, Way};
 use toolgate_onward::oauth::authorize::fields;
-use toolgate_onward::vault::{Links, Ticket};
 
 use super::body::{Answer, json, text};
 use super::door::Door;
@@ -39,50 +39,93 @@ impl Page<'_> {
         body: Incoming,
     ) -> Option<Answer> {
         let links = self.onwards.links()?;
-        let token = uri.path().strip_prefix(PAGES)?;
-        if token == "callback" {
-            return Some(self.finish(links, uri.query().unwrap_or_default(), headers).await);
+        let query = uri.query().unwrap_or_default();
+        match (method, uri.path()) {
+            (&Method::GET, ALLOWED) => return Some(self.finish(links, query, headers).await),
+            (&Method::GET, SIGNED_IN) => return Some(self.signed_in(query, headers).await),
+            _ => {}
         }
+        let token = uri.path().strip_prefix(PAGES)?;
         let Some(ticket) = links.ticket(token) else {
             return Some(page(404, "This link is over. Call the tool again for a new one.", ""));
         };
-        Some(match *method {
-            Method::GET => page(200, &asked(&ticket), FORM),
-            Method::POST => self.begin(ticket, headers, body).await,
+        Some(match (method, ticket.way.clone()) {
+            (_, Way::Nothing) => page(403, &nobody(&ticket), ""),
+            (&Method::GET, Way::Key) => page(200, &asked(&ticket), KEY),
+            (&Method::GET, Way::SignIn(_)) => page(200, &asked(&ticket), SIGN_IN),
+            (&Method::POST, Way::Key) => self.by_key(ticket, headers, body).await,
+            (&Method::POST, Way::SignIn(issuer)) => self.sign_in(ticket, &issuer).await,
             _ => text(405, "method not allowed"),
         })
     }
 
-    /// Sends who has proved to be the caller to the service.
-    async fn begin(&self, ticket: Ticket, headers: &HeaderMap, body: Incoming) -> Answer {
+    /// Looks at the key that was pasted.
+    async fn by_key(&self, ticket: Ticket, headers: &HeaderMap, body: Incoming) -> Answer {
         let body = match read(body, headers, &self.gateway.config.limits).await {
             Ok(body) => body,
             Err(refused) => return refused,
         };
         let form = fields(&String::from_utf8_lossy(&body));
-        let credential = form.iter().find(|(name, _)| name == "credential");
-        let credential = credential.map(|(_, value)| value.trim()).unwrap_or_default();
-        let caller = self.door.who(credential).await;
+        let key = form.iter().find(|(name, _)| name == "credential");
+        let key = key.map(|(_, value)| value.trim()).unwrap_or_default();
+        let caller = self.door.who(key).await;
         if !caller.is_some_and(|caller| ticket.is_of(&caller)) {
-            tracing::warn!(server = ticket.server, peer = %self.peer, "a link was opened by somebody else");
-            let text = "That is not the key or token of the caller for whom this link was made.";
-            return page(403, text, FORM);
+            self.warn_of_stranger(&ticket);
+            return page(
+                403,
+                "That is not the key of the caller for whom this link was made.",
+                KEY,
+            );
         }
+        self.go_on(ticket).await
+    }
+
+    /// Sends whoever opened the link to its issuer.
+    async fn sign_in(&self, ticket: Ticket, issuer: &str) -> Answer {
+        let server = ticket.server.clone();
+        let Some(sign_ins) = self.onwards.sign_ins() else {
+            return page(404, "Nobody signs in here any more.", "");
+        };
+        match sign_ins.begin(ticket, issuer).await {
+            Ok(sent) => sent_on(&sent),
+            Err(error) => {
+                tracing::warn!(server, issuer, error, "nobody can sign in");
+                page(502, &format!("You cannot sign in now: {error}."), "")
+            }
+        }
+    }
+
+    /// Looks at who has signed in.
+    async fn signed_in(&self, query: &str, headers: &HeaderMap) -> Answer {
+        let Some(sign_ins) = self.onwards.sign_ins() else {
+            return page(404, "Nobody signs in here any more.", "");
+        };
+        let signed_in = match sign_ins.finish(query, cookie(headers)).await {
+            Ok(signed_in) => signed_in,
+            Err(error) => return over(page(400, &format!("You are not signed in: {error}."), "")),
+        };
+        let caller = self.door.signed_in(&signed_in).await;
+        let ticket = signed_in.ticket;
+        if !caller.is_some_and(|caller| ticket.is_of(&caller)) {
+            self.warn_of_stranger(&ticket);
+            let text = "You are signed in as somebody else than the caller for whom this link was made. Sign out there, and open the link again.";
+            return over(page(403, text, ""));
+        }
+        self.go_on(ticket).await
+    }
+
+    fn warn_of_stranger(&self, ticket: &Ticket) {
+        tracing::warn!(server = ticket.server, peer = %self.peer, "a link was opened by somebody else");
+    }
+
+    /// Sends who has proved to be the caller to the service.
+    async fn go_on(&self, ticket: Ticket) -> Answer {
         let server = ticket.server.clone();
         let Some(vault) = self.onwards.vault(&server) else {
             return page(404, "This server is not connected in this way any more.", "");
         };
         match vault.begin(ticket).await {
-            Ok(sent) => {
-                let mut answer = page(303, "Go on at the service.", "");
-                let cookie = format!(
-                    "{NAME}={}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=600",
-                    sent.cookie
-                );
-                put(&mut answer, SET_COOKIE, &cookie);
-                put(&mut answer, LOCATION, &sent.url);
-                answer
-            }
+            Ok(sent) => sent_on(&sent),
             Err(error) => {
                 tracing::warn!(server, error, "nobody can be connected");
                 page(502, &format!("The service cannot be asked: {error}."), "")
@@ -92,7 +135,7 @@ impl Page<'_> {
 
     async fn finish(&self, links: &Links, query: &str, headers: &HeaderMap) -> Answer {
         let finished = links.finish(query, cookie(headers), |name| self.onwards.vault(name)).await;
-        let mut answer = match finished {
+        over(match finished {
             Ok(server) => page(
                 200,
                 &format!(
@@ -101,11 +144,25 @@ impl Page<'_> {
                 "",
             ),
             Err(error) => page(400, &format!("Nothing was connected: {error}."), ""),
-        };
-        let over = format!("{NAME}=; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=0");
-        put(&mut answer, SET_COOKIE, &over);
-        answer
+        })
     }
+}
+
+/// Sends a browser on, with what it has to bring back.
+fn sent_on(sent: &Sent) -> Answer {
+    let mut answer = page(303, "Go on there.", "");
+    let cookie =
+        format!("{NAME}={}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=600", sent.cookie);
+    put(&mut answer, SET_COOKIE, &cookie);
+    put(&mut answer, LOCATION, &sent.url);
+    answer
+}
+
+/// The same answer, after which the browser has nothing to bring back.
+fn over(mut answer: Answer) -> Answer {
+    let cookie = format!("{NAME}=; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=0");
+    put(&mut answer, SET_COOKIE, &cookie);
+    answer
 }
 
 /// The metadata of the client that we are, for authorization servers.
@@ -124,13 +181,25 @@ fn cookie(headers: &HeaderMap) -> Option<&str> {
 }
 
 fn asked(ticket: &Ticket) -> String {
+    let how = match ticket.way {
+        Way::Key => "paste the key that your client uses with this gateway",
+        _ => "sign in as you do with your client",
+    };
     format!(
-        "Server \"{}\" wants to act for you at its service. Show that you are the caller: paste the key or token that your client uses with this gateway. Do so only if you called a tool yourself just now.",
+        "Server \"{}\" wants to act for you at its service. Show that you are the caller: {how}. Do so only if you called a tool yourself just now.",
         ticket.server
     )
 }
 
-const FORM: &str = r#"<form method="post"><input type="password" name="credential" autocomplete="off" required autofocus> <button>Go on</button></form>"#;
+fn nobody(ticket: &Ticket) -> String {
+    format!(
+        "Server \"{}\" wants to act for its caller at its service. Callers who come with a certificate cannot allow that in a browser.",
+        ticket.server
+    )
+}
+
+const KEY: &str = r#"<form method="post"><input type="password" name="credential" autocomplete="off" required autofocus> <button>Go on</button></form>"#;
+const SIGN_IN: &str = r#"<form method="post"><button>Sign in</button></form>"#;
 
 /// A page that nobody can put in a frame, keep, or run anything in.
 fn page(status: u16, sentence: &str, form: &str) -> Answer {

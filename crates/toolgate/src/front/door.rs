@@ -6,13 +6,14 @@ use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use toolgate_gateway::call::Caller;
 use toolgate_gateway::config::{Checked, Network, Secret};
-use toolgate_identity::{Certificate, Credentials, Refused, Request, Verifier};
+use toolgate_identity::{Certificate, Credentials, Refused, Request, Resource, Verifier};
+use toolgate_onward::sign_in::SignedIn;
 use toolgate_protocol::caller::Proof;
 use toolgate_protocol::jsonrpc::{self, codes};
 
-use super::answer;
 use super::body::{Answer, json};
 use super::peer::Peer;
+use super::{answer, sse};
 use crate::fetch::Fetcher;
 
 /// Where clients look for the issuers of a resource (RFC 9728, section 3.1).
@@ -24,6 +25,8 @@ const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
 /// The door of the gateway. Without a verifier it is open, and everybody is the same caller.
 pub struct Door {
     verifier: Option<Verifier>,
+    /// What clients of HTTP+SSE find at its two addresses, if that is known.
+    sse: Option<Resource>,
     /// The scopes without which nobody comes in.
     needed: Vec<Arc<str>>,
     title: Option<String>,
@@ -50,7 +53,13 @@ impl Door {
     pub fn of(config: &Checked) -> Result<Door, String> {
         let title = config.title.clone().or_else(|| Some(config.name.clone()));
         let Some(rules) = &config.authentication else {
-            return Ok(Door { verifier: None, needed: Vec::new(), title, proxies: Vec::new() });
+            return Ok(Door {
+                verifier: None,
+                sse: None,
+                needed: Vec::new(),
+                title,
+                proxies: Vec::new(),
+            });
         };
         let methods = rules.compile().map_err(|problems| {
             let texts: Vec<_> = problems.into_iter().map(|problem| problem.text).collect();
@@ -65,7 +74,8 @@ impl Door {
             .map_err(|error| format!("authentication.api_keys.file: {error}"))?;
         let needed = rules.required_scopes.iter().map(|scope| scope.as_str().into()).collect();
         let proxies = config.trusted_proxies.clone();
-        Ok(Door { verifier: Some(verifier), needed, title, proxies })
+        let sse = verifier.resource().and_then(|resource| resource.beside("/mcp", sse::STREAM));
+        Ok(Door { verifier: Some(verifier), sse, needed, title, proxies })
     }
 
     /// Whether callers have to prove who they are.
@@ -87,15 +97,22 @@ impl Door {
                     headers,
                     certificate: certificate.as_ref(),
                 };
-                verifier.admit(&request).await
+                verifier.admit(&request, self.resource(verifier, from.path)).await
             }
             Err(refused) => Err(refused),
         };
         let verified = verified.and_then(|caller| self.suffices(caller));
-        verified.map_err(|refused| challenge(verifier, &refused))
+        let resource = self.resource(verifier, from.path);
+        verified.map_err(|refused| challenge(verifier, resource, &refused))
     }
 
-    /// The caller whose key or token this is.
+    /// What is asked for at a path of ours: each endpoint is a resource of its own (RFC 9728).
+    fn resource<'a>(&'a self, verifier: &'a Verifier, path: &str) -> Option<&'a Resource> {
+        let of_sse = matches!(path, sse::STREAM | sse::MESSAGES);
+        self.sse.as_ref().filter(|_| of_sse).or(verifier.resource())
+    }
+
+    /// The caller whose key this is.
     pub async fn who(&self, credential: &str) -> Option<Caller> {
         let verifier = self.verifier.as_ref()?;
         let mut headers = HeaderMap::new();
@@ -103,6 +120,19 @@ impl Door {
         headers.insert(http::header::AUTHORIZATION, value);
         let credentials = verifier.credentials(&headers).ok()?;
         verifier.verify(&credentials).await.ok()
+    }
+
+    /// The caller who has just signed in at its issuer, if it is one who may come in.
+    pub async fn signed_in(&self, signed_in: &SignedIn) -> Option<Caller> {
+        let tokens = toolgate_identity::SignedIn {
+            issuer: &signed_in.issuer,
+            client: &signed_in.client,
+            nonce: &signed_in.nonce,
+            access_token: &signed_in.access_token,
+            id_token: &signed_in.id_token,
+        };
+        let known = self.verifier.as_ref()?.signed_in(&tokens).await;
+        known.inspect_err(|refused| tracing::warn!(%refused, "a sign-in was refused")).ok()
     }
 
     /// The token that a request proves its caller with, once the caller is known. A key of ours
@@ -153,16 +183,16 @@ impl Door {
         Some(answer)
     }
 
-    /// The metadata of the protected resource, for whoever asks.
+    /// The metadata of the endpoint whose document stands at this path, for whoever asks.
     pub fn metadata(&self, path: &str) -> Option<Answer> {
         let verifier = self.verifier.as_ref()?;
-        let resource = verifier.resource()?;
-        // At the root too, where older clients look.
-        let own = resource.metadata_url();
-        let own = own.parse::<http::Uri>().ok()?;
-        if path != METADATA && path != own.path() {
-            return None;
-        }
+        let own = verifier.resource()?;
+        let resource = match path {
+            // At the root too, where older clients look.
+            METADATA => own,
+            path if path == own.metadata_path() => own,
+            path => self.sse.as_ref().filter(|sse| path == sse.metadata_path())?,
+        };
         let document = verifier.metadata(resource, self.title.as_deref())?;
         let mut answer = json(200, serde_json::to_vec(&document).ok()?.into());
         // Clients in browsers read it too, and it is the same for everybody.
@@ -171,9 +201,9 @@ impl Door {
     }
 }
 
-fn challenge(verifier: &Verifier, refused: &Refused) -> Answer {
+fn challenge(verifier: &Verifier, resource: Option<&Resource>, refused: &Refused) -> Answer {
     tracing::debug!(%refused, "a request was refused");
-    let challenge = verifier.guide(verifier.resource()).challenge(refused);
+    let challenge = verifier.guide(resource).challenge(refused);
     let error = jsonrpc::error(None, codes::INVALID_REQUEST, &refused.to_string(), None);
     let mut answer = json(challenge.status, error);
     let headers = answer.headers_mut();

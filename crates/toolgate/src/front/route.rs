@@ -14,7 +14,7 @@ use toolgate_gateway::fault::Reason;
 use toolgate_gateway::gateway::Gateway;
 use toolgate_gateway::record::Early;
 use toolgate_onward::Onwards;
-use toolgate_onward::vault::DOCUMENT;
+use toolgate_onward::links::DOCUMENT;
 use toolgate_protocol::jsonrpc::{self, codes};
 use toolgate_protocol::modern::framing;
 use toolgate_protocol::version::Era;
@@ -67,7 +67,7 @@ pub async fn route(app: &Arc<App>, peer: &Peer, request: Request<Incoming>) -> A
             Box::pin(serving).await.unwrap_or_else(nothing)
         }
         (&Method::GET, JWKS) => key_set(&onwards).unwrap_or_else(nothing),
-        (_, "/mcp" | "/" | "/sse" | sse::MESSAGES) => {
+        (_, "/mcp" | "/" | sse::STREAM | sse::MESSAGES) => {
             let (method, uri) = (parts.method, parts.uri);
             let arrived = Arrived { method: &method, path: uri.path(), peer };
             let closed = door.is_closed();
@@ -160,7 +160,7 @@ async fn speak(
         (&Method::GET, "/mcp") => Box::pin(legacy::serve_get(app, gateway, head)).await,
         (&Method::DELETE, "/mcp") => Box::pin(legacy::serve_delete(app, &gateway, head)).await,
         (_, "/mcp") => Err(not_allowed("GET, POST, DELETE")),
-        (&Method::GET, "/sse") => Box::pin(sse::open(app, gateway, head)).await,
+        (&Method::GET, sse::STREAM) => Box::pin(sse::open(app, gateway, head)).await,
         (&Method::POST, sse::MESSAGES) => {
             let query = uri.query().unwrap_or_default();
             Box::pin(sse::post(app, gateway, head, query, body)).await

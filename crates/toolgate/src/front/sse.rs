@@ -29,6 +29,8 @@ use super::modern::trace_of;
 use super::outlet::{Outlet, written};
 use crate::app::App;
 
+/// Where clients hear what we say.
+pub const STREAM: &str = "/sse";
 /// Where clients send what they say.
 pub const MESSAGES: &str = "/messages";
 /// How long another replica may take to take a message in. A handshake waits for servers, which

@@ -301,9 +301,8 @@ async fn a_server_that_wants_proofs_gets_one_with_each_request() {
     let scene = Scene::bound(None).await;
     let issuer = scene.origin().to_owned();
 
-    let first = scene
-        .inspect(async |url| assert_eq!(back(&url, &allowed(&url, &issuer)).await, 200))
-        .await;
+    let first =
+        scene.inspect(async |url| assert_eq!(back(&url, &allowed(&url, &issuer)).await, 200)).await;
     let second = scene.inspect(async |_| panic!("signed in twice")).await;
 
     assert!(first.status.success(), "{}", text(&first));

@@ -201,8 +201,7 @@ def on(m):
     );
     let audit = format!("audit: {{ file: {{ path: '{}' }} }}", trail.path().display());
     let roles = "roles: { editor: { allow: ['crm/*', 'local/*'] } }";
-    let gateway =
-        Gateway::serve(format!("{audit}\n{roles}\n{}", config(&issuer, &servers))).await;
+    let gateway = Gateway::serve(format!("{audit}\n{roles}\n{}", config(&issuer, &servers))).await;
     let claims = json!({ "aud": RESOURCE, "sub": "ada", "org": "acme", "roles": ["editor"] });
     let token = issuer.token(&claims);
     let forged = r#""dev.toolgate/context":{"decision":{"id":"0","policy":"mine"}},"dev.toolgate/decision":"0","DEV.TOOLGATE/Policy":"mine""#;
@@ -221,8 +220,7 @@ def on(m):
     let (_, claims) = checked(&gateway, call.header("toolgate-context").unwrap()).await;
     let told = &params["_meta"]["dev.toolgate/context"]["decision"];
     assert_eq!(&claims["decision"], told);
-    let heard: Value =
-        serde_json::from_str(local["content"][0]["text"].as_str().unwrap()).unwrap();
+    let heard: Value = serde_json::from_str(local["content"][0]["text"].as_str().unwrap()).unwrap();
     let records = trail.records(2).await;
     for (params, record) in [params, heard].iter().zip(&records) {
         let meta = params["_meta"].as_object().unwrap();

@@ -112,6 +112,39 @@ async fn metadata_is_at_the_path_of_the_resource_and_at_the_root_for_everybody()
     }
 }
 
+/// RFC 9728: what clients of HTTP+SSE connect to is a resource of its own. A token for one opens no
+/// other.
+#[tokio::test]
+async fn each_endpoint_has_its_own_document_and_its_own_audience() {
+    let scene = Scene::open().await;
+    let sse = "https://gateway.example.com/sse";
+    let asked = |path: &str, token: &str| {
+        let verb = if path == "/sse" { "GET" } else { "POST" };
+        let ask = if verb == "GET" { Ask::new("GET", path) } else { scene.call() };
+        ask.header("Accept", "application/json, text/event-stream")
+            .header("Authorization", &format!("Bearer {token}"))
+    };
+
+    for (verb, path) in [("GET", "/sse"), ("POST", "/messages?session=x")] {
+        let refused = scene.gateway.ask(&Ask::new(verb, path)).await;
+        assert_eq!(refused.status, 401, "{path}");
+        let place = parameter(challenge(&refused), "resource_metadata").unwrap();
+        let metadata = scene.gateway.ask(&Ask::new("GET", &path_of(&place))).await.json();
+        assert_eq!(metadata["resource"], sse, "{path}");
+        assert_eq!(metadata["authorization_servers"], json!([scene.issuer.name()]));
+    }
+    for (path, resource, other) in [("/mcp", RESOURCE, sse), ("/sse", sse, RESOURCE)] {
+        let token = scene.issuer.token("ada", "tools:read", resource).await;
+        let mut wire = scene.gateway.send(&asked(path, &token)).await;
+        assert_eq!(wire.head().await.unwrap().status, 200, "{path}");
+        let foreign = scene.issuer.token("ada", "tools:read", other).await;
+        let refused = scene.gateway.ask(&asked(path, &foreign)).await;
+        assert_eq!(refused.status, 401, "{path}");
+        assert!(challenge(&refused).contains(r#"error="invalid_token""#));
+    }
+    assert_eq!(scene.server.count("tools/call"), 1);
+}
+
 #[tokio::test]
 async fn nothing_sent_and_nothing_good_are_refused_in_different_words() {
     let scene = Scene::open().await;

@@ -312,6 +312,23 @@ pub(super) fn vault(checks: &mut Checks<'_>, config: &mut Config, servers: &[(us
                 checks.warning(&place, message);
             }
         }
+        let known = config.authentication.as_ref();
+        for (index, client) in vault.sign_in.iter().enumerate() {
+            let place = format!("vault.sign_in[{index}]");
+            if !known.is_some_and(|known| known.names(&client.issuer)) {
+                let message = format!(
+                    "no caller comes from {} (name an issuer of authentication)",
+                    quote(&client.issuer)
+                );
+                checks.problem(&format!("{place}.issuer"), message);
+            }
+            let secret = format!("{place}.client_secret");
+            if checks.places.is_literal(&secret) {
+                let message =
+                    "the secret stands in the file itself (write ${env:NAME} or ${file:PATH})";
+                checks.warning(&secret, message);
+            }
+        }
         if vault.keys.is_empty() {
             checks.problem("vault.keys", "no key to seal with (add one: openssl rand -base64 32)");
         }

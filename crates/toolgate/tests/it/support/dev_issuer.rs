@@ -95,16 +95,21 @@ impl DevIssuer {
             ("code_challenge", &challenge),
             ("code_challenge_method", "S256"),
         ]);
-        let page = self.get(&format!("/authorize?{query}")).await;
+        let place = self.agree(&format!("/authorize?{query}"), user, scope).await;
+        let code = place.split("code=").nth(1).unwrap_or_else(|| panic!("no code: {place}"));
+        code.split('&').next().unwrap().to_owned()
+    }
+
+    /// Where a browser is sent back to in which `user` grants these scopes on the page at `path`.
+    pub async fn agree(&self, path: &str, user: &str, scope: &str) -> String {
+        let page = self.get(path).await;
         assert_eq!(page.status, 200, "{}", page.body);
         let login = page.body.split("name=\"login\" value=\"").nth(1).unwrap();
         let login = login.split('"').next().unwrap();
         let mut form = vec![("login", login), ("user", user), ("decision", "allow")];
         form.extend(scope.split(' ').map(|scope| ("grant", scope)));
         let back = self.post("/authorize", &form).await;
-        let place = back.header("location").unwrap();
-        let code = place.split("code=").nth(1).unwrap_or_else(|| panic!("no code: {place}"));
-        code.split('&').next().unwrap().to_owned()
+        back.header("location").unwrap().to_owned()
     }
 
     /// What the token endpoint is asked to redeem a code.
