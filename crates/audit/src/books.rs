@@ -1,5 +1,6 @@
 //! All places where one request is recorded. It goes on only if each of them has it.
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -8,8 +9,9 @@ use toolgate_screen::redact::{Compiled, Error, Scope};
 use toolgate_values::{Rate, Secret};
 
 use crate::arguments::Arguments;
-use crate::config::{Plan, PostgresRules};
+use crate::config::{OtlpRules, Plan, PostgresRules};
 use crate::ledger::{Health, Ledger, Refused, Ticket, Unusable};
+use crate::otlp::{Exporter, Place as Reserved, Post};
 use crate::record::{Intent, Outcome, Status};
 
 /// The open ledgers of one process.
@@ -18,6 +20,7 @@ pub struct Books(Arc<Open>);
 
 struct Open {
     ledgers: Vec<(Place, Ledger)>,
+    collector: Option<(OtlpRules, Exporter)>,
     redact: Arc<Compiled>,
     refusals: Rate,
     key: Vec<u8>,
@@ -32,14 +35,22 @@ enum Place {
 }
 
 /// The permission to go on: each ledger has the intent. Dropped, it ends as `cancelled`.
-pub struct Tickets(Vec<Ticket>);
+pub struct Tickets {
+    ledgers: Vec<Ticket>,
+    collector: Option<Reserved>,
+}
 
 impl Books {
     /// Opens all ledgers of the plan. Those that `previous` has open already go on as they are.
+    /// `post` makes the way to the collector of the plan, if it has one.
     ///
     /// # Errors
     /// One of them cannot be used.
-    pub fn open(plan: &Plan, previous: Option<&Books>) -> Result<Books, Unusable> {
+    pub fn open(
+        plan: &Plan,
+        previous: Option<&Books>,
+        post: impl FnOnce(&OtlpRules) -> io::Result<Arc<dyn Post>>,
+    ) -> Result<Books, Unusable> {
         let kept = |place: &Place| {
             let open = previous.iter().flat_map(|previous| &previous.0.ledgers);
             open.clone().find(|(known, _)| known == place).cloned()
@@ -63,9 +74,19 @@ impl Books {
             let place = Place::Postgres { url, table, chain };
             add(place, &|| Ledger::postgres(rules, plan))?;
         }
+        let collector = match &plan.otlp {
+            None => None,
+            Some(rules) => Some(match previous.and_then(|it| it.0.collector.clone()) {
+                Some((known, exporter)) if known == *rules => (known, exporter),
+                _ => {
+                    (rules.clone(), Exporter::open(rules, plan.patience.duration(), post(rules)?)?)
+                }
+            }),
+        };
         let key = plan.key.as_ref().map(|key| key.reveal().as_bytes().to_vec());
         Ok(Books(Arc::new(Open {
             ledgers,
+            collector,
             redact: plan.redact.clone(),
             refusals: plan.refusals,
             key: key.unwrap_or_default(),
@@ -93,14 +114,22 @@ impl Books {
     /// # Errors
     /// One ledger does not have it. In those that do it ends as refused.
     pub async fn reserve(&self, intent: Intent) -> Result<Tickets, Refused> {
-        let mut tickets = Tickets(Vec::with_capacity(self.0.ledgers.len()));
+        // First, as it takes no time.
+        let collector = match &self.0.collector {
+            Some((_, exporter)) => Some(exporter.reserve(&intent).inspect_err(|_| {
+                self.0.ledgers.iter().for_each(|(_, ledger)| ledger.miss());
+            })?),
+            None => None,
+        };
+        let ledgers = Vec::with_capacity(self.0.ledgers.len());
+        let mut tickets = Tickets { ledgers, collector };
         let mut intent = Some(intent);
         let last = self.0.ledgers.len().saturating_sub(1);
         for (at, (_, ledger)) in self.0.ledgers.iter().enumerate() {
             let next = if at == last { intent.take() } else { intent.clone() };
             let Some(next) = next else { break };
             match ledger.reserve(next).await {
-                Ok(ticket) => tickets.0.push(ticket),
+                Ok(ticket) => tickets.ledgers.push(ticket),
                 Err(refused) => {
                     tickets.finish(Outcome::new(Status::Refused).because("unrecorded"));
                     return Err(refused);
@@ -115,6 +144,9 @@ impl Books {
         for (_, ledger) in &self.0.ledgers {
             // The ledger counts what it could not take.
             let _ = ledger.record(intent.clone(), outcome.clone());
+        }
+        if let Some((_, exporter)) = &self.0.collector {
+            exporter.record(intent, outcome);
         }
     }
 
@@ -140,6 +172,10 @@ impl Books {
             all.counted = all.counted.max(one.counted);
             all.waiting = all.waiting.max(one.waiting);
         }
+        if let Some((_, exporter)) = &self.0.collector {
+            all.trouble = all.trouble.or(exporter.trouble());
+            all.lost = exporter.lost();
+        }
         all
     }
 
@@ -149,6 +185,9 @@ impl Books {
         for (_, ledger) in &self.0.ledgers {
             closed &= ledger.close().await;
         }
+        if let Some((_, exporter)) = &self.0.collector {
+            closed &= exporter.close().await;
+        }
         closed
     }
 }
@@ -156,14 +195,20 @@ impl Books {
 impl Tickets {
     /// Says on the way what is known already, so that a call that is dropped tells it too.
     pub fn note(&mut self, outcome: &Outcome) {
-        for ticket in &mut self.0 {
+        for ticket in &mut self.ledgers {
             ticket.note(|draft| *draft = outcome.clone());
+        }
+        if let Some(collector) = &mut self.collector {
+            collector.note(outcome);
         }
     }
 
     /// Records the outcome. Does not wait: nothing depends on it any more.
     pub fn finish(self, outcome: Outcome) {
-        let mut tickets = self.0.into_iter();
+        if let Some(collector) = self.collector {
+            collector.finish(outcome.clone());
+        }
+        let mut tickets = self.ledgers.into_iter();
         let Some(first) = tickets.next() else { return };
         tickets.for_each(|ticket| ticket.finish(outcome.clone()));
         first.finish(outcome);

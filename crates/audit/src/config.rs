@@ -3,13 +3,14 @@
 mod check;
 mod fsync;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 use toolgate_screen::detect::Detector;
 use toolgate_screen::redact::{Rule, Rules};
-use toolgate_values::{Rate, Secret, Size, Span};
+use toolgate_values::{Rate, Secret, Size, Span, Url};
 
 pub use check::{Plan, Problem};
 pub use fsync::Fsync;
@@ -25,6 +26,8 @@ pub struct Audit {
     pub sqlite: Option<SqliteRules>,
     /// Records in a database server.
     pub postgres: Option<PostgresRules>,
+    /// A copy of each record for a collector.
+    pub otlp: Option<OtlpRules>,
     /// Seals the chain, so that whoever can write the files cannot forge it. At least 32 bytes.
     /// Without it edits are found only if the newest hash is also known from elsewhere.
     pub key: Option<Secret>,
@@ -97,6 +100,30 @@ pub struct PostgresRules {
     pub chain: String,
 }
 
+/// A collector of logs (OpenTelemetry protocol over HTTP, JSON).
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OtlpRules {
+    /// Where records are posted to, whole: https://collector.example.com/v1/logs.
+    pub endpoint: Url,
+    /// Headers of each request, such as Authorization.
+    #[serde(default)]
+    pub headers: BTreeMap<String, Secret>,
+    /// How many records may wait for the collector. When there is no place, requests are refused.
+    #[serde(default = "OtlpRules::queue")]
+    #[schemars(range(min = 16, max = 1_000_000))]
+    pub queue: usize,
+    /// Send in the clear to another machine.
+    #[serde(default)]
+    pub insecure: bool,
+}
+
+impl OtlpRules {
+    fn queue() -> usize {
+        8192
+    }
+}
+
 impl PostgresRules {
     /// The default table and chain at this address.
     pub fn at(url: Secret) -> PostgresRules {
@@ -118,6 +145,7 @@ impl Default for Audit {
             file: None,
             sqlite: None,
             postgres: None,
+            otlp: None,
             key: None,
             patience: Span::seconds(1),
             queue: 8192,

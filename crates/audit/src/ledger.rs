@@ -51,6 +51,8 @@ pub struct Health {
     pub waived: u64,
     /// Requests that were refused and are only counted: one of a flood.
     pub counted: u64,
+    /// Copies that a collector will not have: it refused them, or there was no place.
+    pub lost: u64,
     /// Records that wait.
     pub waiting: usize,
 }
@@ -211,6 +213,12 @@ impl Ledger {
         self.0.shared.has_news();
     }
 
+    /// Counts a request that is refused as it cannot be recorded elsewhere.
+    pub(crate) fn miss(&self) {
+        self.0.shared.unrecorded.fetch_add(1, Ordering::Relaxed);
+        self.0.shared.has_news();
+    }
+
     /// Counts a refused request that is one of too many to have a record of its own.
     pub fn count(&self, reason: &'static str) {
         let shared = &self.0.shared;
@@ -251,6 +259,7 @@ impl Ledger {
             unrecorded: shared.unrecorded.load(Ordering::Relaxed),
             waived: shared.waived.load(Ordering::Relaxed),
             counted: shared.counted().values().sum(),
+            lost: 0,
             waiting: shared.queue.held(),
         }
     }

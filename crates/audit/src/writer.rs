@@ -82,7 +82,7 @@ impl Writer {
             self.shared.busy();
             let result = self.turn(closed);
             self.shared.idle();
-            self.report(&result);
+            self.report(result.as_ref().err());
             if closed {
                 return;
             }
@@ -107,15 +107,13 @@ impl Writer {
     fn turn(&mut self, last: bool) -> io::Result<()> {
         self.forget_the_gone();
         if let Err(error) = self.ready() {
-            self.refuse();
-            return Err(error);
+            return Err(self.refuse(error));
         }
         if self.owing {
             self.sync()?;
         }
         if let Err(error) = self.write(last) {
-            self.refuse();
-            return Err(error);
+            return Err(self.refuse(error));
         }
         if self.turned {
             self.prune()?;
@@ -186,11 +184,20 @@ impl Writer {
             self.told = (missing, Some(Instant::now()));
         }
         match put {
-            Ok(()) => self.acknowledge(&seqs),
-            Err(_) if is_added => self.disown(&seqs),
-            Err(_) => {}
+            Ok(()) => {
+                // Whoever is answered finds the health that the answer tells of.
+                self.report(None);
+                self.acknowledge(&seqs);
+            }
+            Err(error) => {
+                if is_added {
+                    self.report(Some(&error));
+                    self.disown(&seqs);
+                }
+                return Err(error);
+            }
         }
-        put
+        Ok(())
     }
 
     /// Requests without a record of which the chain does not tell yet, if it is time to.
@@ -328,7 +335,8 @@ impl Writer {
     }
 
     /// Fail closed: whoever waits is refused. Everything else is still to be written.
-    fn refuse(&mut self) {
+    fn refuse(&mut self, error: io::Error) -> io::Error {
+        self.report(Some(&error));
         self.shared.untold.store(true, Ordering::Relaxed);
         let jobs = std::mem::take(&mut self.jobs);
         for job in jobs {
@@ -342,6 +350,7 @@ impl Writer {
                 kept => self.jobs.push(kept),
             }
         }
+        error
     }
 
     fn end_file(&mut self, next: &str) -> io::Result<()> {
@@ -384,14 +393,14 @@ impl Writer {
     }
 
     /// Trouble is logged when it comes and when it goes.
-    fn report(&self, result: &io::Result<()>) {
-        let now = result.as_ref().err().map(ToString::to_string);
+    fn report(&self, error: Option<&io::Error>) {
+        let now = error.map(ToString::to_string);
         let before = std::mem::replace(&mut *self.shared.trouble(), now);
-        match (before, result) {
-            (None, Err(error)) => {
+        match (before, error) {
+            (None, Some(error)) => {
                 tracing::error!(%error, "audit records cannot be written: calls are refused");
             }
-            (Some(_), Ok(())) => tracing::info!("audit records are written again"),
+            (Some(_), None) => tracing::info!("audit records are written again"),
             _ => {}
         }
     }

@@ -125,6 +125,7 @@ struct Audited {
     unrecorded: Counter,
     waived: Counter,
     counted: Counter,
+    lost: Counter,
 }
 
 impl Audited {
@@ -136,6 +137,7 @@ impl Audited {
             ("audit_unrecorded", "Requests refused for want of a record", &self.unrecorded),
             ("audit_waived", "Reads let through without a record", &self.waived),
             ("audit_counted", "Refusals counted without a record of their own", &self.counted),
+            ("audit_lost", "Copies of records that the collector will not have", &self.lost),
         ] {
             registry.register(name, help, counter.clone());
         }
@@ -149,6 +151,7 @@ impl Audited {
             (&self.unrecorded, health.unrecorded),
             (&self.waived, health.waived),
             (&self.counted, health.counted),
+            (&self.lost, health.lost),
         ] {
             counter.inner().store(value, Ordering::Relaxed);
         }

@@ -1,9 +1,10 @@
 //! From a checked configuration to a gateway.
 
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use toolgate_audit::Books;
+use toolgate_audit::{Books, OtlpRules, Post};
 use toolgate_catalog::lock::Lock;
 use toolgate_gateway::approval::Approvals;
 use toolgate_gateway::config::{self, Checked, LockFile, Machine, Problems, Server, Warning};
@@ -17,6 +18,7 @@ use toolgate_upstreams::builtin::files::Files;
 use toolgate_upstreams::{Hosted, Shared};
 
 use crate::app::App;
+use crate::collector::Collector;
 use crate::fetch::Fetcher;
 use crate::front::Door;
 use crate::stores::usage_file::UsageFile;
@@ -161,7 +163,10 @@ fn audit(config: &Checked, previous: Option<&Books>) -> Result<Option<Books>, St
         let texts: Vec<_> = problems.into_iter().map(|problem| problem.text).collect();
         format!("audit: {}", texts.join("; "))
     })?;
-    let books = Books::open(&plan, previous).map_err(|error| format!("audit: {error}"))?;
+    let post = |rules: &OtlpRules| -> io::Result<Arc<dyn Post>> {
+        Ok(Collector::of(rules).map_err(io::Error::other)?)
+    };
+    let books = Books::open(&plan, previous, post).map_err(|error| format!("audit: {error}"))?;
     Ok(Some(books))
 }
 

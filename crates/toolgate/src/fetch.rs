@@ -56,6 +56,11 @@ impl Fetcher {
         Fetcher { nearby, ..Fetcher::naming(std::iter::once(server.to_string())) }
     }
 
+    /// For an address that the operator named.
+    pub fn for_operator(url: &str) -> Fetcher {
+        Fetcher::naming(std::iter::once(url.to_owned()))
+    }
+
     fn naming(urls: impl Iterator<Item = String>) -> Fetcher {
         let authority = |url: String| Some(url.parse::<Uri>().ok()?.authority()?.to_string());
         Fetcher {

@@ -4,6 +4,7 @@ pub mod app;
 pub mod build;
 pub mod cli;
 mod client;
+mod collector;
 mod fetch;
 pub mod front;
 mod offers;

@@ -7,7 +7,7 @@ use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use toolgate_screen::redact::Compiled;
 use toolgate_values::Size;
 
-use super::{Audit, FileRules, PostgresRules};
+use super::{Audit, FileRules, OtlpRules, PostgresRules};
 
 /// Bytes: as many as the hash has, below which HMAC is weaker than it (RFC 2104, section 3).
 const SHORTEST_KEY: usize = 32;
@@ -47,7 +47,10 @@ impl Audit {
         problems.add(
             self.file.is_none() && self.sqlite.is_none() && self.postgres.is_none(),
             "",
-            "records go nowhere (add file: { path: audit.jsonl }, or remove audit)",
+            match self.otlp {
+                Some(_) => "a collector keeps no chain (add file: { path: audit.jsonl })",
+                None => "records go nowhere (add file: { path: audit.jsonl }, or remove audit)",
+            },
         );
         if let Some(file) = &self.file {
             problems.of_file(file);
@@ -59,6 +62,9 @@ impl Audit {
         );
         if let Some(postgres) = &self.postgres {
             problems.of_postgres(postgres);
+        }
+        if let Some(otlp) = &self.otlp {
+            problems.of_otlp(otlp);
         }
         let short = self.key.as_ref().is_some_and(|key| key.reveal().len() < SHORTEST_KEY);
         problems.add(short, "/key", "expected at least 32 bytes (openssl rand -hex 32 makes some)");
@@ -136,6 +142,20 @@ impl Problems {
             rules.chain.is_empty() || rules.chain.len() > 200 || rules.chain.contains('\0'),
             "/postgres/chain",
             "expected a name of 1 to 200 bytes, of its own for each gateway (${env:HOSTNAME})",
+        );
+    }
+
+    fn of_otlp(&mut self, rules: &OtlpRules) {
+        let endpoint = &rules.endpoint;
+        self.add(
+            !endpoint.is_https() && !endpoint.is_loopback() && !rules.insecure,
+            "/otlp/endpoint",
+            "expected https, found http (set insecure: true to allow it)",
+        );
+        self.add(
+            !(16..=1_000_000).contains(&rules.queue),
+            "/otlp/queue",
+            "expected between 16 and 1000000 records",
         );
     }
 

@@ -13,6 +13,7 @@ mod http_asking;
 mod http_audit;
 mod http_audit_databases;
 mod http_audit_load;
+mod http_audit_otlp;
 mod http_audit_redaction;
 mod http_audit_stalled;
 mod http_bind;
