@@ -1,16 +1,18 @@
 //! Which part of a text is a secret, or personal?
 //!
-//! Nothing here claims to find everything. Keywords are looked for in one pass (Aho-Corasick), and
-//! a rule is tried only where its keyword stands; numbers are found by their digits and believed
-//! by their checksums.
+//! Nothing here claims to find everything. One pass finds the places where something can begin; a
+//! rule is tried only where its keyword stands, and numbers are believed by their checksums.
 
 mod email;
 mod inner;
 mod jwt;
+mod keywords;
 mod named;
 mod national;
 mod numbers;
+mod pem;
 mod rules;
+mod starts;
 mod trace;
 
 use std::ops::Range;
@@ -140,6 +142,9 @@ pub struct Found {
     pub range: Range<usize>,
 }
 
+/// Nothing shorter holds an address, a token or a number: `a@b.io`.
+pub(crate) const SHORTEST: usize = 6;
+
 /// All that was found in a text, in its order, none overlapping. A few need no allocation.
 pub type Findings = SmallVec<[Found; 4]>;
 
@@ -148,24 +153,25 @@ pub type Findings = SmallVec<[Found; 4]>;
 #[must_use]
 pub fn find(text: &[u8], name: &str, wanted: Detectors) -> Findings {
     let mut all = Findings::new();
-    if text.len() >= rules::SHORTEST
-        && wanted.any(&[
-            Detector::Email,
-            Detector::Token,
-            Detector::PrivateKey,
-            Detector::Jwt,
-            Detector::UrlPassword,
-            Detector::StackTrace,
-            Detector::InternalUrl,
-            Detector::ConnectionString,
-        ])
-    {
-        rules::find(text, wanted, &mut all);
-    }
-    if text.len() >= numbers::SHORTEST
-        && wanted.any(&[Detector::Phone, Detector::Card, Detector::Iban, Detector::NationalId])
-    {
-        numbers::find(text, name, wanted, &mut all);
+    if text.len() >= SHORTEST {
+        let is_phone = wanted.has(Detector::Phone) && numbers::is_named_phone(name, text);
+        if is_phone {
+            let range = 0..text.len();
+            all.push(Found { detector: Detector::Phone, rule: "phone-named", range });
+        }
+        let by_word = wanted.any(&keywords::Search::DETECTORS);
+        let by_digits = wanted.any(&numbers::Search::DETECTORS) && !is_phone;
+        let mut words = keywords::Search::new(text, wanted);
+        let mut numbers = numbers::Search::new(text, name, wanted);
+        match (by_word, by_digits) {
+            (true, true) => starts::each(text, |at| {
+                words.at(at, &mut all);
+                numbers.at(at, &mut all);
+            }),
+            (true, false) => starts::each(text, |at| words.at(at, &mut all)),
+            (false, true) => starts::each(text, |at| numbers.at(at, &mut all)),
+            (false, false) => {}
+        }
     }
     if wanted.has(Detector::NamedSecret) && named::is_secret(name, text) {
         let range = 0..text.len();
@@ -205,5 +211,7 @@ fn entropy(text: &[u8]) -> f64 {
     counts.iter().filter(|count| **count > 0).map(share).map(|p| -p * p.log2()).sum()
 }
 
+#[cfg(test)]
+mod reference;
 #[cfg(test)]
 mod tests;

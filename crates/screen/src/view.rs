@@ -33,22 +33,31 @@ impl View {
         self.breaks.clear();
         let escapes = undo != Undo::Disguise;
         let disguise = undo != Undo::Escapes;
+        let is_ascii = source.is_ascii();
         let mut at = 0;
         while let Some(byte) = source.get(at) {
             let rest = source.get(at..).unwrap_or_default();
-            let plain = rest
-                .iter()
-                .position(|b| (*b == b'\\' && escapes) || (*b >= 0x80 && disguise))
-                .unwrap_or(rest.len());
+            let plain = match disguise && !is_ascii {
+                true => rest.iter().position(|b| (*b == b'\\' && escapes) || *b >= 0x80),
+                false if escapes => memchr::memchr(b'\\', rest),
+                false => None,
+            };
+            let plain = plain.unwrap_or(rest.len());
+            self.mark(at);
             if plain > 0 {
-                self.mark(at);
                 self.bytes.extend_from_slice(rest.get(..plain).unwrap_or_default());
                 at += plain;
                 continue;
             }
+            if let [b'\\', escaped, ..] = rest
+                && let Some(simple) = simple(*escaped)
+            {
+                self.bytes.push(simple);
+                at += 2;
+                continue;
+            }
             let (character, width) =
                 if *byte == b'\\' { escaped(rest) } else { neutral::decode(rest) };
-            self.mark(at);
             at += width;
             let shown = if disguise { plainly(character) } else { Some(character) };
             if let Some(shown) = shown {
@@ -68,6 +77,7 @@ impl View {
         match self.breaks.last_mut() {
             // What was stripped goes with what stands before it.
             Some(last) if last.0 == entry.0 => last.1 = entry.1,
+            Some(last) if entry.0 - last.0 == entry.1 - last.1 => {}
             _ => self.breaks.push(entry),
         }
     }
@@ -94,6 +104,18 @@ impl View {
     }
 }
 
+/// What an escape of two bytes stands for, by its second, if that is no control character but one
+/// of lines.
+fn simple(escaped: u8) -> Option<u8> {
+    match escaped {
+        b'"' | b'\\' | b'/' => Some(escaped),
+        b'n' => Some(b'\n'),
+        b'r' => Some(b'\r'),
+        b't' => Some(b'\t'),
+        _ => None,
+    }
+}
+
 /// The character that an escape at the start of `rest` stands for, and its length in bytes. A lone
 /// surrogate is U+FFFD.
 fn escaped(rest: &[u8]) -> (char, usize) {
@@ -111,10 +133,7 @@ fn escaped(rest: &[u8]) -> (char, usize) {
         }
         Some(b'b') => '\u{8}',
         Some(b'f') => '\u{c}',
-        Some(b'n') => '\n',
-        Some(b'r') => '\r',
-        Some(b't') => '\t',
-        Some(same) => char::from(*same),
+        Some(other) => char::from(simple(*other).unwrap_or(*other)),
         None => return ('\u{fffd}', 1),
     };
     (simple, 2)

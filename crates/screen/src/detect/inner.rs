@@ -52,14 +52,18 @@ const HOSTS: &[&[u8]] = &[b"server=", b"data source=", b"host=", b"addr=", b"hos
 /// The connection string whose `://` stands at `at`.
 pub(super) fn connection(text: &[u8], at: usize) -> Option<Range<usize>> {
     let start = scheme(text, at);
-    let scheme = std::str::from_utf8(text.get(start..at)?).ok()?.to_ascii_lowercase();
-    let end = end_of_url(text, at + 3);
+    let scheme = text.get(start..at)?;
     // `jdbc:mysql://` and the like are as telling.
     let is_jdbc = text
         .get(start.saturating_sub(5)..start)
         .is_some_and(|before| before.eq_ignore_ascii_case(b"jdbc:"));
+    let is_store = |store: &&str| store.as_bytes().eq_ignore_ascii_case(scheme);
+    if !is_jdbc && !STORES.iter().any(is_store) {
+        return None;
+    }
     let start = if is_jdbc { start - 5 } else { start };
-    (end > at + 3 && (is_jdbc || STORES.contains(&&*scheme))).then_some(start..end)
+    let end = end_of_url(text, at + 3);
+    (end > at + 3).then_some(start..end)
 }
 
 /// The connection string of `name=value` pairs around the password at `at`.
@@ -91,11 +95,16 @@ pub(super) fn url(text: &[u8], at: usize) -> Option<Range<usize>> {
     let is_web = [&b"http"[..], b"https", b"ws", b"wss", b"tcp", b"grpc", b"udp"]
         .iter()
         .any(|known| scheme.eq_ignore_ascii_case(known));
-    let end = end_of_url(text, at + 3);
-    let rest = text.get(at + 3..end)?;
-    let authority = rest.split(|byte| matches!(byte, b'/' | b'?' | b'#')).next()?;
+    if !is_web {
+        return None;
+    }
+    // The authority first: most are public, and a text may be full of URLs.
+    let rest = text.get(at + 3..text.len().min(at + 3 + LONGEST))?;
+    let ends = |byte: &u8| is_end_of_url(*byte) || matches!(byte, b'/' | b'?' | b'#');
+    let authority = rest.split(ends).next()?;
+    let authority = authority.get(..without_stops(authority))?;
     let host = authority.rsplit(|byte| *byte == b'@').next()?;
-    (is_web && is_private_host(host)).then_some(start..end)
+    is_private_host(host).then(|| start..end_of_url(text, at + 3))
 }
 
 /// The bare address of a private network that begins at `at`, with its port.
@@ -110,9 +119,13 @@ pub(super) fn address(text: &[u8], at: usize) -> Option<Range<usize>> {
         length -= 1;
     }
     let host = rest.get(..length)?;
-    let has_port = host.contains(&b':');
-    let is_named = host.starts_with(b"localhost");
-    (is_private_host(host) && (has_port || !is_named)).then_some(at..at + length)
+    let name = host.split(|byte| *byte == b':').next()?;
+    // `localhost` tells something with its port alone, and `10.` may number an item of a list.
+    let is_told = match name.eq_ignore_ascii_case(b"localhost") {
+        true => name.len() < host.len(),
+        false => memchr::memchr(b'.', name).is_some_and(|dot| dot + 1 < name.len()),
+    };
+    (is_told && is_private_host(host)).then_some(at..at + length)
 }
 
 fn scheme(text: &[u8], at: usize) -> usize {
@@ -122,18 +135,19 @@ fn scheme(text: &[u8], at: usize) -> usize {
 }
 
 fn end_of_url(text: &[u8], from: usize) -> usize {
-    let is_end = |byte: &u8| {
-        *byte <= b' ' || *byte == 0x7f || matches!(byte, b'"' | b'\'' | b'<' | b'>' | b'`' | b'|')
-    };
     let rest = text.get(from..text.len().min(from + LONGEST)).unwrap_or_default();
-    let mut length = rest.iter().take_while(|byte| !is_end(byte)).count();
-    // What ends a sentence does not belong to the address.
-    while length > 0
-        && matches!(rest.get(length - 1), Some(b'.' | b',' | b';' | b':' | b'!' | b')' | b'}'))
-    {
-        length -= 1;
-    }
-    from + length
+    let length = rest.iter().take_while(|byte| !is_end_of_url(**byte)).count();
+    from + without_stops(rest.get(..length).unwrap_or_default())
+}
+
+fn is_end_of_url(byte: u8) -> bool {
+    byte <= b' ' || byte == 0x7f || matches!(byte, b'"' | b'\'' | b'<' | b'>' | b'`' | b'|')
+}
+
+/// The length without what ends a sentence, which does not belong to the address.
+fn without_stops(url: &[u8]) -> usize {
+    let is_stop = |byte: &&u8| matches!(byte, b'.' | b',' | b';' | b':' | b'!' | b')' | b'}');
+    url.len() - url.iter().rev().take_while(is_stop).count()
 }
 
 fn is_private_host(host: &[u8]) -> bool {

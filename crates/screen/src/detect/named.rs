@@ -23,6 +23,8 @@ const MADE: &[&str] = &[
     "credentials",
     "authorization",
 ];
+/// The last two letters of all of these.
+const ENDS: [&[u8; 2]; 9] = [b"rd", b"wd", b"se", b"et", b"ey", b"en", b"al", b"ls", b"on"];
 /// Tokens that open nothing.
 const HARMLESS: &[&str] =
     &["next", "page", "continu", "sync", "progress", "cursor", "cancel", "public", "idempot"];
@@ -33,7 +35,9 @@ pub(super) fn is_secret(name: &str, value: &[u8]) -> bool {
         return false;
     }
     // Most names end otherwise than any of ours.
-    if !name.as_bytes().last().is_some_and(|last| b"deylnst".contains(&(last | 0x20))) {
+    let mut letters = name.bytes().rev().filter(u8::is_ascii_alphanumeric);
+    let (Some(last), Some(before)) = (letters.next(), letters.next()) else { return false };
+    if !ENDS.contains(&&[before | 0x20, last | 0x20]) {
         return false;
     }
     let mut plain = [0; LONGEST_NAME];
@@ -72,4 +76,16 @@ fn kinds(value: &[u8]) -> usize {
         + has(u8::is_ascii_uppercase)
         + has(u8::is_ascii_digit)
         + has(|byte| !byte.is_ascii_alphanumeric())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_names_end_as_it_is_said() {
+        for name in CHOSEN.iter().chain(MADE) {
+            assert!(ENDS.iter().any(|end| name.as_bytes().ends_with(*end)), "{name}");
+        }
+    }
 }

@@ -4,18 +4,16 @@
 use super::national::{self as check, luhn, mod97};
 use super::{Detector, Detectors, Findings, Found};
 
-/// No number of interest is shorter.
-pub(super) const SHORTEST: usize = 7;
 /// How far before a number the word may stand that says what it is.
 const CONTEXT: usize = 32;
 
 /// A way to write a number. `0` is a digit, everything else itself.
-struct Shape {
-    text: &'static str,
-    /// How many digits it begins with.
+pub(super) struct Shape {
+    pub(super) text: &'static str,
+    /// How many digits a text that has this shape begins with.
     run: usize,
-    detector: Detector,
-    rule: &'static str,
+    pub(super) detector: Detector,
+    pub(super) rule: &'static str,
     /// Told the digits alone.
     check: fn(&[u8]) -> bool,
     /// One of these has to stand before it, or in the name of the member.
@@ -30,14 +28,14 @@ const fn shape(
     context: &'static [&'static str],
 ) -> Shape {
     let mut rest = text.as_bytes();
-    while let [b'0', after @ ..] = rest {
+    while let [b'0'..=b'9', after @ ..] = rest {
         rest = after;
     }
     Shape { text, run: text.len() - rest.len(), detector, rule, check, context }
 }
 
 /// First come the longer of two shapes that begin alike.
-const SHAPES: &[Shape] = {
+pub(super) const SHAPES: &[Shape] = {
     use Detector::{Card, NationalId, Phone};
     &[
         shape("0000 0000 0000 0000 000", Card, "card", card, &[]),
@@ -162,64 +160,123 @@ const IBANS: &[(&[u8; 2], usize)] = &[
 ];
 const LONGEST_IBAN: usize = 34;
 
-/// Appends the numbers of interest in `text`.
-pub(super) fn find(text: &[u8], name: &str, wanted: Detectors, all: &mut Findings) {
-    if wanted.has(Detector::Phone) && is_named_phone(name, text) {
-        let range = 0..text.len();
-        all.push(Found { detector: Detector::Phone, rule: "phone-named", range });
-        return;
+/// The longest run of digits that a shape begins with.
+const LONGEST_RUN: usize = 16;
+
+/// For each number of digits that a text may begin with: the shapes that do, as a set.
+const BY_RUN: [u32; LONGEST_RUN + 1] = {
+    let mut sets = [0; LONGEST_RUN + 1];
+    let mut index = 0;
+    while index < SHAPES.len() {
+        sets[SHAPES[index].run] |= 1 << index;
+        index += 1;
     }
-    let mut at = 0;
-    while let Some(skip) = text.get(at..).and_then(|rest| rest.iter().position(u8::is_ascii_digit))
-    {
-        let digit = at + skip;
-        let before = text.get(at..digit).unwrap_or_default();
-        let start = digit - before.iter().rev().take_while(|b| b.is_ascii_alphanumeric()).count();
-        let rest = text.get(digit..).unwrap_or_default();
-        let end = digit + rest.iter().take_while(|b| b.is_ascii_alphanumeric()).count();
-        let seen = Seen { text, name, wanted };
-        let found = if start == digit { seen.number(start) } else { None };
-        match found.or_else(|| seen.token(start, end)) {
-            Some(found) => {
-                at = found.range.end;
-                all.push(found);
+    sets
+};
+
+/// For each detector of numbers: its shapes, as a set.
+const BY_DETECTOR: [u32; Search::DETECTORS.len()] = {
+    let mut sets = [0; Search::DETECTORS.len()];
+    let mut index = 0;
+    while index < SHAPES.len() {
+        let mut which = 0;
+        while Search::DETECTORS[which] as u16 != SHAPES[index].detector as u16 {
+            which += 1;
+        }
+        sets[which] |= 1 << index;
+        index += 1;
+    }
+    sets
+};
+
+/// A search in one text, which is told the starts of its words in order.
+pub(super) struct Search<'a> {
+    seen: Seen<'a>,
+    /// The shapes that are wanted, as a set.
+    shapes: u32,
+    /// Where what was found last ends.
+    end: usize,
+}
+
+impl<'a> Search<'a> {
+    /// Of all that is known by its digits.
+    pub(super) const DETECTORS: [Detector; 4] =
+        [Detector::Phone, Detector::Card, Detector::Iban, Detector::NationalId];
+
+    pub(super) fn new(text: &'a [u8], name: &'a str, wanted: Detectors) -> Self {
+        let all = Self::DETECTORS.into_iter().zip(BY_DETECTOR);
+        let shapes = all.filter(|(detector, _)| wanted.has(*detector));
+        let shapes = shapes.fold(0, |set, (_, shapes)| set | shapes);
+        Self { seen: Seen { text, name, wanted }, shapes, end: 0 }
+    }
+
+    /// Looks at the word that begins at `at`.
+    #[inline]
+    pub(super) fn at(&mut self, at: usize, all: &mut Findings) {
+        // Nothing of interest begins with a small letter.
+        if let Some(b'0'..=b'9' | b'A'..=b'Z') = self.seen.text.get(at)
+            && at >= self.end
+            && let Some(found) = self.word(at)
+        {
+            self.end = found.range.end;
+            all.push(found);
+        }
+    }
+
+    fn word(&self, start: usize) -> Option<Found> {
+        let seen = self.seen;
+        let word = seen.text.get(start..)?;
+        let digits = word.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        match word {
+            _ if digits > 0 => {
+                let number = seen.number(start, digits, self.shapes);
+                number.or_else(|| if digits == 8 { seen.national(start, 9) } else { None })
             }
-            None => at = end,
+            [_, b'0'..=b'9', ..] => seen.national(start, 9),
+            [_, b'A'..=b'Z', b'0'..=b'9', ..] => {
+                seen.iban(start).or_else(|| seen.national(start, 9))
+            }
+            [_, b'A'..=b'Z', b'A'..=b'Z', ..] => seen.national(start, 16),
+            _ => None,
         }
     }
 }
 
+/// A text, what it is called, and what is looked for in it.
 #[derive(Clone, Copy)]
-struct Seen<'a> {
-    text: &'a [u8],
-    name: &'a str,
-    wanted: Detectors,
+pub(super) struct Seen<'a> {
+    pub(super) text: &'a [u8],
+    pub(super) name: &'a str,
+    pub(super) wanted: Detectors,
 }
 
 impl Seen<'_> {
-    /// A number that begins with the digit at `start`.
-    fn number(self, start: usize) -> Option<Found> {
+    /// A number that begins with `run` digits at `start`, in one of some shapes.
+    fn number(self, start: usize, run: usize, shapes: u32) -> Option<Found> {
         let previous = start.checked_sub(1).and_then(|at| self.text.get(at)).copied();
         if previous == Some(b'+') {
             return self.international(start);
         }
-        if !self.begins(start) {
+        let mut shapes = BY_RUN.get(run)? & shapes;
+        if shapes == 0 || !self.begins(start) {
             return None;
         }
-        let rest = self.text.get(start..)?;
-        let run = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        let fits = |shape: &&Shape| {
-            (shape.run == run || shape.run == 0)
-                && self.wanted.has(shape.detector)
-                && self.fits(start, shape)
-        };
-        let shape = SHAPES.iter().find(fits)?;
-        let opens = previous == Some(b'(') && shape.text.contains(')');
-        let range = start - usize::from(opens)..start + shape.text.len();
-        Some(Found { detector: shape.detector, rule: shape.rule, range })
+        let next = self.text.get(start + run);
+        while shapes != 0 {
+            let shape = SHAPES.get(shapes.trailing_zeros() as usize)?;
+            shapes &= shapes - 1;
+            let separator = shape.text.as_bytes().get(run);
+            if separator.is_some_and(|own| next != Some(own)) || !self.fits(start, shape) {
+                continue;
+            }
+            let opens = previous == Some(b'(') && shape.text.contains(')');
+            let range = start - usize::from(opens)..start + shape.text.len();
+            return Some(Found { detector: shape.detector, rule: shape.rule, range });
+        }
+        None
     }
 
-    fn fits(self, start: usize, shape: &Shape) -> bool {
+    pub(super) fn fits(self, start: usize, shape: &Shape) -> bool {
         let Some(text) = self.text.get(start..start + shape.text.len()) else { return false };
         let same = |(byte, shape): (&u8, u8)| match shape {
             b'0' => byte.is_ascii_digit(),
@@ -239,7 +296,7 @@ impl Seen<'_> {
     }
 
     /// `+` and eight to fifteen digits (ITU-T E.164), with the usual separators.
-    fn international(self, start: usize) -> Option<Found> {
+    pub(super) fn international(self, start: usize) -> Option<Found> {
         let plus = start - 1;
         let glued = plus.checked_sub(1).and_then(|at| self.text.get(at));
         if !self.wanted.has(Detector::Phone)
@@ -264,36 +321,34 @@ impl Seen<'_> {
         fits.then_some(Found { detector: Detector::Phone, rule: "phone", range: plus..end })
     }
 
-    /// Letters and digits without a separator, and account numbers in groups.
-    fn token(self, start: usize, end: usize) -> Option<Found> {
-        if !self.begins(start) {
-            return None;
-        }
+    /// An identity number of `length` letters and digits that begins at `start`.
+    pub(super) fn national(self, start: usize, length: usize) -> Option<Found> {
+        let end = start + length;
         let token = self.text.get(start..end)?;
-        if self.wanted.has(Detector::Iban)
-            && let Some(end) = self.iban(start)
-        {
-            return Some(Found { detector: Detector::Iban, rule: "iban", range: start..end });
-        }
-        if !self.wanted.has(Detector::NationalId) || !self.ends(end) {
+        if !self.wanted.has(Detector::NationalId) || !self.begins(start) || !self.ends(end) {
             return None;
         }
-        let rule = match token.len() {
+        let rule = match length {
             9 if check::es_dni(token) => "es-dni",
             9 if check::uk_nino(token) => "uk-nino",
-            16 if check::it_cf(token) => "it-cf",
+            // Without a digit it is rather a word.
+            16 if check::it_cf(token) && token.iter().any(u8::is_ascii_digit) => "it-cf",
             _ => return None,
         };
         Some(Found { detector: Detector::NationalId, rule, range: start..end })
     }
 
-    /// Where the account number ends that begins at `start`.
-    fn iban(self, start: usize) -> Option<usize> {
-        let country = self.text.get(start..start + 2)?;
-        if !self.text.get(start + 2..start + 4)?.iter().all(u8::is_ascii_digit) {
+    /// The account number that begins at `start`.
+    pub(super) fn iban(self, start: usize) -> Option<Found> {
+        if !self.wanted.has(Detector::Iban) || !self.begins(start) {
             return None;
         }
+        let country = self.text.get(start..start + 2)?;
+        let check = self.text.get(start + 2..start + 4)?;
         let (_, length) = IBANS.iter().find(|(code, _)| *code == country)?;
+        if !check.iter().all(u8::is_ascii_digit) {
+            return None;
+        }
         let mut compact = [0; LONGEST_IBAN];
         let (mut count, mut end, mut spaces) = (0, start, 0);
         for byte in self.text.get(start..)? {
@@ -312,12 +367,13 @@ impl Seen<'_> {
             }
         }
         let (head, body) = compact.get(..count)?.split_at_checked(4)?;
-        let sound = count == *length && mod97(body.iter().chain(head).copied()) == 1;
-        (sound && self.ends(end)).then_some(end)
+        let is_sound = count == *length && mod97(body.iter().chain(head).copied()) == 1;
+        let found = Found { detector: Detector::Iban, rule: "iban", range: start..end };
+        (is_sound && self.ends(end)).then_some(found)
     }
 
     /// Whether a number may begin here: it is no part of a longer word, fraction or identifier.
-    fn begins(self, start: usize) -> bool {
+    pub(super) fn begins(self, start: usize) -> bool {
         let byte = |back: usize| start.checked_sub(back).and_then(|at| self.text.get(at)).copied();
         match (byte(1), byte(2)) {
             (Some(b'_'), _) => false,
@@ -349,10 +405,10 @@ fn mentions(text: &[u8], word: &str) -> bool {
 }
 
 /// A value that is nothing but a number, in a member that is called a phone number.
-fn is_named_phone(name: &str, text: &[u8]) -> bool {
-    let digits = text.iter().filter(|byte| byte.is_ascii_digit()).count();
-    (7..=15).contains(&digits)
-        && text.len() <= 24
+pub(super) fn is_named_phone(name: &str, text: &[u8]) -> bool {
+    let digits = || text.iter().filter(|byte| byte.is_ascii_digit()).count();
+    (7..=24).contains(&text.len())
+        && (7..=15).contains(&digits())
         && text.iter().all(|byte| byte.is_ascii_digit() || b" +-./()".contains(byte))
         && ["phone", "mobile", "telefon", "fax"].iter().any(|word| mentions(name.as_bytes(), word))
 }

@@ -6,24 +6,25 @@
 //! Unicode, which is many times faster, and tried only at their keyword.
 
 use std::ops::Range;
-use std::sync::LazyLock;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use regex::bytes::{Regex, RegexBuilder};
 
-use super::{Detector, Detectors, Findings, Found, email, entropy, inner, jwt, trace};
+use super::{Detector, entropy};
 
-/// Nothing shorter holds an address or a token: `a@b.io`.
-pub(super) const SHORTEST: usize = 6;
 /// How far a token reaches from its keyword. The longest rule needs less.
 const WINDOW: usize = 2048;
+/// The same for rules whose token begins before the keyword: their expressions are looked for, not
+/// only tried, so that each byte counts.
+const WINDOW_AROUND: usize = 128;
 
 pub(super) struct Rule {
     pub(super) id: &'static str,
-    detector: Detector,
+    pub(super) detector: Detector,
+    /// In lower case. Those that begin with a letter or digit begin no token in the middle of a
+    /// longer word, unless `back` says otherwise.
     pub(super) words: &'static [&'static str],
     /// How many bytes before the keyword the token may begin.
-    back: usize,
+    pub(super) back: usize,
     /// Without Unicode, and anchored to the keyword unless `back` says otherwise. A group, if it
     /// has one, is the secret; otherwise all of it is.
     pub(super) pattern: &'static str,
@@ -175,205 +176,46 @@ pub(super) const RULES: &[Rule] = &[
     },
 ];
 
-/// What a keyword calls for.
-#[derive(Clone, Copy)]
-enum Call {
-    Email,
-    Jwt,
-    PrivateKey,
-    Trace,
-    Url,
-    Pairs,
-    Address,
-    Rule(usize),
+/// A rule ready for use.
+pub(super) struct Matcher {
+    pub(super) rule: &'static Rule,
+    regex: Regex,
 }
 
-/// Keywords of what is no token, and what each calls for.
-const OTHERS: &[(&str, Call)] = &[
-    ("@", Call::Email),
-    ("eyj", Call::Jwt),
-    ("-----begin", Call::PrivateKey),
-    ("traceback (most recent", Call::Trace),
-    ("goroutine ", Call::Trace),
-    ("stack backtrace:", Call::Trace),
-    ("    at ", Call::Trace),
-    ("   at ", Call::Trace),
-    ("\tat ", Call::Trace),
-    ("#0 ", Call::Trace),
-    ("://", Call::Url),
-    ("password=", Call::Pairs),
-    ("pwd=", Call::Pairs),
-    ("10.", Call::Address),
-    ("127.", Call::Address),
-    ("169.254.", Call::Address),
-    ("172.", Call::Address),
-    ("192.168.", Call::Address),
-    ("localhost:", Call::Address),
-];
-
-struct Engine {
-    keywords: AhoCorasick,
-    calls: Vec<Call>,
-    rules: Vec<(Regex, &'static Rule)>,
-}
-
-static ENGINE: LazyLock<Engine> = LazyLock::new(Engine::new);
-
-impl Engine {
-    fn new() -> Self {
-        let (mut words, mut calls): (Vec<&str>, Vec<Call>) = OTHERS.iter().copied().unzip();
-        for (index, rule) in RULES.iter().enumerate() {
-            words.extend(rule.words);
-            calls.extend(rule.words.iter().map(|_| Call::Rule(index)));
-        }
-        let keywords = AhoCorasick::builder()
-            .ascii_case_insensitive(true)
-            .kind(Some(AhoCorasickKind::DFA))
-            .build(&words)
-            .expect("a hundred short keywords fit an automaton");
-        let rules = RULES.iter().map(|rule| (rule.compile(), rule)).collect();
-        Self { keywords, calls, rules }
-    }
-}
-
-impl Rule {
-    fn compile(&self) -> Regex {
-        let anchor = if self.back == 0 { r"\A" } else { "" };
-        RegexBuilder::new(&format!("{anchor}(?:{})", self.pattern))
+impl Matcher {
+    pub(super) fn new(rule: &'static Rule) -> Self {
+        let anchor = if rule.back == 0 { r"\A" } else { "" };
+        let regex = RegexBuilder::new(&format!("{anchor}(?:{})", rule.pattern))
             .unicode(false)
             .size_limit(1 << 20)
             .build()
-            .expect("the table holds valid expressions, each of which a test compiles")
+            .expect("the table holds valid expressions, each of which a test compiles");
+        Self { rule, regex }
     }
-}
 
-/// Appends addresses, tokens, keys and passwords in URLs.
-pub(super) fn find(text: &[u8], wanted: Detectors, all: &mut Findings) {
-    let engine = &*ENGINE;
-    let mut addresses = 0;
-    let mut tokens = 0;
-    let mut run = 0..0;
-    for hit in engine.keywords.find_overlapping_iter(text) {
-        let Some(call) = engine.calls.get(hit.pattern().as_usize()) else { continue };
-        let start = hit.start();
-        if let Call::Trace | Call::Url | Call::Pairs | Call::Address = call {
-            call.inside(text, start, wanted, all);
-            continue;
-        }
-        if !matches!(call, Call::Email) && start < tokens {
-            continue;
-        }
-        let found = match call {
-            Call::Email if !wanted.has(Detector::Email) || start < addresses => None,
-            Call::Email => email::around(text, start).map(|r| (Detector::Email, "email", r)),
-            Call::Jwt if wanted.has(Detector::Jwt) => {
-                jwt::at(text, start, &mut run).map(|range| (Detector::Jwt, "jwt", range))
-            }
-            Call::PrivateKey if wanted.has(Detector::PrivateKey) => {
-                private_key(text, start).map(|r| (Detector::PrivateKey, "private-key", r))
-            }
-            Call::Rule(index) => engine.rules.get(*index).and_then(|(regex, rule)| {
-                let range = rule.find(regex, text, start, wanted)?;
-                Some((rule.detector, rule.id, range))
-            }),
-            _ => None,
-        };
-        let Some((detector, rule, range)) = found else { continue };
-        match call {
-            Call::Email => addresses = range.end,
-            _ => tokens = tokens.max(range.end),
-        }
-        all.push(Found { detector, rule, range });
-    }
-}
-
-impl Call {
-    /// Appends what tells of the inside of a system.
-    fn inside(self, text: &[u8], at: usize, wanted: Detectors, all: &mut Findings) {
-        let mut add = |detector: Detector, rule, find: fn(&[u8], usize) -> Option<Range<usize>>| {
-            // A long trace has a keyword in each line.
-            let is_known =
-                || all.last().is_some_and(|last| last.detector == detector && at < last.range.end);
-            if wanted.has(detector)
-                && !is_known()
-                && let Some(range) = find(text, at)
-            {
-                all.push(Found { detector, rule, range });
-            }
-        };
-        match self {
-            Call::Trace => add(Detector::StackTrace, "stack-trace", trace::at),
-            Call::Url => {
-                add(Detector::ConnectionString, "connection-url", inner::connection);
-                add(Detector::InternalUrl, "internal-url", inner::url);
-            }
-            Call::Pairs => add(Detector::ConnectionString, "connection-pairs", inner::pairs),
-            Call::Address => add(Detector::InternalUrl, "internal-address", inner::address),
-            Call::Email | Call::Jwt | Call::PrivateKey | Call::Rule(_) => {}
-        }
-    }
-}
-
-impl Rule {
-    fn find(
-        &self,
-        regex: &Regex,
-        text: &[u8],
-        keyword: usize,
-        wanted: Detectors,
-    ) -> Option<Range<usize>> {
-        if !wanted.has(self.detector) {
-            return None;
-        }
-        let from = keyword.saturating_sub(self.back);
-        let is_word = |at: usize| text.get(at).is_some_and(u8::is_ascii_alphanumeric);
-        let is_bare =
-            self.words.iter().all(|word| word.starts_with(|c: char| c.is_ascii_alphanumeric()));
-        if self.back == 0 && is_bare && keyword > 0 && is_word(keyword - 1) && is_word(keyword) {
-            return None;
-        }
-        let window = text.get(from..text.len().min(keyword + WINDOW))?;
-        let captured = regex.captures_at_most_once(window)?;
+    /// The secret whose keyword stands at `keyword`.
+    pub(super) fn find(&self, text: &[u8], keyword: usize) -> Option<Range<usize>> {
+        let Rule { detector, back, entropy: least, .. } = *self.rule;
+        let from = keyword.saturating_sub(back);
+        let reach = if back == 0 { WINDOW } else { WINDOW_AROUND };
+        let window = text.get(from..text.len().min(keyword + reach))?;
+        let captured = self.secret(window)?;
         let secret = window.get(captured.clone())?;
-        if secret.len() < 8 && self.detector == Detector::Token || entropy(secret) < self.entropy {
+        if secret.len() < 8 && detector == Detector::Token || entropy(secret) < least {
             return None;
         }
         let range = from + captured.start..from + captured.end;
         // Nothing of fixed length that goes on is what it seems.
-        (!is_word(range.end) || self.detector == Detector::UrlPassword).then_some(range)
+        let goes_on = text.get(range.end).is_some_and(u8::is_ascii_alphanumeric);
+        (!goes_on || detector == Detector::UrlPassword).then_some(range)
     }
-}
 
-trait Secret {
     /// The first group if the expression has one, otherwise the whole match.
-    fn captures_at_most_once(&self, text: &[u8]) -> Option<Range<usize>>;
-}
-
-impl Secret for Regex {
-    fn captures_at_most_once(&self, text: &[u8]) -> Option<Range<usize>> {
-        let whole = self.find(text)?;
-        if self.captures_len() == 1 {
+    fn secret(&self, window: &[u8]) -> Option<Range<usize>> {
+        let whole = self.regex.find(window)?;
+        if self.regex.captures_len() == 1 {
             return Some(whole.range());
         }
-        self.captures(text)?.get(1).map(|group| group.range())
+        self.regex.captures(window)?.get(1).map(|group| group.range())
     }
-}
-
-/// A private key in PEM (RFC 7468) from its first line to its last, or to the end of a text that
-/// was cut before.
-fn private_key(text: &[u8], start: usize) -> Option<Range<usize>> {
-    const LABEL: usize = 64;
-    let begin = "-----BEGIN".len();
-    let label = text.get(start + begin..text.len().min(start + begin + LABEL))?;
-    let label = label.get(..memchr::memmem::find(label, b"-----")?)?;
-    memchr::memmem::find(label, b"PRIVATE KEY")?;
-    let body = start + begin + label.len() + 5;
-    let rest = text.get(body..)?;
-    let end = memchr::memmem::find(rest, b"-----END").map_or(text.len(), |at| {
-        let tail = rest.get(at + 8..).unwrap_or_default();
-        let close =
-            memchr::memmem::find(tail.get(..tail.len().min(LABEL)).unwrap_or_default(), b"-----");
-        body + at + 8 + close.map_or(0, |close| close + 5)
-    });
-    Some(start..end)
 }

@@ -176,6 +176,7 @@ fn what_only_looks_like_data_stays() {
         "-----BEGIN CERTIFICATE-----\nMIIE\n-----END CERTIFICATE-----",
         "12345678A",
         "https://example.com/a http://1.1.1.1/ https://docs.rs",
+        "10. Then we left; see 127.",
         "version 10.4.1, 127.5 and 172.16 of them; 10.1.2.345",
         "we meet    at noon (or later), and #0 is first",
         "set password= to what you like; the host is up",
@@ -261,7 +262,7 @@ proptest! {
 }
 
 /// A text that `pattern` matches.
-fn sample(pattern: &str, seed: u64) -> String {
+pub(super) fn sample(pattern: &str, seed: u64) -> String {
     use proptest::strategy::ValueTree;
     use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
     let mut bytes = [0; 32];

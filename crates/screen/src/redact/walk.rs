@@ -26,6 +26,25 @@ pub(super) struct Edit {
     pub(super) with: String,
 }
 
+/// A string where it stands: what is between its quotes, and whether that holds an escape.
+#[derive(Clone, Default)]
+struct Quoted {
+    inside: Range<usize>,
+    escaped: bool,
+}
+
+impl Quoted {
+    /// The string whose first quote stands at `start`, and the byte after its last one.
+    fn at(text: &[u8], start: usize) -> (Self, usize) {
+        let (end, escaped) = end_of_string(text, start);
+        (Self { inside: start + 1..end - 1, escaped }, end)
+    }
+
+    fn raw<'a>(&self, text: &'a [u8]) -> &'a [u8] {
+        text.get(self.inside.clone()).unwrap_or_default()
+    }
+}
+
 pub(super) struct Outcome {
     pub(super) edits: Vec<Edit>,
     pub(super) hits: Hits,
@@ -83,12 +102,35 @@ struct Work<'a> {
     pool: Vec<View>,
 }
 
+/// Keys of one text in which nothing was found. The rows of a table have the same keys over and
+/// over, and a look at one that is known costs a comparison.
+#[derive(Default)]
+struct CleanKeys([Quoted; 16]);
+
+impl CleanKeys {
+    fn holds(&self, text: &[u8], key: &Quoted) -> bool {
+        let raw = key.raw(text);
+        self.0.get(Self::slot(raw)).is_some_and(|known| known.raw(text) == raw)
+    }
+
+    fn keep(&mut self, text: &[u8], key: Quoted) {
+        if let Some(slot) = self.0.get_mut(Self::slot(key.raw(text))) {
+            *slot = key;
+        }
+    }
+
+    fn slot(raw: &[u8]) -> usize {
+        let first = raw.first().copied().unwrap_or_default();
+        (usize::from(first) ^ raw.len()) % 16
+    }
+}
+
 /// An object or array that is open.
 struct Frame {
     is_object: bool,
     states: States,
-    /// The key of the current member, inside its quotes; in an array, that of the array itself.
-    name: Range<usize>,
+    /// The key of the current member; in an array, that of the array itself.
+    name: Quoted,
     /// Whether the key holds something that may not be shown.
     is_tainted: bool,
     index: usize,
@@ -110,15 +152,22 @@ impl Work<'_> {
     fn level(&mut self, text: &[u8], level: usize, states: States) -> Vec<Edit> {
         let mut edits = Vec::new();
         let mut stack = Stack::new();
+        let mut clean = CleanKeys::default();
         let mut at = 0;
+        let mut follows_colon = false;
         while let Some(byte) = text.get(at) {
+            let is_object = || stack.last().is_some_and(|frame| frame.is_object);
             at = match byte {
-                b'"' if expects_key(text, at, &stack) => {
-                    let end = end_of_string(text, at);
-                    self.key(text, at + 1..end - 1, &mut stack, &mut edits);
+                b' ' | b'\t' | b'\n' | b'\r' => {
+                    at += 1;
+                    continue;
+                }
+                b'"' if !follows_colon && is_object() => {
+                    let (key, end) = Quoted::at(text, at);
+                    self.key(text, key, &mut clean, &mut stack, &mut edits);
                     end
                 }
-                b' ' | b'\t' | b'\n' | b'\r' | b',' | b':' => at + 1,
+                b',' | b':' => at + 1,
                 b'}' | b']' => {
                     let closed = stack.pop();
                     if let Some((start, end)) = closed.and_then(|f| Some((f.dropped?, f.end))) {
@@ -129,6 +178,7 @@ impl Work<'_> {
                 }
                 _ => self.value(text, at, level, states, &mut stack, &mut edits),
             };
+            follows_colon = *byte == b':';
         }
         edits
     }
@@ -159,13 +209,13 @@ impl Work<'_> {
         }
         match text.get(at) {
             Some(open @ (b'{' | b'[')) => {
-                let name = stack.last().map_or(0..0, |frame| frame.name.clone());
+                let name = stack.last().map(|frame| frame.name.clone()).unwrap_or_default();
                 stack.push(Frame::new(*open == b'{', states, name));
                 at + 1
             }
             Some(b'"') => {
-                let end = end_of_string(text, at);
-                self.string(text, at + 1..end - 1, (level, states), stack, edits);
+                let (string, end) = Quoted::at(text, at);
+                self.string(text, string, (level, states), stack, edits);
                 ends(stack, end);
                 end
             }
@@ -223,8 +273,8 @@ impl Work<'_> {
         if !frame.is_object {
             return self.paths.step(frame.states, &frame.index.to_string());
         }
-        let raw = text.get(frame.name.clone()).unwrap_or_default();
-        if memchr::memchr(b'\\', raw).is_none() {
+        let raw = frame.name.raw(text);
+        if !frame.name.escaped {
             return self.paths.step(frame.states, std::str::from_utf8(raw).unwrap_or_default());
         }
         let mut view = View::default();
@@ -232,17 +282,29 @@ impl Work<'_> {
         self.paths.step(frame.states, &String::from_utf8_lossy(&view.bytes))
     }
 
-    fn key(&mut self, text: &[u8], inside: Range<usize>, stack: &mut Stack, edits: &mut Vec<Edit>) {
+    fn key(
+        &mut self,
+        text: &[u8],
+        key: Quoted,
+        clean: &mut CleanKeys,
+        stack: &mut Stack,
+        edits: &mut Vec<Edit>,
+    ) {
         let Some(frame) = stack.last_mut() else { return };
-        frame.begins(inside.start - 1, edits);
-        frame.name = inside.clone();
+        frame.begins(key.inside.start - 1, edits);
+        frame.name = key.clone();
         frame.is_tainted = false;
+        if clean.holds(text, &key) {
+            return;
+        }
         let hits = self.hits.len();
         let before = edits.len();
-        self.inside(text, inside, "", true, edits);
+        self.inside(text, &key, "", true, edits);
         if edits.len() > before {
             frame.is_tainted = true;
             self.hits.prefix(hits, &pointer(text, stack));
+        } else {
+            clean.keep(text, key);
         }
     }
 
@@ -266,7 +328,7 @@ impl Work<'_> {
 }
 
 impl Frame {
-    fn new(is_object: bool, states: States, name: Range<usize>) -> Self {
+    fn new(is_object: bool, states: States, name: Quoted) -> Self {
         Self {
             is_object,
             states,
@@ -300,24 +362,20 @@ fn ends(stack: &mut Stack, end: usize) {
     }
 }
 
-/// Whether the string at `at` is a key: no colon stands before it.
-fn expects_key(text: &[u8], at: usize, stack: &Stack) -> bool {
-    let before = text.get(..at).unwrap_or_default();
-    stack.last().is_some_and(|frame| frame.is_object)
-        && before.iter().rev().find(|byte| !byte.is_ascii_whitespace()) != Some(&b':')
-}
-
-/// The byte after the closing quote of the string that begins at `start`.
-fn end_of_string(text: &[u8], start: usize) -> usize {
+/// The byte after the closing quote of the string that begins at `start`, and whether there is an
+/// escape in it.
+fn end_of_string(text: &[u8], start: usize) -> (usize, bool) {
     let mut at = start + 1;
+    let mut escaped = false;
     while let Some(found) = text.get(at..).and_then(|rest| memchr::memchr2(b'"', b'\\', rest)) {
         at += found;
         if text.get(at) == Some(&b'"') {
-            return at + 1;
+            return (at + 1, escaped);
         }
+        escaped = true;
         at += 2;
     }
-    text.len()
+    (text.len(), escaped)
 }
 
 /// The byte after the value that begins at `start`.
@@ -327,7 +385,7 @@ fn end_of_value(text: &[u8], start: usize) -> usize {
     while let Some(byte) = text.get(at) {
         match byte {
             b'"' => {
-                at = end_of_string(text, at);
+                (at, _) = end_of_string(text, at);
                 if open == 0 {
                     return at;
                 }
@@ -356,7 +414,7 @@ fn pointer(text: &[u8], stack: &Stack) -> String {
             path.push_str("[redacted]");
         } else {
             let mut view = View::default();
-            view.fill(text.get(frame.name.clone()).unwrap_or_default(), Undo::Escapes);
+            view.fill(frame.name.raw(text), Undo::Escapes);
             let key = String::from_utf8_lossy(&view.bytes);
             let key: String = key.chars().filter(|c| !c.is_control()).take(LONGEST_KEY).collect();
             path.push_str(&key.replace('~', "~0").replace('/', "~1"));

@@ -4,11 +4,11 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use base64::Engine;
-use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::{GeneralPurpose, STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use serde::de::IgnoredAny;
 use toolgate_protocol::json::quote;
 
-use super::{Action, Edit, LEVELS, Stack, States, Work, mark, pointer};
+use super::{Action, Edit, LEVELS, Quoted, Stack, States, Work, mark, pointer};
 use crate::detect;
 use crate::view::{Undo, View};
 
@@ -22,16 +22,16 @@ impl Work<'_> {
     pub(super) fn string(
         &mut self,
         text: &[u8],
-        inside: Range<usize>,
+        string: Quoted,
         (level, states): (usize, States),
         stack: &Stack,
         edits: &mut Vec<Edit>,
     ) {
-        let raw = text.get(inside.clone()).unwrap_or_default();
+        let raw = string.raw(text);
         if level == 0 && is_of_the_protocol(text, stack) {
             return;
         }
-        if level < LEVELS && may_be_json(raw) {
+        if level < LEVELS && string.escaped && may_be_json(raw) {
             let mut view = self.pool.pop().unwrap_or_default();
             view.fill(raw, Undo::Escapes);
             if serde_json::from_slice::<IgnoredAny>(&view.bytes).is_ok() {
@@ -44,10 +44,8 @@ impl Work<'_> {
                     let range = view.source(edit.range);
                     let with = quote(&edit.with);
                     let with = with.get(1..with.len() - 1).unwrap_or_default().to_owned();
-                    edits.push(Edit {
-                        range: inside.start + range.start..inside.start + range.end,
-                        with,
-                    });
+                    let start = string.inside.start;
+                    edits.push(Edit { range: start + range.start..start + range.end, with });
                 }
                 self.pool.push(view);
                 return;
@@ -57,9 +55,9 @@ impl Work<'_> {
         let before = edits.len();
         let hits = self.hits.len();
         let name = name(text, stack);
-        self.inside(text, inside.clone(), &name, false, edits);
+        self.inside(text, &string, &name, false, edits);
         if edits.len() == before && level < LEVELS {
-            self.packed(raw, inside, &name, edits);
+            self.packed(raw, string.inside, &name, edits);
         }
         if self.hits.len() > hits {
             self.hits.prefix(hits, &pointer(text, stack));
@@ -70,14 +68,17 @@ impl Work<'_> {
     pub(super) fn inside(
         &mut self,
         text: &[u8],
-        inside: Range<usize>,
+        string: &Quoted,
         name: &str,
         is_key: bool,
         edits: &mut Vec<Edit>,
     ) {
-        let raw = text.get(inside.clone()).unwrap_or_default();
-        let is_plain = memchr::memchr(b'\\', raw).is_none() && raw.is_ascii();
-        if is_plain {
+        let raw = string.raw(text);
+        if raw.len() < detect::SHORTEST {
+            return;
+        }
+        let inside = &string.inside;
+        if !string.escaped && raw.is_ascii() {
             for found in detect::find(raw, name, self.active.wanted) {
                 let value = raw.get(found.range.clone()).unwrap_or_default();
                 let with = self.replacement(&found, value, is_key);
@@ -124,7 +125,7 @@ impl Work<'_> {
     /// holds something.
     fn unpack(&mut self, raw: &[u8], level: usize) -> Option<String> {
         let body = raw.trim_ascii_end();
-        if body.len() < PACKED_LEAST {
+        if body.len() < PACKED_LEAST || !may_pack_text(body) {
             return None;
         }
         let padding = body.iter().rev().take_while(|byte| **byte == b'=').count().min(2);
@@ -132,15 +133,12 @@ impl Work<'_> {
         // A look at the beginning tells most strings apart, images among them.
         let head = body.get(..PACKED_LEAST - 4)?;
         let mut start = [0; PACKED_LEAST];
-        let part = body.get(..body.len().min(PACKED))?;
-        let codec = match memchr::memchr2(b'-', b'_', part) {
-            Some(_) => &URL_SAFE_NO_PAD,
-            None => &STANDARD_NO_PAD,
-        };
-        let length = codec.decode_slice(head, &mut start).ok()?;
+        let length = codec(head).decode_slice(head, &mut start).ok()?;
         if !is_text(start.get(..length)?) {
             return None;
         }
+        let part = body.get(..body.len().min(PACKED))?;
+        let codec = codec(part);
         let length = part.len();
         let length = if body.len() > PACKED || length % 4 == 1 { length / 4 * 4 } else { length };
         let mut view = self.pool.pop().unwrap_or_default();
@@ -165,18 +163,44 @@ impl Work<'_> {
     }
 }
 
+/// Whether the first three bytes that a base64 text stands for may begin a text. It costs less than
+/// to decode them, and few strings pass.
+fn may_pack_text(base64: &[u8]) -> bool {
+    let Some(&[a, b, c, d]) = base64.first_chunk() else { return false };
+    let value = |byte: u8| match byte {
+        b'A'..=b'Z' => Some(byte - b'A'),
+        b'a'..=b'z' => Some(byte - b'a' + 26),
+        b'0'..=b'9' => Some(byte - b'0' + 52),
+        b'+' | b'-' => Some(62),
+        b'/' | b'_' => Some(63),
+        _ => None,
+    };
+    let (Some(a), Some(b), Some(c), Some(d)) = (value(a), value(b), value(c), value(d)) else {
+        return false;
+    };
+    is_text(&[a << 2 | b >> 4, b << 4 | c >> 2, c << 6 | d])
+}
+
+/// The alphabet that a base64 text is written in.
+fn codec(text: &[u8]) -> &'static GeneralPurpose {
+    match memchr::memchr2(b'-', b'_', text) {
+        Some(_) => &URL_SAFE_NO_PAD,
+        None => &STANDARD_NO_PAD,
+    }
+}
+
 /// Whether the current member is one that the protocol hands on and nobody reads.
 fn is_of_the_protocol(text: &[u8], stack: &Stack) -> bool {
     let [frame] = stack.as_slice() else { return false };
-    let name = text.get(frame.name.clone()).unwrap_or_default();
+    let name = frame.name.raw(text);
     matches!(name, b"requestState" | b"taskId" | b"progressToken" | b"nextCursor" | b"resultType")
 }
 
 /// What the nearest member around is called.
 pub(super) fn name<'a>(text: &'a [u8], stack: &Stack) -> Cow<'a, str> {
     let Some(frame) = stack.last() else { return Cow::Borrowed("") };
-    let raw = text.get(frame.name.clone()).unwrap_or_default();
-    if memchr::memchr(b'\\', raw).is_none() {
+    let raw = frame.name.raw(text);
+    if !frame.name.escaped {
         return Cow::Borrowed(std::str::from_utf8(raw).unwrap_or_default());
     }
     let mut view = View::default();
@@ -184,19 +208,18 @@ pub(super) fn name<'a>(text: &'a [u8], stack: &Stack) -> Cow<'a, str> {
     Cow::Owned(String::from_utf8_lossy(&view.bytes).into_owned())
 }
 
-/// Whether a string may hold an object or array as text: those with strings in them need escapes.
+/// Whether a string with escapes may hold an object or array as text. Without escapes there are no
+/// strings in it.
 fn may_be_json(raw: &[u8]) -> bool {
-    memchr::memchr(b'\\', raw).is_some() && {
-        let mut rest = raw;
-        loop {
-            rest = match rest {
-                [b' ', after @ ..] | [b'\\', b'n' | b'r' | b't', after @ ..] => after,
-                // Brackets may be escaped like everything else.
-                [b'\\', b'u', ..] => return true,
-                [first, ..] => return matches!(first, b'{' | b'['),
-                [] => return false,
-            };
-        }
+    let mut rest = raw;
+    loop {
+        rest = match rest {
+            [b' ', after @ ..] | [b'\\', b'n' | b'r' | b't', after @ ..] => after,
+            // Brackets may be escaped like everything else.
+            [b'\\', b'u', ..] => return true,
+            [first, ..] => return matches!(first, b'{' | b'['),
+            [] => return false,
+        };
     }
 }
 
