@@ -27,6 +27,7 @@ mod tests {
 
     use crate::testing::{Fake, Said, client, gateway, request, told};
 
+    /// Case E15: where nothing of ours takes its place either.
     #[tokio::test]
     async fn nobody_speaks_in_our_name_to_a_server() {
         for version in [Version::V2026_07_28, Version::V2025_11_25] {

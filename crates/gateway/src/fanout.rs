@@ -37,8 +37,8 @@ struct Position {
 /// What one server contributed.
 #[derive(Clone)]
 pub(crate) struct Part {
-    entries: Vec<Entry>,
-    next: Option<String>,
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) next: Option<String>,
     hint: Hint,
 }
 
@@ -60,7 +60,8 @@ impl Gateway {
             return Err(Fault::new(Reason::Internal, "not a list"));
         };
         let (start, cursor) = self.position(&request)?;
-        let parts = self.parts(&request, member, start, cursor).await?;
+        let mut parts = self.parts(&request, member, start, cursor).await?;
+        Box::pin(self.unshadowed(&request, start, &mut parts)).await;
         let body = self.merge(&request, member, start, parts);
         self.own_result(&request, &body)
     }
@@ -201,18 +202,24 @@ impl Gateway {
 
     /// Reads a list of one server to its end, for what reading leaves behind.
     pub(crate) async fn read_whole(&self, route: &Route, list: &Request) {
-        let Some(member) = list.method.list_member() else { return };
+        let Ok(all) = self.whole(route, list).await else { return };
+        let names = all.iter().map(|entry| &*entry.name);
+        route.offered.learn(kind_of_list(&list.method), names, true);
+    }
+
+    /// All entries of a list of one server.
+    async fn whole(&self, route: &Route, list: &Request) -> Result<Vec<Entry>, Fault> {
+        let Some(member) = list.method.list_member() else { return Ok(Vec::new()) };
         let (mut cursor, mut all) = (None, Vec::new());
         for _ in 0..MOST_PAGES {
-            let Ok(part) = self.part(route, list, member, cursor).await else { return };
+            let part = self.part(route, list, member, cursor).await?;
             all.extend(part.entries);
             match part.next {
                 Some(next) if all.len() < MOST_ENTRIES => cursor = Some(next),
                 _ => break,
             }
         }
-        let names = all.iter().map(|entry| &*entry.name);
-        route.offered.learn(kind_of_list(&list.method), names, true);
+        Ok(all)
     }
 
     fn merge(
@@ -282,25 +289,39 @@ impl Gateway {
     }
 
     /// Which of several possible owners lists the tool.
+    ///
+    /// # Errors
+    /// When one that it may be of does not tell: nobody else gets the call then.
     pub(crate) async fn owner_of_tool<'a>(
         &self,
         candidates: Vec<(&'a Route, Arc<str>)>,
         request: &Request,
-    ) -> Option<(&'a Route, Arc<str>)> {
+    ) -> Result<Option<(&'a Route, Arc<str>)>, Fault> {
         for (route, original) in candidates {
-            let Ok(part) = self.tools_of(route, request).await else { continue };
+            let tools = self.tools_of(route, request).await?;
             let published = route.names.publish_tool(&original);
-            if part.entries.iter().any(|entry| Some(&*entry.key) == published.as_deref()) {
-                return Some((route, original));
+            if tools.iter().any(|entry| Some(&*entry.key) == published.as_deref()) {
+                return Ok(Some((route, original)));
             }
         }
-        None
+        Ok(None)
     }
 
-    async fn tools_of(&self, route: &Route, request: &Request) -> Result<Part, Fault> {
+    /// The tools of one server, by their published names.
+    ///
+    /// # Errors
+    /// When it does not tell. One that knows no tools has none.
+    pub(crate) async fn tools_of(
+        &self,
+        route: &Route,
+        request: &Request,
+    ) -> Result<Vec<Entry>, Fault> {
         let mut list = request.for_record();
-        list.method = Method::ToolsList;
-        self.part(route, &list, "tools", None).await
+        (list.method, list.target) = (Method::ToolsList, None);
+        match self.whole(route, &list).await {
+            Err(fault) if fault.reason == Reason::NoMethod => Ok(Vec::new()),
+            outcome => outcome,
+        }
     }
 }
 

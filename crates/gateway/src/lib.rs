@@ -30,6 +30,7 @@ mod routing;
 pub mod screening;
 pub mod seal;
 pub mod session;
+mod shadow;
 mod state;
 pub mod subscription;
 pub mod tasks;

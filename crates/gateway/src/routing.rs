@@ -95,7 +95,7 @@ impl Gateway {
             // Prefixes that begin alike: only the servers can tell whose it is.
             _ => {
                 let all = owners.into_vec();
-                Box::pin(self.owner_of_tool(all, request)).await.ok_or_else(unknown)?
+                Box::pin(self.owner_of_tool(all, request)).await?.ok_or_else(unknown)?
             }
         };
         rename(request, "name", &name, original);

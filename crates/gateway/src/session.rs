@@ -166,6 +166,7 @@ mod tests {
         assert_eq!(&session.client.capabilities[..], br#"{"roots":{}}"#);
     }
 
+    /// Case A9: also where nobody holds the session yet, as on another replica.
     #[test]
     fn a_stolen_token_is_worthless_to_another_caller() {
         let keys = keys();

@@ -172,3 +172,38 @@ fn update(hash: &mut Sha256, value: &serde_json::Value) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use toolgate_protocol::version::Version;
+
+    use super::*;
+    use crate::testing::{caller, client, request};
+
+    /// Case J21: what one caller was given is of no use to another, to another request, or later.
+    #[test]
+    fn a_state_opens_for_its_caller_and_its_request_in_time() {
+        let keys = Keyring::new([&b"a secret"[..]]).unwrap();
+        let call = |who: &str, tool: &str| {
+            let client = client(Version::V2026_07_28, &json!({}));
+            let mut request = request(&client, "tools/call", json!({ "name": tool }));
+            request.who.caller = caller(who);
+            request
+        };
+        let begun = Timestamp::from_seconds(100);
+        let token = State::relayed(&call("ada", "find"), "inner".to_owned(), begun).seal(&keys);
+        let open = |request: &Request, seconds: u64| {
+            State::open(&token, request, &keys, Timestamp::from_seconds(seconds))
+        };
+
+        assert_eq!(open(&call("ada", "find"), 100).unwrap().inner.as_deref(), Some("inner"));
+        for (request, seconds) in [
+            (call("eve", "find"), 100),
+            (call("ada", "drop"), 100),
+            (call("ada", "find"), 101 + LIFETIME.as_secs()),
+        ] {
+            assert_eq!(open(&request, seconds).unwrap_err().reason, Reason::Forged);
+        }
+    }
+}

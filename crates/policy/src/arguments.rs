@@ -5,7 +5,8 @@
 //! - A number with a fraction is a `decimal`, which has four digits after the point; what needs
 //!   more cannot be read.
 //! - A value of another type than the schema gives cannot be read.
-//! - A member that stands twice makes the whole unreadable: others may take the other one.
+//! - A member that stands twice makes the whole unreadable: others may take the other one. So does
+//!   one that differs from what policies read in the case of its letters alone.
 //!
 //! What a policy would have to read but cannot is denied.
 
@@ -15,6 +16,7 @@ use std::fmt;
 use cedar_policy::RestrictedExpression;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
+use toolgate_protocol::json::is_alike;
 
 use crate::types::{Field, Type};
 
@@ -26,10 +28,27 @@ pub(crate) fn read(
     let Unique(value) = serde_json::from_slice(text)
         .map_err(|error| format!("the arguments cannot be read: {error}"))?;
     match value {
-        Value::Object(members) => record(&members, types, "arguments"),
+        Value::Object(members) => {
+            told_apart(&members, types, "arguments")?;
+            record(&members, types, "arguments")
+        }
         Value::Null => record(&Map::new(), types, "arguments"),
         _ => Err("the arguments are no object".to_owned()),
     }
+}
+
+/// Refuses a member that some servers take for one that policies read: both may be given.
+fn told_apart(
+    members: &Map<String, Value>,
+    types: &BTreeMap<String, Field>,
+    path: &str,
+) -> Result<(), String> {
+    for name in members.keys().filter(|name| !types.contains_key(*name)) {
+        if let Some(known) = types.keys().find(|known| is_alike(name, known)) {
+            return Err(format!("{path}.{name} passes for {path}.{known} with some readers"));
+        }
+    }
+    Ok(())
 }
 
 /// The members of these names and types; others are left out.
@@ -61,7 +80,10 @@ fn expression(value: &Value, of: &Type, path: &str) -> Result<RestrictedExpressi
                 items.iter().map(|item| expression(item, of, path)).collect();
             Some(RestrictedExpression::new_set(items?))
         }
-        (Type::Record(types), Value::Object(members)) => Some(record(members, types, path)?),
+        (Type::Record(types), Value::Object(members)) => {
+            told_apart(members, types, path)?;
+            Some(record(members, types, path)?)
+        }
         _ => None,
     };
     found.ok_or_else(|| format!("{path} is not a {of} that a policy can read"))

@@ -1,5 +1,6 @@
 //! JSON as text that is checked once and then pointed into (RFC 8259).
 
+mod alike;
 mod document;
 mod keys;
 mod object;
@@ -7,6 +8,7 @@ mod scan;
 mod text;
 mod value;
 
+pub use alike::is_alike;
 pub use document::Document;
 pub use object::{Member, Members, Object};
 pub use text::{quote, quote_into};

@@ -15,6 +15,7 @@ use toolgate_protocol::json::Limits;
 use toolgate_protocol::jsonrpc::{Kind, Message};
 use toolgate_protocol::version::Era;
 
+use crate::child::Allowance;
 use crate::endpoint::Behalf;
 use crate::link::{self, Candidate, Hub, Link, Outbound};
 
@@ -48,6 +49,8 @@ pub(crate) struct Channel {
     rested: Mutex<Instant>,
     alive: AtomicBool,
     limits: Limits,
+    /// For what is no message.
+    told: Mutex<Allowance>,
 }
 
 struct Pending {
@@ -71,6 +74,7 @@ impl Channel {
             rested: Mutex::new(Instant::now()),
             alive: AtomicBool::new(true),
             limits,
+            told: Mutex::new(Allowance::full()),
         })
     }
 
@@ -95,13 +99,17 @@ impl Channel {
         let message = match Message::scan_reply(line.clone(), &self.limits) {
             Ok(message) => message,
             Err(malformed) => {
-                let start = String::from_utf8_lossy(&line[..line.len().min(120)]).into_owned();
-                tracing::warn!(
-                    server = %self.name,
-                    error = %malformed,
-                    start = start.escape_debug().to_string(),
-                    "the server wrote what is not a message"
-                );
+                let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+                if told.take(tokio::time::Instant::now()) {
+                    let start = String::from_utf8_lossy(&line[..line.len().min(120)]).into_owned();
+                    tracing::warn!(
+                        server = %self.name,
+                        error = %malformed,
+                        start = start.escape_debug().to_string(),
+                        left_out = told.left_out(),
+                        "the server wrote what is not a message"
+                    );
+                }
                 return;
             }
         };

@@ -27,6 +27,7 @@
 //! the crash; a warning says so once. On macOS there is neither pidfd nor subreaper: the keeper
 //! polls for its parent and kills the process group.
 
+mod allowance;
 mod backoff;
 mod exit;
 mod input;
@@ -51,6 +52,7 @@ use std::{
 use bytes::Bytes;
 use tokio::sync::{mpsc, watch};
 
+pub(crate) use self::allowance::Allowance;
 pub use self::{
     backoff::Backoff,
     exit::{Cause, Exit},

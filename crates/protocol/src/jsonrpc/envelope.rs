@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{Kind, Malformed, codes};
+use super::{Kind, Malformed, alike, codes};
 use crate::json::{Error, Limits, Members, Mode, Scanner, Span, Value};
 
 /// Where the known members stand. What they must look like is for [`Envelope::check`] to say.
@@ -107,6 +107,9 @@ impl Envelope {
 
     fn kind(&mut self, buffer: &[u8], mode: Mode) -> Result<Kind, (i64, &'static str)> {
         let invalid = |message| Err((codes::INVALID_REQUEST, message));
+        if mode == Mode::Strict && self.has_lookalikes(buffer) {
+            return invalid("a member differs from one of MCP in the case of its letters alone");
+        }
         match self.jsonrpc.map(|version| Value::new(buffer, version).string()) {
             Some(Some(version)) if version == "2.0" => {}
             Some(_) => return invalid("jsonrpc must be \"2.0\""),
@@ -128,6 +131,13 @@ impl Envelope {
             (None, None, None) => invalid("none of method, result and error"),
             _ => invalid("more than one of method, result and error"),
         }
+    }
+
+    /// Whether a server could read one of our members where we read another.
+    fn has_lookalikes(&self, buffer: &[u8]) -> bool {
+        let params = self.payload.as_ref().filter(|_| self.result.or(self.error).is_none());
+        alike::in_envelope(&self.members, buffer)
+            || params.is_some_and(|params| alike::in_params(params, buffer))
     }
 
     fn call(

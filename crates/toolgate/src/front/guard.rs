@@ -47,16 +47,10 @@ impl Guard {
         if !self.is_our_host(named_host(uri, headers)?) {
             return Err((403, "this Host is not served here (add it to allowed_hosts)"));
         }
-        match headers.get(ORIGIN) {
-            None => Ok(()),
-            Some(origin) => {
-                let origin = origin.to_str().unwrap_or_default();
-                if self.is_trusted_origin(origin) {
-                    Ok(())
-                } else {
-                    Err((403, "this Origin is not trusted here (add it to allowed_origins)"))
-                }
-            }
+        let mut origins = headers.get_all(ORIGIN).iter();
+        match origins.all(|it| self.is_trusted_origin(it.to_str().unwrap_or_default())) {
+            true => Ok(()),
+            false => Err((403, "this Origin is not trusted here (add it to allowed_origins)")),
         }
     }
 
@@ -100,12 +94,15 @@ fn named_host<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Result<&'a str, (u16,
     }
 }
 
-/// The host without its port.
+/// The host without its port; empty if what follows it is none.
 fn host_of(authority: &str) -> &str {
-    if let Some(rest) = authority.strip_prefix('[') {
-        return rest.split_once(']').map_or("", |(host, _)| host);
-    }
-    authority.rsplit_once(':').map_or(authority, |(host, _)| host)
+    let (host, port) = match authority.strip_prefix('[') {
+        Some(rest) => rest.split_once(']').unwrap_or_default(),
+        None => authority.split_at(authority.find(':').unwrap_or(authority.len())),
+    };
+    let is_port =
+        |digits: &str| digits.len() <= 5 && digits.bytes().all(|byte| byte.is_ascii_digit());
+    if port.is_empty() || port.strip_prefix(':').is_some_and(is_port) { host } else { "" }
 }
 
 fn is_loopback_name(host: &str) -> bool {
@@ -138,6 +135,10 @@ mod tests {
             ("evil.example.com", false),
             ("127.0.0.1.evil.com", false),
             ("localhost.evil.com", false),
+            ("localhost:80@evil.com", false),
+            ("127.0.0.1:evil.com", false),
+            ("[::1]evil.com", false),
+            ("[::1", false),
         ] {
             assert_eq!(check(host, None), served, "{host}");
         }
@@ -161,5 +162,6 @@ mod tests {
         assert!(!check("localhost", Some("http://evil.test")));
         assert!(!check("localhost", Some("null")));
         assert!(!check("localhost", Some("http://localhost.evil.test")));
+        assert!(!check("localhost", Some("http://localhost:80@evil.test")));
     }
 }

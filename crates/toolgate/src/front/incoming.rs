@@ -1,7 +1,8 @@
 //! The body of a POST: is it plain JSON, and does it keep within its limits?
 
 use bytes::Bytes;
-use http::HeaderMap;
+use http::header::{CONNECTION, TRANSFER_ENCODING};
+use http::{HeaderMap, HeaderValue};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use toolgate_gateway::config;
@@ -18,6 +19,22 @@ pub fn json_limits(limits: &config::Limits) -> Limits {
 /// Whether a body is several messages in one array.
 pub fn is_batch(body: &[u8]) -> bool {
     body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[')
+}
+
+/// Refuses a body that is framed in any way but plainly in chunks, once, or by its length: a proxy
+/// before us may see its end elsewhere (RFC 9112, section 6.1). The connection ends with it.
+pub fn check_framing(headers: &HeaderMap) -> Result<(), Answer> {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    let plain = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"chunked");
+    match (codings.next(), codings.next()) {
+        (None, _) => return Ok(()),
+        (Some(coding), None) if plain(coding) => return Ok(()),
+        _ => {}
+    }
+    let text = "Transfer-Encoding must be chunked, and nothing besides";
+    let mut answer = json(400, jsonrpc::error(None, codes::INVALID_REQUEST, text, None));
+    answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    Err(answer)
 }
 
 /// Refuses a body that is no plain JSON, before any of it is read.

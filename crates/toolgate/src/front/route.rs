@@ -23,7 +23,7 @@ use super::body::{Answer, because, json, reason_of, text, unshared};
 use super::connect::{self, Page};
 use super::door::{Arrived, Door, METADATA};
 use super::head::Head;
-use super::incoming::{check_content_type, is_batch, json_limits, read, scan};
+use super::incoming::{check_content_type, check_framing, is_batch, json_limits, read, scan};
 use super::peer::Peer;
 use super::{address, admin, legacy, modern, sse};
 use crate::app::App;
@@ -46,6 +46,9 @@ pub async fn route(app: &Arc<App>, peer: &Peer, request: Request<Incoming>) -> A
     // Before anything else, as nothing of a foreign page's request may be acted on.
     if let Some((status, reason)) = refused {
         return from.refuse(None, &parts.headers, because(text(status, reason), Reason::Foreign));
+    }
+    if let Err(refused) = check_framing(&parts.headers) {
+        return from.refuse(None, &parts.headers, refused);
     }
     // What is rarely asked for is boxed, so that a call does not carry its weight.
     match (&parts.method, parts.uri.path()) {

@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use crate::peer::toolgate;
 use crate::support::{
-    Ask, Call, Gateway, Legacy, Modern, Oldest, Server, Trail, modern, post, soon,
+    Ask, Call, Gateway, Legacy, Modern, Oldest, Reply, Server, Trail, modern, post, soon,
 };
 
 const DONE: &str = r#"{"resultType":"complete","content":[{"type":"text","text":"done"}]}"#;
@@ -82,6 +83,70 @@ async fn what_is_refused_at_the_door_has_a_record_with_its_reason() {
     }
     assert_eq!(server.count("tools/call"), 0);
     trail.verify(0).await;
+}
+
+/// Case L6: who proves nothing, who proves something wrong, and who may not. Case Z3: with the rule.
+#[tokio::test]
+async fn who_is_refused_has_a_record_that_says_by_what() {
+    let (server, trail) = (quick().await, Trail::new());
+    let keys = trail.folder.path().join("keys.yaml");
+    let file = keys.to_str().unwrap().to_owned();
+    let made = move || toolgate(&["key", "new", "ada", "--file", &file]);
+    let key = tokio::task::spawn_blocking(made).await.unwrap().out.trim().to_owned();
+    let rules = r#"policy:
+  default: allow
+  tools: { up/push: { arguments: { branch: text } } }
+  policies:
+    - |
+      @id("main is protected")
+      forbid (principal, action, resource == Tool::"up/push")
+      when { context.arguments has branch && context.arguments.branch == "main" };"#;
+    let more = format!("authentication: {{ api_keys: {{ file: '{}' }} }}\n{rules}", keys.display());
+    let gateway = Gateway::serve(trail.before(&server, &more)).await;
+    let call = |bearer: &str| {
+        let params = r#"{"name":"push","arguments":{"branch":"main"}}"#;
+        let ask = Modern::of(&gateway).ask("1", "tools/call", params);
+        if bearer.is_empty() { ask } else { ask.header("Authorization", bearer) }
+    };
+
+    for bearer in [String::new(), "Bearer nonsense".to_owned(), format!("Bearer {key}")] {
+        gateway.ask(&call(&bearer)).await;
+    }
+
+    let records = trail.records(3).await;
+    let told: Vec<_> = records
+        .iter()
+        .map(|it| ["subject", "reason", "decision", "rule"].map(|name| it[name].clone()))
+        .collect();
+    let refused = |reason: &str| json!(["anonymous", reason, "none", null]);
+    assert_eq!(
+        json!(told),
+        json!([
+            refused("unauthenticated"),
+            refused("unauthenticated"),
+            ["ada", "forbidden", "deny", "main is protected"],
+        ])
+    );
+    assert!(records.iter().all(|it| it["outcome"] == "refused"));
+    assert!(!trail.text().contains("nonsense") && !trail.text().contains(&key));
+    assert_eq!(server.count("tools/call"), 0);
+}
+
+/// Case L1: what a client calls a tool is one line of the log at most, and no line of its own.
+#[tokio::test]
+async fn a_name_that_looks_like_a_line_of_the_log_stays_within_its_own() {
+    let server = modern(|_| async { Reply::text(503, "text/plain", "busy\nINFO forged=2") }).await;
+    let gateway = Gateway::before(&server).await;
+    let name = r"x\n2026-01-01T00:00:00Z INFO forged=1\u2028y\u202e\u001b[2J";
+    let params = format!(r#"{{"name":"{name}","arguments":{{}}}}"#);
+    Legacy::open(&gateway, "2025-11-25", "{}").await.request("1", "tools/call", &params).await;
+
+    let line = gateway.logged("a call failed").await;
+
+    assert!(line.contains("forged=1") && line.contains("server=up"), "{line}");
+    let log = gateway.whole_log().await;
+    assert!(!log.contains(['\u{1b}', '\u{202e}', '\u{2028}']), "{log:?}");
+    assert!(log.lines().all(|line| !line.starts_with("2026-01-01") && !line.starts_with("INFO")));
 }
 
 /// Case L2: a disk that is full.

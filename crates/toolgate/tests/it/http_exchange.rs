@@ -141,7 +141,7 @@ async fn a_callers_token_is_exchanged_once_and_for_that_caller_alone() {
     // RFC 6749, section 2.3.1: both halves are encoded before they are joined.
     let basic = base64::engine::general_purpose::STANDARD.encode("gate%3Away:s%26cret");
     assert_eq!(asked.header("authorization"), Some(format!("Basic {basic}").as_str()));
-    let log = scene.gateway.log();
+    let log = scene.gateway.whole_log().await;
     assert!(!log.contains(&ada) && !log.contains("for-ada") && !log.contains("s&cret"));
 }
 
@@ -366,6 +366,7 @@ async fn an_authorization_server_cannot_send_the_callers_token_elsewhere() {
     let inside = authority(|_| granted("stolen")).await;
     let target = format!("{}/token", origin(&inside));
     for lead in [
+        &*target,
         "http://169.254.169.254/token",
         "https://169.254.169.254/token",
         "file:///etc/x",
@@ -397,7 +398,7 @@ async fn an_authorization_server_cannot_send_the_callers_token_elsewhere() {
         assert_eq!(answer.result()["isError"], true);
         assert_eq!(scene.server.count("tools/call"), 0);
     }
-    assert_eq!(inside.count("response"), 0, "a redirect was followed");
+    assert_eq!(inside.all("response").len(), 0, "a token went elsewhere");
 }
 
 #[tokio::test]

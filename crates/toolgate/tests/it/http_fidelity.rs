@@ -307,7 +307,8 @@ async fn an_older_server_is_told_only_what_its_clients_can_do() {
     assert_eq!(seen, ["s-0", "s-1", "s-1"]);
 }
 
-/// Case J17: an answer with line breaks is one event.
+/// Case J17: an answer with line breaks is one event. It is put on one line first, and each line break
+/// that were left would begin another line of data.
 #[tokio::test]
 async fn pretty_printed_answers_are_one_event() {
     let pretty = "{\n  \"resultType\": \"complete\",\n  \"content\": [\n    {\"type\": \"text\", \"text\": \"a\\n\\ndata: {}\\n\\n\"}\r\n  ]\n}";

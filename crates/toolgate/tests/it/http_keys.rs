@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::support::{Answer, Ask, Call, Gateway, Modern, Server, modern, soon};
+use crate::support::{Answer, Ask, Call, Gateway, Modern, Script, Server, legacy, modern, soon};
 
 /// Runs `toolgate key` and returns what it prints.
 fn key(arguments: &[&str], file: &Path) -> String {
@@ -119,7 +119,7 @@ async fn a_key_in_the_address_is_neither_taken_nor_logged() {
     }
 
     assert_eq!(scene.gateway.ask(&ask).await.status, 401);
-    assert!(!scene.gateway.log().contains(&scene.ada));
+    assert!(!scene.gateway.whole_log().await.contains(&scene.ada));
 }
 
 /// Case A9: the session of one caller under the credential of another.
@@ -198,6 +198,95 @@ async fn the_same_id_of_two_tenants_is_two_calls() {
 
 fn said(answer: &serde_json::Value) -> &str {
     answer["result"]["content"][0]["text"].as_str().unwrap()
+}
+
+/// Case J16: also where all share one session, or one channel on which answers overtake each other.
+#[tokio::test]
+async fn the_same_id_of_two_tenants_is_two_calls_on_one_channel() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("keys.yaml");
+    let secret = folder.path().join("secret");
+    std::fs::write(&secret, "u8Gk3TqVZ0pQx7cJmB2nR5sYwE9aHdLfX4vKi6oNtP1=").unwrap();
+    let secret = secret.to_str().unwrap();
+    let keys = [
+        key(&["new", "ada", "--tenant", "acme", "--secret-file", secret], &file),
+        key(&["new", "bob", "--tenant", "umbra", "--secret-file", secret], &file),
+    ];
+    let old = legacy(|call: Call| async move {
+        let said = call.json["params"]["arguments"]["canary"].to_string();
+        call.result(&format!(r#"{{"content":[{{"type":"text","text":{said}}}]}}"#))
+    })
+    .await;
+    let child = Script::legacy(
+        r#"
+def on(m):
+    if "id" not in m: return
+    said = m["params"]["arguments"]["canary"]
+    threading.Timer(hash(said) % 11 / 1000, text, (m, said)).start()
+"#,
+    );
+    let gateway = Gateway::serve(format!(
+        "authentication: {{ api_keys: {{ file: '{}', secret: '${{file:{secret}}}' }} }}\nrate_limits: {{ caller: 100000/s }}\nservers: [{}, {}]",
+        file.display(),
+        old.entry("old", ", sessions: shared"),
+        child.entry("child", ", sessions: shared")
+    ))
+    .await;
+
+    let mut crowd = tokio::task::JoinSet::new();
+    for lane in 0..32 {
+        let (client, key) = (Modern::of(&gateway), keys[lane % 2].clone());
+        crowd.spawn(async move {
+            for turn in 0..100 {
+                let canary = format!("{}-{lane}-{turn}", lane % 2);
+                let tool = ["old_t", "child_t"][turn / 50];
+                let params = format!(r#"{{"name":"{tool}","arguments":{{"canary":"{canary}"}}}}"#);
+                let ask = client.ask("1", "tools/call", &params);
+                let ask = ask.header("Authorization", &format!("Bearer {key}"));
+                let answer = client.send(&ask).await.answer().await;
+                assert_eq!(answer.result()["content"][0]["text"], *canary);
+            }
+        });
+    }
+    while let Some(done) = crowd.join_next().await {
+        done.unwrap();
+    }
+}
+
+/// Case A14: a secret that everybody knows, wherever one may stand.
+#[test]
+fn a_default_secret_keeps_the_gateway_from_starting() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("gateway.yaml");
+    let ours = "servers: [{ name: up, upstream: 'http://127.0.0.1:9/' }]";
+    let jwt = "resource: 'https://gw.example/mcp', jwt: [{ issuer: 'https://as.example' }]";
+    for (yaml, place) in [
+        (format!("keys: [changeme]\n{ours}"), "keys[0]"),
+        (format!("audit: {{ file: {{ path: /dev/null }}, key: changeme }}\n{ours}"), "audit.key"),
+        (
+            format!("authentication: {{ api_keys: {{ file: k.yaml, secret: changeme }} }}\n{ours}"),
+            "authentication.api_keys.secret",
+        ),
+        (
+            format!(
+                "authentication: {{ {jwt}, introspection: {{ issuer: 'https://as.example', client_id: gw, client_secret: changeme }} }}\n{ours}"
+            ),
+            "authentication.introspection.client_secret",
+        ),
+        (
+            format!("authentication: {{ jwt_secret: changeme }}\n{ours}"),
+            "authentication.jwt_secret",
+        ),
+    ] {
+        std::fs::write(&path, &yaml).unwrap();
+        for word in ["check", "serve"] {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_toolgate"));
+            let ran = command.arg(word).arg(&path).output().unwrap();
+            let said = String::from_utf8_lossy(&ran.stdout) + String::from_utf8_lossy(&ran.stderr);
+            assert_eq!(ran.status.code(), Some(1), "{word} {yaml}: {said}");
+            assert!(said.contains(place) && !said.contains("changeme"), "{said}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -86,7 +86,9 @@ async fn a_modern_client_that_leaves_cancels_a_call_of_an_older_server_by_name()
 async fn many_modern_clients_that_leave_hold_nothing() {
     let server = endless().await;
     let limits = "limits: {in_flight: 20}";
-    let capped = server.entry("up", ", rate_limit: {concurrent: 20}");
+    // No deadline does what the leaving of the client has to do.
+    let capped =
+        server.entry("up", ", timeout: 60s, timeout_total: 60s, rate_limit: {concurrent: 20}");
     let gateway = Gateway::serve(format!("{limits}\nservers: [{capped}]")).await;
     let client = Modern::of(&gateway);
 

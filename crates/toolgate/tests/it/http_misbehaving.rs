@@ -187,6 +187,8 @@ async fn foreign_and_second_answers_reach_nobody() {
             assert_eq!(answer.result()["content"][0]["text"], "done", "{tool}");
             assert_eq!(answer.messages().len(), 1, "{tool}");
         }
+        let other = client.call("another id", "{}").await.result();
+        assert_eq!(category(&other), "garbage", "{other}");
     }
 }
 
@@ -309,6 +311,7 @@ def on(m):
     elif name == "half": raw('{"jsonrpc":"2.0","id":%d,"result":{' % m["id"]); os._exit(0)
     elif name == "endless":
         while True: raw("x" * 65536)
+    elif name == "chatter": raw("is this the way?\n" * 20000); text(m, "done")
     elif name == "pid": text(m, str(os.getpid()))
     else: text(m, "done")
 "#;
@@ -333,7 +336,19 @@ async fn a_child_that_prints_nonsense_is_still_served() {
     }
 
     assert_eq!(client.call("pid", "{}").await.result()["content"][0]["text"], pid);
-    assert!(gateway.log().contains("not a message"));
+    gateway.logged("not a message").await;
+}
+
+/// Case J27: what is no message is no end of log either.
+#[tokio::test]
+async fn a_child_that_prints_without_end_does_not_fill_the_log() {
+    let script = Script::legacy(CHILD);
+    let gateway = with_child(&script).await;
+
+    Modern::of(&gateway).call("chatter", "{}").await.result();
+
+    let told = gateway.whole_log().await.matches("not a message").count();
+    assert!((1..=200).contains(&told), "{told} lines");
 }
 
 /// Case S3: its own call fails, and no other.
@@ -354,6 +369,36 @@ async fn a_child_that_dies_fails_its_call_and_is_started_again() {
         };
         crate::support::soon("the child's return", again).await;
     }
+}
+
+/// Case S3: a program that ends as soon as it begins is not begun again for each call, and costs
+/// another server nothing.
+#[tokio::test]
+async fn a_child_that_crashes_over_and_over_is_seldom_started() {
+    let folder = tempfile::tempdir().unwrap();
+    let starts = folder.path().join("starts");
+    let crashing =
+        Script::plain(&format!("open({starts:?}, 'a').write('x')\nraise SystemExit(7)\n"));
+    let good = modern(|call: Call| async move { call.result(DONE) }).await;
+    let entries = format!("{}, {}", crashing.entry("crashing", ""), good.entry("good", ""));
+    let gateway = Gateway::serve(format!("servers: [{entries}]")).await;
+    let client = Modern::of(&gateway);
+
+    let begin = Instant::now();
+    let mut calls = 0;
+    while begin.elapsed() < Duration::from_secs(4) {
+        let (crashed, done) =
+            tokio::join!(client.call("crashing_t", "{}"), client.call("good_t", "{}"));
+        assert_eq!(crashed.result()["isError"], true);
+        assert_eq!(done.result()["content"][0]["text"], "done");
+        calls += 1;
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+
+    let started = std::fs::read_to_string(&starts).unwrap().len();
+    // Two processes a start, one for each era, and pauses of 0.2 s, doubled each time, less a quarter
+    // at most.
+    assert!((2..=12).contains(&started), "{started} processes in {calls} calls");
 }
 
 #[tokio::test]

@@ -133,6 +133,33 @@ async fn lists_are_never_shared_between_callers() {
     }
 }
 
+/// Case C1: a list that stands in for a server that is away is that of who asks, where the server may
+/// list something else for each.
+#[tokio::test]
+async fn a_list_that_is_remembered_is_its_own_callers() {
+    let issuer = Issuer::start().await;
+    let away = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let state = away.clone();
+    let server = modern(move |call: Call| {
+        let away = state.load(std::sync::atomic::Ordering::SeqCst);
+        async move { if away { Reply::text(502, "text/plain", "") } else { host(call).await } }
+    })
+    .await;
+    let entry = server.entry("github", ", upstream_auth: { type: signed }");
+    let yaml = Scene::yaml(&issuer, &server, "policy: { default: allow }", "");
+    let (head, _) = yaml.split_once("\nservers:").unwrap();
+    let gateway = Gateway::serve(format!("{head}\nservers: [{entry}]")).await;
+    let scene = Scene { issuer, server, gateway };
+    let (ada, bob) = (json!({ "sub": "ada" }), json!({ "sub": "bob" }));
+    assert_eq!(scene.list(ada.clone(), "tools/list").await.len(), 3);
+
+    away.store(true, std::sync::atomic::Ordering::SeqCst);
+
+    assert_eq!(scene.list(ada, "tools/list").await.len(), 3, "her own stands in");
+    let refused = scene.ask(bob, "tools/list", "{}").await.json();
+    assert!(refused["error"].is_object() && refused.get("result").is_none(), "{refused}");
+}
+
 /// Case Z1: what is hidden is answered exactly as what does not exist, and nothing leaves.
 #[tokio::test]
 async fn a_hidden_thing_is_answered_as_one_that_does_not_exist() {
@@ -152,6 +179,13 @@ async fn a_hidden_thing_is_answered_as_one_that_does_not_exist() {
         assert!(one.contains("-32602"), "{one}");
         assert_eq!(scene.server.count(method), 0, "{method}");
     }
+    // Where all is permitted but for a few things, the gateway answers for its server.
+    let rules = "policy: { default: allow, policies: ['forbid (principal, action, resource == Tool::\"github/push\");'] }";
+    let open = Scene::with(rules, "").await;
+    let hidden = open.call(role("viewer"), "push", "{}").await;
+    let unknown = open.call(role("viewer"), "posh", "{}").await;
+    assert_eq!(hidden.body, unknown.body.replace("posh", "push"));
+    assert!(hidden.body.contains("-32602") && open.server.count("tools/call") == 0);
     let complete = |name: &str| {
         format!(
             r#"{{"ref":{{"type":"ref/prompt","name":"{name}"}},"argument":{{"name":"a","value":""}}}}"#
@@ -281,6 +315,9 @@ async fn a_call_is_refused_for_its_arguments() {
         (r#"{"branch":"main"}"#, false),
         (r#"{"branch":"m\u0061in"}"#, false),
         (r#"{"branch":["main"]}"#, false),
+        // A server that does not tell cases apart would take the other one.
+        (r#"{"branch":"work","Branch":"main"}"#, false),
+        (r#"{"branch":"work","BRAN\u0043H":"main"}"#, false),
         ("{}", false),
     ] {
         let result = scene.call(json!({ "sub": "ada" }), "push", arguments).await.result();

@@ -106,7 +106,7 @@ async fn a_token_that_is_not_for_us_or_not_good_opens_nothing() {
         assert_eq!(refused.status, 401, "{what}");
         let challenge = refused.header("www-authenticate").unwrap();
         assert!(challenge.contains(r#"error="invalid_token""#), "{what}: {challenge}");
-        assert!(!scene.gateway.log().contains(&token), "{what}: logged");
+        assert!(!scene.gateway.whole_log().await.contains(&token), "{what}: logged");
     }
     assert_eq!(scene.server.count("tools/call"), 0);
     assert_eq!(other.asked(), 0, "a stranger's issuer was asked");

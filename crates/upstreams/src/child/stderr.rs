@@ -13,15 +13,12 @@ use tokio::{
 };
 use tracing::info;
 
-use super::mask::Mask;
+use super::{allowance::Allowance, mask::Mask};
 
 /// Longer lines are cut.
 const LONGEST: usize = 2 << 10;
 /// How many last lines are kept.
 const KEPT: usize = 20;
-/// This many lines are logged at once, and as many again every [`REFILL`].
-const BURST: u32 = 100;
-const REFILL: Duration = Duration::from_secs(10);
 /// A server that writes more than this much in [`PACE`] is made to wait by the full pipe.
 const FLOOD: usize = 1 << 20;
 const PACE: Duration = Duration::from_millis(50);
@@ -62,7 +59,7 @@ pub(super) async fn log(
     mut stderr: impl AsyncRead + Unpin,
     tail: Arc<Mutex<Tail>>,
 ) {
-    let mut log = Log { name, tail, line: Line::default(), allowance: Allowance::full(), held: 0 };
+    let mut log = Log { name, tail, line: Line::default(), allowance: Allowance::full() };
     let mut chunk = vec![0; 16 << 10];
     let (mut since, mut read) = (Instant::now(), 0);
     while let Ok(count @ 1..) = stderr.read(&mut chunk).await {
@@ -82,8 +79,6 @@ struct Log {
     /// What has arrived of the current line.
     line: Line,
     allowance: Allowance,
-    /// Lines left out since the last one that was logged.
-    held: u64,
 }
 
 impl Log {
@@ -110,45 +105,21 @@ impl Log {
         let mut tail = self.tail.lock().unwrap_or_else(PoisonError::into_inner);
         if self.allowance.take(Instant::now()) {
             let text = tail.mask.apply(&line.bytes, line.cut);
-            report_held(&self.name, &mut self.held);
+            report_held(&self.name, self.allowance.left_out());
             info!(server = %self.name, stream = "stderr", line = text);
-        } else {
-            self.held += 1;
         }
         tail.keep(line);
     }
 
     fn end(mut self) {
         self.finish();
-        report_held(&self.name, &mut self.held);
+        report_held(&self.name, self.allowance.left_out());
     }
 }
 
-fn report_held(name: &str, held: &mut u64) {
-    if *held > 0 {
-        info!(server = name, stream = "stderr", suppressed = *held, "too many lines, left out");
-        *held = 0;
-    }
-}
-
-/// How many lines may still be logged in the current window.
-struct Allowance {
-    left: u32,
-    since: Instant,
-}
-
-impl Allowance {
-    fn full() -> Self {
-        Self { left: BURST, since: Instant::now() }
-    }
-
-    fn take(&mut self, now: Instant) -> bool {
-        if now.duration_since(self.since) >= REFILL {
-            *self = Self { left: BURST, since: now };
-        }
-        let granted = self.left > 0;
-        self.left = self.left.saturating_sub(1);
-        granted
+fn report_held(name: &str, held: u64) {
+    if held > 0 {
+        info!(server = name, stream = "stderr", suppressed = held, "too many lines, left out");
     }
 }
 
@@ -218,18 +189,6 @@ mod tests {
             "{}",
             logged.lines().last().unwrap()
         );
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_allowance_returns_with_time() {
-        let mut allowance = Allowance::full();
-        let start = Instant::now();
-
-        let granted = (0..1000).filter(|_| allowance.take(start)).count();
-
-        assert_eq!(granted, 100);
-        assert!(!allowance.take(start + REFILL / 2));
-        assert!(allowance.take(start + REFILL));
     }
 
     #[tokio::test(start_paused = true)]

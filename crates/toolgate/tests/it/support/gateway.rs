@@ -109,6 +109,22 @@ impl Gateway {
         self.log.lock().unwrap().clone()
     }
 
+    /// All that it logged so far, to what it did last: it is asked for one more line, behind which
+    /// nothing of before can be missing.
+    pub async fn whole_log(&self) -> String {
+        const RELOADED: &str = "the new configuration is in use";
+        let mut grown = self.grown.clone();
+        let before = self.log().matches(RELOADED).count();
+        self.hang_up();
+        let waiting = async {
+            while self.log().matches(RELOADED).count() == before {
+                grown.changed().await.expect("the gateway runs");
+            }
+        };
+        soon("the log line of a reload", waiting).await;
+        self.log()
+    }
+
     /// Waits until it has logged a line with this in it.
     pub async fn logged(&self, text: &str) -> String {
         let mut grown = self.grown.clone();
