@@ -338,6 +338,7 @@ fn way_out(reason: Reason) -> Option<&'static str> {
     Some(match reason {
         Reason::Unreachable => "is the address or the command right, and does the server run?",
         Reason::Refused => "pass its credentials: --token TOKEN, or --header 'NAME: VALUE'",
+        Reason::Forbidden => "sign in as somebody who may: --sign-in",
         Reason::Timeout => "give it more time: --timeout 5m",
         Reason::Garbage => "is this its MCP address? It often ends in /mcp or /sse",
         Reason::Broken => "look at what the server itself says: TOOLGATE_LOG=info shows it",

@@ -41,6 +41,9 @@ pub struct SignIn {
     /// Send this token. Also taken from TOOLGATE_TOKEN.
     #[arg(long, value_name = "TOKEN")]
     token: Option<String>,
+    /// Sign in anew, perhaps as somebody else: what was allowed before is not used.
+    #[arg(long, conflicts_with = "token")]
+    sign_in: bool,
     /// The name of a client that is registered with the authorization server.
     #[arg(long, value_name = "ID")]
     client_id: Option<String>,
@@ -74,6 +77,7 @@ impl SignIn {
     /// Adds what was said elsewhere on the command line.
     pub fn also(&mut self, more: SignIn) {
         self.token = more.token.or(self.token.take());
+        self.sign_in |= more.sign_in;
         self.client_id = more.client_id.or(self.client_id.take());
         self.client_secret = more.client_secret.or(self.client_secret.take());
         self.client_key = more.client_key.or(self.client_key.take());
@@ -159,7 +163,7 @@ impl Login {
         };
         let grants = Grants::new();
         let given = sign_in.token.clone().or_else(|| std::env::var("TOOLGATE_TOKEN").ok());
-        let remembers = given.is_none() && matches!(way, Way::Person(_));
+        let remembers = given.is_none() && !sign_in.sign_in && matches!(way, Way::Person(_));
         let grant = remembers.then(|| grants.get(&url.to_string())).flatten();
         let credential = match (given, &grant) {
             (Some(token), _) => Some(bearer(&token)),
@@ -236,8 +240,13 @@ impl Login {
         let before = before.filter(|grant| grant.issuer == found.issuer);
         let asked = before.map(|grant| grant.scope.as_str()).unwrap_or_default();
         let scope = authorize::scopes(found, challenge, asked);
-        if challenge.wants_scope() && before.is_some() && scope == asked {
-            return Err(refused("the server asks for scopes that it was given"));
+        if challenge.wants_scope() {
+            let needed = challenge.scope.as_deref().unwrap_or("more than was allowed");
+            if before.is_some() && scope == asked {
+                let text = format!("whoever signed in was not given what this needs: {needed}");
+                return Err(Fault::new(Reason::Forbidden, text).unsent());
+            }
+            status.note(&format!("this needs {needed}"));
         }
         let failed = |error: io::Error| {
             Fault::new(Reason::Internal, "cannot listen for the browser").because(error)

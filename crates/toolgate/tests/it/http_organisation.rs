@@ -1,11 +1,12 @@
 //! The example of an organisation's gateway, as its README says: three servers, three people.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, BufReader};
 
-use crate::support::{Answer, Ask, DevIssuer, Gateway, Modern, free_port};
+use crate::support::{Answer, Ask, DevIssuer, Gateway, Modern, Wire, free_port, soon};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/organisation")
@@ -53,6 +54,45 @@ impl Scene {
         let list = self.ask(token, "tools/list", json!({})).await.result();
         let tools = list["tools"].as_array().unwrap();
         tools.iter().map(|tool| tool["name"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// Runs `toolgate call` for the sales, as a person would who signs in as `user`.
+    async fn call_from_a_terminal(&self, state: &Path, user: &str, more: &[&str]) -> Output {
+        let mut child = tokio::process::Command::new(env!("CARGO_BIN_EXE_toolgate"))
+            .args(["call", &self.resource, "database_sales_by_region", "month=2026-10"])
+            .args(more)
+            .env("XDG_STATE_HOME", state)
+            .env_remove("TOOLGATE_TOKEN")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let mut said = String::new();
+        while let Some(line) = soon("the command", lines.next_line()).await.unwrap() {
+            if let Some((_, url)) = line.split_once("sign in at ") {
+                self.sign_in(url, user).await;
+            }
+            said.push_str(&line);
+            said.push('\n');
+        }
+        let mut output = child.wait_with_output().await.unwrap();
+        output.stderr = said.into_bytes();
+        output
+    }
+
+    /// What a browser does with the address, and with the one that it is sent on to.
+    async fn sign_in(&self, url: &str, user: &str) {
+        let page = url.strip_prefix(&self.issuer.name()).unwrap();
+        let back = self.issuer.agree(page, user, "mcp:tools mcp:database:read").await;
+        let (authority, path) =
+            back.strip_prefix("http://").and_then(|rest| rest.split_once('/')).unwrap();
+        let address = authority.parse().unwrap();
+        let mut wire = Wire::connect(address).await;
+        wire.send(&Ask::new("GET", &format!("/{path}")).bytes(address)).await;
+        assert_eq!(wire.answer().await.status, 200);
     }
 
     async fn sales(&self, token: &str) -> Answer {
@@ -133,6 +173,22 @@ async fn each_server_has_its_limit_and_the_meter_shows_what_was_used() {
     assert!(shown.contains("toolgate_call_duration_seconds_bucket"));
     assert!(shown.contains("category=\"rate_limited\""));
     assert!(!shown.contains("toolgate_reply_size"), "not among the metrics that are wanted");
+}
+
+#[tokio::test]
+async fn whoever_signed_in_without_a_scope_is_told_which_and_another_can_take_over() {
+    let scene = Scene::open().await;
+    let state = tempfile::tempdir().unwrap();
+
+    let bob = scene.call_from_a_terminal(state.path(), "bob", &[]).await;
+    let ada = scene.call_from_a_terminal(state.path(), "ada", &["--sign-in"]).await;
+
+    let said = String::from_utf8_lossy(&bob.stderr);
+    assert!(!bob.status.success());
+    assert!(said.contains("this needs mcp:database:read"), "{said}");
+    assert!(said.contains("was not given") && said.contains("--sign-in"), "{said}");
+    let shown = String::from_utf8_lossy(&ada.stdout);
+    assert!(shown.contains("north 1200"), "{shown}{}", String::from_utf8_lossy(&ada.stderr));
 }
 
 #[test]
