@@ -32,7 +32,8 @@ pub(crate) struct Found {
     pub head: &'static str,
 }
 
-/// Somewhere that lines are appended to. Only the writer's thread uses it, so it may block.
+/// Somewhere that lines are appended to. Only the writer's thread uses it, so it may block. What has
+/// to do with files that follow one another is for sinks that have several.
 pub(crate) trait Sink: Send {
     /// Makes ready to be written to, before anything is. A sink that only now finds out where the
     /// last process stopped says so, once.
@@ -49,7 +50,9 @@ pub(crate) trait Sink: Send {
     fn fresh(&mut self) -> Option<u64>;
 
     /// The name of the next file, when the time for it has come.
-    fn due(&self, now: SystemTime) -> Option<String>;
+    fn due(&self, _now: SystemTime) -> Option<String> {
+        None
+    }
 
     /// Adds lines. After an error nothing of them stays, or at most a part of one.
     fn append(&mut self, lines: &[u8]) -> io::Result<()>;
@@ -65,11 +68,15 @@ pub(crate) trait Sink: Send {
     fn settle(&mut self, tip: &Tip) -> io::Result<()>;
 
     /// Goes on to the next file.
-    fn turn(&mut self);
+    fn turn(&mut self) {}
 
     /// The oldest file, when there are more than may be kept: its name and last line.
-    fn surplus(&mut self) -> Option<(String, Tip)>;
+    fn surplus(&mut self) -> Option<(String, Tip)> {
+        None
+    }
 
     /// Deletes the oldest file.
-    fn remove(&mut self) -> io::Result<()>;
+    fn remove(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }

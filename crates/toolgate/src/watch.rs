@@ -5,6 +5,7 @@
 //! every way there is.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 /// How often to look. A look is one `stat` for each file.
@@ -22,7 +23,7 @@ pub struct Files(Vec<File>);
 struct File {
     path: PathBuf,
     stamp: Option<Stamp>,
-    content: Option<Vec<u8>>,
+    content: Option<Arc<[u8]>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,16 +50,16 @@ impl Files {
     /// With what is known to have stood in one of them.
     pub fn knowing(mut self, path: &Path, content: Option<Vec<u8>>) -> Files {
         if let Some(file) = self.0.iter_mut().find(|file| file.path == path) {
-            file.content = content;
+            file.content = content.map(Arc::from);
         }
         self
     }
 
     /// Whether they are the same files, and say the same.
     pub fn say_as(&self, others: &Files) -> bool {
-        let said = |file: &File| (file.path.clone(), file.content.clone());
-        self.0.len() == others.0.len()
-            && self.0.iter().zip(&others.0).all(|(one, other)| said(one) == said(other))
+        let same =
+            |one: &File, other: &File| one.path == other.path && one.content == other.content;
+        self.0.len() == others.0.len() && self.0.iter().zip(&others.0).all(|(a, b)| same(a, b))
     }
 
     fn find(&self, path: &Path) -> Option<&File> {
@@ -73,7 +74,7 @@ impl File {
         let known = before.find(&path).filter(|known| known.stamp == stamp);
         match known.filter(|_| stamp.is_none_or(Stamp::is_settled)) {
             Some(known) => known.clone(),
-            None => File { content: std::fs::read(&path).ok(), path, stamp },
+            None => File { content: std::fs::read(&path).ok().map(Arc::from), path, stamp },
         }
     }
 }

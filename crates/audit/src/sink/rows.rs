@@ -1,7 +1,6 @@
 //! The same lines as rows of a database: the chain is in their text, the columns are an index.
 
 use std::io;
-use std::time::SystemTime;
 
 use super::head::{claim, claimed};
 use super::table::{Batch, Row, Table};
@@ -104,10 +103,6 @@ impl Sink for Rows {
         self.empty.then_some(1)
     }
 
-    fn due(&self, _: SystemTime) -> Option<String> {
-        None
-    }
-
     fn append(&mut self, lines: &[u8]) -> io::Result<()> {
         let text = std::str::from_utf8(lines).map_err(io::Error::other)?;
         self.pending = text.lines().map(row).collect::<io::Result<_>>()?;
@@ -132,16 +127,6 @@ impl Sink for Rows {
         }
         self.head = Some(batch.head);
         self.empty = false;
-        Ok(())
-    }
-
-    fn turn(&mut self) {}
-
-    fn surplus(&mut self) -> Option<(String, Tip)> {
-        None
-    }
-
-    fn remove(&mut self) -> io::Result<()> {
         Ok(())
     }
 }

@@ -4,7 +4,6 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
-use std::time::SystemTime;
 
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 
@@ -55,10 +54,6 @@ impl Sink for Stream {
         (!self.headed).then_some(1)
     }
 
-    fn due(&self, _: SystemTime) -> Option<String> {
-        None
-    }
-
     fn append(&mut self, lines: &[u8]) -> io::Result<()> {
         let result = self.write(lines);
         self.headed |= result.is_ok();
@@ -79,16 +74,6 @@ impl Sink for Stream {
     }
 
     fn settle(&mut self, _: &Tip) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn turn(&mut self) {}
-
-    fn surplus(&mut self) -> Option<(String, Tip)> {
-        None
-    }
-
-    fn remove(&mut self) -> io::Result<()> {
         Ok(())
     }
 }

@@ -1,15 +1,15 @@
 //! Commands that sign in to a server: a person in a browser, and servers that would misuse one.
 
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Output, Stdio};
+use std::process::Output;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::process::Command;
 
-use crate::support::{Bound, Call, Reply, Server, soon};
+use crate::support::{Bound, Call, Reply, Server, at_a_terminal};
 
 /// What a server and its authorization server, which are one here, say of themselves. `ORIGIN` is
 /// where they are.
@@ -119,28 +119,7 @@ impl Scene {
 
     /// Runs `toolgate inspect`, as a person would with a browser that goes by `visit`.
     async fn inspect(&self, visit: impl AsyncFn(String)) -> Output {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_toolgate"))
-            .args(["inspect", "--json", &self.server.url])
-            .env("XDG_STATE_HOME", self.state.path())
-            .env_remove("TOOLGATE_TOKEN")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let mut said = String::new();
-        while let Some(line) = soon("the command", lines.next_line()).await.unwrap() {
-            said.push_str(&line);
-            said.push('\n');
-            if let Some((_, url)) = line.split_once("sign in at ") {
-                visit(url.to_owned()).await;
-            }
-        }
-        let mut output = child.wait_with_output().await.unwrap();
-        output.stderr = said.into_bytes();
-        output
+        at_a_terminal(&["inspect", "--json", &self.server.url], self.state.path(), visit).await
     }
 }
 

@@ -7,19 +7,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::peer::{Ended, toolgate};
-use crate::support::{Answer, Ask, Call, Gateway, Modern, Postgres, Server, modern, soon};
-
-async fn quick() -> Server {
-    modern(|call: Call| async move {
-        call.result(match call.method() {
-            "tools/list" => {
-                r#"{"resultType":"complete","tools":[],"ttlMs":0,"cacheScope":"private"}"#
-            }
-            _ => r#"{"resultType":"complete","content":[]}"#,
-        })
-    })
-    .await
-}
+use crate::support::{Answer, Ask, Gateway, Modern, Postgres, Server, quick, soon};
 
 /// A configuration whose records are in a database.
 struct Scene {

@@ -8,20 +8,8 @@ use serde_json::Value;
 
 use crate::peer::toolgate;
 use crate::support::{
-    Answer, Ask, Call, Gateway, Modern, Reply, Server, Trail, free_port, modern, soon,
+    Answer, Ask, Call, Gateway, Modern, Reply, Server, Trail, free_port, quick, soon,
 };
-
-async fn quick() -> Server {
-    modern(|call: Call| async move {
-        call.result(match call.method() {
-            "tools/list" => {
-                r#"{"resultType":"complete","tools":[],"ttlMs":0,"cacheScope":"private"}"#
-            }
-            _ => r#"{"resultType":"complete","content":[]}"#,
-        })
-    })
-    .await
-}
 
 async fn taking(call: Call) -> Reply {
     drop(call);

@@ -145,18 +145,27 @@ async fn a_session_is_of_no_use_to_another_caller() {
     assert_eq!(scene.gateway.ask(&ask("tg_x")).await.status, 401);
 }
 
-/// Case J16: two tenants whose requests have the same ids, at the same time: ten thousand pairs.
-#[tokio::test(flavor = "multi_thread")]
-async fn the_same_id_of_two_tenants_is_two_calls() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("keys.yaml");
-    let secret = folder.path().join("secret");
+/// Rules that know one caller of each of two tenants and hardly limit them, and their keys.
+fn two_tenants(folder: &Path) -> (String, [String; 2]) {
+    let (file, secret) = (folder.join("keys.yaml"), folder.join("secret"));
     std::fs::write(&secret, "u8Gk3TqVZ0pQx7cJmB2nR5sYwE9aHdLfX4vKi6oNtP1=").unwrap();
     let secret = secret.to_str().unwrap();
     let keys = [
         key(&["new", "ada", "--tenant", "acme", "--secret-file", secret], &file),
         key(&["new", "bob", "--tenant", "umbra", "--secret-file", secret], &file),
     ];
+    let rules = format!(
+        "authentication: {{ api_keys: {{ file: '{}', secret: '${{file:{secret}}}' }} }}\nrate_limits: {{ caller: 100000/s }}",
+        file.display()
+    );
+    (rules, keys)
+}
+
+/// Case J16: two tenants whose requests have the same ids, at the same time: ten thousand pairs.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_id_of_two_tenants_is_two_calls() {
+    let folder = tempfile::tempdir().unwrap();
+    let (rules, keys) = two_tenants(folder.path());
     let server = modern(|call: Call| async move {
         let said = call.json["params"]["arguments"]["canary"].to_string();
         call.result(&format!(
@@ -164,12 +173,7 @@ async fn the_same_id_of_two_tenants_is_two_calls() {
         ))
     })
     .await;
-    let gateway = Gateway::serve(format!(
-        "authentication: {{ api_keys: {{ file: '{}', secret: '${{file:{secret}}}' }} }}\nrate_limits: {{ caller: 100000/s }}\nservers: [{}]",
-        file.display(),
-        server.entry("crm", "")
-    ))
-    .await;
+    let gateway = Gateway::serve(format!("{rules}\nservers: [{}]", server.entry("crm", ""))).await;
 
     const LANES: usize = 25;
     const PAIRS: usize = 10_000;
@@ -204,14 +208,7 @@ fn said(answer: &serde_json::Value) -> &str {
 #[tokio::test]
 async fn the_same_id_of_two_tenants_is_two_calls_on_one_channel() {
     let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("keys.yaml");
-    let secret = folder.path().join("secret");
-    std::fs::write(&secret, "u8Gk3TqVZ0pQx7cJmB2nR5sYwE9aHdLfX4vKi6oNtP1=").unwrap();
-    let secret = secret.to_str().unwrap();
-    let keys = [
-        key(&["new", "ada", "--tenant", "acme", "--secret-file", secret], &file),
-        key(&["new", "bob", "--tenant", "umbra", "--secret-file", secret], &file),
-    ];
+    let (rules, keys) = two_tenants(folder.path());
     let old = legacy(|call: Call| async move {
         let said = call.json["params"]["arguments"]["canary"].to_string();
         call.result(&format!(r#"{{"content":[{{"type":"text","text":{said}}}]}}"#))
@@ -226,8 +223,7 @@ def on(m):
 "#,
     );
     let gateway = Gateway::serve(format!(
-        "authentication: {{ api_keys: {{ file: '{}', secret: '${{file:{secret}}}' }} }}\nrate_limits: {{ caller: 100000/s }}\nservers: [{}, {}]",
-        file.display(),
+        "{rules}\nservers: [{}, {}]",
         old.entry("old", ", sessions: shared"),
         child.entry("child", ", sessions: shared")
     ))

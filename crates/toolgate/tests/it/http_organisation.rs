@@ -1,12 +1,11 @@
 //! The example of an organisation's gateway, as its README says: three servers, three people.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, BufReader};
 
-use crate::support::{Answer, Ask, DevIssuer, Gateway, Modern, Wire, free_port, soon};
+use crate::support::{Answer, Ask, DevIssuer, Gateway, Modern, Wire, at_a_terminal, free_port};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/organisation")
@@ -58,29 +57,10 @@ impl Scene {
 
     /// Runs `toolgate call` for the sales, as a person would who signs in as `user`.
     async fn call_from_a_terminal(&self, state: &Path, user: &str, more: &[&str]) -> Output {
-        let mut child = tokio::process::Command::new(env!("CARGO_BIN_EXE_toolgate"))
-            .args(["call", &self.resource, "database_sales_by_region", "month=2026-10"])
-            .args(more)
-            .env("XDG_STATE_HOME", state)
-            .env_remove("TOOLGATE_TOKEN")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let mut said = String::new();
-        while let Some(line) = soon("the command", lines.next_line()).await.unwrap() {
-            if let Some((_, url)) = line.split_once("sign in at ") {
-                self.sign_in(url, user).await;
-            }
-            said.push_str(&line);
-            said.push('\n');
-        }
-        let mut output = child.wait_with_output().await.unwrap();
-        output.stderr = said.into_bytes();
-        output
+        let mut arguments =
+            vec!["call", &self.resource, "database_sales_by_region", "month=2026-10"];
+        arguments.extend(more);
+        at_a_terminal(&arguments, state, async |url| self.sign_in(&url, user).await).await
     }
 
     /// What a browser does with the address, and with the one that it is sent on to.

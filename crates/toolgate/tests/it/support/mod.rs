@@ -20,6 +20,7 @@ mod proxy;
 mod python;
 mod server;
 mod slow_disk;
+mod terminal;
 mod trail;
 mod wire;
 
@@ -33,7 +34,7 @@ pub use gateway::{Gateway, free_port};
 pub use identity::Identity;
 pub use issuer::Issuer;
 pub use legacy_server::{legacy, legacy_with, sse};
-pub use modern_server::{modern, modern_with};
+pub use modern_server::{modern, modern_with, quick};
 pub use oldest::Oldest;
 pub use postgres::Postgres;
 pub use prover::Prover;
@@ -41,6 +42,7 @@ pub use proxy::{Conduct, Proxy};
 pub use python::Script;
 pub use server::{Call, Reply, Server};
 pub use slow_disk::SlowDisk;
+pub use terminal::at_a_terminal;
 pub use trail::Trail;
 pub use wire::{Answer, Wire};
 

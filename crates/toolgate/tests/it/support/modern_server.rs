@@ -12,6 +12,19 @@ where
     modern_with(CAPABILITIES, script).await
 }
 
+/// One that answers at once, with nothing. It lists no tools.
+pub async fn quick() -> Server {
+    modern(|call: Call| async move {
+        call.result(match call.method() {
+            "tools/list" => {
+                r#"{"resultType":"complete","tools":[],"ttlMs":0,"cacheScope":"private"}"#
+            }
+            _ => r#"{"resultType":"complete","content":[]}"#,
+        })
+    })
+    .await
+}
+
 /// One with these capabilities, and further members of its description.
 pub async fn modern_with<F>(
     capabilities: &'static str,
