@@ -6,7 +6,7 @@ use crate::line::{is_breaking, plain};
 use crate::query::Entry;
 
 /// The columns of CSV, in order.
-const COLUMNS: [&str; 35] = [
+const COLUMNS: [&str; 36] = [
     "seq",
     "time",
     "caller",
@@ -16,6 +16,7 @@ const COLUMNS: [&str; 35] = [
     "tenant",
     "address",
     "session",
+    "toolset",
     "request",
     "method",
     "tool",
@@ -87,6 +88,7 @@ pub fn csv(entry: &Entry) -> String {
         text(wish.tenant.as_ref()),
         text(wish.address.as_ref()),
         text(wish.session.as_ref()),
+        text(wish.toolset.as_ref()),
         text(wish.request.as_ref()),
         field(&wish.method),
         text(wish.tool.as_ref()),

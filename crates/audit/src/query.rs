@@ -46,6 +46,8 @@ pub struct Wish {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub toolset: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub request: Option<String>,
     pub method: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -110,6 +112,8 @@ pub struct Filter {
     pub tool: Option<String>,
     /// The server.
     pub upstream: Option<String>,
+    /// The toolset.
+    pub toolset: Option<String>,
     /// How it ended.
     pub outcome: Option<Status>,
     /// What was decided.
@@ -133,6 +137,7 @@ impl Filter {
         let (wish, end) = (&entry.wish, entry.end.as_ref());
         is(&self.tenant, wish.tenant.as_ref())
             && is(&self.tool, wish.tool.as_ref())
+            && is(&self.toolset, wish.toolset.as_ref())
             && is(&self.trace, wish.trace.as_ref())
             && (is(&self.approval, wish.approval.as_ref())
                 || is(&self.approval, end.and_then(|end| end.consent.as_ref())))

@@ -62,6 +62,8 @@ pub struct Intent {
     pub address: Option<Text>,
     /// The name of the session, not its sealed token.
     pub session: Option<Text>,
+    /// The toolset at whose endpoint it came in.
+    pub toolset: Option<Text>,
     /// The id of the request, as JSON.
     pub request: Option<Text>,
     /// The method of the protocol, or of HTTP if it came no further.
@@ -101,6 +103,7 @@ impl Intent {
             caller,
             address: None,
             session: None,
+            toolset: None,
             request: None,
             method: method.into(),
             tool: None,
@@ -121,6 +124,7 @@ impl Intent {
         optional(line, "tenant", caller.tenant.as_deref().map(cut));
         optional(line, "address", self.address.as_deref());
         optional(line, "session", self.session.as_deref());
+        optional(line, "toolset", self.toolset.as_deref());
         optional(line, "request", self.request.as_deref());
         line.text("method", &self.method);
         optional(line, "tool", self.tool.as_deref());

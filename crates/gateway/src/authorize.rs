@@ -13,6 +13,7 @@ use crate::fault::{Fault, Reason};
 use crate::gateway::{Gateway, Route};
 use crate::routing::{Reference, no_method, not_permitted, reference, unknown};
 use crate::tasks::unknown_task;
+use crate::toolset::Toolset;
 use crate::touched::Memory;
 
 /// Leave to send one request. Only this file makes one, and nothing is sent without.
@@ -156,6 +157,9 @@ impl Gateway {
     /// # Errors
     /// When it is refused. What the caller may not know of is refused as if it did not exist.
     pub(crate) fn authorize(&self, route: &Route, request: &Request) -> Result<Authorized, Fault> {
+        if let Some(toolset) = self.toolset() {
+            is_inside(toolset, route, request)?;
+        }
         let Some(policy) = self.config.policy() else {
             return Ok(Authorized::Permit(Permit::FREE));
         };
@@ -211,15 +215,7 @@ impl Gateway {
         route: &Route,
         request: &Request,
     ) -> Result<Authorized, Fault> {
-        let reference = reference(request)?;
-        let (kind, name) = match &reference {
-            Reference::Prompt(name) => (Kind::Prompt, route.names.original_prompt(name)),
-            Reference::Template(uri) => {
-                let original = route.names.original_uri(uri).map(|uri| uri.as_ref().into());
-                (Kind::Resource, original)
-            }
-        };
-        let name = name.ok_or_else(|| reference.unknown())?;
+        let (reference, kind, name) = completed(route, request)?;
         let thing = Thing { kind, server: &route.name, name: &name };
         match policy.may_see(&request.who.caller, &thing) {
             true => Ok(Authorized::Permit(Permit::FREE)),
@@ -251,9 +247,15 @@ impl Gateway {
         thing: Option<Thing<'_>>,
         gone: impl Fn() -> Fault,
     ) -> Result<Permit, Fault> {
-        let Some(policy) = self.config.policy() else { return Ok(Permit::FREE) };
+        if !self.hides() {
+            return Ok(Permit::FREE);
+        }
         // Fail closed: what comes of a thing that nobody remembers is nobody's.
         let thing = thing.ok_or_else(&gone)?;
+        if self.toolset().is_some_and(|toolset| !toolset.has(&thing)) {
+            return Err(gone());
+        }
+        let Some(policy) = self.config.policy() else { return Ok(Permit::FREE) };
         let touched = &mut Vec::new();
         let decision = policy.may_go_on(&who.caller, &thing, |reading| {
             self.circumstances(policy, who, None, reading, touched)
@@ -294,8 +296,9 @@ impl Gateway {
 
     /// Whether a list may show this thing of a server to a caller.
     pub(crate) fn shows(&self, who: &Who, route: &Route, kind: Kind, name: &str) -> bool {
-        let Some(policy) = self.config.policy() else { return true };
-        policy.may_see(&who.caller, &Thing { kind, server: &route.name, name })
+        let thing = Thing { kind, server: &route.name, name };
+        self.toolset().is_none_or(|toolset| toolset.has(&thing))
+            && self.config.policy().is_none_or(|policy| policy.may_see(&who.caller, &thing))
     }
 
     /// Notes what a request touches that is about to be sent.
@@ -309,7 +312,7 @@ impl Gateway {
 
     /// What rules may read of the circumstances; what none of them reads is not looked for.
     fn circumstances<'a>(
-        &self,
+        &'a self,
         policy: &Policy,
         who: &'a Who,
         request: Option<&'a Request>,
@@ -331,6 +334,7 @@ impl Gateway {
         Context {
             arguments,
             session: who.session.as_deref(),
+            toolset: self.toolset().map(|toolset| &*toolset.name),
             time: now,
             ip: who.address,
             revision: request.map(|request| request.client.version.as_str()),
@@ -346,6 +350,41 @@ impl Gateway {
         };
         span.map_or(0, |span| span.duration().as_secs())
     }
+}
+
+/// Refuses what is not in the toolset as if it did not exist, whether it does or not.
+fn is_inside(toolset: &Toolset, route: &Route, request: &Request) -> Result<(), Fault> {
+    let kind = match request.method.target() {
+        Target::Tool => Kind::Tool,
+        Target::Prompt => Kind::Prompt,
+        Target::Resource => Kind::Resource,
+        Target::Reference => {
+            let (reference, kind, name) = completed(route, request)?;
+            let thing = Thing { kind, server: &route.name, name: &name };
+            return if toolset.has(&thing) { Ok(()) } else { Err(reference.unknown()) };
+        }
+        // Tasks are looked at where their handle is open; what is in no list is in no toolset.
+        Target::Task | Target::Nothing => return Err(no_method(&request.method)),
+    };
+    let name = request.named().unwrap_or_default();
+    match toolset.has(&Thing { kind, server: &route.name, name: &name }) {
+        true => Ok(()),
+        false => Err(unknown(&request.method, &request.published())),
+    }
+}
+
+/// What a completion is for, by its server's own name.
+fn completed(route: &Route, request: &Request) -> Result<(Reference, Kind, Arc<str>), Fault> {
+    let reference = reference(request)?;
+    let (kind, name) = match &reference {
+        Reference::Prompt(name) => (Kind::Prompt, route.names.original_prompt(name)),
+        Reference::Template(uri) => {
+            let original = route.names.original_uri(uri).map(|uri| uri.as_ref().into());
+            (Kind::Resource, original)
+        }
+    };
+    let name = name.ok_or_else(|| reference.unknown())?;
+    Ok((reference, kind, name))
 }
 
 /// The answer to a request that is refused.

@@ -26,6 +26,7 @@ mod screening;
 
 mod shape;
 mod sources;
+mod toolsets;
 mod tree;
 mod upstream_auth;
 mod usage;
@@ -50,6 +51,7 @@ pub use screening::{
 };
 pub use sources::{Fixed, Machine, Sources};
 pub use toolgate_values::{Listen, Misfit, Name, Network, Rate, Secret, Size, Span, Url};
+pub use toolsets::Toolset as ToolsetRules;
 pub use tree::{
     ClientCertificates, Config, Level, Limits, Log, LogFormat, Parking, Processes, Replica,
     SessionLimits, Tls,

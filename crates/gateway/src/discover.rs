@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::future::join_all;
+use toolgate_policy::Kind;
 use toolgate_protocol::client::{Abilities, key};
 use toolgate_protocol::json::{Document, Limits, Mode, Object, quote};
 use toolgate_protocol::modern::SUPPORTED;
@@ -90,7 +91,7 @@ impl Gateway {
         Ok(format!(
             r#"{{"protocolVersion":"{version}","capabilities":{},"serverInfo":{}{instructions}}}"#,
             offer.capabilities,
-            self.server_info(),
+            self.server_info(version),
         ))
     }
 
@@ -102,12 +103,12 @@ impl Gateway {
     ) -> Result<Offer, Fault> {
         let described = match self.describe_all(who, abilities).await {
             Err(fault) if fault.reason == Reason::Unconnected => {
-                return Ok(Offer::unconnected(self.config.instructions.clone()));
+                return Ok(Offer::unconnected(self.own_instructions()));
             }
             described => described?,
         };
         let instructions =
-            self.config.instructions.clone().or_else(|| instructions(&self.approved(&described)));
+            self.own_instructions().or_else(|| instructions(&self.approved(&described)));
         let offer = match &described[..] {
             [(_, only)] if self.only().is_some() => Offer {
                 capabilities: own_capabilities(only, version),
@@ -115,20 +116,49 @@ impl Gateway {
                 ttl_ms: only.ttl_ms,
             },
             several => {
-                let all = several.iter().map(|(_, description)| &**description);
-                Offer { capabilities: merged(all, version), instructions, ttl_ms: 0 }
+                Offer { capabilities: self.merged(several, version), instructions, ttl_ms: 0 }
             }
         };
         Ok(if self.keeps_results() { offer.with_resources() } else { offer })
     }
 
-    /// What servers tell models to do, as far as somebody approved it.
+    /// What the configuration has models told. What it says of the whole gateway is not said of a
+    /// part, in which other things do not exist.
+    fn own_instructions(&self) -> Option<String> {
+        match self.toolset() {
+            Some(toolset) => toolset.instructions.clone(),
+            None => self.config.instructions.clone(),
+        }
+    }
+
+    /// What any of several servers has, the gateway has, as far as it is in the toolset.
+    fn merged(&self, all: &[(Arc<str>, Arc<Description>)], version: Version) -> String {
+        let mut found = Merged::default();
+        for (name, description) in all {
+            let Some(document) = parsed(&description.capabilities) else { continue };
+            let Some(capabilities) = document.root().object() else { continue };
+            let may_offer =
+                |kind| self.route_named(name).is_some_and(|it| self.may_offer(it, kind));
+            found.add(&capabilities, may_offer);
+            if may_offer(Kind::Tool) {
+                found.tasks |= offers_tasks(description);
+                found.cancel |= offers_tasks(description) && description.offers(&CANCEL);
+            }
+        }
+        found.to_json(version)
+    }
+
+    /// What servers tell models to do, as far as somebody approved it. In a toolset those speak that
+    /// are in it with all their tools: others would speak of what does not exist.
     fn approved(
         &self,
         described: &[(Arc<str>, Arc<Description>)],
     ) -> Vec<(Arc<str>, Option<String>)> {
         let approved = |(name, description): &(Arc<str>, Arc<Description>)| {
             let route = self.route_named(name)?;
+            if self.toolset().is_some_and(|toolset| !toolset.has_all_tools(name)) {
+                return None;
+            }
             let said = description.instructions.as_deref();
             Some((name.clone(), route.pins.instructions(said)))
         };
@@ -229,19 +259,6 @@ fn own_capabilities(description: &Description, version: Version) -> String {
     String::from_utf8_lossy(&edits.apply(document.bytes())).into_owned()
 }
 
-/// What any of several servers has, the gateway has.
-fn merged<'a>(all: impl Iterator<Item = &'a Description>, version: Version) -> String {
-    let mut found = Merged::default();
-    for description in all {
-        let Some(document) = parsed(&description.capabilities) else { continue };
-        let Some(capabilities) = document.root().object() else { continue };
-        found.add(&capabilities);
-        found.tasks |= offers_tasks(description);
-        found.cancel |= offers_tasks(description) && description.offers(&CANCEL);
-    }
-    found.to_json(version)
-}
-
 #[derive(Default)]
 struct Merged {
     tools: Option<bool>,
@@ -256,26 +273,28 @@ struct Merged {
 }
 
 impl Merged {
-    fn add(&mut self, all: &Object<'_>) {
+    /// Adds what one server has, of the kinds that may be offered.
+    fn add(&mut self, all: &Object<'_>, may_offer: impl Fn(Kind) -> bool) {
         let flag = |of: &Object<'_>, name| of.get(name).and_then(|v| v.as_bool()) == Some(true);
         let object = |name| all.get(name).and_then(|value| value.object());
-        if let Some(tools) = object("tools") {
+        let [tools, prompts, resources] = [Kind::Tool, Kind::Prompt, Kind::Resource].map(may_offer);
+        if let Some(tools) = object("tools").filter(|_| tools) {
             self.tools = Some(self.tools == Some(true) || flag(&tools, "listChanged"));
         }
-        if let Some(prompts) = object("prompts") {
+        if let Some(prompts) = object("prompts").filter(|_| prompts) {
             self.prompts = Some(self.prompts == Some(true) || flag(&prompts, "listChanged"));
         }
-        if let Some(resources) = object("resources") {
+        if let Some(resources) = object("resources").filter(|_| resources) {
             let (changed, subscribe) = self.resources.unwrap_or_default();
             self.resources = Some((
                 changed || flag(&resources, "listChanged"),
                 subscribe || flag(&resources, "subscribe"),
             ));
         }
-        self.completions |= all.get("completions").is_some();
+        self.completions |= (prompts || resources) && all.get("completions").is_some();
         self.logging |= all.get("logging").is_some();
         let extensions = object("extensions");
-        for name in ROUTED_EXTENSIONS {
+        for name in ROUTED_EXTENSIONS.into_iter().filter(|_| tools) {
             let settings = extensions.as_ref().and_then(|extensions| extensions.get(name));
             if let Some(settings) = settings
                 && !self.extensions.iter().any(|(known, _)| *known == name)

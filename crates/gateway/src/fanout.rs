@@ -49,7 +49,7 @@ impl Gateway {
     /// Answers one of the four lists.
     pub(crate) async fn list(self: &Arc<Self>, request: Box<Request>) -> Result<Reply, Fault> {
         if let Some(route) = self.only()
-            && self.config.policy().is_none()
+            && !self.hides()
         {
             let plain = request.method != Method::ToolsList || route.names.leaves_tools_alone();
             if plain && self.is_plain(route) {
@@ -121,6 +121,9 @@ impl Gateway {
         cursor: Option<String>,
     ) -> Result<Part, Fault> {
         let route = &self.routes[at];
+        if !self.may_offer(route, kind_of_list(&request.method)) {
+            return Ok(Part::empty());
+        }
         // What a server lists may depend on who asks.
         let caller = (!route.shared).then(|| request.who.caller.principal.clone());
         let key = (at, member, request.client.abilities(), caller);
@@ -145,7 +148,7 @@ impl Gateway {
 
     /// What of a list its caller may know of. Decided on each list anew, after all that remembers.
     fn shown(&self, mut part: Part, who: &Who, route: &Route, method: &Method) -> Part {
-        if self.config.policy().is_some() {
+        if self.hides() {
             let kind = kind_of_list(method);
             part.entries.retain(|entry| self.shows(who, route, kind, &entry.name));
             part.hint.public = false;
@@ -193,7 +196,7 @@ impl Gateway {
                 _ => break,
             }
         }
-        if self.config.policy().is_some() {
+        if self.hides() {
             let names = part.entries.iter().map(|entry| &*entry.name);
             route.offered.learn(kind, names, from_start && part.next.is_none());
         }

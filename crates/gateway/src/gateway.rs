@@ -24,24 +24,27 @@ use crate::routing::Owners;
 use crate::screening::{Results, Schemas, Screen, ToolSchemas};
 use crate::seal::Keyring;
 use crate::tasks::{Origins, Support};
+use crate::toolset::Toolset;
 use crate::touched::Touched;
 use crate::upstream::Upstream;
 use crate::usage::{Quotas, Store};
 use toolgate_audit::Books;
 use toolgate_catalog::canonical::Hash;
-use toolgate_catalog::definition::Kind;
+use toolgate_catalog::definition::Kind as Listed;
 use toolgate_catalog::lock::Lock;
+use toolgate_policy::Kind;
 use toolgate_protocol::method::Method;
 use toolgate_protocol::modern::Hint;
 
-/// One server behind the gateway, with all that is decided about it.
+/// One server behind the gateway, with all that is decided about it. A clone is the same server.
+#[derive(Clone)]
 pub struct Route {
     /// Its name in the configuration.
     pub name: Arc<str>,
     /// The connector.
     pub upstream: Arc<dyn Upstream>,
     /// Its names, both ways.
-    pub names: Names,
+    pub names: Arc<Names>,
     /// Arguments that the gateway gives to its tools.
     pub(crate) bindings: Arc<Bindings>,
     /// Whether all callers are one to it, so that what it lists for one it lists for all.
@@ -59,7 +62,7 @@ pub struct Route {
     /// Arguments of its tools that travel in headers too.
     pub mirrors: Arc<Mirrors>,
     /// What it has listed.
-    pub offered: Offered,
+    pub offered: Arc<Offered>,
     /// Its tools that run only as tasks.
     pub tasks: Arc<Support>,
     /// What is checked in arguments and done to results; `None` for nothing.
@@ -67,7 +70,7 @@ pub struct Route {
     /// What its tools take and give, where that is checked.
     pub schemas: Arc<Schemas>,
     /// The counts of its calls.
-    pub counted: Counted,
+    pub counted: Arc<Counted>,
     /// Whether reads go on that cannot be recorded.
     pub waives_records: bool,
 }
@@ -78,7 +81,7 @@ impl Route {
         Route {
             name: server.name.as_str().into(),
             upstream,
-            names: Names::of(server, several),
+            names: Arc::new(Names::of(server, several)),
             bindings: Arc::new(server.bind.clone()),
             shared: server.sessions == Sessions::Shared,
             bounds: Bounds { silence: server.timeout, total: server.timeout_total },
@@ -90,11 +93,11 @@ impl Route {
             },
             pins: Arc::new(Pins::new(server)),
             mirrors: Arc::default(),
-            offered: Offered::default(),
+            offered: Arc::default(),
             tasks: Arc::default(),
             screen: server.screen.clone(),
             schemas: Arc::default(),
-            counted: Counted::default(),
+            counted: Arc::default(),
             waives_records: server.audit_reads == AuditReads::BestEffort,
         }
     }
@@ -110,7 +113,7 @@ impl Route {
         let bindings = self.bindings.clone();
         reply.map_end(move |end| {
             let end = pins.page(kind, further, end)?;
-            if kind != Kind::Tool {
+            if kind != Listed::Tool {
                 return Ok(end);
             }
             mirrors.learn(&end.message, end.era);
@@ -171,6 +174,8 @@ fn version(hash: &Hash) -> Box<str> {
 pub struct Gateway {
     /// What it was built from.
     pub config: Arc<Checked>,
+    /// The part of it that this is; `None` for the whole.
+    toolset: Option<Arc<Toolset>>,
     /// The servers behind it, in the order of the configuration.
     pub routes: Vec<Route>,
     /// What outlives it.
@@ -208,6 +213,7 @@ impl Gateway {
             meters: config.usage.file.is_some() || !quotas.is_empty(),
             quotas,
             config,
+            toolset: None,
             catalog: None,
             needs_tokens,
             owners: Owners::of(&routes),
@@ -243,10 +249,52 @@ impl Gateway {
         Gateway { audit, ..self }
     }
 
-    /// The one server there is; `None` when there are several.
+    /// The part of the same gateway that is in a toolset: nothing else exists there, and what is
+    /// sealed there opens nowhere else.
+    #[must_use]
+    pub fn within(&self, toolset: &Arc<Toolset>) -> Gateway {
+        let is_about = |route: &&Route| toolset.is_about(&route.name);
+        let routes: Vec<Route> = self.routes.iter().filter(is_about).cloned().collect();
+        let keys = Arc::new(self.lasting.keys.within(&toolset.name));
+        Gateway {
+            config: self.config.clone(),
+            toolset: Some(toolset.clone()),
+            owners: Owners::of(&routes),
+            routes,
+            lasting: Lasting { keys, ..self.lasting.clone() },
+            replica: self.replica.clone(),
+            tells_limits: self.tells_limits,
+            meters: self.meters,
+            quotas: Quotas::of(&self.config.quotas),
+            catalog: self.catalog.clone(),
+            needs_tokens: self.needs_tokens,
+            audit: self.audit.clone(),
+            kept: Kept::default(),
+            known: Known::default(),
+        }
+    }
+
+    /// The toolset that this is; `None` for the whole gateway.
+    pub fn toolset(&self) -> Option<&Arc<Toolset>> {
+        self.toolset.as_ref()
+    }
+
+    /// Whether some of what servers offer may be hidden: by rules, or as what is outside
+    /// the toolset.
+    pub(crate) fn hides(&self) -> bool {
+        self.toolset.is_some() || self.config.policy().is_some()
+    }
+
+    /// Whether anything of this kind of a server could be shown here at all.
+    pub(crate) fn may_offer(&self, route: &Route, kind: Kind) -> bool {
+        self.toolset.as_ref().is_none_or(|toolset| toolset.has_any(&route.name, kind))
+    }
+
+    /// The one server there is; `None` when there are several, and in a toolset, where not even one
+    /// server is there as it is.
     pub fn only(&self) -> Option<&Route> {
-        match &self.routes[..] {
-            [only] => Some(only),
+        match (&self.toolset, &self.routes[..]) {
+            (None, [only]) => Some(only),
             _ => None,
         }
     }
@@ -254,7 +302,7 @@ impl Gateway {
     /// What clients are told about keeping results, where the only server does not say itself.
     pub fn hint(&self) -> Hint {
         let hint = self.only().map_or(Hint::NONE, |route| route.hint);
-        Hint { public: hint.public && self.config.policy().is_none(), ..hint }
+        Hint { public: hint.public && !self.hides(), ..hint }
     }
 
     /// The server of this name.

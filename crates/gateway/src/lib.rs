@@ -36,6 +36,7 @@ pub mod subscription;
 pub mod tasks;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+pub mod toolset;
 pub mod touched;
 pub mod upstream;
 pub mod usage;

@@ -1,5 +1,5 @@
-//! Is there such a thing at all? Where rules hide things, what is hidden and what does not exist
-//! must look alike, so the gateway answers for both, and its servers for neither.
+//! Is there such a thing at all? Where rules or toolsets hide things, what is hidden and what does
+//! not exist must look alike, so the gateway answers for both, and its servers for neither.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
@@ -82,8 +82,8 @@ impl Names {
 }
 
 impl Gateway {
-    /// Refuses what its server does not offer, in the very words for what is hidden. Without rules
-    /// the server itself answers.
+    /// Refuses what its server does not offer, in the very words for what is hidden. Where nothing
+    /// is, the server itself answers.
     ///
     /// # Errors
     /// When there is no such tool or prompt.
@@ -97,7 +97,7 @@ impl Gateway {
             Method::PromptsGet => Kind::Prompt,
             _ => return Ok(()),
         };
-        let Some(names) = route.offered.of(kind).filter(|_| self.config.policy().is_some()) else {
+        let Some(names) = route.offered.of(kind).filter(|_| self.hides()) else {
             return Ok(());
         };
         let name = request.named().unwrap_or_default();

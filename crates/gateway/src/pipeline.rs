@@ -7,7 +7,7 @@ use toolgate_protocol::client::key;
 use toolgate_protocol::json::quote;
 use toolgate_protocol::jsonrpc::{Message, codes};
 use toolgate_protocol::method::Method;
-use toolgate_protocol::version::Era;
+use toolgate_protocol::version::{Era, Version};
 
 use crate::approval::{Carried, Consented};
 use crate::authorize::{Authorized, Permit};
@@ -184,9 +184,7 @@ impl Gateway {
 
     /// Whether what a server answers needs no translation of names.
     pub(crate) fn is_plain(&self, route: &Route) -> bool {
-        self.config.policy().is_none()
-            && route.names.leaves_uris_alone()
-            && route.names.leaves_names_alone()
+        !self.hides() && route.names.leaves_uris_alone() && route.names.leaves_names_alone()
     }
 
     /// A result of our own making.
@@ -201,19 +199,22 @@ impl Gateway {
 
     /// The `_meta` member that names us on results of our own.
     pub(crate) fn signature(&self) -> String {
-        format!(r#""_meta":{{"{}":{}}}"#, key::SERVER, self.server_info())
+        format!(r#""_meta":{{"{}":{}}}"#, key::SERVER, self.server_info(Version::NEWEST))
     }
 
-    /// Our `serverInfo`.
-    pub fn server_info(&self) -> String {
-        let title = self
-            .config
-            .title
-            .as_ref()
-            .map(|title| format!(r#","title":{}"#, quote(title)))
+    /// Our `serverInfo`, for a client of this revision.
+    pub fn server_info(&self, version: Version) -> String {
+        let toolset = self.toolset();
+        let title = toolset.and_then(|it| it.title.as_ref()).or(self.config.title.as_ref());
+        let title = title.map(|title| format!(r#","title":{}"#, quote(title))).unwrap_or_default();
+        // Implementations are described since 2025-11-25.
+        let described = toolset.filter(|_| version >= Version::V2025_11_25);
+        let description = described
+            .and_then(|toolset| toolset.description.as_ref())
+            .map(|text| format!(r#","description":{}"#, quote(text)))
             .unwrap_or_default();
         format!(
-            r#"{{"name":{}{title},"version":"{}"}}"#,
+            r#"{{"name":{}{title}{description},"version":"{}"}}"#,
             quote(&self.config.name),
             env!("CARGO_PKG_VERSION")
         )

@@ -56,6 +56,7 @@ impl Gateway {
         let Some(books) = &self.audit else { return Record(Recording(None)) };
         let mut intent = Intent::new(who.caller.clone(), method.as_str());
         intent.session = who.session.clone().map(Text::from);
+        intent.toolset = self.toolset().map(|toolset| Text::from(toolset.name.clone()));
         intent.request = message.id().map(Text::from);
         intent.trace = Some(trace.id()).filter(|id| !id.is_empty()).map(Text::from);
         intent.policy = self.config.policy().map(|policy| Text::from(policy.version().clone()));
@@ -69,6 +70,7 @@ impl Gateway {
         let Some(books) = &self.audit else { return Record(Recording(None)) };
         let mut intent = Intent::new(who.caller.clone(), verb);
         intent.session = who.session.clone().map(Text::from);
+        intent.toolset = self.toolset().map(|toolset| Text::from(toolset.name.clone()));
         self.open(books, intent, 0)
     }
 

@@ -38,11 +38,11 @@ impl Gateway {
     }
 
     fn sealing(&self, route: &Route, request: &Request) -> Sealing {
-        let rules = self.config.policy().is_some();
-        let begun_by = request.named().filter(|_| rules && request.method == Method::ToolsCall);
+        let hides = self.hides();
+        let begun_by = request.named().filter(|_| hides && request.method == Method::ToolsCall);
         Sealing {
             keys: self.lasting.keys.clone(),
-            origins: rules.then(|| self.lasting.origins.clone()),
+            origins: hides.then(|| self.lasting.origins.clone()),
             server: route.name.clone(),
             caller: request.who.caller.clone(),
             begun_by: begun_by.map(|tool| (*tool).into()),
@@ -52,10 +52,8 @@ impl Gateway {
     /// The published id of a task: sealed, so that it leads back to its server and is of use to
     /// its caller alone.
     pub(crate) fn seal_task(&self, route: &Route, who: &Who, id: &str) -> String {
-        let known = self
-            .config
-            .policy()
-            .and_then(|_| self.lasting.origins.of(&route.name, &who.caller, id));
+        let origins = self.hides().then_some(&self.lasting.origins);
+        let known = origins.and_then(|origins| origins.of(&route.name, &who.caller, id));
         Handle::relayed(&route.name, &who.caller, id).begun_by(known.as_deref()).seal(self.keys())
     }
 }
@@ -63,7 +61,7 @@ impl Gateway {
 /// Turns the ids of a server's tasks into published ones.
 struct Sealing {
     keys: Arc<Keyring>,
-    /// The tools of tasks, where there are rules on who may use what.
+    /// The tools of tasks, where not everything is for everybody.
     origins: Option<Arc<Origins>>,
     server: Arc<str>,
     caller: Caller,
@@ -84,7 +82,7 @@ impl Sealing {
     }
 }
 
-/// What rules decide on for each caller is kept for one caller, whatever its server says; and what
+/// What is not for everybody is kept for one caller, whatever its server says; and what
 /// does not exist is answered as what is hidden.
 fn read(end: End, uri: &str) -> Result<End, Fault> {
     let code = end.message.error().and_then(|error| error.get("code")?.as_i64());
@@ -99,9 +97,11 @@ fn read(end: End, uri: &str) -> Result<End, Fault> {
     end.edited(&edits)
 }
 
-/// The published URI of a resource that is read where there are rules.
+/// The published URI of a resource that is read where not everything is for everybody.
 fn uri_read(gateway: &Gateway, request: &Request) -> Option<String> {
-    gateway.config.policy().filter(|_| request.method == Method::ResourcesRead)?;
+    if !gateway.hides() || request.method != Method::ResourcesRead {
+        return None;
+    }
     Some(request.message.params()?.get("uri")?.string()?.into_owned())
 }
 

@@ -100,6 +100,14 @@ impl Keyring {
         Ok(Keyring { keys, redaction: Arc::new(redaction.into()) })
     }
 
+    /// The keys of one toolset: what they seal opens in it alone. Redacted values look the same
+    /// everywhere.
+    #[must_use]
+    pub(crate) fn within(&self, toolset: &str) -> Keyring {
+        let keys = self.keys.iter().map(|key| key.within(toolset)).collect();
+        Keyring { keys, redaction: self.redaction.clone() }
+    }
+
     /// The key under which redacted values are hashed: the same on every replica.
     pub fn redaction_key(&self) -> Arc<[u8; 32]> {
         self.redaction.clone()
@@ -170,10 +178,29 @@ fn key_from(secret: &[u8]) -> SealingKey {
         .chain_update(secret)
         .finalize()
         .into();
-    let id = Sha256::digest(hash)[0];
-    let nonces =
-        Sha256::new().chain_update(b"toolgate nonce key 1").chain_update(hash).finalize().into();
-    SealingKey { id, cipher: XChaCha20Poly1305::new(&Key::from(hash)), nonces }
+    SealingKey::of(hash)
+}
+
+impl SealingKey {
+    fn of(hash: [u8; 32]) -> SealingKey {
+        let nonces = Sha256::new()
+            .chain_update(b"toolgate nonce key 1")
+            .chain_update(hash)
+            .finalize()
+            .into();
+        let id = Sha256::digest(hash)[0];
+        SealingKey { id, cipher: XChaCha20Poly1305::new(&Key::from(hash)), nonces }
+    }
+
+    /// The key of one toolset that belongs to this one. Not even who holds it learns this one.
+    fn within(&self, toolset: &str) -> SealingKey {
+        let hash = Sha256::new()
+            .chain_update(b"toolgate toolset key 1")
+            .chain_update(self.nonces)
+            .chain_update(toolset)
+            .finalize();
+        SealingKey::of(hash.into())
+    }
 }
 
 #[cfg(test)]
@@ -211,6 +238,22 @@ mod tests {
         assert_eq!(token, ring.seal_stable(Purpose::Task, &"a"));
         assert_ne!(token[..32], ring.seal_stable(Purpose::Task, &"b")[..32]);
         assert_ne!(token[..32], ring.seal_stable(Purpose::Cursor, &"a")[..32]);
+    }
+
+    #[test]
+    fn what_is_sealed_in_a_toolset_opens_there_alone() {
+        let whole = ring(&[b"two", b"one"]);
+        let old = ring(&[b"one"]).within("crm").seal(Purpose::Cursor, &1);
+        let new = whole.within("crm").seal(Purpose::Cursor, &2);
+
+        assert_eq!(whole.within("crm").open::<i32>(Purpose::Cursor, &old), Some(1));
+        assert_eq!(whole.within("crm").open::<i32>(Purpose::Cursor, &new), Some(2));
+        for other in [&whole, &whole.within("billing"), &ring(&[b"three"]).within("crm")] {
+            assert_eq!(other.open::<i32>(Purpose::Cursor, &new), None);
+        }
+        let outside = whole.seal(Purpose::Cursor, &3);
+        assert_eq!(whole.within("crm").open::<i32>(Purpose::Cursor, &outside), None);
+        assert_eq!(whole.within("crm").redaction_key(), whole.redaction_key());
     }
 
     #[test]

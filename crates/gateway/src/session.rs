@@ -32,6 +32,8 @@ pub struct Session {
     pub client: Client,
     /// The address of the replica where it began, where its streams live.
     pub home: Option<Arc<str>>,
+    /// The toolset in which it began. Nowhere else is there such a session.
+    pub toolset: Option<Arc<str>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -44,6 +46,8 @@ struct Sealed {
     n: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     h: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    s: Option<String>,
     t: u64,
 }
 
@@ -53,7 +57,7 @@ struct Sealed {
 pub enum NoSession {
     /// Not sealed by us, or too old.
     Unknown,
-    /// Somebody else's.
+    /// Somebody else's, or of another toolset.
     Foreign,
 }
 
@@ -66,6 +70,7 @@ impl Session {
         caller: Caller,
         mut client: Client,
         home: Option<Arc<str>>,
+        toolset: Option<Arc<str>>,
     ) -> Result<Session, getrandom::Error> {
         let mut id = [0; 16];
         getrandom::fill(&mut id)?;
@@ -77,7 +82,7 @@ impl Session {
         // the session lasts.
         client.capabilities = Bytes::copy_from_slice(&client.capabilities);
         client.info = client.info.map(|info| Bytes::copy_from_slice(&info));
-        Ok(Session { id: URL_SAFE_NO_PAD.encode(id).into(), caller, client, home })
+        Ok(Session { id: URL_SAFE_NO_PAD.encode(id).into(), caller, client, home, toolset })
     }
 
     /// The token that stands for it on the wire: visible ASCII, as the header demands.
@@ -92,18 +97,20 @@ impl Session {
                 c: text(&self.client.capabilities),
                 n: self.client.info.as_ref().map(text),
                 h: self.home.as_deref().map(str::to_owned),
+                s: self.toolset.as_deref().map(str::to_owned),
                 t: now.seconds(),
             },
         )
     }
 
-    /// Opens a token for this caller.
+    /// Opens a token for this caller, in this toolset.
     ///
     /// # Errors
-    /// When it is not ours, older than `lifetime`, or somebody else's.
+    /// When it is not ours, older than `lifetime`, somebody else's, or of another toolset.
     pub fn open(
         token: &str,
         caller: &Caller,
+        toolset: Option<&str>,
         keys: &Keyring,
         now: Timestamp,
         lifetime: Duration,
@@ -112,7 +119,7 @@ impl Session {
         if now.seconds().saturating_sub(sealed.t) > lifetime.as_secs() {
             return Err(NoSession::Unknown);
         }
-        if *sealed.p != *caller.principal {
+        if *sealed.p != *caller.principal || sealed.s.as_deref() != toolset {
             return Err(NoSession::Foreign);
         }
         let version = Version::parse(&sealed.v).ok_or(NoSession::Unknown)?;
@@ -126,6 +133,7 @@ impl Session {
                 log_level: None,
             },
             home: sealed.h.map(Into::into),
+            toolset: sealed.s.map(Into::into),
         })
     }
 }
@@ -149,7 +157,7 @@ mod tests {
             info: None,
             log_level: None,
         };
-        let session = Session::begin(caller("ada"), client, None).unwrap();
+        let session = Session::begin(caller("ada"), client, None, None).unwrap();
         session.seal(keys, Timestamp::from_seconds(at))
     }
 
@@ -160,7 +168,8 @@ mod tests {
 
         let now = Timestamp::from_seconds(160);
         let session =
-            Session::open(&token, &caller("ada"), &keys, now, Duration::from_secs(60)).unwrap();
+            Session::open(&token, &caller("ada"), None, &keys, now, Duration::from_secs(60))
+                .unwrap();
 
         assert_eq!(session.client.version, Version::V2025_06_18);
         assert_eq!(&session.client.capabilities[..], br#"{"roots":{}}"#);
@@ -173,9 +182,43 @@ mod tests {
         let token = token(&keys, 100);
 
         let now = Timestamp::from_seconds(100);
-        let stolen = Session::open(&token, &caller("eve"), &keys, now, Duration::from_secs(60));
+        let stolen =
+            Session::open(&token, &caller("eve"), None, &keys, now, Duration::from_secs(60));
 
         assert_eq!(stolen.unwrap_err(), NoSession::Foreign);
+    }
+
+    #[test]
+    fn a_session_belongs_to_the_toolset_in_which_it_began() {
+        let keys = keys();
+        let now = Timestamp::from_seconds(100);
+        let begun = |toolset: Option<&str>| {
+            let token = token(&keys, 100);
+            let session = open(&token, None, &keys, now).unwrap();
+            Session { toolset: toolset.map(Into::into), ..session }.seal(&keys, now)
+        };
+
+        for begun_in in [None, Some("crm"), Some("billing")] {
+            let token = begun(begun_in);
+            for toolset in [None, Some("crm"), Some("billing")] {
+                let opened = open(&token, toolset, &keys, now);
+                let expected =
+                    if toolset == begun_in { Ok(begun_in) } else { Err(NoSession::Foreign) };
+                assert_eq!(
+                    opened.as_ref().map(|it| it.toolset.as_deref()).map_err(|it| *it),
+                    expected
+                );
+            }
+        }
+    }
+
+    fn open(
+        token: &str,
+        toolset: Option<&str>,
+        keys: &Keyring,
+        now: Timestamp,
+    ) -> Result<Session, NoSession> {
+        Session::open(token, &caller("ada"), toolset, keys, now, Duration::from_secs(60))
     }
 
     #[test]
@@ -184,7 +227,7 @@ mod tests {
         let token = token(&keys, 100);
 
         let now = Timestamp::from_seconds(161);
-        let late = Session::open(&token, &caller("ada"), &keys, now, Duration::from_secs(60));
+        let late = Session::open(&token, &caller("ada"), None, &keys, now, Duration::from_secs(60));
 
         assert_eq!(late.unwrap_err(), NoSession::Unknown);
     }

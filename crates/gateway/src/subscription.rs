@@ -72,7 +72,7 @@ impl Gateway {
     }
 
     /// The part of an interest that concerns one server, under its own names.
-    fn interest_of(&self, at: usize, who: &Who, interest: &Interest) -> Interest {
+    pub(crate) fn interest_of(&self, at: usize, who: &Who, interest: &Interest) -> Interest {
         let route = &self.routes[at];
         let uris = interest
             .uris
@@ -81,14 +81,21 @@ impl Gateway {
             .filter(|uri| self.shows(who, route, Kind::Resource, uri));
         let tasks = interest.tasks.iter().filter_map(|id| {
             // One server alone keeps its ids, where nobody has to be kept from them.
-            if self.only().is_some() && self.config.policy().is_none() {
+            if self.only().is_some() && !self.hides() {
                 return Some(id.clone());
             }
             let (owner, handle) = self.owner_of_task(id, &who.caller)?;
             let permitted = self.authorize_task(owner, who, handle.tool.as_deref()).is_ok();
             (owner.name == route.name && permitted).then_some(handle.task)
         });
-        Interest { uris: uris.collect(), tasks: tasks.collect(), ..interest.clone() }
+        Interest {
+            tools: interest.tools && self.may_offer(route, Kind::Tool),
+            prompts: interest.prompts && self.may_offer(route, Kind::Prompt),
+            resources: interest.resources && self.may_offer(route, Kind::Resource),
+            uris: uris.collect(),
+            tasks: tasks.collect(),
+            logs_of: interest.logs_of.clone(),
+        }
     }
 
     fn merge_accepted(
@@ -206,7 +213,7 @@ impl Follower {
         let gateway = &self.gateway;
         let route = &gateway.routes[self.at];
         let event = gateway.screened_event(route, &self.who.caller, event)?;
-        if gateway.config.policy().is_none() {
+        if !gateway.hides() {
             if gateway.only().is_some() {
                 return Some(event);
             }

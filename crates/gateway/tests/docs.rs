@@ -28,3 +28,14 @@ fn the_examples_of_authentication_are_configurations() {
     }
     assert_eq!(examples.len(), 3);
 }
+
+#[test]
+fn the_example_of_toolsets_is_a_configuration() {
+    let text = include_str!("../../../docs/toolsets.md");
+    let example = text.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next());
+
+    let read = config::parse(example.unwrap(), Path::new("/etc/gate/gateway.yaml"), &world());
+
+    let (checked, _) = read.unwrap();
+    assert_eq!(checked.toolsets().len(), 2);
+}

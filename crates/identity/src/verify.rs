@@ -301,18 +301,31 @@ impl Verifier {
         self.resource.as_ref()
     }
 
-    /// What to tell clients of `resource` that are refused.
-    pub fn guide(&self, resource: Option<&Resource>) -> Guide {
+    /// What to tell clients of `resource` that are refused. It needs these scopes, beside those that
+    /// the rules name for everybody.
+    pub fn guide(&self, resource: Option<&Resource>, needed: &[Arc<str>]) -> Guide {
         let tokens = !self.issuers.is_empty() || self.introspection.is_some();
         let resource = resource.filter(|_| tokens).cloned();
         let dpop = if resource.is_some() { self.possession.mode() } else { Dpop::Off };
-        Guide { resource, scopes: self.scopes.clone(), dpop }
+        Guide { resource, scopes: self.scopes_with(needed), dpop }
     }
 
-    /// The metadata of `resource`; `None` if there is no issuer.
-    pub fn metadata(&self, resource: &Resource, name: Option<&str>) -> Option<Metadata> {
-        let metadata = Metadata::new(resource, &self.issuers(), &self.scopes, name)?;
+    /// The metadata of `resource`, which needs these scopes too; `None` if there is no issuer.
+    pub fn metadata(
+        &self,
+        resource: &Resource,
+        needed: &[Arc<str>],
+        name: Option<&str>,
+    ) -> Option<Metadata> {
+        let scopes = self.scopes_with(needed);
+        let metadata = Metadata::new(resource, &self.issuers(), &scopes, name)?;
         Some(metadata.with_dpop(self.possession.mode()))
+    }
+
+    /// The scopes to ask an issuer for, with these.
+    fn scopes_with(&self, needed: &[Arc<str>]) -> Vec<Arc<str>> {
+        let more = needed.iter().filter(|scope| !self.scopes.contains(scope));
+        self.scopes.iter().chain(more).cloned().collect()
     }
 }
 

@@ -1,10 +1,13 @@
 //! What is known of the servers when the rules are compiled.
 
 use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::sync::Arc;
 
 use serde_json::Value;
 
 use crate::kind::{Kind, Thing};
+use crate::target::Known;
 
 /// The servers and what they offer. Names in rules are checked against it, and the types of
 /// arguments come from it.
@@ -12,6 +15,17 @@ use crate::kind::{Kind, Thing};
 pub struct Catalog {
     /// Every configured server, by name.
     pub servers: BTreeMap<String, Server>,
+    /// The toolsets of the configuration, if there are any.
+    pub toolsets: Option<Arc<dyn Toolsets>>,
+}
+
+/// What is in which toolset, also of what no list has shown yet.
+pub trait Toolsets: Debug + Send + Sync {
+    /// The names of all.
+    fn names(&self) -> Vec<&str>;
+
+    /// The names of those that this thing is in.
+    fn of(&self, thing: &Thing<'_>) -> Vec<String>;
 }
 
 /// One configured server.
@@ -33,8 +47,6 @@ pub struct Item {
     pub name: String,
     /// Tags from the configuration. Never from the server: a permit may rest on them.
     pub tags: Vec<String>,
-    /// Toolsets of the configuration that it is in.
-    pub toolsets: Vec<String>,
     /// The annotations that the server itself declares (`readOnlyHint` and the like). Untrusted:
     /// policies see them as `declared`, and only a `forbid` may.
     pub declared: Option<Value>,
@@ -45,14 +57,7 @@ pub struct Item {
 impl Item {
     /// A thing of which only the name is known.
     pub fn new(kind: Kind, name: impl Into<String>) -> Item {
-        Item {
-            kind,
-            name: name.into(),
-            tags: Vec::new(),
-            toolsets: Vec::new(),
-            declared: None,
-            input: None,
-        }
+        Item { kind, name: name.into(), tags: Vec::new(), declared: None, input: None }
     }
 }
 
@@ -69,7 +74,19 @@ impl Catalog {
             .flat_map(|(name, server)| server.items.iter().map(move |item| (name.as_str(), item)))
     }
 
-    pub(crate) fn toolsets(&self) -> impl Iterator<Item = &str> {
-        self.items().flat_map(|(_, item)| item.toolsets.iter().map(String::as_str))
+    /// All that is known of a thing.
+    pub(crate) fn known(&self, thing: &Thing<'_>) -> Known {
+        let item = self.item(thing);
+        Known {
+            tags: item.map(|item| item.tags.clone()).unwrap_or_default(),
+            toolsets: self.toolsets.as_ref().map(|all| all.of(thing)).unwrap_or_default(),
+            labels: Vec::new(),
+            declared: item.and_then(|item| item.declared.clone()).unwrap_or_default(),
+        }
+    }
+
+    /// The names of all toolsets.
+    pub(crate) fn toolsets(&self) -> Vec<&str> {
+        self.toolsets.as_ref().map(|all| all.names()).unwrap_or_default()
     }
 }

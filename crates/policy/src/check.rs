@@ -12,7 +12,6 @@ use crate::reads::{Word, entities};
 use crate::rules::Rules;
 use crate::schema::schema;
 use crate::source::{Rule, explained};
-use crate::target::Known;
 use crate::types::{Field, fields};
 
 const TYPES: [&str; 9] =
@@ -53,7 +52,7 @@ pub(crate) fn rule(
     Err(texts.into_iter().map(|text| Problem::new(&rule.path, text).at(rule.line)).collect())
 }
 
-/// What is wrong with a label or tag that a policy looks for: nothing could ever have it.
+/// What is wrong with a label, tag or toolset that a policy looks for: nothing could ever have it.
 fn word(word: Word, name: &str, rules: &Rules, catalog: &Catalog) -> Option<String> {
     let known: Vec<&str> = match word {
         Word::Label => {
@@ -64,20 +63,24 @@ fn word(word: Word, name: &str, rules: &Rules, catalog: &Catalog) -> Option<Stri
             let items = catalog.items().flat_map(|(_, item)| &item.tags);
             written.chain(items).map(String::as_str).collect()
         }
+        Word::Toolset => catalog.toolsets(),
     };
     if known.contains(&name) {
         return None;
     }
-    let what = if word == Word::Label { "label" } else { "tag" };
-    let hint = did_you_mean(name, known, "give it to something under tools");
-    Some(format!("nothing has the {what} \"{name}\"{hint}"))
+    let (what, way_out) = match word {
+        Word::Label => ("nothing has the label", "give it to something under tools"),
+        Word::Tag => ("nothing has the tag", "give it to something under tools"),
+        Word::Toolset => ("no toolset is called", "add it to toolsets"),
+    };
+    Some(format!("{what} \"{name}\"{}", did_you_mean(name, known, way_out)))
 }
 
 /// What is wrong with an entity that a policy names.
 fn entity(kind: &str, id: &str, catalog: &Catalog) -> Option<String> {
     let (known, otherwise): (Vec<&str>, _) = match kind {
         "Server" => (catalog.servers.keys().map(String::as_str).collect(), "add it to servers"),
-        "Toolset" => (catalog.toolsets().collect(), "no toolset has anything in it"),
+        "Toolset" => (catalog.toolsets(), "add it to toolsets"),
         "Action" => (Kind::ALL.map(Kind::action).to_vec(), "there are call, read, get and send"),
         _ => match Kind::of_entity(kind) {
             Some(of) => return thing(of, id, catalog),
@@ -169,7 +172,7 @@ fn arguments(rule: &Rule, catalog: &Catalog, texts: &mut Vec<String>) -> BTreeMa
         .items()
         .filter(|(server, item)| {
             let thing = Thing { kind: item.kind, server, name: &item.name };
-            item.kind.has_arguments() && rule.reach.admits(&thing, &Known::of(item))
+            item.kind.has_arguments() && rule.reach.admits(&thing, &catalog.known(&thing))
         })
         .map(|(_, item)| item.input.as_ref().map(fields).unwrap_or_default())
         .collect();

@@ -26,6 +26,8 @@ pub struct Context<'a> {
     pub arguments: Option<&'a [u8]>,
     /// The session, if there is one.
     pub session: Option<&'a str>,
+    /// The toolset that was called through, if it was one.
+    pub toolset: Option<&'a str>,
     /// Now, in seconds since the epoch.
     pub time: u64,
     /// The address the caller calls from.
@@ -43,13 +45,14 @@ impl Context<'_> {
         kind: Kind,
         types: &BTreeMap<String, Field>,
     ) -> Result<cedar_policy::Context, String> {
-        let mut pairs = Vec::with_capacity(6);
+        let mut pairs = Vec::with_capacity(7);
         if kind.has_arguments() {
             let text = self.arguments.filter(|_| !types.is_empty()).unwrap_or(b"{}");
             pairs.push(("arguments".to_owned(), arguments::read(text, types)?));
         }
         let text = |text: &str| RestrictedExpression::new_string(text.to_owned());
         pairs.extend(self.session.map(|session| ("session".to_owned(), text(session))));
+        pairs.extend(self.toolset.map(|toolset| ("toolset".to_owned(), text(toolset))));
         pairs.extend(self.revision.map(|revision| ("revision".to_owned(), text(revision))));
         let ip = |ip: IpAddr| RestrictedExpression::new_ip(ip.to_canonical().to_string());
         pairs.extend(self.ip.map(|address| ("ip".to_owned(), ip(address))));

@@ -9,6 +9,7 @@ use crate::compile::Policy;
 use crate::context::Context;
 use crate::decision::{Effect, Missing};
 use crate::kind::Thing;
+use crate::problem::did_you_mean;
 
 /// A decision and how it came about. Displays as text for people.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -50,6 +51,21 @@ pub struct ExplainedRule {
 }
 
 impl Policy {
+    /// What is wrong with the name of a toolset, if there is none of that name.
+    pub fn no_toolset(&self, name: &str) -> Option<String> {
+        let names = self.catalog.toolsets();
+        let known = names.contains(&name);
+        let hint = || did_you_mean(name, names, "add it to toolsets");
+        (!known).then(|| format!("no toolset is called \"{name}\"{}", hint()))
+    }
+
+    /// Why nothing is decided on this thing at the endpoint of a toolset, if it is not in there.
+    pub fn outside(&self, toolset: &str, thing: &Thing<'_>) -> Option<String> {
+        let is_in = self.catalog.known(thing).toolsets.iter().any(|name| name == toolset);
+        (!is_in)
+            .then(|| format!("{thing} is not in the toolset {toolset}: it does not exist there"))
+    }
+
     /// Decides, and says why.
     pub fn explain(
         &self,

@@ -27,7 +27,7 @@ mod table;
 mod target;
 mod types;
 
-pub use catalog::{Catalog, Item, Server};
+pub use catalog::{Catalog, Item, Server, Toolsets};
 pub use compile::Policy;
 pub use context::{Context, Reading};
 pub use decision::{Decision, Effect, Missing};

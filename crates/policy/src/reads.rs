@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-/// What a text in a set stands for.
+/// What a text stands for that is compared with something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Word {
     Label,
     Tag,
+    Toolset,
 }
 
 /// What the conditions of a policy read, never less than they do.
@@ -22,7 +23,7 @@ pub(crate) struct Reads {
     pub(crate) whole: bool,
     /// What the caller has touched.
     pub(crate) touched: bool,
-    /// Labels and tags by name, wherever they are looked for.
+    /// Labels, tags and toolsets by name, wherever they are looked for.
     pub(crate) words: BTreeSet<(Word, String)>,
     /// Claims of the caller.
     pub(crate) claims: bool,
@@ -59,7 +60,14 @@ impl Reads {
         }
         for (name, body) in expression.as_object().into_iter().flatten() {
             if name.starts_with("contains") {
-                self.look_up(body);
+                self.look_up(body, "left", "right");
+            }
+            if matches!(name.as_str(), "contains" | "==" | "!=") {
+                // One of a set, or the one.
+                self.look_up(body, "right", "left");
+            }
+            if matches!(name.as_str(), "==" | "!=") {
+                self.look_up(body, "left", "right");
             }
             match name.as_str() {
                 "Value" => {}
@@ -89,15 +97,16 @@ impl Reads {
         }
     }
 
-    /// The texts that are looked for among labels or tags.
-    fn look_up(&mut self, body: &Value) {
-        let Some((variable, path)) = body.get("left").and_then(chain) else { return };
+    /// The texts at `there` that labels, tags or toolsets at `here` are compared with.
+    fn look_up(&mut self, body: &Value, here: &str, there: &str) {
+        let Some((variable, path)) = body.get(here).and_then(chain) else { return };
         let word = match (variable, path.as_slice()) {
             ("context", ["touched"]) | ("resource", ["labels"]) => Word::Label,
             ("resource", ["tags"]) => Word::Tag,
+            ("resource", ["toolsets"]) | ("context", ["toolset"]) => Word::Toolset,
             _ => return,
         };
-        let looked_for = body.get("right");
+        let looked_for = body.get(there);
         let set = looked_for.and_then(|right| right.get("Set")).and_then(Value::as_array);
         let texts = looked_for.into_iter().chain(set.into_iter().flatten());
         let texts = texts.filter_map(|text| text.get("Value")?.as_str());

@@ -26,8 +26,8 @@ fn text(claims: &BTreeMap<String, ValueType>, arguments: &BTreeMap<String, Field
             .collect(),
     );
     let arguments = Type::Record(arguments.clone());
-    let around =
-        "session?: String, ip?: ipaddr, revision?: String, time: datetime, touched: Set<String>";
+    let around = "session?: String, toolset?: String, ip?: ipaddr, revision?: String, \
+                  time: datetime, touched: Set<String>";
     format!(
         "entity Role in [Role];
         entity Group;

@@ -53,6 +53,9 @@ pub struct Case {
     /// The session.
     #[serde(default)]
     pub session: Option<String>,
+    /// The toolset that is called through.
+    #[serde(default)]
+    pub toolset: Option<String>,
     /// The protocol revision.
     #[serde(default)]
     pub revision: Option<String>,
@@ -161,6 +164,19 @@ impl Case {
             let text = "names no thing (one of tool, resource, prompt and method, as SERVER/NAME)";
             return Outcome { index, differences: vec![text.to_owned()], explanation: None };
         };
+        if let Some(toolset) = &self.toolset {
+            if let Some(text) = policy.no_toolset(toolset) {
+                return Outcome { index, differences: vec![text], explanation: None };
+            }
+            if let Some(text) = policy.outside(toolset, &thing) {
+                // Refused without a word of what is missing, and in no list.
+                let as_expected = self.expect == Effect::Deny
+                    && self.listed != Some(true)
+                    && self.missing.as_ref().is_none_or(Vec::is_empty);
+                let differences = if as_expected { Vec::new() } else { vec![text] };
+                return Outcome { index, differences, explanation: None };
+            }
+        }
         let arguments = Value::Object(self.arguments.clone()).to_string();
         let touched: Vec<Arc<str>> = self.touched.iter().map(|one| one.as_str().into()).collect();
         let context = Context {
@@ -168,6 +184,7 @@ impl Case {
             time: self.time,
             ip: self.ip,
             session: self.session.as_deref(),
+            toolset: self.toolset.as_deref(),
             revision: self.revision.as_deref(),
             touched: &touched,
         };

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use cedar_policy::{Entity, EntityUid, PolicySet};
 use serde_json::Value;
 
-use crate::catalog::Item;
 use crate::compile::Policy;
 use crate::context::Reading;
 use crate::entity;
@@ -20,17 +19,6 @@ pub(crate) struct Known {
     pub(crate) toolsets: Vec<String>,
     pub(crate) labels: Vec<Arc<str>>,
     pub(crate) declared: Value,
-}
-
-impl Known {
-    pub(crate) fn of(item: &Item) -> Known {
-        Known {
-            tags: item.tags.clone(),
-            toolsets: item.toolsets.clone(),
-            labels: Vec::new(),
-            declared: item.declared.clone().unwrap_or_default(),
-        }
-    }
 }
 
 /// A thing, made ready for decisions.
@@ -79,7 +67,7 @@ impl Target {
 impl Policy {
     /// A thing, made ready for decisions.
     pub(crate) fn aim(&self, thing: &Thing<'_>, id: u64) -> Option<Target> {
-        let mut known = self.catalog.item(thing).map(Known::of).unwrap_or_default();
+        let mut known = self.catalog.known(thing);
         for mark in self.marks.iter().filter(|mark| mark.pattern.matches(thing)) {
             known.tags.extend(mark.tags.iter().cloned());
             known.labels.extend(mark.labels.iter().cloned());

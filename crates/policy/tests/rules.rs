@@ -11,6 +11,7 @@ use toolgate_policy::{Context, Effect, Table, Thing};
 const NOW: Context<'_> = Context {
     arguments: None,
     session: None,
+    toolset: None,
     time: 1_785_240_000,
     ip: None,
     revision: None,
@@ -406,4 +407,70 @@ fn a_method_that_mcp_does_not_define_needs_a_permit_that_names_it() {
     let misspelt = named.replace("send", "sent");
     let problems = problems(json!({ "policies": [misspelt] }));
     assert!(problems[0].text.contains("Action::\"sent\" does not exist"), "{problems:?}");
+}
+
+#[test]
+fn toolsets_are_entities_attributes_and_circumstances() {
+    let policy = compile(json!({ "policies": [
+        r#"permit (principal, action, resource in Toolset::"reading");"#,
+        r#"forbid (principal, action == Action::"call", resource)
+           when { resource.toolsets.contains("reading") && resource.name == "drop" };"#,
+        r#"permit (principal, action == Action::"call", resource == Tool::"github/push")
+           when { context has toolset && context.toolset == "reading" };"#,
+    ] }));
+    let ann = caller(&[], &[]);
+    let effect = |server: &str, tool: &str, toolset: Option<&str>| {
+        policy.decide(&ann, &Thing::tool(server, tool), &Context { toolset, ..NOW }).effect
+    };
+
+    assert_eq!(effect("wiki", "read", None), Effect::Allow);
+    // Also what no list has shown yet.
+    assert_eq!(effect("late", "read_this", None), Effect::Allow);
+    assert_eq!(effect("late", "other", None), Effect::Deny);
+    assert_eq!(effect("wiki", "drop", None), Effect::Deny);
+    assert_eq!(effect("github", "push", None), Effect::Deny);
+    assert_eq!(effect("github", "push", Some("reading")), Effect::Allow);
+    assert_eq!(effect("github", "push", Some("other")), Effect::Deny);
+}
+
+#[test]
+fn a_misspelt_toolset_is_a_problem_wherever_it_stands() {
+    for text in [
+        r#"permit (principal, action, resource in Toolset::"readng");"#,
+        r#"permit (principal, action, resource) when { resource.toolsets.contains("readng") };"#,
+        r#"permit (principal, action, resource) when { context has toolset && context.toolset == "readng" };"#,
+        r#"permit (principal, action, resource) when { context has toolset && "readng" != context.toolset };"#,
+        r#"permit (principal, action, resource) when { context has toolset && ["reading", "readng"].contains(context.toolset) };"#,
+    ] {
+        let problems = problems(json!({ "policies": [text] }));
+        let [problem] = &problems[..] else { panic!("{text}: {problems:?}") };
+        let problem = problem.to_string();
+        assert!(
+            problem.contains("readng") && problem.contains("did you mean \"reading\"?"),
+            "{problem}"
+        );
+    }
+}
+
+#[test]
+fn a_case_names_the_toolset_that_is_called_through() {
+    let policy = compile(json!({}));
+    let table = json!([
+        { "tool": "wiki/read", "toolset": "reading", "expect": "allow" },
+        { "tool": "github/push", "toolset": "reading", "expect": "deny" },
+        { "tool": "github/push", "toolset": "reading", "expect": "allow" },
+        { "tool": "wiki/read", "toolset": "readng", "expect": "allow" },
+    ]);
+    let outcomes = Table::from_json(table.to_string().as_bytes()).unwrap().run(&policy);
+
+    let differences: Vec<_> = outcomes.iter().map(|outcome| outcome.differences.join("")).collect();
+    assert_eq!(
+        differences,
+        [
+            "",
+            "",
+            "github/push is not in the toolset reading: it does not exist there",
+            "no toolset is called \"readng\" (did you mean \"reading\"?)",
+        ]
+    );
 }

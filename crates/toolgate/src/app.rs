@@ -1,5 +1,6 @@
 //! What one process holds: the gateway that serves now, and what outlives it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -8,6 +9,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::{Notify, watch};
 use toolgate_gateway::gateway::{Gateway, Lasting};
 use toolgate_gateway::seal::Purpose;
+use toolgate_gateway::toolset::Toolset;
 
 use toolgate_onward::Onwards;
 
@@ -39,6 +41,8 @@ pub struct App {
 pub struct Serving {
     /// The gateway.
     pub gateway: Arc<Gateway>,
+    /// The same gateway in each of its toolsets, by name.
+    toolsets: HashMap<Arc<str>, Arc<Gateway>>,
     /// Hosts and origins.
     pub guard: Guard,
     /// Callers.
@@ -47,10 +51,35 @@ pub struct Serving {
     pub onwards: Arc<Onwards>,
 }
 
+impl Serving {
+    fn of(gateway: Gateway, door: Door, onwards: Onwards) -> Serving {
+        telemetry::redact(gateway.log_rules());
+        let guard = Guard::of(&gateway.config);
+        let within =
+            |toolset: &Arc<Toolset>| (toolset.name.clone(), Arc::new(gateway.within(toolset)));
+        let toolsets = gateway.config.toolsets().iter().map(within).collect();
+        let (door, onwards) = (Arc::new(door), Arc::new(onwards));
+        Serving { gateway: Arc::new(gateway), toolsets, guard, door, onwards }
+    }
+
+    /// The gateway in this toolset, or the whole one; `None` when there is no such toolset.
+    pub fn at(&self, toolset: Option<&str>) -> Option<&Arc<Gateway>> {
+        match toolset {
+            Some(name) => self.toolsets.get(name),
+            None => Some(&self.gateway),
+        }
+    }
+
+    /// Whether a call still runs here, or somebody listens.
+    pub fn is_used(&self) -> bool {
+        let mut all = std::iter::once(&self.gateway).chain(self.toolsets.values());
+        all.any(|gateway| Arc::strong_count(gateway) > 1)
+    }
+}
+
 impl App {
     /// A process that serves `gateway`.
     pub fn new(gateway: Gateway, door: Door, onwards: Onwards) -> Arc<App> {
-        telemetry::redact(gateway.log_rules());
         let lasting = gateway.lasting.clone();
         let prefix = match &gateway.replica {
             Some(url) => format!("{}~", lasting.keys.seal(Purpose::Question, &**url)).into(),
@@ -58,14 +87,8 @@ impl App {
         };
         let sessions = Sessions::new(gateway.config.sessions.clone());
         let forwarder = Forwarder::new(gateway.replica.clone(), lasting.keys.clone());
-        let guard = Guard::of(&gateway.config);
         Arc::new(App {
-            current: ArcSwap::from_pointee(Serving {
-                gateway: Arc::new(gateway),
-                guard,
-                door: Arc::new(door),
-                onwards: Arc::new(onwards),
-            }),
+            current: ArcSwap::from_pointee(Serving::of(gateway, door, onwards)),
             lasting,
             sessions,
             forwarder,
@@ -95,13 +118,15 @@ impl App {
         self.current.load().gateway.clone()
     }
 
+    /// The gateway that serves now in this toolset, or the whole one; `None` when there is no such
+    /// toolset any more.
+    pub fn gateway_at(&self, toolset: Option<&str>) -> Option<Arc<Gateway>> {
+        self.current.load().at(toolset).cloned()
+    }
+
     /// Swaps the gateway whole. The old one ends when its last call has ended.
-    pub fn replace(&self, gateway: Gateway, door: Door, onwards: Onwards) -> Arc<Gateway> {
-        telemetry::redact(gateway.log_rules());
-        let guard = Guard::of(&gateway.config);
-        let (door, onwards) = (Arc::new(door), Arc::new(onwards));
-        let next = Serving { gateway: Arc::new(gateway), guard, door, onwards };
-        let old = self.current.swap(Arc::new(next)).gateway.clone();
+    pub fn replace(&self, gateway: Gateway, door: Door, onwards: Onwards) -> Arc<Serving> {
+        let old = self.current.swap(Arc::new(Serving::of(gateway, door, onwards)));
         self.replaced.notify_waiters();
         old
     }

@@ -8,6 +8,7 @@ mod calls;
 mod connect;
 mod connection;
 mod door;
+mod endpoint;
 mod exchange;
 mod forward;
 mod guard;

@@ -9,11 +9,10 @@ use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::MissedTickBehavior;
 use toolgate_gateway::config::Checked;
-use toolgate_gateway::gateway::Gateway;
 use toolgate_gateway::upstream::Upstream;
 use toolgate_upstreams::Shared;
 
-use crate::app::App;
+use crate::app::{App, Serving};
 use crate::build;
 use crate::front::Door;
 use crate::watch::{Files, LOOK};
@@ -125,12 +124,12 @@ fn reload(app: &Arc<App>, path: &Path, shared: &Shared) {
 }
 
 /// Ends what only the old gateway used, once its last call has ended.
-async fn retire(old: Arc<Gateway>, kept: Vec<Arc<dyn Upstream>>) {
-    let deadline = tokio::time::Instant::now() + old.config.drain.duration();
-    while Arc::strong_count(&old) > 1 && tokio::time::Instant::now() < deadline {
+async fn retire(old: Arc<Serving>, kept: Vec<Arc<dyn Upstream>>) {
+    let deadline = tokio::time::Instant::now() + old.gateway.config.drain.duration();
+    while old.is_used() && tokio::time::Instant::now() < deadline {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    for route in &old.routes {
+    for route in &old.gateway.routes {
         if !kept.iter().any(|upstream| Arc::ptr_eq(upstream, &route.upstream)) {
             route.upstream.close().await;
         }

@@ -82,7 +82,7 @@ async fn records_leave_as_json_and_as_csv() {
     assert_eq!(value["arguments_bytes"], 13);
 
     let names = header();
-    assert_eq!(names.split(',').count(), 35);
+    assert_eq!(names.split(',').count(), 36);
     let line = csv(&all[3]);
     assert!(line.contains(r#","'=cmd,1","{""a"":[1,""x""]}",13,"#), "{line}");
 }

@@ -19,7 +19,7 @@ pub(super) fn catalog<'a>(
         let approved = lock.into_iter().flat_map(|lock| lock.definitions(name));
         (name.to_owned(), of(server, approved))
     });
-    Catalog { servers: known.collect() }
+    Catalog { servers: known.collect(), toolsets: None }
 }
 
 fn of<'a>(server: &Server, approved: impl Iterator<Item = &'a Definition>) -> Known {

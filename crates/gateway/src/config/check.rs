@@ -12,6 +12,7 @@ mod policy;
 mod screening;
 mod server;
 mod tools;
+mod toolsets;
 mod upstream_auth;
 mod usage;
 
@@ -49,9 +50,10 @@ pub(super) fn run(
     upstream_auth::keys(&mut checks, &config, &servers);
     upstream_auth::vault(&mut checks, &mut config, &servers);
     let lock = lock(&mut checks, config.lock.take());
-    let policy = policy::check(&mut checks, &config, &servers, &lock);
+    let toolsets = toolsets::check(&mut checks, &config, &servers, &lock);
+    let policy = policy::check(&mut checks, &config, &servers, &lock, &toolsets);
     let servers = servers.into_iter().map(|(_, server)| server).collect();
-    Some(Checked { config, servers, lock, policy })
+    Some(Checked { config, servers, lock, policy, toolsets })
 }
 
 /// What every rule needs: where keys stand, what the machine has, and where to report.

@@ -13,6 +13,7 @@ use super::rates::ServerLimits;
 use super::tree::Config;
 use super::upstream_auth::Onwards;
 use crate::screening::Screen;
+use crate::toolset::Toolset;
 use toolgate_identity::Resource;
 use toolgate_policy::Policy;
 use toolgate_values::Secret;
@@ -28,6 +29,7 @@ pub struct Checked {
     pub(super) servers: Vec<Server>,
     pub(super) lock: LockFile,
     pub(super) policy: Option<Arc<Policy>>,
+    pub(super) toolsets: Vec<Arc<Toolset>>,
 }
 
 /// The file of approved definitions.
@@ -48,6 +50,16 @@ impl Checked {
     /// Who may use what; nothing when everybody who comes in may use everything.
     pub fn policy(&self) -> Option<&Arc<Policy>> {
         self.policy.as_ref()
+    }
+
+    /// Parts of what there is that are endpoints of their own, by name.
+    pub fn toolsets(&self) -> &[Arc<Toolset>] {
+        &self.toolsets
+    }
+
+    /// The toolset of this name.
+    pub fn toolset(&self, name: &str) -> Option<&Arc<Toolset>> {
+        self.toolsets.iter().find(|toolset| *toolset.name == *name)
     }
 
     /// Whether the definitions of any server are to be held to what was approved.
@@ -221,6 +233,16 @@ impl Tools {
     /// The name to publish after the prefix.
     pub fn published<'a>(&'a self, original: &'a str) -> &'a str {
         self.rename.get(original).map_or(original, String::as_str)
+    }
+
+    /// Whether the name of any tool could be covered by `pattern` once `prefix` stands before it, as
+    /// far as these rules tell.
+    pub(crate) fn may_publish(&self, pattern: &str, prefix: &str) -> bool {
+        self.allow.as_ref().is_none_or(|allow| {
+            let offered = allow.iter().filter(|tool| self.offers(tool));
+            let mut names = offered.map(|tool| format!("{prefix}{}", self.published(tool)));
+            names.any(|name| toolgate_values::covers(pattern, &name))
+        })
     }
 
     /// What the server calls the tool that is published under `named`; `None` for the old name

@@ -3,7 +3,7 @@
 //! Our schema uses a dozen keywords, so this is shorter than a general validator, and its sentences
 //! can say what to write. A test holds the schema to the keywords that are understood here.
 
-mod unknown;
+pub(super) mod unknown;
 mod wording;
 
 use serde_json::{Map, Value as Json};

@@ -14,6 +14,7 @@ use super::metering::Metering;
 use super::policy::PolicyRules;
 use super::rates::RateLimits;
 use super::screening::Screening;
+use super::toolsets::Toolset;
 use super::upstream_auth::{Signing, Vault};
 use super::usage::{Quota, Usage};
 use toolgate_audit::Audit;
@@ -98,6 +99,8 @@ pub struct Config {
     /// The file of approved definitions, written by `toolgate approve` and reviewed like code.
     /// Relative to this file. Without it: toolgate.lock, if that is there.
     pub lock: Option<PathBuf>,
+    /// Parts of what there is, each an endpoint of its own, by name.
+    pub toolsets: BTreeMap<String, Toolset>,
     /// The MCP servers behind the gateway.
     #[serde(rename = "servers")]
     pub(super) entries: Vec<Entry>,
@@ -138,6 +141,7 @@ impl Default for Config {
             metering: Metering::default(),
             import: Vec::new(),
             lock: None,
+            toolsets: BTreeMap::new(),
             entries: Vec::new(),
         }
     }

@@ -39,6 +39,7 @@ impl Gateway {
             let caller = early.caller.cloned().unwrap_or_else(Caller::anonymous);
             let mut intent = Intent::new(caller, early.verb);
             intent.address = address.as_deref().map(Text::from);
+            intent.toolset = self.toolset().map(|toolset| Text::from(toolset.name.clone()));
             (intent, Outcome::new(Status::Refused).because(early.reason.label()))
         });
     }

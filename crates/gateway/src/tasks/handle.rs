@@ -20,7 +20,7 @@ pub(crate) struct Handle {
     pub task: String,
     #[serde(rename = "p")]
     principal: String,
-    /// The tool that began it, where there are rules on who may use what.
+    /// The tool that began it, where not everything is for everybody.
     #[serde(rename = "n", default, skip_serializing_if = "Option::is_none")]
     pub tool: Option<String>,
     /// Set for a task of a legacy server that was handed to a modern client.
@@ -68,7 +68,7 @@ impl Handle {
             replica: gateway.replica.as_deref().map(str::to_owned),
         };
         let relayed = Handle::relayed(&route.name, &request.who.caller, &task);
-        let tool = request.named().filter(|_| gateway.config.policy().is_some());
+        let tool = request.named().filter(|_| gateway.hides());
         Handle { bridge: Some(bridge), ..relayed }.begun_by(tool.as_deref())
     }
 

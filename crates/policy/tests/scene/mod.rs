@@ -1,7 +1,9 @@
 //! A few servers and callers.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
-use toolgate_policy::{Catalog, Item, Kind, Policy, Problem, Rules, Server};
+use toolgate_policy::{Catalog, Item, Kind, Policy, Problem, Rules, Server, Thing, Toolsets};
 use toolgate_protocol::caller::{Caller, Identity, Proof};
 
 pub fn rules(text: Value) -> Rules {
@@ -64,5 +66,21 @@ pub fn catalog() -> Catalog {
             ("late".to_owned(), Server::default()),
         ]
         .into(),
+        toolsets: Some(Arc::new(Reading)),
+    }
+}
+
+/// One toolset, `reading`: everything of the wiki, and what the late server has to read.
+#[derive(Debug)]
+struct Reading;
+
+impl Toolsets for Reading {
+    fn names(&self) -> Vec<&str> {
+        vec!["reading"]
+    }
+
+    fn of(&self, thing: &Thing<'_>) -> Vec<String> {
+        let is_in = thing.server == "wiki" || thing.name.starts_with("read");
+        if is_in { vec!["reading".to_owned()] } else { Vec::new() }
     }
 }

@@ -108,6 +108,9 @@ struct Wanted {
     /// The server.
     #[arg(long)]
     server: Option<String>,
+    /// The toolset.
+    #[arg(long)]
+    toolset: Option<String>,
     /// allow, ask, deny or none.
     #[arg(long, value_parser = decision)]
     decision: Option<Decision>,
@@ -276,6 +279,7 @@ impl Wanted {
             tenant: self.tenant,
             tool: self.tool,
             upstream: self.server,
+            toolset: self.toolset,
             outcome: self.outcome,
             decision: self.decision,
             trace: self.trace,

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use toolgate_gateway::config::Checked;
 use toolgate_upstreams::Shared;
 
 use super::complain;
@@ -16,6 +17,9 @@ use crate::front::stdio;
 pub struct StdioArgs {
     /// A configuration (YAML), or the mcp.json of another client.
     config: Option<PathBuf>,
+    /// Serve what is in this toolset of the configuration, and nothing else.
+    #[arg(long)]
+    toolset: Option<String>,
 }
 
 /// Serves until the client closes its end. Nothing but messages is ever written to stdout.
@@ -23,6 +27,10 @@ pub async fn run(args: StdioArgs) -> ExitCode {
     let Some((config, content)) = super::configure(args.config.as_deref()) else {
         return ExitCode::FAILURE;
     };
+    if let Some(wrong) = args.toolset.as_deref().and_then(|name| unfit(&config, name)) {
+        complain(&wrong);
+        return ExitCode::FAILURE;
+    }
     let shared = Shared::new(&config);
     let app = match build::app(config, content, &shared) {
         Ok(app) => app,
@@ -33,9 +41,27 @@ pub async fn run(args: StdioArgs) -> ExitCode {
     };
     let input = io::BufReader::new(io::stdin());
     let Ok(stop) = Stop::listen() else { return ExitCode::FAILURE };
-    stdio::serve(app.clone(), input, io::stdout(), stop.wanted()).await;
+    let toolset = args.toolset.map(Into::into);
+    stdio::serve(app.clone(), toolset, input, io::stdout(), stop.wanted()).await;
     app.gateway().close().await;
     super::keep_usage(&app.lasting).await;
     super::serve::last_records(&app).await;
     ExitCode::SUCCESS
+}
+
+/// Why this toolset cannot be served over stdio.
+fn unfit(config: &Checked, name: &str) -> Option<String> {
+    let Some(toolset) = config.toolset(name) else {
+        let names: Vec<&str> = config.toolsets().iter().map(|toolset| &*toolset.name).collect();
+        let way_out = match &names[..] {
+            [] => "the configuration has none: add it to toolsets".to_owned(),
+            names => format!("there are {}", names.join(", ")),
+        };
+        return Some(format!("no toolset is called \"{name}\" ({way_out})"));
+    };
+    // Fail closed: whoever starts a process proves nothing about scopes.
+    let needed = !toolset.required_scopes.is_empty();
+    needed.then(|| {
+        format!("the toolset {name} needs scopes, which nobody has over stdio (serve it over HTTP)")
+    })
 }

@@ -1,19 +1,24 @@
 //! Who comes in? Every request is looked at anew; a session or a cursor proves nothing.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use toolgate_gateway::call::Caller;
 use toolgate_gateway::config::{Checked, Network, Secret};
+use toolgate_gateway::toolset::Toolset;
+use toolgate_identity::challenge::Guide;
+use toolgate_identity::metadata::Metadata;
 use toolgate_identity::{Certificate, Credentials, Refused, Request, Resource, Verifier};
 use toolgate_onward::sign_in::SignedIn;
 use toolgate_protocol::caller::Proof;
 use toolgate_protocol::jsonrpc::{self, codes};
 
-use super::body::{Answer, json};
+use super::body::{Answer, json, text};
+use super::endpoint::{Endpoint, Transport};
 use super::peer::Peer;
-use super::{answer, sse};
+use super::{answer, endpoint};
 use crate::fetch::Fetcher;
 
 /// Where clients look for the issuers of a resource (RFC 9728, section 3.1).
@@ -25,13 +30,47 @@ const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
 /// The door of the gateway. Without a verifier it is open, and everybody is the same caller.
 pub struct Door {
     verifier: Option<Verifier>,
-    /// What clients of HTTP+SSE find at its two addresses, if that is known.
+    /// The entrance to the whole gateway.
+    whole: Entrance,
+    /// The entrances to its toolsets, by name.
+    toolsets: HashMap<Arc<str>, Entrance>,
+    /// Who may hand certificates of others on.
+    proxies: Vec<Network>,
+}
+
+/// What is asked of those who come in at one place: each endpoint is a resource of its own
+/// (RFC 9728).
+#[derive(Default)]
+struct Entrance {
+    /// What clients of Streamable HTTP find there.
+    streamable: Option<Resource>,
+    /// What clients of HTTP+SSE find there, at its two addresses.
     sse: Option<Resource>,
     /// The scopes without which nobody comes in.
     needed: Vec<Arc<str>>,
     title: Option<String>,
-    /// Who may hand certificates of others on.
-    proxies: Vec<Network>,
+}
+
+impl Entrance {
+    /// What tokens have to be for.
+    fn resource(&self, transport: Transport) -> Option<&Resource> {
+        match transport {
+            Transport::Streamable | Transport::Root => self.streamable.as_ref(),
+            Transport::Stream | Transport::Messages => self.sse.as_ref(),
+        }
+    }
+
+    /// Whether a caller has what everybody needs.
+    fn suffices(&self, caller: Caller) -> Result<Caller, Refused> {
+        match self.needed.iter().all(|scope| caller.scopes.contains(scope)) {
+            true => Ok(caller),
+            false => Err(Refused::Scope { needed: self.needed.clone() }),
+        }
+    }
+
+    fn metadata(&self, verifier: &Verifier, resource: &Resource) -> Option<Metadata> {
+        verifier.metadata(resource, &self.needed, self.title.as_deref())
+    }
 }
 
 /// How a request arrived, besides its headers.
@@ -41,6 +80,8 @@ pub struct Arrived<'a> {
     pub method: &'a Method,
     /// Its path.
     pub path: &'a str,
+    /// The endpoint that is there; `None` for what is not for clients of MCP.
+    pub endpoint: Option<Endpoint<'a>>,
     /// Who sent it.
     pub peer: &'a Peer,
 }
@@ -51,15 +92,9 @@ impl Door {
     /// # Errors
     /// One sentence, when the file of keys cannot be read.
     pub fn of(config: &Checked) -> Result<Door, String> {
-        let title = config.title.clone().or_else(|| Some(config.name.clone()));
         let Some(rules) = &config.authentication else {
-            return Ok(Door {
-                verifier: None,
-                sse: None,
-                needed: Vec::new(),
-                title,
-                proxies: Vec::new(),
-            });
+            let (whole, toolsets) = (Entrance::default(), HashMap::new());
+            return Ok(Door { verifier: None, whole, toolsets, proxies: Vec::new() });
         };
         let methods = rules.compile().map_err(|problems| {
             let texts: Vec<_> = problems.into_iter().map(|problem| problem.text).collect();
@@ -72,10 +107,27 @@ impl Door {
         let shared = config.keys.first().map(|key| key.reveal().as_bytes());
         let verifier = Verifier::open_with(&methods, root, &fetch, shared)
             .map_err(|error| format!("authentication.api_keys.file: {error}"))?;
-        let needed = rules.required_scopes.iter().map(|scope| scope.as_str().into()).collect();
+        let title = config.title.as_ref().unwrap_or(&config.name);
+        let own = verifier.resource().cloned();
+        let beside = |path: &str| own.as_ref().and_then(|own| own.beside("/mcp", path));
+        let needed: Vec<Arc<str>> =
+            rules.required_scopes.iter().map(|scope| scope.as_str().into()).collect();
+        let toolsets = config.toolsets().iter().map(|toolset| {
+            let name = Some(&*toolset.name);
+            let more = toolset.required_scopes.iter().filter(|scope| !needed.contains(scope));
+            let entrance = Entrance {
+                streamable: beside(&endpoint::streamable(name)),
+                sse: beside(&endpoint::stream(name)),
+                needed: needed.iter().chain(more).cloned().collect(),
+                title: Some(toolset.title.as_ref().unwrap_or(title).clone()),
+            };
+            (toolset.name.clone(), entrance)
+        });
+        let toolsets = toolsets.collect();
+        let sse = beside(&endpoint::stream(None)).or_else(|| own.clone());
+        let whole = Entrance { streamable: own, sse, needed, title: Some(title.clone()) };
         let proxies = config.trusted_proxies.clone();
-        let sse = verifier.resource().and_then(|resource| resource.beside("/mcp", sse::STREAM));
-        Ok(Door { verifier: Some(verifier), sse, needed, title, proxies })
+        Ok(Door { verifier: Some(verifier), whole, toolsets, proxies })
     }
 
     /// Whether callers have to prove who they are.
@@ -89,6 +141,11 @@ impl Door {
     /// The answer for whoever did not prove who it is.
     pub async fn enter(&self, headers: &HeaderMap, from: Arrived<'_>) -> Result<Caller, Answer> {
         let Some(verifier) = &self.verifier else { return Ok(Caller::anonymous()) };
+        let transport = from.endpoint.map_or(Transport::Streamable, |it| it.transport);
+        // The door and what is behind it come from one configuration, so it knows each toolset.
+        let entrance = self.entrance(from.endpoint.and_then(|endpoint| endpoint.toolset));
+        let entrance = entrance.ok_or_else(|| text(404, "nothing here"))?;
+        let resource = entrance.resource(transport);
         let verified = match self.certificate(verifier, headers, from.peer) {
             Ok(certificate) => {
                 let request = Request {
@@ -97,19 +154,23 @@ impl Door {
                     headers,
                     certificate: certificate.as_ref(),
                 };
-                verifier.admit(&request, self.resource(verifier, from.path)).await
+                verifier.admit(&request, resource).await
             }
             Err(refused) => Err(refused),
         };
-        let verified = verified.and_then(|caller| self.suffices(caller));
-        let resource = self.resource(verifier, from.path);
-        verified.map_err(|refused| challenge(verifier, resource, &refused))
+        let verified = verified.and_then(|caller| entrance.suffices(caller));
+        verified.map_err(|refused| {
+            tracing::debug!(%refused, "a request was refused");
+            challenge(&verifier.guide(resource, &entrance.needed), &refused)
+        })
     }
 
-    /// What is asked for at a path of ours: each endpoint is a resource of its own (RFC 9728).
-    fn resource<'a>(&'a self, verifier: &'a Verifier, path: &str) -> Option<&'a Resource> {
-        let of_sse = matches!(path, sse::STREAM | sse::MESSAGES);
-        self.sse.as_ref().filter(|_| of_sse).or(verifier.resource())
+    /// The entrance to a toolset, or to the whole gateway.
+    fn entrance(&self, toolset: Option<&str>) -> Option<&Entrance> {
+        match toolset {
+            Some(name) => self.toolsets.get(name),
+            None => Some(&self.whole),
+        }
     }
 
     /// The caller whose key this is.
@@ -163,20 +224,16 @@ impl Door {
         Ok(peer.certificate.clone())
     }
 
-    /// Whether a caller has what everybody needs.
-    fn suffices(&self, caller: Caller) -> Result<Caller, Refused> {
-        match self.needed.iter().all(|scope| caller.scopes.contains(scope)) {
-            true => Ok(caller),
-            false => Err(Refused::Scope { needed: self.needed.clone() }),
-        }
-    }
-
-    /// Tells a client over HTTP which scopes its request needs. Nobody is told where nobody could
-    /// have any.
-    pub fn step_up(&self, refused: &answer::Refused) -> Option<Answer> {
+    /// Tells a client over Streamable HTTP which scopes its request needs, here or in a toolset.
+    /// Nobody is told where nobody could have any.
+    pub fn step_up(&self, refused: &answer::Refused, toolset: Option<&Toolset>) -> Option<Answer> {
         let verifier = self.verifier.as_ref()?;
-        let refusal = Refused::Scope { needed: refused.scopes.clone() };
-        let challenge = verifier.guide(verifier.resource()).challenge(&refusal);
+        let entrance = self.entrance(toolset.map(|toolset| &*toolset.name))?;
+        // What comes in at all is to come in with the next token too.
+        let more = entrance.needed.iter().filter(|scope| !refused.scopes.contains(scope));
+        let needed = refused.scopes.iter().chain(more).cloned().collect();
+        let guide = verifier.guide(entrance.streamable.as_ref(), &entrance.needed);
+        let challenge = guide.challenge(&Refused::Scope { needed });
         let mut answer = json(challenge.status, refused.body.clone());
         let text = challenge.www_authenticate.and_then(|text| HeaderValue::from_str(&text).ok())?;
         answer.headers_mut().insert(WWW_AUTHENTICATE, text);
@@ -186,14 +243,18 @@ impl Door {
     /// The metadata of the endpoint whose document stands at this path, for whoever asks.
     pub fn metadata(&self, path: &str) -> Option<Answer> {
         let verifier = self.verifier.as_ref()?;
-        let own = verifier.resource()?;
-        let resource = match path {
+        let own = self.whole.streamable.as_ref()?;
+        let document = match path {
             // At the root too, where older clients look.
-            METADATA => own,
-            path if path == own.metadata_path() => own,
-            path => self.sse.as_ref().filter(|sse| path == sse.metadata_path())?,
-        };
-        let document = verifier.metadata(resource, self.title.as_deref())?;
+            METADATA => self.whole.metadata(verifier, own),
+            path => {
+                std::iter::once(&self.whole).chain(self.toolsets.values()).find_map(|entrance| {
+                    let both = [&entrance.streamable, &entrance.sse].into_iter().flatten();
+                    let resource = both.into_iter().find(|it| path == it.metadata_path())?;
+                    entrance.metadata(verifier, resource)
+                })
+            }
+        }?;
         let mut answer = json(200, serde_json::to_vec(&document).ok()?.into());
         // Clients in browsers read it too, and it is the same for everybody.
         answer.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
@@ -201,9 +262,8 @@ impl Door {
     }
 }
 
-fn challenge(verifier: &Verifier, resource: Option<&Resource>, refused: &Refused) -> Answer {
-    tracing::debug!(%refused, "a request was refused");
-    let challenge = verifier.guide(resource).challenge(refused);
+fn challenge(guide: &Guide, refused: &Refused) -> Answer {
+    let challenge = guide.challenge(refused);
     let error = jsonrpc::error(None, codes::INVALID_REQUEST, &refused.to_string(), None);
     let mut answer = json(challenge.status, error);
     let headers = answer.headers_mut();

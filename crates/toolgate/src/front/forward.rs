@@ -17,6 +17,7 @@ use toolgate_protocol::jsonrpc::{self, Message, codes};
 use toolgate_upstreams::http::{Origin, Pool, Proxies, Target};
 
 use super::body::{Answer, Body, because, json};
+use super::endpoint::streamable;
 use super::head::Head;
 
 /// Carries the proof that a request comes from another replica, and for whom.
@@ -117,7 +118,7 @@ impl Forwarder {
         head: &Head,
         body: Bytes,
     ) -> Option<Answer> {
-        let endpoint = Uri::from_static("/mcp");
+        let endpoint = Uri::try_from(streamable(head.toolset.as_deref())).ok()?;
         self.send_to(replica, endpoint, method, head, body).await
     }
 

@@ -18,6 +18,8 @@ pub struct Head {
     pub token: Option<Arc<Secret>>,
     /// Where it comes from.
     pub address: IpAddr,
+    /// The toolset at whose endpoint it came in.
+    pub toolset: Option<Arc<str>>,
 }
 
 impl Head {

@@ -40,7 +40,7 @@ pub async fn serve_post(
     }
     let live = lasting_session_of(app, head, message.id()).await?;
     if app.has_replicas()
-        && let Some(answer) = Box::pin(elsewhere(app, head, &live, &message)).await
+        && let Some(answer) = Box::pin(elsewhere(app, &gateway, head, &live, &message)).await
     {
         return answer;
     }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{oneshot, watch};
-use toolgate_gateway::call::{Answer, Caller, Who};
+use toolgate_gateway::call::{Answer, Who};
 use toolgate_gateway::clock::Timestamp;
 use toolgate_gateway::config::SessionLimits;
 use toolgate_gateway::seal::Keyring;
@@ -106,12 +106,12 @@ impl Sessions {
     /// The session of a token; one that began on another replica is taken up here.
     ///
     /// # Errors
-    /// When there is no such session for this caller, or no room for it.
-    pub fn find(&self, token: &str, caller: &Caller, keys: &Keyring) -> Result<Arc<Live>, Missing> {
-        if let Some(live) = self.held(token, caller)? {
+    /// When there is no such session for this caller in this toolset, or no room for it.
+    pub fn find(&self, token: &str, head: &Head, keys: &Keyring) -> Result<Arc<Live>, Missing> {
+        if let Some(live) = self.held(token, head)? {
             return Ok(live);
         }
-        let session = self.open(token, caller, keys)?;
+        let session = self.open(token, head, keys)?;
         let mut all = self.lock();
         if all.len() >= self.limits.max {
             return Err(Missing::NoRoom);
@@ -123,11 +123,11 @@ impl Sessions {
     /// The session of a token if it is held here already.
     ///
     /// # Errors
-    /// When it is somebody else's.
-    pub fn held(&self, token: &str, caller: &Caller) -> Result<Option<Arc<Live>>, NoSession> {
+    /// When it is somebody else's, or of another toolset.
+    pub fn held(&self, token: &str, head: &Head) -> Result<Option<Arc<Live>>, NoSession> {
         let all = self.lock();
         let Some(live) = all.get(token) else { return Ok(None) };
-        if live.session.caller != *caller {
+        if live.session.caller != head.caller || live.session.toolset != head.toolset {
             return Err(NoSession::Foreign);
         }
         live.touch();
@@ -137,10 +137,11 @@ impl Sessions {
     /// What a token says, without taking the session up.
     ///
     /// # Errors
-    /// When there is no such session for this caller.
-    pub fn open(&self, token: &str, caller: &Caller, keys: &Keyring) -> Result<Session, NoSession> {
-        let lifetime = self.limits.lifetime.duration();
-        let session = Session::open(token, caller, keys, Timestamp::now(), lifetime)?;
+    /// When there is no such session for this caller in this toolset.
+    pub fn open(&self, token: &str, head: &Head, keys: &Keyring) -> Result<Session, NoSession> {
+        let (now, lifetime) = (Timestamp::now(), self.limits.lifetime.duration());
+        let toolset = head.toolset.as_deref();
+        let session = Session::open(token, &head.caller, toolset, keys, now, lifetime)?;
         let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
         if ended.contains_key(&session.id) {
             return Err(NoSession::Unknown);

@@ -92,11 +92,12 @@ pub async fn serve(
             json(status, body)
         }
         Ok(reply) => {
-            let app = app.clone();
-            let streaming = Streaming { app, reply, id, method, hint, trace, log_level, admitted };
+            let (app, gateway) = (app.clone(), gateway.clone());
+            let streaming =
+                Streaming { app, gateway, reply, id, method, hint, trace, log_level, admitted };
             Box::pin(streaming.begin()).await
         }
-        Err(fault) => failed(app, &fault, &id, &method, trace.id()),
+        Err(fault) => failed(app, &gateway, &fault, &id, &method, trace.id()),
     };
     limits::tell(&mut answer, standing.as_deref(), &gateway.config.rate_limits);
     Ok(answer)
@@ -151,10 +152,18 @@ fn trace_in(message: &Message) -> Trace {
     Trace { parent: text("traceparent"), state: text("tracestate") }
 }
 
-fn failed(app: &App, fault: &Fault, id: &str, method: &Method, trace: &str) -> Answer {
+fn failed(
+    app: &App,
+    gateway: &Gateway,
+    fault: &Fault,
+    id: &str,
+    method: &Method,
+    trace: &str,
+) -> Answer {
     if !fault.scopes().is_empty()
         && let Some(refused) = Refused::of(fault.clone(), id, Era::Modern, trace)
-        && let Some(answer) = app.serving().door.step_up(&refused)
+        && let Some(answer) =
+            app.serving().door.step_up(&refused, gateway.toolset().map(|it| &**it))
     {
         return answer;
     }
@@ -180,6 +189,7 @@ pub fn is_wanted(message: &Message, asked: Option<Level>) -> bool {
 /// A call whose answer may come in pieces.
 struct Streaming {
     app: Arc<App>,
+    gateway: Arc<Gateway>,
     reply: Reply,
     id: String,
     method: Method,
@@ -190,6 +200,10 @@ struct Streaming {
 }
 
 impl Streaming {
+    fn failed(&self, fault: &Fault) -> Answer {
+        failed(&self.app, &self.gateway, fault, &self.id, &self.method, self.trace.id())
+    }
+
     /// The first frames decide: what was answered plainly is answered plainly, what was streamed
     /// is streamed, but for errors, whose status must be told (2026-07-28, transports). Nothing
     /// is committed before the upstream's own head is known.
@@ -209,11 +223,11 @@ impl Streaming {
                 Some(Frame::Opened) => streamed = true,
                 Some(Frame::Ask(_) | Frame::Pause(_)) => {}
                 Some(Frame::Fail(fault)) => {
-                    return failed(&self.app, &fault, &self.id, &self.method, self.trace.id());
+                    return self.failed(&fault);
                 }
                 None => {
                     let fault = Fault::new(Reason::Broken, "the server ended without an answer");
-                    return failed(&self.app, &fault, &self.id, &self.method, self.trace.id());
+                    return self.failed(&fault);
                 }
             }
         };
@@ -316,7 +330,7 @@ async fn listen(
         Ok(prepared) => prepared,
         Err(fault) => {
             record.failed(&fault);
-            return failed(app, &fault, &id, &request.method, request.trace.id());
+            return failed(app, gateway, &fault, &id, &request.method, request.trace.id());
         }
     };
     // A listener is no call at work: shutting down does not wait for it.

@@ -1,12 +1,12 @@
 //! Where a request goes: one endpoint for every revision that speaks Streamable HTTP, the two
-//! addresses of HTTP+SSE, and what operators look at.
+//! addresses of HTTP+SSE, all of these once more for each toolset, and what operators look at.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, Uri};
+use http::{HeaderMap, HeaderValue, Method, Request};
 use hyper::body::Incoming;
 use toolgate_gateway::call::Caller;
 use toolgate_gateway::config::Secret;
@@ -22,6 +22,7 @@ use toolgate_protocol::version::Era;
 use super::body::{Answer, because, json, reason_of, text, unshared};
 use super::connect::{self, Page};
 use super::door::{Arrived, Door, METADATA};
+use super::endpoint::{Endpoint, Transport};
 use super::head::Head;
 use super::incoming::{check_content_type, check_framing, is_batch, json_limits, read, scan};
 use super::peer::Peer;
@@ -37,10 +38,15 @@ const READY: Duration = Duration::from_secs(5);
 /// Answers one request.
 pub async fn route(app: &Arc<App>, peer: &Peer, request: Request<Incoming>) -> Answer {
     let (parts, body) = request.into_parts();
-    let (gateway, door, onwards, refused) = {
+    let (gateway, endpoint, door, onwards, refused) = {
         let serving = app.serving();
         let refused = serving.guard.check(&parts.uri, &parts.headers).err();
-        (serving.gateway.clone(), serving.door.clone(), serving.onwards.clone(), refused)
+        let endpoint = Endpoint::at(parts.uri.path());
+        let served = endpoint.and_then(|endpoint| serving.at(endpoint.toolset));
+        // A toolset that is not there is nothing.
+        let endpoint = endpoint.filter(|_| served.is_some());
+        let gateway = served.unwrap_or(&serving.gateway).clone();
+        (gateway, endpoint, serving.door.clone(), serving.onwards.clone(), refused)
     };
     let from = From { gateway: gateway.clone(), peer: peer.address, verb: parts.method.clone() };
     // Before anything else, as nothing of a foreign page's request may be acted on.
@@ -49,6 +55,29 @@ pub async fn route(app: &Arc<App>, peer: &Peer, request: Request<Incoming>) -> A
     }
     if let Err(refused) = check_framing(&parts.headers) {
         return from.refuse(None, &parts.headers, refused);
+    }
+    if let Some(endpoint) = endpoint {
+        let path = parts.uri.path();
+        let arrived = Arrived { method: &parts.method, path, endpoint: Some(endpoint), peer };
+        let closed = door.is_closed();
+        let answer = match enter(app, &gateway, &door, arrived, &parts.headers).await {
+            Err(refused) => from.refuse(None, &parts.headers, refused),
+            Ok((caller, token)) => {
+                let headers = parts.headers;
+                let proxies = &gateway.config.trusted_proxies;
+                let address = address::client(peer.address, &headers, proxies);
+                let toolset = gateway.toolset().map(|toolset| toolset.name.clone());
+                let head = Head { headers, caller, token, address, toolset };
+                let head = app.forwarder.originally(head);
+                let query = parts.uri.query().unwrap_or_default();
+                let transport = endpoint.transport;
+                match speak(app, gateway, &parts.method, transport, query, &head, body).await {
+                    Ok(answer) => answer,
+                    Err(refused) => from.refuse(Some(&head.caller), &head.headers, refused),
+                }
+            }
+        };
+        return if closed { unshared(answer) } else { answer };
     }
     // What is rarely asked for is boxed, so that a call does not carry its weight.
     match (&parts.method, parts.uri.path()) {
@@ -70,28 +99,8 @@ pub async fn route(app: &Arc<App>, peer: &Peer, request: Request<Incoming>) -> A
             Box::pin(serving).await.unwrap_or_else(nothing)
         }
         (&Method::GET, JWKS) => key_set(&onwards).unwrap_or_else(nothing),
-        (_, "/mcp" | "/" | sse::STREAM | sse::MESSAGES) => {
-            let (method, uri) = (parts.method, parts.uri);
-            let arrived = Arrived { method: &method, path: uri.path(), peer };
-            let closed = door.is_closed();
-            let answer = match enter(app, &gateway, &door, arrived, &parts.headers).await {
-                Err(refused) => from.refuse(None, &parts.headers, refused),
-                Ok((caller, token)) => {
-                    let headers = parts.headers;
-                    let proxies = &gateway.config.trusted_proxies;
-                    let address = address::client(peer.address, &headers, proxies);
-                    let head = Head { headers, caller, token, address };
-                    let head = app.forwarder.originally(head);
-                    match speak(app, gateway, &method, &uri, &head, body).await {
-                        Ok(answer) => answer,
-                        Err(refused) => from.refuse(Some(&head.caller), &head.headers, refused),
-                    }
-                }
-            };
-            if closed { unshared(answer) } else { answer }
-        }
         (_, path) if path.starts_with(admin::PATH) => {
-            let arrived = Arrived { method: &parts.method, path, peer };
+            let arrived = Arrived { method: &parts.method, path, endpoint: None, peer };
             let (caller, _) = match enter(app, &gateway, &door, arrived, &parts.headers).await {
                 Ok(entered) => entered,
                 Err(refused) => return from.refuse(None, &parts.headers, refused),
@@ -154,18 +163,24 @@ async fn speak(
     app: &Arc<App>,
     gateway: Arc<Gateway>,
     method: &Method,
-    uri: &Uri,
+    transport: Transport,
+    query: &str,
     head: &Head,
     body: Incoming,
 ) -> Result<Answer, Answer> {
-    match (method, uri.path()) {
-        (&Method::POST, "/mcp" | "/") => post(app, gateway, head, body).await,
-        (&Method::GET, "/mcp") => Box::pin(legacy::serve_get(app, gateway, head)).await,
-        (&Method::DELETE, "/mcp") => Box::pin(legacy::serve_delete(app, &gateway, head)).await,
-        (_, "/mcp") => Err(not_allowed("GET, POST, DELETE")),
-        (&Method::GET, sse::STREAM) => Box::pin(sse::open(app, gateway, head)).await,
-        (&Method::POST, sse::MESSAGES) => {
-            let query = uri.query().unwrap_or_default();
+    match (method, transport) {
+        (&Method::POST, Transport::Streamable | Transport::Root) => {
+            post(app, gateway, head, body).await
+        }
+        (&Method::GET, Transport::Streamable) => {
+            Box::pin(legacy::serve_get(app, gateway, head)).await
+        }
+        (&Method::DELETE, Transport::Streamable) => {
+            Box::pin(legacy::serve_delete(app, &gateway, head)).await
+        }
+        (_, Transport::Streamable) => Err(not_allowed("GET, POST, DELETE")),
+        (&Method::GET, Transport::Stream) => Box::pin(sse::open(app, gateway, head)).await,
+        (&Method::POST, Transport::Messages) => {
             Box::pin(sse::post(app, gateway, head, query, body)).await
         }
         _ => Err(nothing()),

@@ -21,6 +21,7 @@ use toolgate_protocol::version::{Era, Version};
 
 use super::answer;
 use super::body::{Answer, KEEP_ALIVE, because, bytes_of, empty, events, text};
+use super::endpoint::messages;
 use super::head::Head;
 use super::incoming::{check_content_type, json_limits, read, scan};
 use super::legacy;
@@ -29,15 +30,11 @@ use super::modern::trace_of;
 use super::outlet::{Outlet, written};
 use crate::app::App;
 
-/// Where clients hear what we say.
-pub const STREAM: &str = "/sse";
-/// Where clients send what they say.
-pub const MESSAGES: &str = "/messages";
 /// How long another replica may take to take a message in. A handshake waits for servers, which
 /// may have to be started.
 const TAKEN: Duration = Duration::from_secs(60);
 
-/// Serves GET /sse: the stream, whose first event names the address for messages.
+/// Opens the stream, whose first event names the address for messages.
 pub async fn open(app: &Arc<App>, gateway: Arc<Gateway>, head: &Head) -> Result<Answer, Answer> {
     // The handshake comes later, on this stream: until then the client is taken at its oldest.
     let client = Client {
@@ -46,16 +43,17 @@ pub async fn open(app: &Arc<App>, gateway: Arc<Gateway>, head: &Head) -> Result<
         info: None,
         log_level: None,
     };
-    let Ok(session) = Session::begin(head.caller.clone(), client, gateway.replica.clone()) else {
+    let (home, toolset) = (gateway.replica.clone(), head.toolset.clone());
+    let Ok(session) = Session::begin(head.caller.clone(), client, home, toolset) else {
         return Err(text(500, "no randomness"));
     };
     let who = Who { session: Some(session.id.clone()), ..head.who() };
-    let token = session.seal(gateway.keys(), Timestamp::now());
+    let token = session.seal(&app.lasting.keys, Timestamp::now());
     let crowded = || text(503, "too many sessions are open");
     if !app.sessions.begin(&token, session) {
         return Err(crowded());
     }
-    let Ok(live) = app.sessions.find(&token, &head.caller, gateway.keys()) else {
+    let Ok(live) = app.sessions.find(&token, head, &app.lasting.keys) else {
         return Err(crowded());
     };
     let record = gateway.record_verb(&who, "GET");
@@ -68,11 +66,11 @@ pub async fn open(app: &Arc<App>, gateway: Arc<Gateway>, head: &Head) -> Result<
     let mut stream = outlet.open(false);
     *live.own_stream.lock().unwrap_or_else(PoisonError::into_inner) = Some(outlet);
     let (sender, receiver) = mpsc::channel(16);
-    let app = app.clone();
+    let (app, address) = (app.clone(), messages(head.toolset.as_deref()));
     tokio::spawn(async move {
         let endpoint = Event {
             event: Some("endpoint".to_owned()),
-            data: format!("{MESSAGES}?session={token}").into(),
+            data: format!("{address}?session={token}").into(),
             ..Event::default()
         };
         let mut next = written(&endpoint);
@@ -93,7 +91,7 @@ pub async fn open(app: &Arc<App>, gateway: Arc<Gateway>, head: &Head) -> Result<
     Ok(events(receiver))
 }
 
-/// Serves POST /messages: what the client says. Answers go to the stream.
+/// Takes in what the client says. Answers go to the stream.
 pub async fn post(
     app: &Arc<App>,
     gateway: Arc<Gateway>,
@@ -124,7 +122,7 @@ enum Place {
 
 fn place_of(app: &App, token: &str, head: &Head) -> Result<Place, Answer> {
     let unknown = |_| text(404, "no such session");
-    if let Some(live) = app.sessions.held(token, &head.caller).map_err(unknown)? {
+    if let Some(live) = app.sessions.held(token, head).map_err(unknown)? {
         let outlet = live.own_stream.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(outlet) = outlet {
             live.remember(head);
@@ -132,7 +130,7 @@ fn place_of(app: &App, token: &str, head: &Head) -> Result<Place, Answer> {
         }
     }
     // Only read, not taken up: the replica that it began on holds all there is of it.
-    let session = app.sessions.open(token, &head.caller, &app.lasting.keys).map_err(unknown)?;
+    let session = app.sessions.open(token, head, &app.lasting.keys).map_err(unknown)?;
     let home = app.forwarder.foreign_home(session.home.as_ref());
     match home.filter(|_| !app.forwarder.is_forwarded(head)) {
         Some(home) => Ok(Place::At(home.to_owned())),
@@ -152,8 +150,9 @@ async fn pass_on(
         let answer = text(503, "the replica that holds the event stream cannot be reached");
         Err(because(answer, Reason::Unreachable))
     };
+    let address = messages(head.toolset.as_deref());
     // A token that opened is made of characters that need no escape.
-    let Ok(uri) = Uri::try_from(format!("{MESSAGES}?session={token}")) else {
+    let Ok(uri) = Uri::try_from(format!("{address}?session={token}")) else {
         return unreachable();
     };
     let sending = app.forwarder.send_to(home, uri, Verb::POST, head, body);

@@ -32,9 +32,11 @@ use lines::Line;
 /// How long the last lines may take to be written.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
-/// Serves the client until it closes its end, or `stop`. What runs then may finish.
+/// Serves the client until it closes its end, or `stop`: the whole gateway, or what is in a toolset
+/// that it has. What runs then may finish.
 pub async fn serve(
     app: Arc<App>,
+    toolset: Option<Arc<str>>,
     input: impl BufRead + Send + 'static,
     output: impl Write + Send + 'static,
     stop: impl Future<Output = ()>,
@@ -44,6 +46,7 @@ pub async fn serve(
     let (out, finished) = lines::write(output);
     let mut front = Front {
         app: app.clone(),
+        toolset,
         out,
         live: Arc::default(),
         calls: Arc::default(),
@@ -85,6 +88,8 @@ fn early(gateway: &Gateway, reason: Reason) {
 
 struct Front {
     app: Arc<App>,
+    /// The toolset that is served; `None` for the whole gateway.
+    toolset: Option<Arc<str>>,
     out: mpsc::Sender<Bytes>,
     /// The session of a legacy client, once it has said `initialize`.
     live: Arc<Mutex<Option<Arc<Live>>>>,
@@ -95,7 +100,8 @@ struct Front {
 
 impl Front {
     async fn take(&mut self, line: Line) {
-        let gateway = self.app.gateway();
+        // Nothing is served in the place of a toolset that is not there.
+        let Some(gateway) = self.app.gateway_at(self.toolset.as_deref()) else { return };
         let limits = json_limits(&gateway.config.limits);
         let line = match line {
             Line::Text(line) => line,

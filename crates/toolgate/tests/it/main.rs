@@ -51,6 +51,8 @@ mod http_several;
 mod http_tasks;
 mod http_tls;
 mod http_tokens;
+mod http_toolsets;
+mod http_toolsets_auth;
 mod http_usage;
 mod http_vault;
 mod peer;

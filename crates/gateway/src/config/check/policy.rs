@@ -12,6 +12,7 @@ use crate::config::catalog::catalog;
 use crate::config::checked::{LockFile, Server};
 use crate::config::problem::{Place, key_path};
 use crate::config::tree::Config;
+use crate::toolset::{Membership, Toolset};
 
 /// The compiled rules; nothing if there are none, or if they are wrong.
 pub(super) fn check(
@@ -19,6 +20,7 @@ pub(super) fn check(
     config: &Config,
     servers: &[(usize, Server)],
     lock: &LockFile,
+    toolsets: &[Arc<Toolset>],
 ) -> Option<Arc<Policy>> {
     let asks =
         |server: &Server| !server.required_scopes.is_empty() || !server.tool_scopes.is_empty();
@@ -44,7 +46,8 @@ pub(super) fn check(
     let files = files(checks, &own.files, &mut rules);
     tool_scopes(servers, &mut rules);
     let lock = approved(checks, lock);
-    let catalog = catalog(servers.iter().map(|(_, server)| server), lock.as_ref());
+    let mut catalog = catalog(servers.iter().map(|(_, server)| server), lock.as_ref());
+    catalog.toolsets = Some(Arc::new(Membership(toolsets.to_vec())));
     match Policy::compile(&rules, &catalog) {
         Ok(policy) => Some(Arc::new(policy)),
         Err(problems) => {
@@ -56,7 +59,7 @@ pub(super) fn check(
 }
 
 /// The definitions that were approved. What is wrong with their file is told elsewhere.
-fn approved(checks: &Checks<'_>, lock: &LockFile) -> Option<Lock> {
+pub(super) fn approved(checks: &Checks<'_>, lock: &LockFile) -> Option<Lock> {
     if !checks.sources.is_file(&lock.path) {
         return None;
     }

@@ -44,7 +44,10 @@ pub(super) fn way_out<'a>(
 }
 
 /// The known word that was probably meant: one begins with the other, or few letters differ.
-pub(super) fn nearest<'a>(text: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(in crate::config) fn nearest<'a>(
+    text: &str,
+    known: impl Iterator<Item = &'a str>,
+) -> Option<&'a str> {
     let text = text.to_ascii_lowercase().replace('-', "_");
     let distance = |known: &str| match text.len().min(known.len()) > 2
         && (text.starts_with(known) || known.starts_with(&text))

@@ -32,6 +32,9 @@ pub struct ExplainArgs {
     /// A label that the caller has touched.
     #[arg(long)]
     touched: Vec<String>,
+    /// The toolset that is called through.
+    #[arg(long)]
+    toolset: Option<String>,
     /// The address that the call comes from.
     #[arg(long)]
     ip: Option<IpAddr>,
@@ -79,12 +82,18 @@ fn explained(args: &ExplainArgs, policy: &Policy) -> Result<String, String> {
     let context = Context {
         arguments: Some(arguments.as_bytes()),
         session: None,
+        toolset: args.toolset.as_deref(),
         time: SystemTime::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs()),
         ip: args.ip,
         revision: None,
         touched: &touched,
     };
-    let explanation = policy.explain(&caller, &Thing { kind, server, name }, &context);
+    let thing = Thing { kind, server, name };
+    if let Some(toolset) = &args.toolset {
+        let wrong = policy.no_toolset(toolset).or_else(|| policy.outside(toolset, &thing));
+        wrong.map_or(Ok(()), Err)?;
+    }
+    let explanation = policy.explain(&caller, &thing, &context);
     Ok(if args.json {
         serde_json::to_string(&explanation).map_err(|error| error.to_string())?
     } else {

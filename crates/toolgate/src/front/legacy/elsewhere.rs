@@ -12,6 +12,7 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Method as Verb};
 use tokio::task::JoinSet;
+use toolgate_gateway::gateway::Gateway;
 use toolgate_protocol::jsonrpc::{Kind, Message};
 use toolgate_protocol::method::Method;
 
@@ -34,6 +35,7 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// Passes a message on to the replica where it belongs, if that is another one.
 pub async fn elsewhere(
     app: &Arc<App>,
+    gateway: &Gateway,
     head: &Head,
     live: &Arc<Live>,
     message: &Message,
@@ -51,7 +53,7 @@ pub async fn elsewhere(
     }
     if message.method() == Some(Method::ResourcesRead.as_str())
         && let Some(uri) = message.params().and_then(|params| params.get("uri")?.string())
-        && let Some(replica) = app.gateway().kept_elsewhere(&uri, &live.who().caller)
+        && let Some(replica) = gateway.kept_elsewhere(&uri, &live.who().caller)
     {
         return Some(app.forwarder.forward_post(&replica, head, message).await);
     }

@@ -100,6 +100,7 @@ pub async fn request(
         Err(answer) => return json(200, answer),
     };
     let standing = exchange.standing.clone();
+    let toolset = gateway.toolset().map(|toolset| &**toolset);
     let told = |mut answer: Answer| {
         limits::tell(&mut answer, standing.as_deref(), &gateway.config.rate_limits);
         answer
@@ -110,7 +111,8 @@ pub async fn request(
         answer = call.wait() => match answer {
             Some(ending) if outlet.has_said_nothing() => {
                 let refused = ending.refused.as_deref();
-                let refused = refused.and_then(|refused| app.serving().door.step_up(refused));
+                let step_up = |refused| app.serving().door.step_up(refused, toolset);
+                let refused = refused.and_then(step_up);
                 return told(refused.unwrap_or_else(|| json(200, ending.answer)));
             }
             // Its last words came together with what went before them.

@@ -47,7 +47,7 @@ pub async fn initialize(
             return json(200, body);
         }
     };
-    let token = session.seal(gateway.keys(), Timestamp::now());
+    let token = session.seal(&app.lasting.keys, Timestamp::now());
     if !app.sessions.begin(&token, session) {
         record.refused(Reason::Overloaded);
         let text = "too many sessions are open";
@@ -91,7 +91,8 @@ pub fn begin(
         gateway.record(&who, message, &Method::Initialize, trace).refused(Reason::Invalid);
         json(400, jsonrpc::error(id, codes::INVALID_PARAMS, text, None))
     })?;
-    Session::begin(caller.clone(), client, gateway.replica.clone())
+    let toolset = gateway.toolset().map(|toolset| toolset.name.clone());
+    Session::begin(caller.clone(), client, gateway.replica.clone(), toolset)
         .map_err(|_| json(500, jsonrpc::error(id, codes::INTERNAL_ERROR, "no randomness", None)))
 }
 

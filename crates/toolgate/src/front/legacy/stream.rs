@@ -111,7 +111,9 @@ pub async fn follow(
                 watch = next;
             }
             () = app.replaced() => {
-                gateway = app.gateway();
+                // Unless its toolset is gone, and the session with it.
+                let Some(next) = app.gateway_at(live.session.toolset.as_deref()) else { break };
+                gateway = next;
                 watch = gateway.subscribe(&live.who(), abilities, &interest_of(&live)).await;
                 announce_lists(&outlet);
             }

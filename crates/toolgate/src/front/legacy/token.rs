@@ -33,7 +33,7 @@ pub fn session_of(app: &App, head: &Head, id: Option<&str>) -> Result<Arc<Live>,
         return refused(400, "no Mcp-Session-Id (begin with initialize)");
     };
     let token = token.to_str().unwrap_or_default();
-    match app.sessions.find(token, &head.caller, &app.lasting.keys) {
+    match app.sessions.find(token, head, &app.lasting.keys) {
         Ok(live) => {
             note_sender(app, head, &live);
             live.remember(head);

@@ -46,6 +46,14 @@ impl Ask {
         String::from_utf8(self.body.clone()).unwrap()
     }
 
+    /// The same at the endpoint of a toolset.
+    pub fn within(mut self, toolset: &str) -> Ask {
+        let (path, query) = self.path.split_once('?').unwrap_or((&self.path, ""));
+        let mark = if query.is_empty() { "" } else { "?" };
+        self.path = format!("{path}/{toolset}{mark}{query}");
+        self
+    }
+
     /// The head alone, up to and without the empty line.
     fn head(&self, address: SocketAddr) -> String {
         let mut head = format!("{} {} HTTP/1.1\r\n", self.verb, self.path);
@@ -83,13 +91,24 @@ pub fn post(body: impl Into<Vec<u8>>) -> Ask {
 #[derive(Clone)]
 pub struct Modern {
     address: SocketAddr,
+    toolset: Option<String>,
     capabilities: String,
     meta: String,
 }
 
 impl Modern {
     pub fn of(gateway: &Gateway) -> Modern {
-        Modern { address: gateway.address, capabilities: "{}".into(), meta: String::new() }
+        Modern {
+            address: gateway.address,
+            toolset: None,
+            capabilities: "{}".into(),
+            meta: String::new(),
+        }
+    }
+
+    /// A client of a toolset.
+    pub fn within(gateway: &Gateway, toolset: &str) -> Modern {
+        Modern { toolset: Some(toolset.to_owned()), ..Modern::of(gateway) }
     }
 
     /// The same client, which can do this.
@@ -123,8 +142,11 @@ impl Modern {
         let body = format!(
             r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":{open}{comma}{meta}}}}}"#
         );
-        let ask =
-            post(body).header("MCP-Protocol-Version", "2026-07-28").header("Mcp-Method", method);
+        let ask = match &self.toolset {
+            Some(toolset) => post(body).within(toolset),
+            None => post(body),
+        };
+        let ask = ask.header("MCP-Protocol-Version", "2026-07-28").header("Mcp-Method", method);
         let params: Value = serde_json::from_str(params).unwrap();
         let member = match method {
             "tools/call" | "prompts/get" => "name",
@@ -174,6 +196,7 @@ impl Modern {
 #[derive(Clone)]
 pub struct Legacy {
     address: SocketAddr,
+    toolset: Option<String>,
     pub session: String,
     version: String,
     /// What `initialize` was answered with.
@@ -183,14 +206,33 @@ pub struct Legacy {
 impl Legacy {
     /// Shakes hands.
     pub async fn open(gateway: &Gateway, version: &str, capabilities: &str) -> Legacy {
+        Legacy::open_at(gateway, None, version, capabilities).await
+    }
+
+    /// Shakes hands at the endpoint of a toolset.
+    pub async fn within(gateway: &Gateway, toolset: &str, version: &str) -> Legacy {
+        Legacy::open_at(gateway, Some(toolset), version, "{}").await
+    }
+
+    async fn open_at(
+        gateway: &Gateway,
+        toolset: Option<&str>,
+        version: &str,
+        capabilities: &str,
+    ) -> Legacy {
         let params = format!(
             r#"{{"protocolVersion":"{version}","capabilities":{capabilities},"clientInfo":{{"name":"it","version":"1"}}}}"#
         );
         let body = format!(r#"{{"jsonrpc":"2.0","id":0,"method":"initialize","params":{params}}}"#);
-        let answer = gateway.ask(&post(body)).await;
+        let ask = match toolset {
+            Some(toolset) => post(body).within(toolset),
+            None => post(body),
+        };
+        let answer = gateway.ask(&ask).await;
         let welcome = answer.result();
         let client = Legacy {
             address: gateway.address,
+            toolset: toolset.map(str::to_owned),
             session: answer.header("mcp-session-id").expect("a session").to_owned(),
             version: welcome["protocolVersion"].as_str().unwrap().to_owned(),
             welcome,
@@ -204,8 +246,17 @@ impl Legacy {
         Legacy { address: gateway.address, ..self.clone() }
     }
 
+    /// The same session at another toolset's endpoint, or that of the whole gateway.
+    pub fn moved(&self, toolset: Option<&str>) -> Legacy {
+        Legacy { toolset: toolset.map(str::to_owned), ..self.clone() }
+    }
+
     /// A request of this session.
     pub fn sign(&self, ask: Ask) -> Ask {
+        let ask = match &self.toolset {
+            Some(toolset) => ask.within(toolset),
+            None => ask,
+        };
         ask.header("Mcp-Session-Id", &self.session).header("MCP-Protocol-Version", &self.version)
     }
 

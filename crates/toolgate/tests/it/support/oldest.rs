@@ -27,7 +27,12 @@ impl Oldest<'_> {
     /// A client that listens to the first replica. What it says goes to each in turn, the next
     /// one first.
     pub async fn among<'a>(replicas: &[&'a Gateway]) -> Oldest<'a> {
-        let ask = Ask::new("GET", "/sse").header("Accept", "text/event-stream");
+        Oldest::at("/sse", replicas).await
+    }
+
+    /// The same, whose stream has this address.
+    pub async fn at<'a>(path: &str, replicas: &[&'a Gateway]) -> Oldest<'a> {
+        let ask = Ask::new("GET", path).header("Accept", "text/event-stream");
         let mut wire = replicas[0].send(&ask).await;
         let head = wire.head().await.unwrap();
         assert_eq!((head.status, head.header("content-type")), (200, Some("text/event-stream")));
