@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{oneshot, watch};
 
+use crate::answers::Answers;
 use crate::chain::{Seal, Tip};
 use crate::config::{FileRules, Fsync, Plan, PostgresRules, SqliteRules};
 use crate::queue::{Job, Queue};
@@ -80,9 +81,19 @@ impl Drop for Open {
     }
 }
 
+/// Wakes the writer when it is dropped.
+struct Nudge<'a>(&'a Queue);
+
+impl Drop for Nudge<'_> {
+    fn drop(&mut self) {
+        self.0.nudge();
+    }
+}
+
 /// What callers and the writer both see.
 pub(crate) struct Shared {
     pub(crate) queue: Queue,
+    pub(crate) answers: Answers,
     pub(crate) patience: Duration,
     base: Instant,
     /// Since when the writer waits for the sink, in milliseconds after `base` and one more; 0 if it
@@ -161,6 +172,7 @@ impl Ledger {
     ) -> std::io::Result<Ledger> {
         let shared = Arc::new(Shared {
             queue: Queue::new(plan.queue),
+            answers: Answers::here(),
             patience: plan.patience.duration(),
             base: Instant::now(),
             busy: AtomicU64::new(0),
@@ -188,7 +200,13 @@ impl Ledger {
     pub async fn reserve(&self, intent: Intent) -> Result<Ticket, Refused> {
         let shared = &self.0.shared;
         let (answer, receipt) = oneshot::channel();
-        self.admit(Job::Intent { intent: Box::new(intent), answer })?;
+        let job = Job::Intent { intent: Box::new(intent), answer };
+        self.admit(job, Queue::leave)?;
+        // Dropped here, it wakes the writer too, which then finds that nobody waits.
+        let nudge = Nudge(&shared.queue);
+        // Who else is ready adds theirs first.
+        tokio::task::yield_now().await;
+        drop(nudge);
         match tokio::time::timeout(shared.patience, receipt).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) => Err(Refused::Closed),
@@ -204,7 +222,8 @@ impl Ledger {
     /// # Errors
     /// It has no record; the ledger will tell how many have none.
     pub fn record(&self, intent: Intent, outcome: Outcome) -> Result<(), Refused> {
-        self.admit(Job::Event { intent: Box::new(intent), outcome: Box::new(outcome) })
+        let job = Job::Event { intent: Box::new(intent), outcome: Box::new(outcome) };
+        self.admit(job, Queue::push)
     }
 
     /// Counts a call that goes on without a record because its server allows that.
@@ -226,7 +245,7 @@ impl Ledger {
         shared.has_news();
     }
 
-    fn admit(&self, job: Job) -> Result<(), Refused> {
+    fn admit(&self, job: Job, add: fn(&Queue, Job) -> bool) -> Result<(), Refused> {
         let shared = &self.0.shared;
         let refused = |reason| {
             shared.unrecorded.fetch_add(1, Ordering::Relaxed);
@@ -239,7 +258,7 @@ impl Ledger {
         if !shared.queue.hold(&job) {
             return refused(Refused::Full);
         }
-        if !shared.queue.push(job) {
+        if !add(&shared.queue, job) {
             shared.queue.release(1);
             return refused(Refused::Closed);
         }

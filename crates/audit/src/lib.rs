@@ -3,6 +3,7 @@
 //! A call is recorded twice: its intent before it may go on, its outcome at its end. What was
 //! refused early is one event. Each line carries the hash of the line before it.
 
+mod answers;
 mod archive;
 mod arguments;
 mod books;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::oneshot;
 
-use crate::ledger::{Refused, Ticket};
+use crate::answers::Reserved;
 use crate::record::{Intent, Outcome};
 
 /// How long after its work the writer stays half awake: what nobody waits for is then written
@@ -17,7 +17,7 @@ const LINGER: Duration = Duration::from_millis(5);
 pub(crate) enum Job {
     Intent {
         intent: Box<Intent>,
-        answer: oneshot::Sender<Result<Ticket, Refused>>,
+        answer: oneshot::Sender<Reserved>,
     },
     Outcome {
         of: u64,
@@ -104,8 +104,28 @@ impl Queue {
         self.held.load(Ordering::Relaxed)
     }
 
-    /// Adds a job; false if nothing is written any more.
+    /// Adds a job, and wakes the writer if it sleeps; false if nothing is written any more.
     pub(crate) fn push(&self, job: Job) -> bool {
+        self.add(job, true)
+    }
+
+    /// The same without waking the writer: who adds it calls [`Queue::nudge`] after others had
+    /// their turn, so that one write serves them all.
+    pub(crate) fn leave(&self, job: Job) -> bool {
+        self.add(job, false)
+    }
+
+    /// Wakes the writer if there is something to write.
+    pub(crate) fn nudge(&self) {
+        let mut state = self.lock();
+        if state.sleep != Sleep::None && !state.jobs.is_empty() {
+            state.sleep = Sleep::None;
+            drop(state);
+            self.ready.notify_one();
+        }
+    }
+
+    fn add(&self, job: Job, may_wake: bool) -> bool {
         let mut state = self.lock();
         if state.closed {
             // What the job drops must not find the lock taken.
@@ -113,11 +133,12 @@ impl Queue {
             drop(job);
             return false;
         }
-        let wakes = match state.sleep {
-            Sleep::None => false,
-            Sleep::Light => job.is_awaited(),
-            Sleep::Deep => true,
-        };
+        let wakes = may_wake
+            && match state.sleep {
+                Sleep::None => false,
+                Sleep::Light => job.is_awaited(),
+                Sleep::Deep => true,
+            };
         state.jobs.push(job);
         if wakes {
             state.sleep = Sleep::None;
@@ -147,11 +168,6 @@ impl Queue {
         if state.jobs.is_empty() {
             state = self.sleep(state, Sleep::Deep, until);
         }
-        // Others may be about to bring theirs: on a busy machine they come first, and one write
-        // serves them all. Where a core is idle nobody waits for this.
-        drop(state);
-        std::thread::yield_now();
-        let mut state = self.lock();
         jobs.append(&mut state.jobs);
         state.closed
     }

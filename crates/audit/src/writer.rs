@@ -296,8 +296,8 @@ impl Writer {
                 Job::Intent { answer, .. } => {
                     self.shared.queue.release(1);
                     self.open.insert(*seq);
-                    // If nobody waits any more the ticket comes back, and its drop closes the record.
-                    let _ = answer.send(Ok(Ticket::new(*seq, self.shared.clone())));
+                    let ticket = Ticket::new(*seq, self.shared.clone());
+                    self.shared.answers.give(answer, Ok(ticket));
                 }
                 Job::Outcome { of, .. } => {
                     self.open.remove(&of);
@@ -321,7 +321,7 @@ impl Writer {
                     self.open.insert(*seq);
                     let outcome = Outcome::new(Status::Refused).because("unrecorded");
                     next.push(Job::outcome(*seq, outcome));
-                    let _ = answer.send(Err(Refused::Failing));
+                    self.shared.answers.give(answer, Err(Refused::Failing));
                 }
                 Job::Outcome { of, .. } => {
                     self.open.remove(&of);
@@ -344,7 +344,7 @@ impl Writer {
                 Job::Intent { answer, .. } => {
                     self.shared.queue.release(1);
                     self.shared.unrecorded.fetch_add(1, Ordering::Relaxed);
-                    let _ = answer.send(Err(Refused::Failing));
+                    self.shared.answers.give(answer, Err(Refused::Failing));
                 }
                 Job::Flush(_) => {}
                 kept => self.jobs.push(kept),

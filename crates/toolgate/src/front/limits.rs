@@ -34,7 +34,7 @@ pub fn tell(answer: &mut Answer, standing: Option<&Standing>, limits: &RateLimit
 /// The header fields of draft-ietf-httpapi-ratelimit-headers-11.
 fn write(headers: &mut HeaderMap, told: &Told) {
     for (name, value) in [(POLICY, told.policy()), (STATE, told.state())] {
-        if let Ok(value) = HeaderValue::from_str(&value) {
+        if let Ok(value) = HeaderValue::try_from(value) {
             headers.insert(name, value);
         }
     }
