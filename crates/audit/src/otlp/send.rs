@@ -80,8 +80,9 @@ impl Sender {
             let (why, wait) = match self.attempt(body.clone()).await {
                 Came::Taken(refused) => return self.taken(refused),
                 Came::Never(why) => {
-                    tracing::error!(why, count, "the collector refuses audit records for good");
+                    // Whoever reads the log finds the count that it tells of.
                     self.shared.lost.fetch_add(count, Ordering::Relaxed);
+                    tracing::error!(why, count, "the collector refuses audit records for good");
                     *self.shared.trouble() = Some(why);
                     return;
                 }
@@ -97,8 +98,8 @@ impl Sender {
 
     fn taken(&self, refused: u64) {
         if refused > 0 {
-            tracing::error!(refused, "the collector left out audit records");
             self.shared.lost.fetch_add(refused, Ordering::Relaxed);
+            tracing::error!(refused, "the collector left out audit records");
         }
         if self.shared.trouble().take().is_some() {
             tracing::info!("the collector takes audit records again");
