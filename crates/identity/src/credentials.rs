@@ -90,9 +90,7 @@ fn checked(token: &[u8]) -> Result<Secret, Refused> {
         return Err(Refused::Malformed("the credential is too long"));
     }
     match (token.get(..body), std::str::from_utf8(token)) {
-        (Some(body), Ok(text)) if !body.is_empty() && allowed(body) => {
-            Ok(Secret::new(text))
-        }
+        (Some(body), Ok(text)) if !body.is_empty() && allowed(body) => Ok(Secret::new(text)),
         _ => Err(Refused::Malformed("the credential is empty or holds a forbidden character")),
     }
 }
