@@ -1,15 +1,17 @@
-//! Random callers, rules and catalogs: what a list shows is what may be called, and nothing of one
-//! caller reaches another.
+//! Random callers, rules, catalogs and toolsets: what a list shows is what may be called, and nothing
+//! of one caller reaches another.
 
 use std::sync::Arc;
 
 use futures_util::future::join_all;
 use proptest::collection::{btree_set, vec};
+use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use serde_json::{Value, json};
 use toolgate_protocol::caller::{Caller, Identity, Proof};
 use toolgate_protocol::version::Version;
+use toolgate_values::covers;
 
 use crate::fault::{Fault, Reason};
 use crate::gateway::Gateway;
@@ -26,6 +28,8 @@ struct World {
     catalog: Vec<Vec<&'static str>>,
     callers: Vec<(Vec<&'static str>, Vec<&'static str>, bool)>,
     rules: Value,
+    /// Where they come in: everywhere, or what patterns of server and name say.
+    toolset: Option<Vec<(&'static str, &'static str)>>,
     modern: bool,
 }
 
@@ -84,8 +88,18 @@ fn world() -> impl Strategy<Value = World> {
     let offered = btree_set(select(TOOLS.to_vec()), 1..TOOLS.len());
     let catalog = vec(offered.prop_map(|tools| tools.into_iter().collect()), 1..=3);
     let caller = (subsequence(&ROLES[..], 0..=2), subsequence(&SCOPES[..], 0..=3), any::<bool>());
-    (catalog, vec(caller, 1..4), rules(), any::<bool>())
-        .prop_map(|(catalog, callers, rules, modern)| World { catalog, callers, rules, modern })
+    let server = select([&SERVERS[..], &["*"]].concat());
+    let name = select([&TOOLS[..], &["*", "get_*", "*_a"]].concat());
+    let toolset = option::of(vec((server, name), 1..4));
+    (catalog, vec(caller, 1..4), rules(), toolset, any::<bool>()).prop_map(
+        |(catalog, callers, rules, toolset, modern)| World {
+            catalog,
+            callers,
+            rules,
+            toolset,
+            modern,
+        },
+    )
 }
 
 impl World {
@@ -113,8 +127,25 @@ impl World {
         let servers: Vec<(&str, Arc<Fake>)> = SERVERS.into_iter().zip(fakes.clone()).collect();
         let known: Vec<&str> = servers.iter().map(|(name, _)| *name).collect();
         let rules = self.rules_for(&known);
-        let more = format!("roles: {}\npolicy: {}", rules["roles"], rules["policy"]);
+        let mut more = format!("roles: {}\npolicy: {}", rules["roles"], rules["policy"]);
+        if let Some(patterns) = self.patterns() {
+            more.push_str(&format!("\ntoolsets: {}", json!({ "part": { "tools": patterns } })));
+        }
         (fakes, gateway(&servers, &more))
+    }
+
+    /// What the toolset names, as far as anything could have such a name.
+    fn patterns(&self) -> Option<Vec<String>> {
+        let known = &SERVERS[..self.catalog.len()];
+        let named = self.toolset.as_ref()?.iter().filter_map(|(server, name)| match known {
+            [_] => Some((*name).to_owned()),
+            _ if *server == "*" || known.contains(server) => Some(format!("{server}_{name}")),
+            _ => None,
+        });
+        let mut patterns: Vec<String> = named.collect();
+        patterns.sort();
+        patterns.dedup();
+        (!patterns.is_empty()).then_some(patterns)
     }
 
     /// The rules without what names a server that is not there, which would be a mistake.
@@ -176,21 +207,35 @@ async fn ask(
     told(gateway.call(request).await).await
 }
 
+/// The names of the tools in a caller's list.
+async fn shown(
+    gateway: &Arc<Gateway>,
+    world: &World,
+    caller: usize,
+) -> Result<Vec<String>, TestCaseError> {
+    let list = ask(gateway, world, caller, "tools/list", json!({})).await;
+    let list = list.map_err(|fault| TestCaseError::fail(fault.to_string()))?;
+    let tools = list["result"]["tools"].as_array().into_iter().flatten();
+    Ok(tools.filter_map(|tool| tool["name"].as_str().map(str::to_owned)).collect())
+}
+
 /// Asks everything that every caller could ask, all at once, and checks the answers.
 async fn holds(world: &World) -> Result<(), TestCaseError> {
-    let (fakes, gateway) = world.open();
-    let callers = 0..world.callers.len();
-    let lists =
-        join_all(callers.map(|caller| ask(&gateway, world, caller, "tools/list", json!({})))).await;
+    let (fakes, whole) = world.open();
+    let gateway = match whole.config.toolset("part") {
+        Some(toolset) => Arc::new(whole.within(toolset)),
+        None => whole.clone(),
+    };
+    let patterns = world.patterns();
+    let is_inside = |name: &str| {
+        patterns.as_ref().is_none_or(|all| all.iter().any(|pattern| covers(pattern, name)))
+    };
     let mut calls = Vec::new();
-    for (caller, list) in lists.into_iter().enumerate() {
-        let list = list.map_err(|fault| TestCaseError::fail(fault.to_string()))?;
-        let shown: Vec<String> = list["result"]["tools"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(|tool| tool["name"].as_str().map(str::to_owned))
-            .collect();
+    for caller in 0..world.callers.len() {
+        let shown = shown(&gateway, world, caller).await?;
+        let mut expected = self::shown(&whole, world, caller).await?;
+        expected.retain(|name| is_inside(name));
+        prop_assert_eq!(&shown, &expected);
         for (server, tools) in world.catalog.iter().enumerate() {
             for tool in tools {
                 let name = world.published(server, tool);
@@ -214,8 +259,10 @@ async fn holds(world: &World) -> Result<(), TestCaseError> {
             }
             Err(fault) => {
                 prop_assert!(!shown, "{name} was shown and refused: {fault}");
-                prop_assert!(fault.refusal.is_some(), "{fault}");
+                // No rule is asked about what is outside.
+                prop_assert_eq!(fault.refusal.is_some(), is_inside(name), "{}", fault);
                 let hidden = fault.reason == Reason::Unknown;
+                prop_assert!(hidden || is_inside(name), "{fault}");
                 let unknown = format!("unknown tool: {name}");
                 prop_assert!(!hidden || fault.message == unknown, "{fault}");
                 prop_assert!(hidden || fault.reason == Reason::Forbidden, "{fault}");

@@ -7,6 +7,7 @@ use super::*;
 use crate::call::Who;
 use crate::fault::Reason;
 use crate::gateway::Gateway;
+use crate::state::State;
 use crate::testing::{Fake, Said, client, gateway, request, told};
 use crate::upstream::Interest;
 
@@ -79,7 +80,8 @@ async fn listed(gateway: &Arc<Gateway>, method: &str, list: &str, member: &str) 
 }
 
 async fn told_of(gateway: &Arc<Gateway>, method: &str, params: Value) -> Result<Value, String> {
-    let client = client(Version::V2026_07_28, &json!({}));
+    let tasks = json!({ "extensions": { "io.modelcontextprotocol/tasks": {} } });
+    let client = client(Version::V2026_07_28, &tasks);
     let answer = told(gateway.call(request(&client, method, params)).await).await;
     answer.map_err(|fault| format!("{:?}: {}", fault.reason, fault.message))
 }
@@ -213,6 +215,48 @@ async fn a_cursor_of_one_toolset_is_forged_everywhere_else() {
         assert!(refused.starts_with(&format!("{:?}", Reason::Forged)), "{refused}");
     }
     told_of(&support, "tools/list", cursor).await.unwrap();
+}
+
+/// Case J21.
+#[tokio::test]
+async fn the_id_of_a_task_and_a_request_state_are_good_where_they_were_given() {
+    let (crm, _, gateway) = scene();
+    let (support, whole) = (within(&gateway, "support"), within(&gateway, "whole"));
+    let call = request(
+        &client(Version::V2026_07_28, &json!({})),
+        "tools/call",
+        json!({ "name": "crm_find" }),
+    );
+    let id = support.seal_task(&support.routes[0], &call.who, "t-1");
+    let state = State::relayed(&call, "inner".to_owned(), support.now()).seal(support.keys());
+    let retry = json!({ "name": "crm_find", "requestState": state, "inputResponses": {} });
+
+    assert!(support.owner_of_task(&id, &call.who.caller).is_some());
+    told_of(&support, "tools/call", retry.clone()).await.unwrap();
+    let before = crm.methods().len();
+    for other in [&gateway, &whole] {
+        assert!(other.owner_of_task(&id, &call.who.caller).is_none());
+        let unknown = told_of(other, "tasks/get", json!({ "taskId": id })).await;
+        assert_eq!(unknown.unwrap_err(), "Unknown: unknown task");
+        let forged = told_of(other, "tools/call", retry.clone()).await.unwrap_err();
+        assert!(forged.starts_with("Forged"), "{forged}");
+    }
+    assert_eq!(crm.methods().len(), before);
+}
+
+/// What a task brings goes with the tool that began it.
+#[tokio::test]
+async fn a_task_of_a_tool_that_is_outside_is_unknown() {
+    let (.., gateway) = scene();
+    let support = within(&gateway, "support");
+    let who = request(&client(Version::V2026_07_28, &json!({})), "ping", json!({})).who;
+    let crm = &support.routes[0];
+
+    assert!(support.authorize_task(crm, &who, Some("find")).is_ok());
+    for tool in [Some("drop"), None] {
+        let refused = support.authorize_task(crm, &who, tool).unwrap_err();
+        assert_eq!(refused.message, "unknown task", "{tool:?}");
+    }
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ const CONFIG: &str = r#"servers:
 roles:
   viewer: { allow: ["github/get_*"] }
   editor: { allow: ["github/push"], inherits: [viewer] }
+toolsets: { work: { tools: [push] } }
 policy:
   tools: { github/push: { arguments: { branch: text } } }
   policies:
@@ -114,6 +115,8 @@ fn an_explanation_names_the_rule_that_decided() {
     when { context.arguments has branch && context.arguments.branch == "main" };
   in the caller's lists"#
     );
+    let through = |toolset| [&arguments[..], &["--toolset", toolset]].concat();
+    assert_eq!(text(&policy(folder.path(), &through("work"))), text(&explained));
     let missing = policy(folder.path(), &["explain", "gateway.yaml", "bob:editor", "github/push"]);
     assert!(text(&missing).contains("missing scopes: repo:write"), "{}", text(&missing));
     let stranger = policy(folder.path(), &["explain", "gateway.yaml", "-", "github/get_issue"]);
@@ -130,6 +133,14 @@ fn what_cannot_be_read_is_told_and_is_no_verdict() {
         (vec!["test", "absent.yaml"], "cannot read"),
         (vec!["explain", "gateway.yaml", "ann", "push"], "names no server"),
         (vec!["explain", "gateway.yaml", "ann", "github/push", "--arg", "branch"], "NAME=VALUE"),
+        (
+            vec!["explain", "gateway.yaml", "ann", "github/get_issue", "--toolset", "work"],
+            "is not in the toolset work",
+        ),
+        (
+            vec!["explain", "gateway.yaml", "ann", "github/push", "--toolset", "wrk"],
+            "did you mean \"work\"?",
+        ),
     ] {
         let refused = policy(path, &arguments);
         assert_eq!(refused.status.code(), Some(2), "{arguments:?}");

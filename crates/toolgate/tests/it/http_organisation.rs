@@ -124,6 +124,26 @@ async fn what_is_not_listed_in_the_file_is_offered_to_nobody() {
 }
 
 #[tokio::test]
+async fn an_agent_for_reviews_finds_what_it_needs_and_its_token_opens_nothing_else() {
+    let scene = Scene::open().await;
+    let review = format!("{}/review", scene.resource);
+    let token = scene.issuer.token("ada", "mcp:tools mcp:database:read", &review).await;
+    let token = format!("Bearer {token}");
+    let at_review = async |method: &str, params: Value| {
+        let ask = Modern::within(&scene.gateway, "review").ask("1", method, &params.to_string());
+        scene.gateway.ask(&ask.header("Authorization", &token)).await
+    };
+
+    let list = at_review("tools/list", json!({})).await.result();
+    let tools = list["tools"].as_array().unwrap();
+    let names: Vec<&str> = tools.iter().map(|tool| tool["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["github_search_repos", "github_get_file", "jira_search_issues"]);
+    let outside = at_review("tools/call", json!({ "name": "github_create_pr" })).await;
+    assert_eq!(outside.json()["error"]["message"], "unknown tool: github_create_pr");
+    assert_eq!(scene.ask(&token, "tools/list", json!({})).await.status, 401);
+}
+
+#[tokio::test]
 async fn each_server_has_its_limit_and_the_meter_shows_what_was_used() {
     let scene = Scene::open().await;
     let ada = scene.token("ada", "mcp:tools mcp:database:read").await;

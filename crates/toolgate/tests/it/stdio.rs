@@ -30,10 +30,16 @@ impl Session {
 
     /// A gateway with this configuration.
     pub fn of(yaml: &str) -> Session {
+        Session::with(yaml, &[])
+    }
+
+    /// The same, started with further arguments.
+    fn with(yaml: &str, arguments: &[&str]) -> Session {
         let folder = TempDir::new().unwrap();
         let file = folder.path().join("gateway.yaml");
         std::fs::write(&file, yaml).unwrap();
         let mut child = peer::command(&["stdio", file.to_str().unwrap()])
+            .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -155,6 +161,36 @@ fn both_eras_are_served_on_the_one_channel() {
     session.say(&modern("d", "server/discover", json!({})));
     assert_eq!(session.next()["result"]["supportedVersions"], json!(["2026-07-28"]));
     assert_eq!(session.end(), (vec![], Some(0)));
+}
+
+#[test]
+fn a_toolset_is_served_to_both_eras_and_nothing_else() {
+    let url = peer::modern(json!([{ "name": "find" }, { "name": "drop" }]), |seen| {
+        assert_ne!(seen.param("name"), "drop", "what is outside was called");
+        seen.result(said("found"))
+    });
+    let yaml = format!(
+        "servers: [{{ name: peer, upstream: '{url}' }}]\ntoolsets: {{ a: {{ tools: [find] }}, b: {{ tools: [drop], required_scopes: [x] }} }}\nauthentication: {{ issuer: 'https://login.example.com', resource: 'https://gateway.example.com/mcp' }}"
+    );
+    let mut session = Session::with(&yaml, &["--toolset", "a"]).shaken("2025-06-18");
+
+    session.say(&request(1, "tools/list", json!({})));
+    session.say(&modern(2, "tools/list", json!({})));
+    for _ in 0..2 {
+        let tools = session.next()["result"]["tools"].clone();
+        assert_eq!((&tools[0]["name"], &tools[1]), (&json!("find"), &Value::Null));
+    }
+    session.say(&modern(3, "tools/call", tool("find")));
+    assert_eq!(text(&session.next()), "found");
+    session.say(&modern(4, "tools/call", tool("drop")));
+    assert_eq!(session.next()["error"]["message"], "unknown tool: drop");
+    session.say(&request(5, "tools/call", tool("drop")));
+    assert_eq!(session.next()["error"]["message"], "unknown tool: drop");
+    assert_eq!(session.end(), (vec![], Some(0)));
+    // Neither one that is not there, nor one whose scopes nobody could have.
+    for name in ["c", "b"] {
+        assert_eq!(Session::with(&yaml, &["--toolset", name]).end(), (vec![], Some(1)));
+    }
 }
 
 #[test]
