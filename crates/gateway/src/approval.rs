@@ -9,6 +9,7 @@ mod step;
 mod table;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use toolgate_audit::{Outcome, Status, Tickets};
@@ -28,6 +29,7 @@ use crate::fault::{Fault, Reason};
 use crate::gateway::{Gateway, Route};
 use crate::parking::{is_input_required, own_end};
 use crate::state::State;
+use crate::store::{Name, Shared};
 use spent::Spent;
 use step::{About, Step};
 use table::{Granted, Wish};
@@ -40,7 +42,10 @@ pub struct Approvals {
     /// Calls that wait for somebody other than their caller.
     pub table: Table,
     spent: Spent,
-    /// Tells this process apart: consent that another one sealed may have been used there.
+    /// Where it is remembered what was used at other replicas too.
+    store: Option<Arc<Shared>>,
+    /// Tells this process apart: consent that another one sealed may have been used there. The same
+    /// for all that share a store.
     process: u64,
 }
 
@@ -89,7 +94,26 @@ impl Approvals {
     /// # Errors
     /// When the system has no randomness.
     pub fn new() -> Result<Approvals, getrandom::Error> {
-        Ok(Approvals { table: Table::default(), spent: Spent::default(), process: random()? })
+        let (table, spent) = (Table::default(), Spent::default());
+        Ok(Approvals { table, spent, store: None, process: random()? })
+    }
+
+    /// None yet, at any replica on this store.
+    pub fn shared(store: Arc<Shared>) -> Approvals {
+        let (table, spent) = (Table::default(), Spent::default());
+        Approvals { table, spent, store: Some(store), process: 0 }
+    }
+
+    /// Uses consent up. False when it was used before, or cannot be remembered.
+    ///
+    /// # Errors
+    /// Nobody can tell.
+    async fn spend(&self, nonce: u64, lasting: Duration, now: Timestamp) -> Result<bool, Fault> {
+        let Some(store) = &self.store else {
+            return Ok(self.spent.spend(nonce, now.seconds() + lasting.as_secs(), now));
+        };
+        let name = Name::of("consent", &[&id_of(nonce)]);
+        store.once(name, lasting).await.map_err(|away| store.fault(away))
     }
 }
 
@@ -131,8 +155,8 @@ impl Gateway {
             return Err(declined(request, asked, "the user"));
         }
         // Fail closed: consent that cannot be remembered as used is not used.
-        let until = self.now().seconds() + self.lasting_of_consent();
-        if !self.lasting.approvals.spent.spend(consent.nonce, until, self.now()) {
+        let lasting = self.lasting_of_consent();
+        if !self.lasting.approvals.spend(consent.nonce, lasting, self.now()).await? {
             return self.ask(route, request, asked, inner).await;
         }
         if consent.given.is_none() {
@@ -325,13 +349,13 @@ impl Gateway {
         State::consent(request, consent, inner, replica, now, self.consent_ttl())
     }
 
-    fn consent_ttl(&self) -> std::time::Duration {
+    fn consent_ttl(&self) -> Duration {
         self.config.approvals.ttl.duration()
     }
 
     /// Longer than any state that holds a nonce lives.
-    fn lasting_of_consent(&self) -> u64 {
-        self.consent_ttl().as_secs() + 60
+    fn lasting_of_consent(&self) -> Duration {
+        self.consent_ttl() + Duration::from_secs(60)
     }
 
     /// One line for each step: who, what, and how it went. Arguments are not told.

@@ -26,6 +26,7 @@ mod screening;
 
 mod shape;
 mod sources;
+mod store;
 mod toolsets;
 mod tree;
 mod upstream_auth;
@@ -50,6 +51,7 @@ pub use screening::{
     Characters, Imitation, Markup, Misfits, Screening, SizePolicy, Structured, Unlisted, Validate,
 };
 pub use sources::{Fixed, Machine, Sources};
+pub use store::{StoreRules, WhenUnavailable};
 pub use toolgate_values::{Listen, Misfit, Name, Network, Rate, Secret, Size, Span, Url};
 pub use toolsets::Toolset as ToolsetRules;
 pub use tree::{

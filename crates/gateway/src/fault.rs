@@ -74,6 +74,8 @@ pub enum Reason {
     Foreign,
     /// There is no place for its audit record.
     Unrecorded,
+    /// What all replicas share cannot be reached.
+    Unavailable,
     /// Our own mistake.
     Internal,
 }
@@ -127,6 +129,7 @@ impl Reason {
             Reason::Unauthenticated => "unauthenticated",
             Reason::Foreign => "foreign",
             Reason::Unrecorded => "unrecorded",
+            Reason::Unavailable => "unavailable",
             Reason::Internal => "internal",
         }
     }
@@ -185,6 +188,7 @@ impl Reason {
                 | Reason::ApprovalRequired
                 | Reason::Draining
                 | Reason::Unrecorded
+                | Reason::Unavailable
         )
     }
 
@@ -236,6 +240,7 @@ impl Reason {
             Reason::Unauthenticated => "send credentials that are valid here",
             Reason::Foreign => "send the request to the address of this gateway",
             Reason::Unrecorded => "wait, then call again; the operator sees that records fail",
+            Reason::Unavailable => "wait, then call again; the operator sees what is away",
             Reason::Internal => "tell the operator, with the trace id",
         }
     }

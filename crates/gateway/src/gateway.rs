@@ -23,6 +23,7 @@ use crate::quota::Limits;
 use crate::routing::Owners;
 use crate::screening::{Results, Schemas, Screen, ToolSchemas};
 use crate::seal::Keyring;
+use crate::store::Shared;
 use crate::tasks::{Origins, Support};
 use crate::toolset::Toolset;
 use crate::touched::Touched;
@@ -152,6 +153,8 @@ pub struct Lasting {
     pub metrics: Arc<Metrics>,
     /// How much of each limit is used.
     pub limits: Arc<Limits>,
+    /// What is shared with other replicas.
+    pub store: Option<Arc<Shared>>,
     /// Calls that wait for consent.
     pub approvals: Arc<Approvals>,
     /// What was used within each day and month.

@@ -32,6 +32,7 @@ pub mod seal;
 pub mod session;
 mod shadow;
 mod state;
+pub mod store;
 pub mod subscription;
 pub mod tasks;
 #[cfg(any(test, feature = "testing"))]

@@ -4,6 +4,7 @@
 mod admission;
 mod fair;
 mod limits;
+mod shared;
 mod standing;
 
 use std::collections::HashMap;
@@ -12,7 +13,6 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 pub use crate::config::Rate;
-pub(crate) use limits::Spent;
 pub use limits::{Limits, Working};
 pub use standing::{Standing, Told};
 
@@ -41,6 +41,25 @@ pub enum Kind {
     CallersShare,
     Address,
     Refused,
+}
+
+impl Kind {
+    /// Its name in a store that replicas share: it stays what it is.
+    fn label(self) -> &'static str {
+        match self {
+            Kind::Caller => "caller",
+            Kind::Tenant => "tenant",
+            Kind::Session => "session",
+            Kind::Server => "server",
+            Kind::CallerAtServer => "caller_at_server",
+            Kind::CallerAtTool => "caller_at_tool",
+            Kind::SessionAtTool => "session_at_tool",
+            Kind::TenantsShare => "tenants_share",
+            Kind::CallersShare => "callers_share",
+            Kind::Address => "address",
+            Kind::Refused => "refused",
+        }
+    }
 }
 
 /// Which bucket: a keyed hash of what it is for, wide enough that two never meet by chance and
@@ -161,7 +180,7 @@ impl Buckets {
 }
 
 /// Nanoseconds between two events at a steady rate.
-fn interval(rate: Rate) -> u64 {
+pub fn interval(rate: Rate) -> u64 {
     let per = u64::try_from(rate.per().as_nanos()).unwrap_or(u64::MAX);
     (per / u64::from(rate.count().max(1))).max(1)
 }

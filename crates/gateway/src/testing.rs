@@ -210,6 +210,7 @@ pub fn gateway(servers: &[(&str, Arc<Fake>)], more: &str) -> Arc<Gateway> {
         parking: Parking::new(checked.parking.ttl.duration(), checked.parking.max),
         metrics: Arc::default(),
         limits: Arc::default(),
+        store: None,
         usage: Arc::new(Memory::default()),
         results: Arc::default(),
         approvals: Arc::new(Approvals::new().expect("randomness")),

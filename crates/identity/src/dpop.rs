@@ -1,8 +1,12 @@
 //! Does whoever sends a token hold the key it is bound to? Proofs of RFC 9449, checked and made.
 
 mod nonce;
+mod once;
 mod prover;
 mod replay;
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use http::Uri;
 use serde_json::{Map, Value};
@@ -10,6 +14,7 @@ use serde_json::{Map, Value};
 use crate::jws;
 use crate::refused::{Flaw, Refused};
 use nonce::Nonces;
+pub use once::{NobodyKnows, Once};
 pub use prover::Prover;
 use replay::Replay;
 
@@ -37,21 +42,64 @@ pub struct Expected<'a> {
 /// Checks proofs, each once.
 pub struct Proofs {
     seen: Replay,
+    /// Where proofs are remembered that other replicas were shown.
+    elsewhere: Option<Arc<dyn Once>>,
     nonces: Option<Nonces>,
+}
+
+/// A proof of this key that is good, unless it was used before.
+pub(crate) struct Proven {
+    key: String,
+    name: String,
+    /// When it would be refused for its age.
+    end: u64,
 }
 
 impl Proofs {
     /// Without `nonce_secret` proofs need no nonce; with it each must hold one that was made under
     /// the same secret a short while ago, by whichever replica.
     pub fn new(nonce_secret: Option<&[u8]>) -> Proofs {
-        Proofs { seen: Replay::new(), nonces: nonce_secret.map(Nonces::new) }
+        Proofs { seen: Replay::new(), elsewhere: None, nonces: nonce_secret.map(Nonces::new) }
     }
 
-    /// The thumbprint of the key that `proof` proves.
+    /// The same, which remembers proofs where other replicas do too.
+    pub(crate) fn remembering(&mut self, elsewhere: Option<Arc<dyn Once>>) {
+        self.elsewhere = elsewhere;
+    }
+
+    /// The thumbprint of the key that `proof` proves, which no other replica is asked about.
     ///
     /// # Errors
     /// It does not prove what is expected, or was used before.
     pub fn check(&self, proof: &str, expected: &Expected<'_>) -> Result<String, Refused> {
+        let Proven { key, name, end } = self.prove(proof, expected)?;
+        self.seen.remember(&key, &name, end, expected.now)?;
+        Ok(key)
+    }
+
+    /// Uses a proof up.
+    ///
+    /// # Errors
+    /// It was used before, or nobody can tell.
+    pub(crate) async fn use_up(&self, proven: &Proven, now: u64) -> Result<(), Refused> {
+        let Proven { key, name, end } = proven;
+        let Some(elsewhere) = &self.elsewhere else {
+            return self.seen.remember(key, name, *end, now);
+        };
+        let lasting = Duration::from_secs(end.saturating_sub(now).saturating_add(1));
+        match elsewhere.first(&[key, name], lasting).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(replay::used()),
+            // Fail closed: what is not remembered could be used again.
+            Err(NobodyKnows) => Err(replay::full()),
+        }
+    }
+
+    /// Checks all of a proof but whether it was used before.
+    ///
+    /// # Errors
+    /// It does not prove what is expected.
+    pub(crate) fn prove(&self, proof: &str, expected: &Expected<'_>) -> Result<Proven, Refused> {
         if proof.len() > LONGEST {
             return Err(Refused::Proof("the proof is too long"));
         }
@@ -66,12 +114,12 @@ impl Proofs {
         if expected.key.is_some_and(|bound| bound != key) {
             return Err(Flaw::Bound.into());
         }
-        // Last: only who passed all else may make us remember anything.
+        // Last: only who passed all else may make anybody remember anything.
         let name = text(&claims, "jti").filter(|jti| jti.len() <= LONGEST_NAME);
         let name = name.ok_or(Refused::Proof("the proof has no usable jti"))?;
+        let name = name.to_owned();
         let end = date(&claims).unwrap_or_default().saturating_add(WINDOW + 1);
-        self.seen.remember(&key, name, end, expected.now)?;
-        Ok(key)
+        Ok(Proven { key, name, end })
     }
 }
 

@@ -6,7 +6,7 @@ use http::HeaderMap;
 use serde_json::{Map, Value};
 
 use crate::certificate::Certificate;
-use crate::dpop::{Expected, Proofs};
+use crate::dpop::{Expected, Once, Proofs, Proven};
 use crate::refused::{Flaw, Refused};
 use crate::resource::Resource;
 use crate::rules::Dpop;
@@ -44,6 +44,11 @@ impl Possession {
         Possession { mode, proofs: Proofs::new(nonce_secret) }
     }
 
+    /// Proofs are remembered where other replicas remember theirs.
+    pub(crate) fn remembering(&mut self, elsewhere: Option<Arc<dyn Once>>) {
+        self.proofs.remembering(elsewhere);
+    }
+
     pub(crate) fn mode(&self) -> Dpop {
         self.mode
     }
@@ -52,8 +57,9 @@ impl Possession {
     /// came under the scheme `DPoP`. Without a request nothing is proved.
     ///
     /// # Errors
-    /// It is bound to what the request does not prove, or to nothing where it has to be.
-    pub(crate) fn check(
+    /// It is bound to what the request does not prove, or to nothing where it has to be; or the proof
+    /// was used before.
+    pub(crate) async fn check(
         &self,
         token: &str,
         claims: &Map<String, Value>,
@@ -62,6 +68,22 @@ impl Possession {
         proved: bool,
         now: u64,
     ) -> Result<(), Refused> {
+        match self.look(token, claims, resource, request, proved, now)? {
+            None => Ok(()),
+            Some(proven) => self.proofs.use_up(&proven, now).await,
+        }
+    }
+
+    /// The same, with the proof that is left to be used up.
+    fn look(
+        &self,
+        token: &str,
+        claims: &Map<String, Value>,
+        resource: &Resource,
+        request: Option<&Request<'_>>,
+        proved: bool,
+        now: u64,
+    ) -> Result<Option<Proven>, Refused> {
         let bound = Binding::of(claims)?;
         if let Some(fingerprint) = bound.certificate {
             let shown = request.and_then(|request| request.certificate);
@@ -74,10 +96,10 @@ impl Possession {
             (Some(_), false) => Err(Flaw::Bound.into()),
             (None, true) => Err(Flaw::Unbound.into()),
             (None, false) if self.mode == Dpop::Require => Err(Flaw::Unbound.into()),
-            (None, false) => Ok(()),
+            (None, false) => Ok(None),
             (Some(key), true) => {
                 let request = request.ok_or(Flaw::Bound)?;
-                self.prove(token, key, resource, request, now)
+                self.prove(token, key, resource, request, now).map(Some)
             }
         }
     }
@@ -89,7 +111,7 @@ impl Possession {
         resource: &Resource,
         request: &Request<'_>,
         now: u64,
-    ) -> Result<(), Refused> {
+    ) -> Result<Proven, Refused> {
         let mut proofs = request.headers.get_all("dpop").iter();
         let proof = match (proofs.next(), proofs.next()) {
             (Some(proof), None) => proof.to_str().ok(),
@@ -106,7 +128,7 @@ impl Possession {
             key: Some(key),
             now,
         };
-        self.proofs.check(proof, &expected).map(drop)
+        self.proofs.prove(proof, &expected)
     }
 }
 

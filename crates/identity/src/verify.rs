@@ -14,6 +14,7 @@ use crate::cache::{self, Cache};
 use crate::certificate::Certificate;
 use crate::challenge::Guide;
 use crate::credentials::Credentials;
+use crate::dpop::Once;
 use crate::fetch::Fetch;
 use crate::id_token::{Asked, IdTokens};
 use crate::introspection::Introspection;
@@ -109,6 +110,13 @@ impl Verifier {
             spiffe: certificates.spiffe,
             forwarded: forwarded.and_then(|name| name.parse().ok()),
         })
+    }
+
+    /// The same, which takes no proof that another replica took.
+    #[must_use]
+    pub fn remembering(mut self, elsewhere: Option<Arc<dyn Once>>) -> Verifier {
+        self.possession.remembering(elsewhere);
+        self
     }
 
     /// What a request carries.
@@ -237,7 +245,7 @@ impl Verifier {
         let caller = self.by_token(token, resource, now).await?;
         // Each time: that the token was remembered says nothing of who sends it now.
         let claims = &caller.claims;
-        self.possession.check(token.reveal(), claims, resource, request, proved, now)?;
+        self.possession.check(token.reveal(), claims, resource, request, proved, now).await?;
         Ok(caller)
     }
 

@@ -7,10 +7,13 @@ use std::sync::Arc;
 use toolgate_audit::{Books, OtlpRules, Post};
 use toolgate_catalog::lock::Lock;
 use toolgate_gateway::approval::Approvals;
-use toolgate_gateway::config::{self, Checked, LockFile, Machine, Problems, Server, Warning};
+use toolgate_gateway::config::{
+    self, Checked, LockFile, Machine, Problems, Server, Warning, WhenUnavailable,
+};
 use toolgate_gateway::gateway::{Gateway, Lasting, Route};
 use toolgate_gateway::parking::Parking;
 use toolgate_gateway::seal::Keyring;
+use toolgate_gateway::store::{self, Waits};
 use toolgate_gateway::upstream::Upstream;
 use toolgate_gateway::usage::{Memory, Store};
 use toolgate_onward::Onwards;
@@ -54,22 +57,48 @@ pub fn load(path: Option<&Path>) -> Result<(Checked, Vec<Warning>, Content), Pro
 pub fn lasting(config: &Checked) -> Result<Lasting, String> {
     let secrets = config.keys.iter().map(|key| key.reveal().as_bytes());
     let keys = Keyring::new(secrets).map_err(|error| format!("no randomness: {error}"))?;
-    let approvals = Approvals::new().map_err(|error| format!("no randomness: {error}"))?;
+    let store = store(config)?;
+    let approvals = match &store {
+        None => Approvals::new().map_err(|error| format!("no randomness: {error}"))?,
+        Some(store) => Approvals::shared(store.clone()),
+    };
     Ok(Lasting {
         keys: Arc::new(keys),
         parking: Parking::new(config.parking.ttl.duration(), config.parking.max),
         limits: Arc::default(),
         results: Arc::default(),
         metrics: Arc::default(),
-        usage: usage(config)?,
+        usage: usage(config, store.as_ref())?,
+        store,
         approvals: Arc::new(approvals),
         touched: Arc::default(),
         origins: Arc::default(),
     })
 }
 
+/// What is shared with other replicas.
+fn store(config: &Checked) -> Result<Option<Arc<store::Shared>>, String> {
+    let rules = &config.store;
+    let Some(url) = rules.url() else { return Ok(None) };
+    let place = toolgate_stores::Place {
+        url: url.clone(),
+        name: rules.name.clone(),
+        connect: rules.connect_timeout.duration(),
+        keep_days: config.usage.keep_days,
+    };
+    let backend = toolgate_stores::open(&place).map_err(|error| format!("store: {error}"))?;
+    let waits = Waits {
+        timeout: rules.timeout.duration(),
+        local: rules.when_unavailable == WhenUnavailable::Local,
+    };
+    Ok(Some(Arc::new(store::Shared::new(backend, waits))))
+}
+
 /// Where usage is counted.
-fn usage(config: &Checked) -> Result<Arc<dyn Store>, String> {
+fn usage(config: &Checked, shared: Option<&Arc<store::Shared>>) -> Result<Arc<dyn Store>, String> {
+    if let Some(shared) = shared {
+        return Ok(shared.clone());
+    }
     let rules = &config.usage;
     let Some(path) = &rules.file else { return Ok(Arc::new(Memory::default())) };
     let file = UsageFile::open(path, rules.save.duration(), rules.keep_days);
@@ -84,7 +113,7 @@ pub fn app(config: Checked, content: Content, shared: &Shared) -> Result<Arc<App
     let lasting = lasting(&config)?;
     let onwards = onwards(&config)?;
     let gateway = gateway(config, content, lasting, shared, &onwards, None)?;
-    let door = Door::of(&gateway.config)?;
+    let door = Door::of(&gateway.config, gateway.lasting.store.as_ref())?;
     Ok(App::new(gateway, door, onwards))
 }
 

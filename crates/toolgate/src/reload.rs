@@ -107,7 +107,7 @@ fn reload(app: &Arc<App>, path: &Path, shared: &Shared) {
             return;
         }
     };
-    let door = match Door::of(&next.config) {
+    let door = match Door::of(&next.config, next.lasting.store.as_ref()) {
         Ok(door) => door,
         Err(error) => {
             tracing::error!(%error, "the new configuration is not used");
@@ -146,6 +146,7 @@ fn warn_of_restart(old: &Checked, new: &Checked) {
         ("sessions", old.sessions == new.sessions),
         ("parking", old.parking == new.parking),
         ("usage", old.usage == new.usage),
+        ("store", old.store == new.store),
         ("processes", old.processes == new.processes),
         (
             "keys",

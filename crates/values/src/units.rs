@@ -18,6 +18,11 @@ impl Span {
         Self(Duration::from_secs(seconds))
     }
 
+    /// A span of thousandths of seconds.
+    pub const fn millis(millis: u64) -> Self {
+        Self(Duration::from_millis(millis))
+    }
+
     /// The same as the standard library's type.
     pub const fn duration(self) -> Duration {
         self.0

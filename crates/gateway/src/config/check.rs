@@ -11,6 +11,7 @@ mod network;
 mod policy;
 mod screening;
 mod server;
+mod store;
 mod tools;
 mod toolsets;
 mod upstream_auth;
@@ -42,6 +43,7 @@ pub(super) fn run(
     keys::check(&mut checks, &mut config);
     bounds(&mut checks, &mut config);
     usage::check(&mut checks, &mut config);
+    store::check(&mut checks, &config);
     screening::problems(&mut checks, "screening", &config.screening);
     approvals::check(&mut checks, &config);
     let known = config.authentication.is_some();

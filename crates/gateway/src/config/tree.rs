@@ -14,6 +14,7 @@ use super::metering::Metering;
 use super::policy::PolicyRules;
 use super::rates::RateLimits;
 use super::screening::Screening;
+use super::store::StoreRules;
 use super::toolsets::Toolset;
 use super::upstream_auth::{Signing, Vault};
 use super::usage::{Quota, Usage};
@@ -79,6 +80,8 @@ pub struct Config {
     pub quotas: Vec<Quota>,
     /// Where it is counted.
     pub usage: Usage,
+    /// What replicas share, and where.
+    pub store: StoreRules,
     /// What is checked in arguments, and what is done to results, of all servers.
     pub screening: Screening,
     /// Who is asked where a policy wants a person's consent.
@@ -132,6 +135,7 @@ impl Default for Config {
             rate_limits: RateLimits::default(),
             quotas: Vec::new(),
             usage: Usage::default(),
+            store: StoreRules::default(),
             screening: Screening::default(),
             approvals: Approvals::default(),
             sessions: SessionLimits::default(),

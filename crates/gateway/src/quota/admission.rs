@@ -5,7 +5,7 @@ use crate::clock::Timestamp;
 use crate::fault::Fault;
 use crate::gateway::{Gateway, Route};
 use crate::quota::limits::Wanted;
-use crate::quota::{Spent, Standing, Working};
+use crate::quota::{Standing, Working};
 use crate::usage::{self, Amount, Counter, Every, Meter, Period, What};
 
 /// A call at work, and what it uses.
@@ -42,19 +42,25 @@ impl Gateway {
             who: &request.who,
             standing,
         };
-        let limits = &self.lasting.limits;
-        let (working, spent) = limits.admit(&self.config.rate_limits, wanted)?;
+        let (limits, rules) = (&self.lasting.limits, &self.config.rate_limits);
+        let (working, spent) = match &self.lasting.store {
+            None => limits.admit(rules, wanted)?,
+            Some(store) => Box::pin(limits.admit_shared(store, rules, wanted)).await?,
+        };
         if !self.meters {
             return Ok(Admitted { working, meter: None });
         }
-        let meter = Box::pin(self.begin_meter(request, wanted)).await;
-        // A call that is refused costs nothing.
-        let meter = meter.inspect_err(|_| self.give_back(&spent))?;
-        Ok(Admitted { working, meter: Some(meter) })
-    }
-
-    fn give_back(&self, spent: &Spent) {
-        self.lasting.limits.give_back(spent);
+        match Box::pin(self.begin_meter(request, wanted)).await {
+            Ok(meter) => Ok(Admitted { working, meter: Some(meter) }),
+            Err(fault) => {
+                // A call that is refused costs nothing.
+                limits.give_back(&spent);
+                if let Some(store) = &self.lasting.store {
+                    Box::pin(spent.give_back_shared(store)).await;
+                }
+                Err(fault)
+            }
+        }
     }
 
     async fn begin_meter(&self, request: &Request, wanted: Wanted<'_>) -> Result<Meter, Fault> {

@@ -13,6 +13,7 @@ use super::{Buckets, Key, Kind, Rate, Verdict};
 use crate::call::Who;
 use crate::config::{RateLimits, ServerLimits};
 use crate::fault::{Fault, Reason};
+use crate::store;
 
 /// How long somebody who called counts among those who share a server.
 const LATELY: Duration = Duration::from_secs(60);
@@ -34,8 +35,11 @@ pub struct Working {
 /// What a call took out of buckets.
 #[derive(Default)]
 pub(crate) struct Spent {
-    taken: SmallVec<[(Key, Rate); 8]>,
-    cost: u32,
+    /// Out of those of this process.
+    pub(super) taken: SmallVec<[(Key, Rate); 8]>,
+    /// Out of those of all replicas.
+    pub(super) shared: Vec<store::Bucket>,
+    pub(super) cost: u32,
 }
 
 /// A call, as limits look at it.
@@ -57,16 +61,23 @@ impl Wanted<'_> {
 
 /// How many share a server with a caller.
 #[derive(Clone, Copy)]
-struct Shares {
-    /// The tenant, or the caller where there is none.
-    tenant: Key,
+pub(super) struct Shares {
+    /// Tenants, and callers without one.
     tenants: u32,
-    /// The caller within its tenant, with how many others.
-    caller: Option<(Key, u32)>,
+    /// Of a caller with a tenant: the callers of that.
+    callers: Option<u32>,
 }
 
-/// A bucket to take from: its key, its rate, what refusals call it, what headers call it.
-type Bucket<'a> = (Key, Rate, &'a str, Option<&'static Name>);
+/// A bucket that a call is taken out of.
+pub(super) struct Bucket<K> {
+    /// Which.
+    pub key: K,
+    pub rate: Rate,
+    /// What refusals call it.
+    what: &'static str,
+    /// What headers call it, where it is the caller's own.
+    name: Option<&'static Name>,
+}
 
 type Name = LazyLock<Arc<str>>;
 
@@ -91,7 +102,7 @@ impl Limits {
         let working = self.start_all(all, wanted, shares)?;
         // Last: what is refused for another reason costs nothing.
         let spent = self.spend(all, wanted, shares, now)?;
-        Ok(((!working.keys.is_empty()).then_some(working), spent))
+        Ok((working.if_any(), spent))
     }
 
     /// Counts one request from an address whose caller is not known.
@@ -115,7 +126,7 @@ impl Limits {
     }
 
     /// Who shares the server, where sharing matters.
-    fn shares(&self, wanted: Wanted<'_>, now: Instant) -> Option<Shares> {
+    pub(super) fn shares(&self, wanted: Wanted<'_>, now: Instant) -> Option<Shares> {
         let Wanted { server, own, who, .. } = wanted;
         let shared = own.requests_per_minute.is_some() || own.concurrent.is_some();
         if !shared || who.caller.is_anonymous() {
@@ -123,52 +134,29 @@ impl Limits {
         }
         let principal = &*who.caller.principal;
         let tenant = who.caller.tenant.as_deref();
-        let whole = self.buckets.key(Kind::Server, server);
-        let group = self.buckets.key(Kind::TenantsShare, (tenant.unwrap_or(principal), server));
+        let whole = self.buckets.key(Kind::Server, [server]);
+        let group = self.buckets.key(Kind::TenantsShare, [tenant.unwrap_or(principal), server]);
         let tenants = self.sharers.count(whole, group, LATELY, now);
-        let caller = tenant.map(|_| {
-            let own = self.buckets.key(Kind::CallersShare, (principal, server));
-            (own, self.sharers.count(group, own, LATELY, now))
+        let callers = tenant.map(|_| {
+            let own = self.buckets.key(Kind::CallersShare, [principal, server]);
+            self.sharers.count(group, own, LATELY, now)
         });
-        Some(Shares { tenant: group, tenants, caller })
+        Some(Shares { tenants, callers })
     }
 
-    fn start_all(
+    pub(super) fn start_all(
         self: &Arc<Self>,
         all: &RateLimits,
         wanted: Wanted<'_>,
         shares: Option<Shares>,
     ) -> Result<Working, Fault> {
         let mut working = Working { limits: self.clone(), keys: SmallVec::new() };
-        let own = wanted.own.concurrent.map(|most| most.get());
-        let part = |most: usize, of: u32| most.div_ceil(of.max(1) as usize);
-        let principal = &*wanted.who.caller.principal;
-        let caps = [
-            (
-                all.concurrent.map(|most| most.get()),
-                self.buckets.key(Kind::Caller, principal),
-                "calls of this caller",
-            ),
-            (own, self.buckets.key(Kind::Server, wanted.server), "calls of this server"),
-        ];
-        let fair = own.zip(shares).map(|(most, shares)| {
-            let tenant = part(most, shares.tenants);
-            [
-                Some((Some(tenant), shares.tenant, "calls, its share of this server,")),
-                shares.caller.map(|(key, callers)| {
-                    (Some(part(tenant, callers)), key, "calls, its share of this server,")
-                }),
-            ]
-        });
-        for (most, key, what) in fair.into_iter().flatten().flatten().chain(caps) {
-            let Some(most) = most else { continue };
-            if !self.start(key, most) {
-                let message = format!("more than {most} {what} would be at work");
-                return Err(
-                    Fault::new(Reason::Overloaded, message).retry_after(Duration::from_secs(1))
-                );
+        let caps = caps(all, wanted, shares, |kind, of| self.buckets.key(kind, of));
+        for cap in caps.into_iter().flatten() {
+            if !self.start(cap.key, cap.most) {
+                return Err(cap.full());
             }
-            working.keys.push(key);
+            working.keys.push(cap.key);
         }
         Ok(working)
     }
@@ -185,71 +173,20 @@ impl Limits {
         )
     }
 
-    fn spend(
+    pub(super) fn spend(
         &self,
         all: &RateLimits,
         wanted: Wanted<'_>,
         shares: Option<Shares>,
         now: Instant,
     ) -> Result<Spent, Fault> {
-        let Wanted { server, own, tool, who, standing } = wanted;
-        let principal = &*who.caller.principal;
-        let key = |kind, of: &str| self.buckets.key(kind, of);
-        let session = who.session.as_deref();
-        let rate = own.rate();
-        let tenants = rate.zip(shares).filter(|(_, shares)| shares.tenants > 1);
-        let callers = rate.zip(shares).and_then(|(rate, shares)| {
-            let (key, callers) = shares.caller?;
-            Some((key, divided(rate, shares.tenants.saturating_mul(callers))))
-        });
-        let buckets: [Option<Bucket<'_>>; 9] = [
-            all.caller
-                .map(|rate| (key(Kind::Caller, principal), rate, "this caller", Some(&CALLER))),
-            all.session.zip(session).map(|(rate, session)| {
-                (key(Kind::Session, session), rate, "this session", Some(&SESSION))
-            }),
-            all.tenant.zip(who.caller.tenant.as_deref()).map(|(rate, tenant)| {
-                (key(Kind::Tenant, tenant), rate, "this organisation", Some(&TENANT))
-            }),
-            own.per_caller.map(|rate| {
-                let key = self.buckets.key(Kind::CallerAtServer, (principal, server));
-                (key, rate, "this caller at this server", Some(&SERVER))
-            }),
-            own.tools.get(tool).map(|rate| {
-                let key = self.buckets.key(Kind::CallerAtTool, (principal, server, tool));
-                (key, *rate, "this caller and tool", Some(&TOOL))
-            }),
-            own.session_tools.get(tool).map(|rate| {
-                let whose = session.unwrap_or(principal);
-                let key = self.buckets.key(Kind::SessionAtTool, (whose, server, tool));
-                (key, *rate, "this session and tool", Some(&TOOL))
-            }),
-            tenants.map(|(rate, shares)| {
-                (shares.tenant, divided(rate, shares.tenants), "this caller's share", None)
-            }),
-            callers.map(|(key, rate)| (key, rate, "this caller's share", None)),
-            rate.map(|rate| (key(Kind::Server, server), rate, "this server", None)),
-        ];
-        let mut spent = Spent { taken: SmallVec::new(), cost: wanted.cost() };
-        for (key, rate, what, name) in buckets.into_iter().flatten() {
-            let shown = standing.zip(name);
-            match self.buckets.take(key, rate, spent.cost, now) {
-                Verdict::Allowed { remaining, full } => {
-                    spent.taken.push((key, rate));
-                    if let Some((standing, name)) = shown {
-                        let (count, left) = (rate.count().into(), remaining.into());
-                        standing.allowed(name, count, rate.per(), left, full);
-                    }
-                }
-                Verdict::Refused { after } => {
-                    if let Some((standing, name)) = shown {
-                        standing.refused(name, rate.count().into(), rate.per(), after);
-                    }
-                    // A call that is refused costs nothing.
-                    self.give_back(&spent);
-                    return Err(refused(rate, what, after));
-                }
-            }
+        let buckets = buckets(all, wanted, shares, |kind, of| self.buckets.key(kind, of));
+        let mut spent = Spent { cost: wanted.cost(), ..Spent::default() };
+        for bucket in buckets.into_iter().flatten() {
+            let verdict = self.buckets.take(bucket.key, bucket.rate, spent.cost, now);
+            // A call that is refused costs nothing.
+            bucket.heed(verdict, wanted.standing).inspect_err(|_| self.give_back(&spent))?;
+            spent.taken.push((bucket.key, bucket.rate));
         }
         Ok(spent)
     }
@@ -265,12 +202,136 @@ impl Limits {
     }
 }
 
+/// The buckets that a call is taken out of.
+pub(super) fn buckets<K>(
+    all: &RateLimits,
+    wanted: Wanted<'_>,
+    shares: Option<Shares>,
+    key: impl Fn(Kind, &[&str]) -> K,
+) -> [Option<Bucket<K>>; 9] {
+    let Wanted { server, own, tool, who, .. } = wanted;
+    let principal = &*who.caller.principal;
+    let (session, tenant) = (who.session.as_deref(), who.caller.tenant.as_deref());
+    let of = |kind, of: &[&str], rate, what, name| Bucket { key: key(kind, of), rate, what, name };
+    let rate = own.rate();
+    let tenants = rate.zip(shares).filter(|(_, shares)| shares.tenants > 1);
+    let callers = rate.zip(shares).and_then(|(rate, shares)| {
+        Some(divided(rate, shares.tenants.saturating_mul(shares.callers?)))
+    });
+    let share = "this caller's share";
+    [
+        all.caller.map(|rate| of(Kind::Caller, &[principal], rate, "this caller", Some(&CALLER))),
+        all.session.zip(session).map(|(rate, session)| {
+            of(Kind::Session, &[session], rate, "this session", Some(&SESSION))
+        }),
+        all.tenant.zip(tenant).map(|(rate, tenant)| {
+            of(Kind::Tenant, &[tenant], rate, "this organisation", Some(&TENANT))
+        }),
+        own.per_caller.map(|rate| {
+            let (of_whom, what) = ([principal, server], "this caller at this server");
+            of(Kind::CallerAtServer, &of_whom, rate, what, Some(&SERVER))
+        }),
+        own.tools.get(tool).map(|rate| {
+            let (of_whom, what) = ([principal, server, tool], "this caller and tool");
+            of(Kind::CallerAtTool, &of_whom, *rate, what, Some(&TOOL))
+        }),
+        own.session_tools.get(tool).map(|rate| {
+            let of_whom = [session.unwrap_or(principal), server, tool];
+            of(Kind::SessionAtTool, &of_whom, *rate, "this session and tool", Some(&TOOL))
+        }),
+        tenants.map(|(rate, shares)| {
+            let of_whom = [tenant.unwrap_or(principal), server];
+            of(Kind::TenantsShare, &of_whom, divided(rate, shares.tenants), share, None)
+        }),
+        callers.map(|rate| of(Kind::CallersShare, &[principal, server], rate, share, None)),
+        rate.map(|rate| of(Kind::Server, &[server], rate, "this server", None)),
+    ]
+}
+
+impl<K> Bucket<K> {
+    /// Tells what is left in it.
+    ///
+    /// # Errors
+    /// When it did not let the call pass, with the time after which it does.
+    pub(super) fn heed(&self, verdict: Verdict, standing: Option<&Standing>) -> Result<(), Fault> {
+        let (shown, rate) = (standing.zip(self.name), self.rate);
+        match verdict {
+            Verdict::Allowed { remaining, full } => {
+                if let Some((standing, name)) = shown {
+                    let (count, left) = (rate.count().into(), remaining.into());
+                    standing.allowed(name, count, rate.per(), left, full);
+                }
+                Ok(())
+            }
+            Verdict::Refused { after } => {
+                if let Some((standing, name)) = shown {
+                    standing.refused(name, rate.count().into(), rate.per(), after);
+                }
+                Err(refused(rate, self.what, after))
+            }
+        }
+    }
+}
+
+/// How many calls of one kind may be at work.
+pub(super) struct Cap<K> {
+    /// Which.
+    pub key: K,
+    pub most: usize,
+    /// What refusals call them.
+    what: &'static str,
+}
+
+/// The caps that a call counts against.
+pub(super) fn caps<K>(
+    all: &RateLimits,
+    wanted: Wanted<'_>,
+    shares: Option<Shares>,
+    key: impl Fn(Kind, &[&str]) -> K,
+) -> [Option<Cap<K>>; 4] {
+    let Wanted { server, own, who, .. } = wanted;
+    let principal = &*who.caller.principal;
+    let part = |most: usize, of: u32| most.div_ceil(of.max(1) as usize);
+    let cap = |kind, of: &[&str], most, what| Cap { key: key(kind, of), most, what };
+    let own = own.concurrent.map(|most| most.get());
+    let fair = own.zip(shares).map(|(most, shares)| (part(most, shares.tenants), shares));
+    let share = "calls, its share of this server,";
+    [
+        fair.map(|(tenants, _)| {
+            let tenant = who.caller.tenant.as_deref().unwrap_or(principal);
+            cap(Kind::TenantsShare, &[tenant, server], tenants, share)
+        }),
+        fair.and_then(|(tenants, shares)| {
+            let most = part(tenants, shares.callers?);
+            Some(cap(Kind::CallersShare, &[principal, server], most, share))
+        }),
+        all.concurrent
+            .map(|most| cap(Kind::Caller, &[principal], most.get(), "calls of this caller")),
+        own.map(|most| cap(Kind::Server, &[server], most, "calls of this server")),
+    ]
+}
+
+impl<K> Cap<K> {
+    /// What whoever finds it reached is told.
+    pub(super) fn full(&self) -> Fault {
+        let message = format!("more than {} {} would be at work", self.most, self.what);
+        Fault::new(Reason::Overloaded, message).retry_after(Duration::from_secs(1))
+    }
+}
+
+impl Working {
+    /// Nothing where no cap applies.
+    pub(super) fn if_any(self) -> Option<Working> {
+        (!self.keys.is_empty()).then_some(self)
+    }
+}
+
 /// An equal part of a rate; at least one.
 fn divided(rate: Rate, among: u32) -> Rate {
     rate.times((rate.count() / among.max(1)).max(1))
 }
 
-fn refused(rate: Rate, what: &str, after: Duration) -> Fault {
+pub(super) fn refused(rate: Rate, what: &str, after: Duration) -> Fault {
     let seconds = seconds(after);
     let message = format!("the limit of {what} is {rate}; try again in {seconds} s");
     Fault::new(Reason::RateLimited, message).retry_after(Duration::from_secs(seconds))

@@ -1,14 +1,15 @@
 //! What every store has to do: each implementation runs this.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use super::{Amount, Claim, Counter, Denied, Every, Most, Period, Store, What};
 use crate::clock::Timestamp;
 
-const NOON: u64 = 1_795_867_200;
-
+/// One moment of the whole run: a store that ends what is over does so by the time of day.
 fn now() -> Timestamp {
-    Timestamp::from_seconds(NOON)
+    static NOW: OnceLock<Timestamp> = OnceLock::new();
+    *NOW.get_or_init(Timestamp::now)
 }
 
 fn quota(name: &str, of: &str, every: Every) -> Counter {

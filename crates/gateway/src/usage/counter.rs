@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::Period;
+use super::{Every, Period};
+use crate::clock::Timestamp;
 
 /// The name of everything that found no room of its own.
 pub(super) const OTHER: &str = "other";
@@ -45,8 +46,20 @@ pub enum What {
 }
 
 impl Counter {
+    /// Whether it is of no use any more: a quota whose period has ended, a day older than `keep`
+    /// days.
+    pub fn is_over(&self, now: Timestamp, keep: u32) -> bool {
+        match (&self.what, self.period) {
+            (What::Tool { .. }, Period::Day(day)) => {
+                let Period::Day(today) = Period::of(Every::Day, now) else { return false };
+                day.saturating_add(keep) < today
+            }
+            (_, period) => period.left(now).is_zero(),
+        }
+    }
+
     /// The counter for all that have no room of their own.
-    pub(super) fn crowd(&self) -> Counter {
+    pub fn crowd(&self) -> Counter {
         let what = match &self.what {
             What::Tool { tenant: _, server, tool: _ } => What::Tool {
                 tenant: Some(OTHER.into()),
@@ -60,7 +73,7 @@ impl Counter {
     }
 
     /// Whether its names are short enough to be kept.
-    pub(super) fn is_modest(&self) -> bool {
+    pub fn is_modest(&self) -> bool {
         let names = match &self.what {
             What::Tool { tenant, server: _, tool } => [tenant.as_deref().unwrap_or(""), tool],
             What::Quota { name, of } => [&**name, of],

@@ -4,11 +4,10 @@ use std::collections::HashMap;
 use std::future::ready;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::counter::{Amount, Counter, What};
-use super::{Claim, Denied, Period, Store};
+use super::counter::{Amount, Counter};
+use super::{Claim, Denied, Store};
 use crate::call::Boxed;
 use crate::clock::Timestamp;
-use crate::config::Every;
 
 /// Counters kept at most, about 30 MiB.
 const MOST: usize = 200_000;
@@ -92,17 +91,6 @@ impl Memory {
     }
 }
 
-/// Whether a counter is of no use any more.
-fn is_over(counter: &Counter, now: Timestamp, keep: u32) -> bool {
-    match (&counter.what, counter.period) {
-        (What::Tool { .. }, Period::Day(day)) => {
-            let Period::Day(today) = Period::of(Every::Day, now) else { return false };
-            day.saturating_add(keep) < today
-        }
-        (_, period) => period.left(now).is_zero(),
-    }
-}
-
 impl Store for Memory {
     fn claim<'a>(&'a self, claims: &'a [Claim], amount: Amount) -> Boxed<'a, Result<(), Denied>> {
         Box::pin(ready(self.claim_now(claims, amount)))
@@ -126,7 +114,7 @@ impl Store for Memory {
     }
 
     fn prune(&self, now: Timestamp, keep: u32) -> Boxed<'_, Result<(), String>> {
-        self.lock().retain(|counter, _| !is_over(counter, now, keep));
+        self.lock().retain(|counter, _| !counter.is_over(now, keep));
         Box::pin(ready(Ok(())))
     }
 
@@ -138,7 +126,7 @@ impl Store for Memory {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::usage::{Most, conformance};
+    use crate::usage::{Most, Period, What, conformance};
 
     #[tokio::test]
     async fn memory_is_a_store() {

@@ -106,7 +106,8 @@ pub(crate) async fn claim(
         // Fail closed: without the store nothing bounds the caller.
         Err(Denied::Unavailable(error)) => {
             let message = "usage cannot be counted at the moment, so the call was not made";
-            Err(Fault::new(Reason::Overloaded, message).because(error))
+            let wait = std::time::Duration::from_secs(1);
+            Err(Fault::new(Reason::Unavailable, message).retry_after(wait).because(error))
         }
     }
 }

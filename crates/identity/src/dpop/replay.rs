@@ -46,7 +46,7 @@ impl Replay {
         part.forget(now);
         let name = hash(&[key, jti]);
         if part.used.contains_key(&name) {
-            return Err(Refused::Proof("the proof was used before"));
+            return Err(used());
         }
         // Fail closed: what is not remembered could be used again.
         if part.used.len() >= MOST {
@@ -58,7 +58,11 @@ impl Replay {
     }
 }
 
-fn full() -> Refused {
+pub(super) fn used() -> Refused {
+    Refused::Proof("the proof was used before")
+}
+
+pub(super) fn full() -> Refused {
     Refused::Unavailable { retry_after: Duration::from_secs(1) }
 }
 

@@ -67,7 +67,7 @@ pub fn failure(fault: &Fault, id: &str, method: &Method, era: Era, trace: &str) 
     }
     let status = match fault.reason {
         Reason::Overloaded | Reason::RateLimited | Reason::QuotaExceeded => 429,
-        Reason::Draining | Reason::Unrecorded => 503,
+        Reason::Draining | Reason::Unrecorded | Reason::Unavailable => 503,
         Reason::Forbidden => 403,
         reason => modern::status_of(reason.code()),
     };

@@ -7,8 +7,10 @@ use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use toolgate_gateway::call::Caller;
 use toolgate_gateway::config::{Checked, Network, Secret};
+use toolgate_gateway::store::Shared;
 use toolgate_gateway::toolset::Toolset;
 use toolgate_identity::challenge::Guide;
+use toolgate_identity::dpop::Once;
 use toolgate_identity::metadata::Metadata;
 use toolgate_identity::{Certificate, Credentials, Refused, Request, Resource, Verifier};
 use toolgate_onward::sign_in::SignedIn;
@@ -91,7 +93,7 @@ impl Door {
     ///
     /// # Errors
     /// One sentence, when the file of keys cannot be read.
-    pub fn of(config: &Checked) -> Result<Door, String> {
+    pub fn of(config: &Checked, store: Option<&Arc<Shared>>) -> Result<Door, String> {
         let Some(rules) = &config.authentication else {
             let (whole, toolsets) = (Entrance::default(), HashMap::new());
             return Ok(Door { verifier: None, whole, toolsets, proxies: Vec::new() });
@@ -107,6 +109,8 @@ impl Door {
         let shared = config.keys.first().map(|key| key.reveal().as_bytes());
         let verifier = Verifier::open_with(&methods, root, &fetch, shared)
             .map_err(|error| format!("authentication.api_keys.file: {error}"))?;
+        let elsewhere = store.map(|store| Arc::clone(store) as Arc<dyn Once>);
+        let verifier = verifier.remembering(elsewhere);
         let title = config.title.as_ref().unwrap_or(&config.name);
         let own = verifier.resource().cloned();
         let beside = |path: &str| own.as_ref().and_then(|own| own.beside("/mcp", path));

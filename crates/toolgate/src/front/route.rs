@@ -90,7 +90,8 @@ pub async fn route(app: &Arc<App>, peer: &Peer, request: Request<Incoming>) -> A
         (&Method::GET, DOCUMENT) => onwards.links().map_or_else(nothing, connect::document),
         (&Method::GET | &Method::POST, path) if path.starts_with(connect::PAGES) => {
             // Whoever guesses a key is counted by where it comes from.
-            if let Err(refused) = admit_address(app, &gateway, peer.address, &parts.headers) {
+            let admitted = admit_address(app, &gateway, peer.address, &parts.headers);
+            if let Err(refused) = Box::pin(admitted).await {
                 return refused;
             }
             let page =
@@ -153,7 +154,7 @@ async fn enter(
         Err(refused) => Err(refused),
     };
     // Who is not known is counted by where it comes from: guessing has a limit, too.
-    admit_address(app, gateway, arrived.peer.address, headers)?;
+    admit_address(app, gateway, arrived.peer.address, headers).await?;
     refused.map(|caller| (caller, None))
 }
 
@@ -188,7 +189,7 @@ async fn speak(
 }
 
 /// Counts a request whose caller is not known against the limit of where it comes from.
-fn admit_address(
+async fn admit_address(
     app: &App,
     gateway: &Gateway,
     peer: IpAddr,
@@ -196,10 +197,16 @@ fn admit_address(
 ) -> Result<(), Answer> {
     let Some(rate) = gateway.config.rate_limits.ip else { return Ok(()) };
     let address = address::client(peer, headers, &gateway.config.trusted_proxies);
-    app.lasting.limits.admit_address(rate, address::counted(address)).map_err(|fault| {
+    let (limits, address) = (&app.lasting.limits, address::counted(address));
+    let admitted = match &app.lasting.store {
+        None => limits.admit_address(rate, address),
+        Some(store) => Box::pin(limits.admit_address_shared(store, rate, address)).await,
+    };
+    admitted.map_err(|fault| {
         let data = fault.structured("");
         let error = jsonrpc::error(None, fault.reason.code(), &fault.message, Some(&data));
-        let mut answer = json(429, error);
+        let status = if fault.reason == Reason::Unavailable { 503 } else { 429 };
+        let mut answer = json(status, error);
         let wait = fault.retry_after.unwrap_or_default().as_secs().max(1);
         answer.headers_mut().insert(http::header::RETRY_AFTER, wait.into());
         answer
@@ -250,12 +257,19 @@ async fn ready(app: &App, gateway: &Gateway) -> Answer {
     let unready = gateway.unready(READY).await;
     // A request that cannot be recorded is refused, so there is nothing to be ready for.
     let recorded = gateway.audit.as_ref().is_none_or(|audit| audit.health().is_good());
-    if unready.is_empty() && recorded {
+    // Nor is there where nothing can be counted.
+    let counted = match &app.lasting.store {
+        None => true,
+        Some(store) => store.is_there().await,
+    };
+    if unready.is_empty() && recorded && counted {
         return json(200, Bytes::from_static(br#"{"status":"ready"}"#));
     }
     let names: Vec<_> = unready.iter().map(|name| format!("\"{name}\"")).collect();
     let audit = if recorded { "" } else { r#","audit":"failing""# };
-    json(503, format!(r#"{{"status":"unready","servers":[{}]{audit}}}"#, names.join(",")).into())
+    let store = if counted { "" } else { r#","store":"away""# };
+    let names = names.join(",");
+    json(503, format!(r#"{{"status":"unready","servers":[{names}]{audit}{store}}}"#).into())
 }
 
 async fn post(

@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Ask, Call, DevIssuer, Gateway, Modern, Prover, Server, modern};
+use crate::support::{
+    Answer, Ask, Call, DevIssuer, Gateway, Modern, Prover, RedisServer, Server, modern,
+};
 
 const RESOURCE: &str = "https://gateway.example.com/mcp";
 
@@ -12,22 +14,32 @@ struct Scene {
     gateway: Gateway,
     prover: Prover,
     token: String,
+    yaml: String,
+}
+
+fn yaml(issuer: &DevIssuer, server: &Server, rules: &str, more: &str) -> String {
+    format!(
+        "authentication:\n  resource: {RESOURCE}\n  jwt: [{{ issuer: '{}' }}]\n  {rules}\n{more}\nservers: [{}]",
+        issuer.name(),
+        server.entry("crm", "")
+    )
 }
 
 impl Scene {
     /// A gateway with these further rules, and a token of ada's that is bound to a key.
     async fn open(rules: &str) -> Scene {
+        Scene::with(rules, "").await
+    }
+
+    /// The same, with more in its configuration.
+    async fn with(rules: &str, more: &str) -> Scene {
         let issuer = DevIssuer::start(&["--user", "ada"]).await;
         let server = modern(|call: Call| async move {
             call.result(r#"{"resultType":"complete","content":[]}"#)
         })
         .await;
-        let gateway = Gateway::serve(format!(
-            "authentication:\n  resource: {RESOURCE}\n  jwt: [{{ issuer: '{}' }}]\n  {rules}\nservers: [{}]",
-            issuer.name(),
-            server.entry("crm", "")
-        ))
-        .await;
+        let yaml = yaml(&issuer, &server, rules, more);
+        let gateway = Gateway::serve(&yaml).await;
         let prover = Prover::new();
         let client = issuer.register().await;
         let code = issuer.code(&client, "ada", "tools:read", RESOURCE).await;
@@ -36,7 +48,7 @@ impl Scene {
         let tokens = tokens.json();
         assert_eq!(tokens["token_type"], "DPoP");
         let token = tokens["access_token"].as_str().unwrap().to_owned();
-        Scene { issuer, server, gateway, prover, token }
+        Scene { issuer, server, gateway, prover, token, yaml }
     }
 
     fn call(&self) -> Ask {
@@ -76,6 +88,32 @@ async fn a_bound_token_opens_with_a_proof_of_its_key_each_time() {
     assert_eq!(again.status, 401);
     assert!(challenges(&again)[0].contains("the proof was used before"), "{again:?}");
     assert_eq!(scene.server.count("tools/call"), 4);
+}
+
+#[tokio::test]
+async fn a_proof_that_one_replica_took_is_refused_at_another_on_the_same_store() {
+    let mut redis = RedisServer::start();
+    let more = format!(
+        "keys: [kq3v9Z0eTn1bXw7RyP5sLd2HfJ8mCa4G]\nstore: {{ redis: '{}' }}\nrate_limits: {{ defaults: false }}",
+        redis.url()
+    );
+    let scene = Scene::with("dpop: allow", &more).await;
+    let other = Gateway::serve(&scene.yaml).await;
+    let proof = scene.proof();
+    assert_eq!(scene.call_proved(&proof).await.status, 200);
+
+    let again = other.ask(&scene.bound().header("DPoP", &proof)).await;
+
+    assert_eq!(again.status, 401);
+    assert!(challenges(&again)[0].contains("the proof was used before"), "{again:?}");
+    let fresh = other.ask(&scene.bound().header("DPoP", &scene.proof())).await;
+    assert_eq!(fresh.status, 200);
+
+    // What cannot be remembered is not taken.
+    redis.end();
+    let unknown = other.ask(&scene.bound().header("DPoP", &scene.proof())).await;
+    assert_eq!(unknown.status, 503, "{unknown:?}");
+    assert_eq!(scene.server.count("tools/call"), 2);
 }
 
 #[tokio::test]

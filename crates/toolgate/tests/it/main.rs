@@ -48,6 +48,7 @@ mod http_screening_arguments;
 mod http_screening_results;
 mod http_screening_size;
 mod http_several;
+mod http_store;
 mod http_tasks;
 mod http_tls;
 mod http_tokens;

@@ -18,6 +18,9 @@ mod postgres;
 mod prover;
 mod proxy;
 mod python;
+#[expect(dead_code, reason = "the tests of the stores themselves use the rest")]
+#[path = "../../../../stores/tests/it/support/redis.rs"]
+mod redis;
 mod server;
 mod slow_disk;
 mod terminal;
@@ -40,6 +43,7 @@ pub use postgres::Postgres;
 pub use prover::Prover;
 pub use proxy::{Conduct, Proxy};
 pub use python::Script;
+pub use redis::RedisServer;
 pub use server::{Call, Reply, Server};
 pub use slow_disk::SlowDisk;
 pub use terminal::at_a_terminal;

@@ -1,0 +1,83 @@
+//! The same limits, counted where other replicas count too.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::limits::{Limits, Spent, Wanted, Working, buckets, refused};
+use super::{Kind, Rate, Verdict};
+use crate::config::RateLimits;
+use crate::fault::Fault;
+use crate::store::{Bucket, Name, Shared};
+
+/// What a bucket is called among those of all replicas.
+fn name(kind: Kind, of: &[&str]) -> Name {
+    Name::of(kind.label(), of)
+}
+
+impl Limits {
+    /// Counts one call of a tool against every limit that applies, or against none.
+    ///
+    /// # Errors
+    /// When one of them is used up, with the time after which it is not; or when nobody can tell.
+    pub(crate) async fn admit_shared(
+        self: &Arc<Self>,
+        store: &Shared,
+        all: &RateLimits,
+        wanted: Wanted<'_>,
+    ) -> Result<(Option<Working>, Spent), Fault> {
+        let now = Instant::now();
+        // Who shares a server is what each replica sees itself; how much is left is not.
+        let shares = self.shares(wanted, now);
+        let working = self.start_all(all, wanted, shares)?;
+        let wants = buckets(all, wanted, shares, name);
+        let wants: Vec<_> = wants.into_iter().flatten().collect();
+        if wants.is_empty() {
+            return Ok((working.if_any(), Spent::default()));
+        }
+        let shared: Vec<_> =
+            wants.iter().map(|want| Bucket { name: want.key, rate: want.rate }).collect();
+        let spent = match store.take(&shared, wanted.cost()).await {
+            Ok(verdicts) => {
+                for (want, verdict) in wants.iter().zip(verdicts) {
+                    want.heed(verdict, wanted.standing)?;
+                }
+                Spent { shared, cost: wanted.cost(), ..Spent::default() }
+            }
+            Err(_) if store.goes_alone() => self.spend(all, wanted, shares, now)?,
+            // Fail closed: without the store nothing bounds the caller.
+            Err(away) => return Err(store.fault(away)),
+        };
+        Ok((working.if_any(), spent))
+    }
+
+    /// Counts one request from an address whose caller is not known.
+    ///
+    /// # Errors
+    /// When its limit is used up, with the time after which it is not; or when nobody can tell.
+    pub async fn admit_address_shared(
+        &self,
+        store: &Shared,
+        rate: Rate,
+        address: IpAddr,
+    ) -> Result<(), Fault> {
+        let bucket = Bucket { name: name(Kind::Address, &[&address.to_string()]), rate };
+        match store.take(&[bucket], 1).await {
+            Ok(verdicts) => match verdicts.first() {
+                Some(Verdict::Refused { after }) => Err(refused(rate, "this address", *after)),
+                _ => Ok(()),
+            },
+            Err(_) if store.goes_alone() => self.admit_address(rate, address),
+            Err(away) => Err(store.fault(away)),
+        }
+    }
+}
+
+impl Spent {
+    /// Gives back what was taken out of the buckets of all replicas.
+    pub(super) async fn give_back_shared(&self, store: &Shared) {
+        if !self.shared.is_empty() {
+            store.give_back(&self.shared, self.cost).await;
+        }
+    }
+}

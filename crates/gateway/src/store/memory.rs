@@ -1,0 +1,141 @@
+//! A store of one process, for tests: what the others have to be like.
+
+use std::collections::HashMap;
+use std::future::ready;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::{Away, Backend, Bucket, Name};
+use crate::call::Boxed;
+use crate::clock::Timestamp;
+use crate::quota::{Buckets, Kind, Verdict};
+use crate::usage::{self, Amount, Claim, Counter, Denied, Store};
+
+/// All of it, with a clock that goes forward by hand or by itself.
+pub struct Memory {
+    buckets: Buckets,
+    used: Mutex<HashMap<Name, Instant>>,
+    usage: usage::Memory,
+    began: Instant,
+    ahead: AtomicU64,
+}
+
+impl Default for Memory {
+    fn default() -> Memory {
+        Memory {
+            buckets: Buckets::default(),
+            used: Mutex::default(),
+            usage: usage::Memory::default(),
+            began: Instant::now(),
+            ahead: AtomicU64::new(0),
+        }
+    }
+}
+
+impl Memory {
+    /// Lets so much time pass.
+    pub fn advance(&self, time: Duration) {
+        let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        self.ahead.fetch_add(nanos, Ordering::Relaxed);
+    }
+
+    /// Time that goes only by hand.
+    fn now(&self) -> Instant {
+        self.began + Duration::from_nanos(self.ahead.load(Ordering::Relaxed))
+    }
+
+    fn take_now(&self, buckets: &[Bucket], cost: u32) -> Vec<Verdict> {
+        let mut verdicts = Vec::new();
+        for (at, bucket) in buckets.iter().enumerate() {
+            let key = self.buckets.key(Kind::Caller, bucket.name);
+            let verdict = self.buckets.take(key, bucket.rate, cost, self.now());
+            verdicts.push(verdict);
+            if matches!(verdict, Verdict::Refused { .. }) {
+                self.return_now(&buckets[..at], cost);
+                break;
+            }
+        }
+        verdicts
+    }
+
+    fn return_now(&self, buckets: &[Bucket], cost: u32) {
+        for bucket in buckets {
+            let key = self.buckets.key(Kind::Caller, bucket.name);
+            self.buckets.give_back(key, bucket.rate, cost, self.now());
+        }
+    }
+
+    fn once_now(&self, name: Name, lasting: Duration) -> bool {
+        let (now, mut used) =
+            (self.now(), self.used.lock().unwrap_or_else(PoisonError::into_inner));
+        used.retain(|_, until| *until > now);
+        used.insert(name, now + lasting).is_none()
+    }
+}
+
+impl Backend for Memory {
+    fn kind(&self) -> &'static str {
+        "memory"
+    }
+
+    fn ping(&self) -> Boxed<'_, Result<(), Away>> {
+        Box::pin(ready(Ok(())))
+    }
+
+    fn take<'a>(
+        &'a self,
+        buckets: &'a [Bucket],
+        cost: u32,
+    ) -> Boxed<'a, Result<Vec<Verdict>, Away>> {
+        Box::pin(ready(Ok(self.take_now(buckets, cost))))
+    }
+
+    fn give_back<'a>(&'a self, buckets: &'a [Bucket], cost: u32) -> Boxed<'a, Result<(), Away>> {
+        self.return_now(buckets, cost);
+        Box::pin(ready(Ok(())))
+    }
+
+    fn once(&self, name: Name, lasting: Duration) -> Boxed<'_, Result<bool, Away>> {
+        Box::pin(ready(Ok(self.once_now(name, lasting))))
+    }
+}
+
+impl Store for Memory {
+    fn claim<'a>(&'a self, claims: &'a [Claim], amount: Amount) -> Boxed<'a, Result<(), Denied>> {
+        self.usage.claim(claims, amount)
+    }
+
+    fn add<'a>(&'a self, used: &'a [(Counter, Amount)]) -> Boxed<'a, Result<(), String>> {
+        self.usage.add(used)
+    }
+
+    fn read<'a>(&'a self, counter: &'a Counter) -> Boxed<'a, Result<Amount, String>> {
+        self.usage.read(counter)
+    }
+
+    fn all(&self) -> Boxed<'_, Result<Vec<(Counter, Amount)>, String>> {
+        self.usage.all()
+    }
+
+    fn prune(&self, now: Timestamp, keep: u32) -> Boxed<'_, Result<(), String>> {
+        self.usage.prune(now, keep)
+    }
+
+    fn flush(&self) -> Boxed<'_, Result<(), String>> {
+        self.usage.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::conformance;
+
+    #[tokio::test]
+    async fn memory_is_a_store_that_could_be_shared() {
+        let memory = Memory::default();
+
+        conformance::run(&memory, &|time| memory.advance(time)).await;
+    }
+}

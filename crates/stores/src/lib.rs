@@ -1,0 +1,77 @@
+//! What replicas share, in Redis or PostgreSQL: one file each, and one way to open them.
+
+mod counters;
+mod link;
+#[cfg(feature = "postgres")]
+pub mod postgres;
+#[cfg(feature = "redis")]
+pub mod redis;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use toolgate_gateway::quota::{Rate, Verdict, interval};
+use toolgate_gateway::store::{Away, Backend, Bucket};
+use toolgate_values::Secret;
+
+/// Where the store is, and how it is used.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// Its address, with the password.
+    pub url: Secret,
+    /// What tells this deployment apart from others in the same place.
+    pub name: String,
+    /// How long a connection may take to come about.
+    pub connect: Duration,
+    /// How long the days of usage are kept.
+    pub keep_days: u32,
+}
+
+/// The one at this address: its scheme says what it is. Nothing is connected to yet; it connects by
+/// itself, and again whenever the connection is lost.
+///
+/// # Errors
+/// One sentence, without the address: it is none, or this program was built without such a store.
+pub fn open(place: &Place) -> Result<Arc<dyn Backend>, String> {
+    match place.url.reveal().split_once(':').map(|(scheme, _)| scheme) {
+        #[cfg(feature = "redis")]
+        Some("redis" | "rediss") => Ok(redis::Redis::open(place)?),
+        #[cfg(not(feature = "redis"))]
+        Some("redis" | "rediss") => Err("this program was built without Redis".to_owned()),
+        #[cfg(feature = "postgres")]
+        Some("postgres" | "postgresql") => Ok(postgres::Postgres::open(place)?),
+        #[cfg(not(feature = "postgres"))]
+        Some("postgres" | "postgresql") => {
+            Err("this program was built without PostgreSQL".to_owned())
+        }
+        _ => {
+            Err("expected an address that begins with redis://, rediss:// or postgres://"
+                .to_owned())
+        }
+    }
+}
+
+/// Nanoseconds that an empty bucket takes to fill up.
+fn burst(rate: Rate) -> u64 {
+    interval(rate).saturating_mul(u64::from(rate.count()))
+}
+
+/// What was said of buckets, one after the other: after how many nanoseconds one is full or, of the
+/// last one, negative, has enough.
+fn verdicts(buckets: &[Bucket], said: &[i64]) -> Result<Vec<Verdict>, Away> {
+    let verdict = |(bucket, said): (&Bucket, &i64)| {
+        let nanos = said.unsigned_abs();
+        if *said < 0 {
+            return Verdict::Refused { after: Duration::from_nanos(nanos) };
+        }
+        let left = burst(bucket.rate).saturating_sub(nanos) / interval(bucket.rate);
+        let remaining = u32::try_from(left).unwrap_or(u32::MAX);
+        Verdict::Allowed { remaining, full: Duration::from_nanos(nanos) }
+    };
+    let is_whole = said.len() == buckets.len() || said.last().is_some_and(|said| *said < 0);
+    match is_whole && said.len() <= buckets.len() {
+        true => Ok(buckets.iter().zip(said).map(verdict).collect()),
+        // Fail closed: what nobody answered for is not allowed.
+        false => Err(Away("the store said something else".to_owned())),
+    }
+}
