@@ -16,9 +16,10 @@ use toolgate_gateway::seal::Keyring;
 use toolgate_gateway::store::{self, Waits};
 use toolgate_gateway::upstream::Upstream;
 use toolgate_gateway::usage::{Memory, Store};
+use toolgate_hosted::Hosted;
 use toolgate_onward::Onwards;
+use toolgate_upstreams::Shared;
 use toolgate_upstreams::builtin::files::Files;
-use toolgate_upstreams::{Hosted, Shared};
 
 use crate::app::App;
 use crate::collector::Collector;
@@ -209,7 +210,7 @@ fn connect(
     match content {
         Content::Sample => {
             let files = Files::embedded(crate::sample::FILES);
-            Ok(Arc::new(Hosted::new(server.name.as_str(), files)))
+            Ok(Arc::new(Hosted::new(server.name.as_str(), Arc::new(files))))
         }
         Content::Configured => {
             let onward = onwards.of_server(server);

@@ -32,10 +32,10 @@ use ::http::{HeaderName, HeaderValue};
 use toolgate_gateway::config::{Checked, Kind, Limits, Server};
 use toolgate_gateway::onward::Onward;
 use toolgate_gateway::upstream::Upstream;
+use toolgate_hosted::Hosted;
 use toolgate_protocol::json;
 
 use builtin::files::Files;
-pub use builtin::hosted::Hosted;
 use child::{Slots, Spec};
 pub use endpoint::Bounds;
 use http::Proxies;
@@ -115,7 +115,7 @@ pub fn connect(
         Kind::Files { root, .. } => {
             let files = Files::open(root)
                 .map_err(|error| format!("cannot open {}: {error}", root.display()))?;
-            Ok(Arc::new(Hosted::new(server.name.as_str(), files)))
+            Ok(Arc::new(Hosted::new(server.name.as_str(), Arc::new(files))))
         }
     }
 }

@@ -33,9 +33,10 @@ use std::{io, path::Path, sync::Arc};
 
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
+use toolgate_gateway::call::Boxed;
+use toolgate_hosted::{About, Answer, Asked, Failed, Refusal, Server};
 
 use self::source::Source;
-use super::Refusal;
 
 /// Calls that read the disk at the same time; more wait, so that they cannot use up the threads
 /// that all blocking work shares.
@@ -68,18 +69,6 @@ impl Files {
         Self { source: Arc::new(source), running: Arc::new(Semaphore::new(AT_ONCE)) }
     }
 
-    /// What the server is: its capabilities, its `serverInfo`, and instructions for the model.
-    #[must_use]
-    pub fn describe(&self) -> (Value, Value, String) {
-        let capabilities = json!({ "tools": {}, "resources": {}, "completions": {} });
-        let info = json!({
-            "name": "files",
-            "title": "Files",
-            "version": env!("CARGO_PKG_VERSION"),
-        });
-        (capabilities, info, definitions::INSTRUCTIONS.to_owned())
-    }
-
     /// The result of one request, without the fields that depend on the revision (`resultType`,
     /// `ttlMs`, `cacheScope`).
     ///
@@ -89,7 +78,7 @@ impl Files {
     /// # Errors
     /// −32601 for an unknown method; −32602 for an unknown tool or resource, a bad cursor or
     /// malformed parameters. A tool that fails answers with a result whose `isError` is true.
-    pub async fn answer(&self, method: &str, params: &Value) -> Result<Value, Refusal> {
+    pub async fn result(&self, method: &str, params: &Value) -> Result<Value, Refusal> {
         let request = answer::Request::parse(method, params)?;
         let permit = Arc::clone(&self.running).acquire_owned().await;
         let source = Arc::clone(&self.source);
@@ -98,6 +87,24 @@ impl Files {
             request.run(&source)
         });
         work.await.map_err(|_| Refusal::internal("the request could not be completed"))?
+    }
+}
+
+impl Server for Files {
+    fn about(&self) -> About {
+        About {
+            name: "files".to_owned(),
+            title: "Files".to_owned(),
+            capabilities: json!({ "tools": {}, "resources": {}, "completions": {} }),
+            instructions: Some(definitions::INSTRUCTIONS.to_owned()),
+        }
+    }
+
+    fn answer(self: Arc<Self>, asked: Asked) -> Boxed<'static, Result<Answer, Failed>> {
+        Box::pin(async move {
+            let params = asked.params::<Value>()?;
+            Ok(self.result(asked.method(), &params).await?.into())
+        })
     }
 }
 

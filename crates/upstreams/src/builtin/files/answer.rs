@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
+use toolgate_hosted::Refusal;
 
 use super::{
-    super::Refusal, definitions, failure::Failure, list, page, place::Place, read, resources,
-    search, source::Source,
+    definitions, failure::Failure, list, page, place::Place, read, resources, search,
+    source::Source,
 };
 
 /// A well-formed request.

@@ -4,9 +4,9 @@ use std::ops::ControlFlow;
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
+use toolgate_hosted::Refusal;
 
 use super::{
-    super::Refusal,
     media, page,
     place::Place,
     read::whole,

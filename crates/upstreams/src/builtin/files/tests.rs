@@ -8,8 +8,9 @@ use std::{fs, path::Path};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use toolgate_hosted::Refusal;
 
-use super::{Files, Refusal};
+use super::Files;
 
 /// A folder with `files`, named by path and given by content.
 fn folder(files: &[(&str, &[u8])]) -> (TempDir, Files) {
@@ -28,7 +29,7 @@ fn write(root: &Path, path: &str, content: &[u8]) {
 }
 
 async fn call(files: &Files, name: &str, arguments: Value) -> Value {
-    files.answer("tools/call", &json!({ "name": name, "arguments": arguments })).await.unwrap()
+    files.result("tools/call", &json!({ "name": name, "arguments": arguments })).await.unwrap()
 }
 
 /// The structured content of a call that works.
@@ -51,5 +52,5 @@ fn paths(rows: &Value) -> Vec<String> {
 }
 
 async fn read_resource(files: &Files, uri: &str) -> Result<Value, Refusal> {
-    files.answer("resources/read", &json!({ "uri": uri })).await
+    files.result("resources/read", &json!({ "uri": uri })).await
 }

@@ -89,7 +89,7 @@ async fn lists_and_searches_show_neither_hidden_files_nor_what_is_outside() {
 
     let listed = structured(&files, "list_files", json!({ "recursive": true })).await;
     let found = structured(&files, "search_files", json!({ "query": "secret" })).await;
-    let resources = files.answer("resources/list", &json!({})).await.unwrap();
+    let resources = files.result("resources/list", &json!({})).await.unwrap();
 
     assert_eq!(paths(&listed["entries"]), ["docs", "good_link", "inside.txt"]);
     assert_eq!(found["matches"], json!([]));

@@ -10,7 +10,7 @@ async fn resources_are_listed_in_pages_that_show_each_once() {
 
     let (mut seen, mut params) = (Vec::new(), json!({}));
     loop {
-        let page = files.answer("resources/list", &params).await.unwrap();
+        let page = files.result("resources/list", &params).await.unwrap();
         let rows = page["resources"].as_array().unwrap();
         assert!(rows.len() <= 100);
         seen.extend(rows.iter().map(|row| row["name"].as_str().unwrap().to_owned()));
@@ -29,7 +29,7 @@ async fn resources_are_listed_in_pages_that_show_each_once() {
 async fn every_listed_resource_can_be_read() {
     let (_root, files) =
         folder(&[("a b#?.md", b"hello"), ("x/100%.bin", b"\xff\0"), ("i.png", b"PNG")]);
-    let list = files.answer("resources/list", &json!(null)).await.unwrap();
+    let list = files.result("resources/list", &json!(null)).await.unwrap();
 
     let mut contents = Vec::new();
     for resource in list["resources"].as_array().unwrap() {
@@ -68,7 +68,7 @@ async fn paths_are_completed_level_by_level() {
             "ref": { "type": "ref/resource", "uri": "files:///{+path}" },
             "argument": { "name": "path", "value": value },
         });
-        files.answer("completion/complete", &params).await.unwrap()["completion"]["values"].clone()
+        files.result("completion/complete", &params).await.unwrap()["completion"]["values"].clone()
     };
 
     assert_eq!(complete("do").await, json!(["docs/", "dog.txt"]));
@@ -89,7 +89,7 @@ async fn completions_are_at_most_a_hundred() {
         "argument": { "name": "path", "value": "" },
     });
 
-    let completion = files.answer("completion/complete", &params).await.unwrap();
+    let completion = files.result("completion/complete", &params).await.unwrap();
 
     let completion = &completion["completion"];
     assert_eq!(completion["values"].as_array().unwrap().len(), 100);
@@ -115,7 +115,7 @@ async fn wrong_requests_are_refused_by_code() {
         ),
     ];
     for (method, params, code) in cases {
-        let refusal = files.answer(method, &params).await.unwrap_err();
+        let refusal = files.result(method, &params).await.unwrap_err();
         assert_eq!(refusal.code, code, "{method}: {refusal}");
     }
 }
@@ -148,7 +148,7 @@ async fn embedded_files_behave_like_files_on_disk() {
     ];
     for (method, params) in requests {
         let (a, b) =
-            (embedded.answer(method, &params).await, on_disk.answer(method, &params).await);
+            (embedded.result(method, &params).await, on_disk.result(method, &params).await);
         assert_eq!(a, b, "{method} {params}");
     }
 }

@@ -312,7 +312,7 @@ async fn a_match_in_a_long_line_is_shown_with_what_is_around_it() {
 #[tokio::test]
 async fn structured_content_has_the_shape_that_is_promised() {
     let (_root, files) = docs();
-    let tools = files.answer("tools/list", &json!({})).await.unwrap();
+    let tools = files.result("tools/list", &json!({})).await.unwrap();
     let calls = [
         ("list_files", json!({ "recursive": true, "limit": 2 })),
         ("read_file", json!({ "path": "a.md", "limit": 1 })),

@@ -1,0 +1,138 @@
+//! What a server is asked, by whom, and how it reaches the client meanwhile.
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+use tokio::sync::{mpsc, oneshot};
+use toolgate_gateway::call::{Answer as Said, Ask, Caller, Frame, Request, Trace, Who};
+use toolgate_protocol::json::quote;
+use toolgate_protocol::jsonrpc::{self, Message};
+
+use crate::failed::{Failed, Refusal};
+
+/// Frames that wait to be read by the client's side.
+const AHEAD: usize = 8;
+
+/// One request.
+pub struct Asked {
+    method: Box<str>,
+    params: Option<Box<RawValue>>,
+    who: Who,
+    trace: Trace,
+    progress: Option<Box<str>>,
+    frames: mpsc::Sender<Frame>,
+}
+
+/// The parameters of `tools/call`.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Called {
+    /// The tool.
+    pub name: String,
+    /// Its arguments.
+    #[serde(default)]
+    pub arguments: Map<String, Value>,
+}
+
+/// The parameters of a list.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct Paged {
+    /// Where the page begins; the first one has none.
+    pub cursor: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Envelope {
+    params: Option<Box<RawValue>>,
+}
+
+impl Asked {
+    /// What a request of the gateway asks, and the frames that the server sends before its answer.
+    pub(crate) fn new(request: &Request) -> Result<(Asked, mpsc::Receiver<Frame>), Failed> {
+        let bytes = request.edits.apply(request.message.bytes());
+        let envelope: Envelope = serde_json::from_slice(&bytes)
+            .map_err(|error| Refusal::internal("a request cannot be read").because(error))?;
+        let meta = request.message.meta();
+        let progress = meta.and_then(|meta| Some(meta.get("progressToken")?.raw().into()));
+        let (frames, sent) = mpsc::channel(AHEAD);
+        let asked = Asked {
+            method: request.method.as_str().into(),
+            params: envelope.params,
+            who: request.who.clone(),
+            trace: request.trace.clone(),
+            progress,
+            frames,
+        };
+        Ok((asked, sent))
+    }
+
+    /// The method.
+    pub fn method(&self) -> &str {
+        &self.method
+    }
+
+    /// On whose behalf.
+    pub fn caller(&self) -> &Caller {
+        &self.who.caller
+    }
+
+    /// On whose behalf, from which session and address.
+    pub fn who(&self) -> &Who {
+        &self.who
+    }
+
+    /// The trace that the request belongs to.
+    pub fn trace(&self) -> &Trace {
+        &self.trace
+    }
+
+    /// Its parameters; none are as good as empty ones.
+    ///
+    /// # Errors
+    /// −32602: they are not what the method takes.
+    pub fn params<T: DeserializeOwned>(&self) -> Result<T, Failed> {
+        let json = self.params.as_ref().map_or("{}", |params| params.get());
+        serde_json::from_str(json)
+            .map_err(|error| Refusal::invalid(format!("invalid params: {error}")).into())
+    }
+
+    /// Tells the client how far the work is, if it wants to know: `done` grows with each call, in
+    /// the unit of `total` (MCP, basic/utilities/progress).
+    pub async fn progress(&self, done: f64, total: Option<f64>, message: Option<&str>) {
+        let Some(token) = &self.progress else { return };
+        let mut params = format!(r#"{{"progressToken":{token},"progress":{done}"#);
+        if let Some(total) = total {
+            params.push_str(&format!(r#","total":{total}"#));
+        }
+        if let Some(message) = message {
+            params.push_str(&format!(r#","message":{}"#, quote(message)));
+        }
+        params.push('}');
+        let bytes = jsonrpc::notification("notifications/progress", &params);
+        let Ok(message) = Message::scan(bytes, &Default::default()) else { return };
+        // Whoever does not listen any more need not be told.
+        let _ = self.frames.send(Frame::Notification(message)).await;
+    }
+
+    /// Asks the client for something, such as `elicitation/create`, and waits for its answer.
+    ///
+    /// # Errors
+    /// The client refused or cannot answer, or its answer is no JSON.
+    pub async fn ask(&self, method: &str, params: &Value) -> Result<Value, Failed> {
+        let silent = || Refusal::internal(format!("the client did not answer {method}"));
+        let (answer, said) = oneshot::channel();
+        let params = Some(params.to_string().into());
+        let ask = Ask { method: method.into(), params, answer };
+        self.frames.send(Frame::Ask(ask)).await.map_err(|_| silent())?;
+        match said.await {
+            Ok(Said::Result(json)) => {
+                serde_json::from_slice(&json).map_err(|error| silent().because(error))
+            }
+            Ok(Said::Error(json)) => {
+                let text = String::from_utf8_lossy(&json).into_owned();
+                Err(Refusal::internal(format!("the client refused {method}")).because(text))
+            }
+            Err(_) => Err(silent().into()),
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! Why there is no answer.
+
+use std::error::Error;
+
+use serde_json::Value;
+use toolgate_gateway::fault::{Fault, Reason};
+
+/// A JSON-RPC error: the request itself is wrong. A tool that merely fails answers with a result
+/// whose `isError` is true, or with a fault.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("{message}")]
+pub struct Refusal {
+    /// The JSON-RPC code.
+    pub code: i64,
+    /// For a person.
+    pub message: String,
+    /// For a program.
+    pub data: Option<Value>,
+}
+
+impl Refusal {
+    /// −32602 (JSON-RPC 2.0, 5.1; MCP also uses it for unknown tools, resources and cursors).
+    pub fn invalid(message: impl Into<String>) -> Self {
+        Self { code: -32602, message: message.into(), data: None }
+    }
+
+    /// −32601: no such method.
+    pub fn no_method(method: &str) -> Self {
+        Self { code: -32601, message: format!("method not found: {method}"), data: None }
+    }
+
+    /// −32603: our own fault.
+    pub fn internal(message: impl Into<String>) -> Self {
+        Self { code: -32603, message: message.into(), data: None }
+    }
+
+    /// The same with data for a program.
+    #[must_use]
+    pub fn with(self, data: Value) -> Self {
+        Self { data: Some(data), ..self }
+    }
+
+    /// A mistake of ours, whose cause is for the log alone.
+    pub(crate) fn because(self, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Failed {
+        Failed::Fault(Fault::new(Reason::Internal, self.message).because(cause))
+    }
+}
+
+/// Why a server does not answer with a result.
+#[derive(Debug)]
+pub enum Failed {
+    /// The request is wrong.
+    Refused(Refusal),
+    /// It could not be done: the category says whether to try again, and what to do.
+    Fault(Fault),
+}
+
+impl From<Refusal> for Failed {
+    fn from(refusal: Refusal) -> Failed {
+        Failed::Refused(refusal)
+    }
+}
+
+impl From<Fault> for Failed {
+    fn from(fault: Fault) -> Failed {
+        Failed::Fault(fault)
+    }
+}

@@ -1,0 +1,23 @@
+//! Servers that run inside the gateway: values in and out, no wire between.
+//!
+//! A [`Server`] answers one request at a time, as often as it is asked at once. [`Hosted`] makes it
+//! an upstream like any other: policy, limits, screening and records are the gateway's and come
+//! before it. What it writes is in the shape of 2025-11-25 without the fields of an era, which the
+//! fronts add.
+
+mod answer;
+mod asked;
+mod changes;
+mod failed;
+mod running;
+mod server;
+mod tool;
+mod upstream;
+
+pub use answer::{Answer, Content, ToolResult};
+pub use asked::{Asked, Called, Paged};
+pub use changes::{Change, Changes};
+pub use failed::{Failed, Refusal};
+pub use server::{About, Server};
+pub use tool::{Annotations, Tool, Tools};
+pub use upstream::Hosted;

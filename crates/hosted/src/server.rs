@@ -1,0 +1,56 @@
+//! What a server is.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use toolgate_gateway::call::Boxed;
+use toolgate_gateway::fault::Fault;
+use toolgate_gateway::upstream::Vitals;
+
+use crate::answer::Answer;
+use crate::asked::Asked;
+use crate::changes::Changes;
+use crate::failed::Failed;
+
+/// What a server says of itself.
+#[derive(Clone, Debug)]
+pub struct About {
+    /// Its name, as `serverInfo` has it.
+    pub name: String,
+    /// Its name for people.
+    pub title: String,
+    /// Its capabilities (MCP 2025-11-25, basic/lifecycle).
+    pub capabilities: Value,
+    /// Instructions for the model.
+    pub instructions: Option<String>,
+}
+
+/// An MCP server in this process.
+pub trait Server: Send + Sync + 'static {
+    /// What it says of itself. It stays the same.
+    fn about(&self) -> About;
+
+    /// Answers one request. The work ends when the future is dropped: the caller cancelled, or its
+    /// time is up.
+    fn answer(self: Arc<Self>, asked: Asked) -> Boxed<'static, Result<Answer, Failed>>;
+
+    /// What it announces, if it ever does.
+    fn changes(&self) -> Option<&Changes> {
+        None
+    }
+
+    /// Whether it can work now.
+    fn probe(&self) -> Boxed<'_, Result<(), Fault>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    /// Ends what it holds.
+    fn close(&self) -> Boxed<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
+
+    /// What is alive, for metrics.
+    fn vitals(&self) -> Vitals {
+        Vitals::default()
+    }
+}
