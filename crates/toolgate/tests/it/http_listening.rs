@@ -11,7 +11,7 @@ const TOOLS: &str = r#"{"notifications":{"toolsListChanged":true}}"#;
 const CHANGED: &str = r#"{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}"#;
 
 /// A modern server that grants all that is asked of it, and counts who listens now.
-async fn announcing(open: Arc<AtomicUsize>) -> Server {
+pub async fn announcing(open: Arc<AtomicUsize>) -> Server {
     modern(move |call: Call| {
         let open = open.clone();
         async move {
@@ -39,7 +39,8 @@ async fn announcing(open: Arc<AtomicUsize>) -> Server {
     .await
 }
 
-async fn listen(client: &Modern, filter: &str) -> (Wire, Value) {
+/// What a modern client that listens is granted, and the stream.
+pub async fn listen(client: &Modern, filter: &str) -> (Wire, Value) {
     let mut wire = client.send(&client.ask("1", "subscriptions/listen", filter)).await;
     assert_eq!(wire.head().await.unwrap().status, 200);
     let granted = wire.message().await;

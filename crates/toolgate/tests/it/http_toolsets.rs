@@ -1,10 +1,12 @@
 //! Parts of what there is, each at an endpoint of its own: in every transport and era, what is
 //! outside does not exist.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::http_listening::{announcing, listen};
 use crate::support::{
     Answer, Ask, Call, Gateway, Legacy, Modern, Oldest, Reply, Server, free_port, legacy, modern,
 };
@@ -205,6 +207,59 @@ async fn a_reload_changes_what_is_in_a_toolset_and_ends_it_with_its_sessions() {
     scene.gateway.rewrite(Scene::yaml(&scene.crm, &scene.wiki, bad));
     scene.gateway.logged("the new configuration is not used").await;
     assert_eq!(names(&support.request("1", "tools/list", "{}").await), ["crm_drop"]);
+}
+
+#[tokio::test]
+async fn whoever_listens_in_a_toolset_hears_of_what_is_in_it() {
+    let (crm, wiki) = (announcing(Arc::default()).await, announcing(Arc::default()).await);
+    let more = "toolsets: { a: { tools: [crm_find], resources: ['crm+file:///docs/*'] } }";
+    let gateway = Gateway::serve(Scene::yaml(&crm, &wiki, more)).await;
+    let filter = r#"{"notifications":{"toolsListChanged":true,"promptsListChanged":true,"resourceSubscriptions":["crm+file:///docs/a","crm+file:///secret","wiki+file:///docs/a"]}}"#;
+
+    let (mut wire, granted) = listen(&Modern::within(&gateway, "a"), filter).await;
+
+    let expected =
+        json!({ "toolsListChanged": true, "resourceSubscriptions": ["crm+file:///docs/a"] });
+    assert_eq!(granted, expected);
+    assert_eq!(wiki.count("subscriptions/listen"), 0);
+    for uri in ["file:///secret", "file:///docs/a"] {
+        let updated = json!({
+            "jsonrpc": "2.0", "method": "notifications/resources/updated", "params": { "uri": uri },
+        });
+        crm.announce(&updated.to_string()).await;
+    }
+    assert_eq!(wire.message().await["params"]["uri"], "crm+file:///docs/a");
+}
+
+#[tokio::test]
+async fn the_rest_of_a_result_is_kept_for_the_endpoint_where_it_was_cut() {
+    let server = modern(|call: Call| async move {
+        match call.method() {
+            "tools/list" => call.result(r#"{"resultType":"complete","tools":[{"name":"find","inputSchema":{"type":"object"}}],"ttlMs":0,"cacheScope":"private"}"#),
+            _ => {
+                let content = json!([{ "type": "text", "text": "all of it\n".repeat(500) }]);
+                call.result(&json!({ "resultType": "complete", "content": content }).to_string())
+            }
+        }
+    })
+    .await;
+    let gateway = Gateway::serve(format!(
+        "screening: {{ size: {{ max: 1KiB, over: page }} }}\ntoolsets: {{ a: {{ tools: [find] }}, b: {{ tools: [find] }} }}\nservers: [{}]",
+        server.entry("up", "")
+    ))
+    .await;
+    let a = Modern::within(&gateway, "a");
+    let cut = a.call("find", "{}").await.result();
+    let text = cut["content"][0]["text"].as_str().unwrap();
+    let uri = text.split("read resource ").nth(1).unwrap().strip_suffix(".]").unwrap();
+    let read = json!({ "uri": uri }).to_string();
+
+    let rest = a.request("2", "resources/read", &read).await.result();
+    assert!(rest["contents"][0]["text"].as_str().unwrap().starts_with("all of it"));
+    for elsewhere in [Modern::within(&gateway, "b"), Modern::of(&gateway)] {
+        let answer = elsewhere.request("2", "resources/read", &read).await;
+        assert_eq!(answer.json()["error"]["message"], "this result is not kept, or not any more");
+    }
 }
 
 /// What belongs to a session goes to the replica where it began, at the same endpoint.
