@@ -4,6 +4,8 @@
 //! ends with time, and it is used once.
 
 mod question;
+mod sealed;
+mod shelf;
 mod spent;
 mod step;
 mod table;
@@ -19,7 +21,8 @@ use toolgate_protocol::jsonrpc;
 use toolgate_protocol::splice::Edits;
 use toolgate_protocol::version::Era;
 
-pub use table::{Decided, Pending, Standing, Table};
+pub use shelf::Table;
+pub use table::{Decided, Pending, Standing};
 
 use crate::authorize::{Asked, Permit, Refusal};
 use crate::call::{Caller, End, Reply, Request};
@@ -28,6 +31,7 @@ use crate::config::approvals::By;
 use crate::fault::{Fault, Reason};
 use crate::gateway::{Gateway, Route};
 use crate::parking::{is_input_required, own_end};
+use crate::seal::Keyring;
 use crate::state::State;
 use crate::store::{Name, Shared};
 use spent::Spent;
@@ -99,8 +103,8 @@ impl Approvals {
     }
 
     /// None yet, at any replica on this store.
-    pub fn shared(store: Arc<Shared>) -> Approvals {
-        let (table, spent) = (Table::default(), Spent::default());
+    pub fn shared(store: Arc<Shared>, keys: Arc<Keyring>) -> Approvals {
+        let (table, spent) = (Table::shared(store.clone(), keys), Spent::default());
         Approvals { table, spent, store: Some(store), process: 0 }
     }
 
@@ -136,7 +140,8 @@ impl Gateway {
     ) -> Result<Consented, Fault> {
         let (state, inner) = self.consent_in(request, asked.ruling().version());
         let wish = wish(route, request, &asked);
-        if let Some(granted) = self.lasting.approvals.table.take(&wish, self.now()) {
+        let (table, now) = (&self.lasting.approvals.table, self.now());
+        if let Some(granted) = table.with(now, |all| all.take(&wish, now)).await? {
             unwrap(request, inner.as_deref());
             return self.use_up(route, request, asked, (granted, wish)).await;
         }
@@ -188,10 +193,13 @@ impl Gateway {
 
     /// Keeps consent for the same call: a limit refused this one, and nothing was sent. It ends
     /// when it would have ended anyway.
-    pub(crate) fn keep_consent(&self, carried: Carried) {
+    pub(crate) async fn keep_consent(&self, carried: Carried) {
         let Carried(Some(Round { granted, wish, .. })) = carried else { return };
         let (table, rules) = (&self.lasting.approvals.table, &self.config.approvals);
-        if table.keep(&granted, &wish, rules, self.now()) {
+        let now = self.now();
+        // If nobody answers it is gone, and the call is asked about again.
+        let kept = table.with(now, |all| all.keep(&granted, &wish, rules, now)).await;
+        if kept.is_ok_and(|kept| kept) {
             let about = About { id: &granted.id, wish: &wish, approver: Some(&granted.by) };
             self.note(Step::Keep, &about, &wish.caller);
         }
@@ -256,9 +264,10 @@ impl Gateway {
         if rules.roles.is_empty() {
             return Err(crate::authorize::nobody_to_ask(request, asked));
         }
-        self.end_approvals();
-        let wish = wish(route, request, &asked);
-        let standing = self.lasting.approvals.table.claim(wish.clone(), rules, self.now())?;
+        self.end_approvals().await;
+        let (wish, now) = (wish(route, request, &asked), self.now());
+        let table = &self.lasting.approvals.table;
+        let standing = table.with(now, |all| all.claim(wish.clone(), rules, now)).await??;
         match standing {
             Standing::Refused { id } => {
                 request.record.consented(&id);
@@ -287,13 +296,16 @@ impl Gateway {
         person: &Caller,
         agrees: bool,
     ) -> Result<Decided, Fault> {
-        self.end_approvals();
-        let table = &self.lasting.approvals.table;
-        let Some(wish) = table.open(id, person, self.now()) else { return Ok(Decided::Unknown) };
+        self.end_approvals().await;
+        let (table, now) = (&self.lasting.approvals.table, self.now());
+        let Some(wish) = table.with(now, |all| all.open(id, person, now)).await? else {
+            return Ok(Decided::Unknown);
+        };
         let step = if agrees { Step::Grant } else { Step::Refuse };
         let about = About { id, wish: &wish, approver: Some(&person.principal) };
         let tickets = self.vouch(step, &about, person).await?;
-        let decided = table.decide(id, person, agrees, &self.config.approvals, self.now());
+        let rules = &self.config.approvals;
+        let decided = table.with(now, |all| all.decide(id, person, agrees, rules, now)).await?;
         finish(
             tickets,
             match decided {
@@ -306,8 +318,11 @@ impl Gateway {
     }
 
     /// Lets go of what waited too long, and records that.
-    pub fn end_approvals(&self) {
-        for ended in self.lasting.approvals.table.take_ended(self.now()) {
+    pub async fn end_approvals(&self) {
+        let now = self.now();
+        // Whoever is not answered now will be later.
+        let ended = self.lasting.approvals.table.with(now, |all| all.take_ended(now)).await;
+        for ended in ended.unwrap_or_default() {
             let about =
                 About { id: &ended.id, wish: &ended.wish, approver: ended.granted_by.as_ref() };
             self.note(Step::Expire, &about, &ended.wish.caller);

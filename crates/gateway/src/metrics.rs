@@ -21,6 +21,7 @@ use crate::call::Request;
 use crate::config::Metric;
 use crate::gateway::{Gateway, Route};
 use crate::pinned::Deviations;
+use crate::store::Shared;
 use crate::usage::{Amount, What};
 
 pub(crate) use counting::{Counting, Measured};
@@ -104,6 +105,30 @@ pub struct Metrics {
     usage: UsageFamilies,
     tenants: Mutex<HashSet<Arc<str>>>,
     audit: Audited,
+    store: Stored,
+}
+
+/// How the store that replicas share does.
+#[derive(Default)]
+struct Stored {
+    failures: Counter,
+    alone: Counter,
+}
+
+impl Stored {
+    fn register(&self, registry: &mut Registry) {
+        for (name, help, counter) in [
+            ("store_failures", "Questions that the shared store did not answer", &self.failures),
+            ("store_alone", "Calls counted by this replica alone", &self.alone),
+        ] {
+            registry.register(name, help, counter.clone());
+        }
+    }
+
+    fn read(&self, store: &Shared) {
+        self.failures.inner().store(store.failures(), Ordering::Relaxed);
+        self.alone.inner().store(store.alone(), Ordering::Relaxed);
+    }
 }
 
 /// What tenants used.
@@ -177,6 +202,7 @@ impl Default for Metrics {
             usage: UsageFamilies::default(),
             tenants: Mutex::default(),
             audit: Audited::default(),
+            store: Stored::default(),
         };
         metrics.registries = Metric::ALL.map(|metric| (metric, metrics.registry(metric))).into();
         metrics
@@ -233,6 +259,7 @@ impl Metrics {
         let help = "Definitions that were not as approved";
         registry.register("definition_deviations", help, self.deviations.clone());
         self.audit.register(registry);
+        self.store.register(registry);
     }
 
     /// A call begins.
@@ -339,6 +366,9 @@ impl Metrics {
         self.parked.set(gateway.lasting.parking.count() as i64);
         if let Some(audit) = &gateway.audit {
             self.audit.read(&audit.health());
+        }
+        if let Some(store) = &gateway.lasting.store {
+            self.store.read(store);
         }
         let mut text = String::new();
         let chosen = &gateway.config.metering.metrics;

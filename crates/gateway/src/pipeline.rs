@@ -67,7 +67,7 @@ impl Gateway {
             Ok(admitted) => admitted,
             Err(fault) => {
                 self.lasting.metrics.begin(route, &request).fail(&fault, Duration::ZERO);
-                self.keep_consent(consent);
+                Box::pin(self.keep_consent(consent)).await;
                 return Err(fault);
             }
         };

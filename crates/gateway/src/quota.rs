@@ -3,6 +3,7 @@
 
 mod admission;
 mod fair;
+mod leases;
 mod limits;
 mod shared;
 mod standing;

@@ -39,6 +39,8 @@ pub enum Purpose {
     Consent,
     /// What a caller allowed, as it is kept.
     Grant,
+    /// A call that waits for somebody's consent, as it is kept.
+    Approval,
 }
 
 impl Purpose {
@@ -56,6 +58,7 @@ impl Purpose {
             Purpose::SignIn => b"toolgate sign-in 1",
             Purpose::Consent => b"toolgate consent 1",
             Purpose::Grant => b"toolgate grant 1",
+            Purpose::Approval => b"toolgate approval 1",
         }
     }
 }

@@ -37,6 +37,26 @@ pub struct Bucket {
     pub rate: Rate,
 }
 
+/// How many calls of one kind may be at work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cap {
+    /// Which.
+    pub name: Name,
+    /// So many.
+    pub most: u32,
+}
+
+/// A text that is kept for a while.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// Under which name.
+    pub name: Name,
+    /// Each change makes another one. Never 0.
+    pub version: u64,
+    /// Sealed by whoever put it there.
+    pub text: String,
+}
+
 /// A place that all replicas reach. Whatever it holds ends by itself.
 pub trait Backend: usage::Store {
     /// What messages and metrics call it.
@@ -56,6 +76,47 @@ pub trait Backend: usage::Store {
     /// Gives tokens back that were taken for what did not happen in the end.
     fn give_back<'a>(&'a self, buckets: &'a [Bucket], cost: u32) -> Boxed<'a, Result<(), Away>>;
 
+    /// Counts a call in under each of these caps for so long, or under none of them. `None` if it
+    /// was; otherwise the place of the first cap that is reached.
+    fn start<'a>(
+        &'a self,
+        caps: &'a [Cap],
+        lease: Name,
+        lasting: Duration,
+    ) -> Boxed<'a, Result<Option<usize>, Away>>;
+
+    /// Counts calls that are still at work in for so long again, each a cap and a lease.
+    fn renew<'a>(
+        &'a self,
+        working: &'a [(Name, Name)],
+        lasting: Duration,
+    ) -> Boxed<'a, Result<(), Away>>;
+
+    /// Counts a call out.
+    fn end<'a>(&'a self, caps: &'a [Name], lease: Name) -> Boxed<'a, Result<(), Away>>;
+
     /// Whether this is the first time within `lasting` that anybody asks.
     fn once(&self, name: Name, lasting: Duration) -> Boxed<'_, Result<bool, Away>>;
+
+    /// All that is kept on a shelf, in no order; at most `most`.
+    fn list<'a>(&'a self, shelf: &'a str, most: usize) -> Boxed<'a, Result<Vec<Kept>, Away>>;
+
+    /// Keeps a text for so long, if what is there has this version; 0 where nothing may be there.
+    /// Whether it did.
+    fn put<'a>(
+        &'a self,
+        shelf: &'a str,
+        name: Name,
+        version: u64,
+        text: &'a str,
+        lasting: Duration,
+    ) -> Boxed<'a, Result<bool, Away>>;
+
+    /// Takes away what has this version. Whether it did.
+    fn remove<'a>(
+        &'a self,
+        shelf: &'a str,
+        name: Name,
+        version: u64,
+    ) -> Boxed<'a, Result<bool, Away>>;
 }

@@ -23,6 +23,13 @@ pub enum Proof {
 }
 
 impl Proof {
+    /// The one of this name.
+    pub fn named(name: &str) -> Option<Proof> {
+        let all =
+            [Proof::None, Proof::ApiKey, Proof::Jwt, Proof::Introspection, Proof::Certificate];
+        all.into_iter().find(|proof| proof.as_str() == name)
+    }
+
     /// Its name in policies, logs and records.
     pub fn as_str(self) -> &'static str {
         match self {

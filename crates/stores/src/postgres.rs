@@ -1,5 +1,7 @@
 //! PostgreSQL (14 or later): a function for each question, by the clock of the server.
 
+mod caps;
+mod shelf;
 mod usage;
 mod wire;
 
@@ -10,7 +12,7 @@ use std::time::Duration;
 use sqlx::PgPool;
 use toolgate_gateway::call::Boxed;
 use toolgate_gateway::quota::{Verdict, interval};
-use toolgate_gateway::store::{Away, Backend, Bucket, Name};
+use toolgate_gateway::store::{Away, Backend, Bucket, Cap, Kept, Name};
 
 use crate::link::Link;
 use crate::{Place, burst};
@@ -71,6 +73,10 @@ impl Postgres {
     }
 }
 
+fn nanos(lasting: Duration) -> i64 {
+    u64::try_from(lasting.as_nanos()).unwrap_or(MOST).min(MOST).cast_signed()
+}
+
 /// Nanoseconds that so many tokens are worth, in each of these buckets.
 fn wanted(buckets: &[Bucket], cost: u32) -> Vec<i64> {
     let of =
@@ -120,15 +126,59 @@ impl Backend for Postgres {
         })
     }
 
+    fn start<'a>(
+        &'a self,
+        caps: &'a [Cap],
+        lease: Name,
+        lasting: Duration,
+    ) -> Boxed<'a, Result<Option<usize>, Away>> {
+        Box::pin(self.start_work(caps, lease, lasting))
+    }
+
+    fn renew<'a>(
+        &'a self,
+        working: &'a [(Name, Name)],
+        lasting: Duration,
+    ) -> Boxed<'a, Result<(), Away>> {
+        Box::pin(self.renew_work(working, lasting))
+    }
+
+    fn end<'a>(&'a self, caps: &'a [Name], lease: Name) -> Boxed<'a, Result<(), Away>> {
+        Box::pin(self.end_work(caps, lease))
+    }
+
     fn once(&self, name: Name, lasting: Duration) -> Boxed<'_, Result<bool, Away>> {
         Box::pin(async move {
             let pool = self.link.session().await?;
-            let nanos = u64::try_from(lasting.as_nanos()).unwrap_or(MOST).min(MOST);
             let first = sqlx::query_scalar("SELECT toolgate_once_1($1, $2, $3)")
                 .bind(self.name(name))
-                .bind(nanos.cast_signed())
+                .bind(nanos(lasting))
                 .bind(self.now());
             first.fetch_one(&pool).await.map_err(|error| self.failed(&error))
         })
+    }
+
+    fn list<'a>(&'a self, shelf: &'a str, most: usize) -> Boxed<'a, Result<Vec<Kept>, Away>> {
+        Box::pin(self.list_kept(shelf, most))
+    }
+
+    fn put<'a>(
+        &'a self,
+        shelf: &'a str,
+        name: Name,
+        version: u64,
+        text: &'a str,
+        lasting: Duration,
+    ) -> Boxed<'a, Result<bool, Away>> {
+        Box::pin(self.keep(shelf, name, version, text, lasting))
+    }
+
+    fn remove<'a>(
+        &'a self,
+        shelf: &'a str,
+        name: Name,
+        version: u64,
+    ) -> Boxed<'a, Result<bool, Away>> {
+        Box::pin(self.let_go(shelf, name, version))
     }
 }

@@ -3,6 +3,8 @@
 //! All keys have the same hash tag: what one call counts against belongs to a caller, a tenant, a
 //! server, and a script wants all its keys in one slot. Every key ends by itself.
 
+mod caps;
+mod shelf;
 mod usage;
 mod wire;
 
@@ -15,7 +17,7 @@ use ::redis::aio::MultiplexedConnection;
 use ::redis::{FromRedisValue, RedisError, Script, ScriptInvocation, cmd};
 use toolgate_gateway::call::Boxed;
 use toolgate_gateway::quota::{Verdict, interval};
-use toolgate_gateway::store::{Away, Backend, Bucket, Name};
+use toolgate_gateway::store::{Away, Backend, Bucket, Cap, Kept, Name};
 
 use crate::link::Link;
 use crate::{Place, burst, verdicts};
@@ -135,6 +137,27 @@ impl Backend for Redis {
         })
     }
 
+    fn start<'a>(
+        &'a self,
+        caps: &'a [Cap],
+        lease: Name,
+        lasting: Duration,
+    ) -> Boxed<'a, Result<Option<usize>, Away>> {
+        Box::pin(self.start_work(caps, lease, lasting))
+    }
+
+    fn renew<'a>(
+        &'a self,
+        working: &'a [(Name, Name)],
+        lasting: Duration,
+    ) -> Boxed<'a, Result<(), Away>> {
+        Box::pin(self.renew_work(working, lasting))
+    }
+
+    fn end<'a>(&'a self, caps: &'a [Name], lease: Name) -> Boxed<'a, Result<(), Away>> {
+        Box::pin(self.end_work(caps, lease))
+    }
+
     fn once(&self, name: Name, lasting: Duration) -> Boxed<'_, Result<bool, Away>> {
         Box::pin(async move {
             let mut connection = self.link.session().await?;
@@ -144,5 +167,29 @@ impl Backend for Redis {
             let set = set.query_async::<Option<String>>(&mut connection).await;
             Ok(set.map_err(|error| self.failed(&error))?.is_some())
         })
+    }
+
+    fn list<'a>(&'a self, shelf: &'a str, most: usize) -> Boxed<'a, Result<Vec<Kept>, Away>> {
+        Box::pin(self.list_kept(shelf, most))
+    }
+
+    fn put<'a>(
+        &'a self,
+        shelf: &'a str,
+        name: Name,
+        version: u64,
+        text: &'a str,
+        lasting: Duration,
+    ) -> Boxed<'a, Result<bool, Away>> {
+        Box::pin(self.keep(shelf, name, version, text, lasting))
+    }
+
+    fn remove<'a>(
+        &'a self,
+        shelf: &'a str,
+        name: Name,
+        version: u64,
+    ) -> Boxed<'a, Result<bool, Away>> {
+        Box::pin(self.let_go(shelf, name, version))
     }
 }

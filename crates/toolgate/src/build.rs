@@ -12,6 +12,7 @@ use toolgate_gateway::config::{
 };
 use toolgate_gateway::gateway::{Gateway, Lasting, Route};
 use toolgate_gateway::parking::Parking;
+use toolgate_gateway::quota::Limits;
 use toolgate_gateway::seal::Keyring;
 use toolgate_gateway::store::{self, Waits};
 use toolgate_gateway::upstream::Upstream;
@@ -58,15 +59,20 @@ pub fn load(path: Option<&Path>) -> Result<(Checked, Vec<Warning>, Content), Pro
 pub fn lasting(config: &Checked) -> Result<Lasting, String> {
     let secrets = config.keys.iter().map(|key| key.reveal().as_bytes());
     let keys = Keyring::new(secrets).map_err(|error| format!("no randomness: {error}"))?;
+    let keys = Arc::new(keys);
     let store = store(config)?;
     let approvals = match &store {
         None => Approvals::new().map_err(|error| format!("no randomness: {error}"))?,
-        Some(store) => Approvals::shared(store.clone()),
+        Some(store) => Approvals::shared(store.clone(), keys.clone()),
     };
+    let limits = Arc::<Limits>::default();
+    if let Some(store) = &store {
+        tokio::spawn(Limits::renew_leases(Arc::downgrade(&limits), store.clone()));
+    }
     Ok(Lasting {
-        keys: Arc::new(keys),
+        keys,
         parking: Parking::new(config.parking.ttl.duration(), config.parking.max),
-        limits: Arc::default(),
+        limits,
         results: Arc::default(),
         metrics: Arc::default(),
         usage: usage(config, store.as_ref())?,
@@ -78,7 +84,10 @@ pub fn lasting(config: &Checked) -> Result<Lasting, String> {
 }
 
 /// What is shared with other replicas.
-fn store(config: &Checked) -> Result<Option<Arc<store::Shared>>, String> {
+///
+/// # Errors
+/// One sentence: the address is none.
+pub fn store(config: &Checked) -> Result<Option<Arc<store::Shared>>, String> {
     let rules = &config.store;
     let Some(url) = rules.url() else { return Ok(None) };
     let place = toolgate_stores::Place {

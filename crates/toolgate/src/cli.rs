@@ -89,7 +89,7 @@ pub fn run() -> ExitCode {
         Command::Diff(args) => block_on(approve::diff(args)),
         Command::DevIssuer(args) => block_on(dev_issuer::run(args)),
         Command::Key(args) => key::run(args),
-        Command::Usage(args) => usage::run(&args),
+        Command::Usage(args) => block_on(usage::run(args)),
         Command::Audit(args) => audit::run(args),
         Command::Approvals(args) => block_on(approvals::run(args)),
         Command::Policy(args) => policy::run(args),

@@ -1,7 +1,7 @@
 //! Calls that wait for somebody other than their caller, and what was decided.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use crate::call::Caller;
 use crate::clock::Timestamp;
@@ -12,7 +12,7 @@ use super::ends;
 
 /// All of them, by id.
 #[derive(Default)]
-pub struct Table(Mutex<HashMap<Box<str>, Entry>>);
+pub(super) struct Entries(pub(super) HashMap<Box<str>, Entry>);
 
 /// A call that needs consent.
 #[derive(Clone)]
@@ -26,14 +26,14 @@ pub(super) struct Wish {
     pub questions: Vec<Arc<str>>,
 }
 
-struct Entry {
-    wish: Wish,
-    state: State,
-    asked: u64,
-    ends: u64,
+pub(super) struct Entry {
+    pub wish: Wish,
+    pub state: State,
+    pub asked: u64,
+    pub ends: u64,
 }
 
-enum State {
+pub(super) enum State {
     Pending,
     Granted(Arc<str>),
     Refused,
@@ -111,10 +111,10 @@ pub enum Decided {
     Own,
 }
 
-impl Table {
+impl Entries {
     /// Takes the consent that was given to this very call. It is used up by that.
-    pub(super) fn take(&self, wish: &Wish, now: Timestamp) -> Option<Granted> {
-        let mut all = self.lock();
+    pub(super) fn take(&mut self, wish: &Wish, now: Timestamp) -> Option<Granted> {
+        let all = &mut self.0;
         let granted = all.iter().find_map(|(id, entry)| match &entry.state {
             State::Granted(by) if entry.is_for(wish) && entry.ends > now.seconds() => {
                 Some(Granted { id: id.clone(), by: by.clone(), ends: entry.ends })
@@ -128,15 +128,15 @@ impl Table {
     /// Keeps consent that was taken and not used, for the same call. False if there is no room: then
     /// it is gone, and the call is asked about again.
     pub(super) fn keep(
-        &self,
+        &mut self,
         granted: &Granted,
         wish: &Wish,
         rules: &Rules,
         now: Timestamp,
     ) -> bool {
         let Granted { id, by, ends } = granted.clone();
-        let mut all = self.lock();
-        if ends <= now.seconds() || room(&all, wish, rules).is_err() {
+        let all = &mut self.0;
+        if ends <= now.seconds() || room(all, wish, rules).is_err() {
             return false;
         }
         let state = State::Granted(by);
@@ -146,12 +146,12 @@ impl Table {
 
     /// Looks how it stands with this very call; if nobody was asked, asks.
     pub(super) fn claim(
-        &self,
+        &mut self,
         wish: Wish,
         rules: &Rules,
         now: Timestamp,
     ) -> Result<Standing, Fault> {
-        let mut all = self.lock();
+        let all = &mut self.0;
         let found = all.iter().find(|(_, entry)| entry.is_for(&wish) && entry.ends > now.seconds());
         if let Some((id, entry)) = found {
             return Ok(match entry.state {
@@ -162,7 +162,7 @@ impl Table {
                 }
             });
         }
-        room(&all, &wish, rules)?;
+        room(all, &wish, rules)?;
         let id = new_id()?;
         let ends = ends(now, rules.ttl.duration());
         let entry = Entry { wish, state: State::Pending, asked: now.seconds(), ends };
@@ -171,22 +171,22 @@ impl Table {
     }
 
     /// Forgets what has ended; returns what ended undecided or unused.
-    pub(super) fn take_ended(&self, now: Timestamp) -> Vec<Ended> {
-        let mut all = self.lock();
+    pub(super) fn take_ended(&mut self, now: Timestamp) -> Vec<Ended> {
+        let all = &mut self.0;
         let ended = all.extract_if(|_, entry| entry.ends <= now.seconds());
         ended.filter_map(|(id, entry)| entry.ended(id)).collect()
     }
 
     /// The call of this id, if it waits and this person sees it.
     pub(super) fn open(&self, id: &str, person: &Caller, now: Timestamp) -> Option<Wish> {
-        let all = self.lock();
+        let all = &self.0;
         let entry = all.get(id).filter(|entry| entry.is_seen_by(person))?;
         entry.is_open(now).then(|| entry.wish.clone())
     }
 
     /// The calls that this person may decide on: those of the same tenant.
-    pub fn list(&self, person: &Caller, now: Timestamp) -> Vec<Pending> {
-        let all = self.lock();
+    pub(super) fn list(&self, person: &Caller, now: Timestamp) -> Vec<Pending> {
+        let all = &self.0;
         let mut list: Vec<_> = all
             .iter()
             .filter(|(_, entry)| entry.is_seen_by(person) && entry.ends > now.seconds())
@@ -197,15 +197,15 @@ impl Table {
     }
 
     /// Decides on a call that waits, never on one's own.
-    pub fn decide(
-        &self,
+    pub(super) fn decide(
+        &mut self,
         id: &str,
         person: &Caller,
         agrees: bool,
         rules: &Rules,
         now: Timestamp,
     ) -> Decided {
-        let mut all = self.lock();
+        let all = &mut self.0;
         let Some(entry) = all.get_mut(id).filter(|entry| entry.is_seen_by(person)) else {
             return Decided::Unknown;
         };
@@ -219,10 +219,6 @@ impl Table {
         entry.state = if agrees { State::Granted(by) } else { State::Refused };
         entry.ends = ends(now, rules.ttl.duration());
         Decided::Done
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<Box<str>, Entry>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -328,7 +324,7 @@ mod tests {
         Timestamp::from_seconds(seconds)
     }
 
-    fn waiting(table: &Table, wish: Wish) -> Box<str> {
+    fn waiting(table: &mut Entries, wish: Wish) -> Box<str> {
         match table.claim(wish, &Rules::default(), at(0)).unwrap() {
             Standing::Waiting { id, .. } => id,
             other => panic!("{other:?}"),
@@ -337,9 +333,9 @@ mod tests {
 
     #[test]
     fn consent_is_for_one_call_exactly_and_used_once() {
-        let (table, rules) = (Table::default(), Rules::default());
+        let (mut table, rules) = (Entries::default(), Rules::default());
         let (ada, bob) = (caller("ada"), caller("bob"));
-        let id = waiting(&table, wish(&ada, "d1", "v1"));
+        let id = waiting(&mut table, wish(&ada, "d1", "v1"));
         assert_eq!(table.decide(&id, &bob, true, &rules, at(1)), Decided::Done);
 
         for other in [wish(&bob, "d1", "v1"), wish(&ada, "d2", "v1"), wish(&ada, "d1", "v2")] {
@@ -354,11 +350,12 @@ mod tests {
 
     #[test]
     fn consent_that_was_not_used_is_kept_for_the_same_call_until_it_ends() {
-        let (table, rules) = (Table::default(), Rules { max_per_caller: 2, ..Rules::default() });
+        let (mut table, rules) =
+            (Entries::default(), Rules { max_per_caller: 2, ..Rules::default() });
         let ada = caller("ada");
         let granted = Granted { id: "a".into(), by: "bob".into(), ends: 50 };
         // The same call came meanwhile, and was asked about.
-        waiting(&table, wish(&ada, "d", "v"));
+        waiting(&mut table, wish(&ada, "d", "v"));
 
         assert!(table.keep(&granted, &wish(&ada, "d", "v"), &rules, at(1)));
 
@@ -374,9 +371,9 @@ mod tests {
     /// Case Z9: nobody agrees to a call of their own, by whatever proof they come.
     #[test]
     fn nobody_decides_on_their_own_call() {
-        let (table, rules) = (Table::default(), Rules::default());
+        let (mut table, rules) = (Entries::default(), Rules::default());
         let ada = caller("ada");
-        let id = waiting(&table, wish(&ada, "d", "v"));
+        let id = waiting(&mut table, wish(&ada, "d", "v"));
         let token = Caller::from(Identity {
             principal: "jwt:https://login|ada".into(),
             subject: "ada".into(),
@@ -399,15 +396,15 @@ mod tests {
 
     #[test]
     fn a_decision_ends_with_time_and_is_made_once() {
-        let (table, rules) = (Table::default(), Rules::default());
+        let (mut table, rules) = (Entries::default(), Rules::default());
         let (ada, bob) = (caller("ada"), caller("bob"));
-        let id = waiting(&table, wish(&ada, "d", "v"));
+        let id = waiting(&mut table, wish(&ada, "d", "v"));
         assert_eq!(table.decide(&id, &bob, false, &rules, at(1)), Decided::Done);
         assert_eq!(table.decide(&id, &bob, true, &rules, at(2)), Decided::Unknown);
         let refused = table.claim(wish(&ada, "d", "v"), &rules, at(3)).unwrap();
         assert_eq!(refused, Standing::Refused { id });
 
-        let late = waiting(&table, wish(&ada, "late", "v"));
+        let late = waiting(&mut table, wish(&ada, "late", "v"));
         assert_eq!(table.decide(&late, &bob, true, &rules, at(600)), Decided::Unknown);
         let anew = table.claim(wish(&ada, "d", "v"), &rules, at(700)).unwrap();
         assert!(matches!(anew, Standing::Waiting { new: true, .. }));
@@ -415,8 +412,8 @@ mod tests {
 
     #[test]
     fn another_tenant_sees_nothing_and_decides_nothing() {
-        let (table, rules) = (Table::default(), Rules::default());
-        let id = waiting(&table, wish(&caller("ada"), "d", "v"));
+        let (mut table, rules) = (Entries::default(), Rules::default());
+        let id = waiting(&mut table, wish(&caller("ada"), "d", "v"));
         let stranger = Caller::from(Identity {
             principal: "eve".into(),
             subject: "eve".into(),
@@ -432,7 +429,8 @@ mod tests {
 
     #[test]
     fn one_caller_does_not_take_all_the_room() {
-        let (table, rules) = (Table::default(), Rules { max_per_caller: 3, ..Rules::default() });
+        let (mut table, rules) =
+            (Entries::default(), Rules { max_per_caller: 3, ..Rules::default() });
         for n in 0..3 {
             table.claim(wish(&caller("ada"), &n.to_string(), "v"), &rules, at(0)).unwrap();
         }

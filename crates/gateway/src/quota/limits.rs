@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use smallvec::SmallVec;
 
 use super::fair::Sharers;
+use super::leases::{Lease, Leases};
 use super::standing::{Standing, seconds};
 use super::{Buckets, Key, Kind, Rate, Verdict};
 use crate::call::Who;
@@ -24,12 +25,15 @@ pub struct Limits {
     buckets: Buckets,
     sharers: Sharers,
     working: Mutex<HashMap<Key, usize>>,
+    pub(super) leases: Leases,
 }
 
 /// A call at work; dropping it counts it out.
 pub struct Working {
     limits: Arc<Limits>,
     keys: SmallVec<[Key; 4]>,
+    /// Where other replicas count it too.
+    lease: Option<Lease>,
 }
 
 /// What a call took out of buckets.
@@ -150,7 +154,7 @@ impl Limits {
         wanted: Wanted<'_>,
         shares: Option<Shares>,
     ) -> Result<Working, Fault> {
-        let mut working = Working { limits: self.clone(), keys: SmallVec::new() };
+        let mut working = self.working(None);
         let caps = caps(all, wanted, shares, |kind, of| self.buckets.key(kind, of));
         for cap in caps.into_iter().flatten() {
             if !self.start(cap.key, cap.most) {
@@ -189,6 +193,11 @@ impl Limits {
             spent.taken.push((bucket.key, bucket.rate));
         }
         Ok(spent)
+    }
+
+    /// A call that is counted in nowhere yet, but for a lease.
+    pub(super) fn working(self: &Arc<Self>, lease: Option<Lease>) -> Working {
+        Working { limits: self.clone(), keys: SmallVec::new(), lease }
     }
 
     fn start(&self, key: Key, most: usize) -> bool {
@@ -322,7 +331,7 @@ impl<K> Cap<K> {
 impl Working {
     /// Nothing where no cap applies.
     pub(super) fn if_any(self) -> Option<Working> {
-        (!self.keys.is_empty()).then_some(self)
+        (!self.keys.is_empty() || self.lease.is_some()).then_some(self)
     }
 }
 

@@ -4,11 +4,12 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::limits::{Limits, Spent, Wanted, Working, buckets, refused};
+use super::leases::LASTING;
+use super::limits::{Limits, Shares, Spent, Wanted, Working, buckets, caps, refused};
 use super::{Kind, Rate, Verdict};
 use crate::config::RateLimits;
-use crate::fault::Fault;
-use crate::store::{Bucket, Name, Shared};
+use crate::fault::{Fault, Reason};
+use crate::store::{Bucket, Cap, Name, Shared};
 
 /// What a bucket is called among those of all replicas.
 fn name(kind: Kind, of: &[&str]) -> Name {
@@ -22,14 +23,14 @@ impl Limits {
     /// When one of them is used up, with the time after which it is not; or when nobody can tell.
     pub(crate) async fn admit_shared(
         self: &Arc<Self>,
-        store: &Shared,
+        store: &Arc<Shared>,
         all: &RateLimits,
         wanted: Wanted<'_>,
     ) -> Result<(Option<Working>, Spent), Fault> {
         let now = Instant::now();
         // Who shares a server is what each replica sees itself; how much is left is not.
         let shares = self.shares(wanted, now);
-        let working = self.start_all(all, wanted, shares)?;
+        let working = self.start_all_shared(store, all, wanted, shares).await?;
         let wants = buckets(all, wanted, shares, name);
         let wants: Vec<_> = wants.into_iter().flatten().collect();
         if wants.is_empty() {
@@ -49,6 +50,38 @@ impl Limits {
             Err(away) => return Err(store.fault(away)),
         };
         Ok((working.if_any(), spent))
+    }
+
+    /// Counts a call in under every cap that applies, or under none.
+    async fn start_all_shared(
+        self: &Arc<Self>,
+        store: &Arc<Shared>,
+        all: &RateLimits,
+        wanted: Wanted<'_>,
+        shares: Option<Shares>,
+    ) -> Result<Working, Fault> {
+        let caps: Vec<_> = caps(all, wanted, shares, name).into_iter().flatten().collect();
+        if caps.is_empty() {
+            return Ok(self.working(None));
+        }
+        let lease = Name::drawn().map_err(|error| {
+            Fault::new(Reason::Internal, "no randomness").because(error.to_string())
+        })?;
+        let most = |most: usize| u32::try_from(most).unwrap_or(u32::MAX);
+        let shared: Vec<_> =
+            caps.iter().map(|cap| Cap { name: cap.key, most: most(cap.most) }).collect();
+        let names = shared.iter().map(|cap| cap.name).collect();
+        let working = self.working(Some(self.leases.begin(store, lease, names)));
+        match store.start(&shared, lease, LASTING).await {
+            Ok(None) => Ok(working),
+            Ok(Some(at)) => Err(match caps.get(at) {
+                Some(cap) => cap.full(),
+                None => Fault::new(Reason::Internal, "a cap that nobody asked about"),
+            }),
+            Err(_) if store.goes_alone() => self.start_all(all, wanted, shares),
+            // Fail closed: without the store nothing bounds the caller.
+            Err(away) => Err(store.fault(away)),
+        }
     }
 
     /// Counts one request from an address whose caller is not known.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Backend, Bucket, Name};
+use super::{Backend, Bucket, Cap, Name};
 use crate::config::Rate;
 use crate::quota::Verdict;
 use crate::usage;
@@ -32,6 +32,8 @@ pub async fn run(store: &dyn Backend, advance: &dyn Fn(Duration)) {
     takes_back_what_was_not_used(store).await;
     keeps_the_numbers_of_large_and_crooked_rates(store).await;
     says_yes_once(store, advance).await;
+    counts_calls_in_and_out(store, advance).await;
+    keeps_what_nobody_changed_meanwhile(store, advance).await;
     usage::conformance::run(store).await;
 }
 
@@ -105,4 +107,76 @@ async fn says_yes_once(store: &dyn Backend, advance: &dyn Fn(Duration)) {
 
     advance(61 * SECOND);
     assert_eq!(once("a", 60 * SECOND).await, Ok(true));
+}
+
+async fn keeps_what_nobody_changed_meanwhile(store: &dyn Backend, advance: &dyn Fn(Duration)) {
+    let minute = 60 * SECOND;
+    let name = |text: &str| Name::of("conformance", &["shelf", text]);
+    let put =
+        async |what, version, text| store.put("shelf", name(what), version, text, minute).await;
+    let find = async |what| {
+        let all = store.list("shelf", 100).await.expect("a store that works");
+        all.into_iter().find(|kept| kept.name == name(what))
+    };
+    assert_eq!(put("a", 7, "of nothing").await, Ok(false));
+    assert_eq!(put("a", 0, "one").await, Ok(true));
+    assert_eq!(put("a", 0, "another").await, Ok(false));
+    assert_eq!(put("b", 0, "beside it").await, Ok(true));
+    assert_eq!(store.list("another shelf", 100).await, Ok(Vec::new()));
+    assert_eq!(store.list("shelf", 1).await.map(|all| all.len()), Ok(1));
+
+    let first = find("a").await.expect("it was kept");
+    assert_eq!(first.text, "one");
+    assert_eq!(put("a", first.version, "two").await, Ok(true));
+    assert_eq!(put("a", first.version, "late").await, Ok(false));
+    assert_eq!(store.remove("shelf", name("a"), first.version).await, Ok(false));
+    let second = find("a").await.expect("it was kept");
+    assert_eq!(second.text, "two");
+
+    let racing = (0..20).map(|_| store.remove("shelf", name("a"), second.version));
+    let gone = futures_util::future::join_all(racing).await;
+    assert_eq!(gone.iter().filter(|answer| **answer == Ok(true)).count(), 1);
+    assert_eq!(find("a").await, None);
+    assert_eq!(put("a", 0, "three").await, Ok(true));
+    assert_ne!(find("a").await.map(|kept| kept.version), Some(second.version));
+
+    advance(minute + SECOND);
+    assert_eq!(store.list("shelf", 100).await, Ok(Vec::new()));
+    assert_eq!(put("b", 0, "anew").await, Ok(true));
+}
+
+async fn counts_calls_in_and_out(store: &dyn Backend, advance: &dyn Fn(Duration)) {
+    let (lasting, name) = (30 * SECOND, |text: &str| Name::of("conformance", &["cap", text]));
+    let cap = |text: &str, most| Cap { name: name(text), most };
+    let both = [cap("wide", 3), cap("narrow", 2)];
+    let start = async |caps: &[Cap], lease: &str| {
+        store.start(caps, name(lease), lasting).await.expect("a store that works")
+    };
+    assert_eq!(start(&both, "a").await, None);
+    assert_eq!(start(&both, "b").await, None);
+    assert_eq!(start(&both, "c").await, Some(1), "the narrow one is reached");
+    // It was counted in under neither.
+    assert_eq!(start(&both[..1], "d").await, None);
+    assert_eq!(start(&both[..1], "e").await, Some(0));
+
+    store.end(&[both[0].name, both[1].name], name("a")).await.expect("a store that works");
+    assert_eq!(start(&both, "f").await, None);
+
+    // What is renewed goes on; what is not was of a process that is gone.
+    advance(20 * SECOND);
+    let still = [(both[0].name, name("f")), (both[1].name, name("f"))];
+    store.renew(&still, lasting).await.expect("a store that works");
+    advance(20 * SECOND);
+    assert_eq!(start(&both, "g").await, None);
+    assert_eq!(start(&both, "h").await, Some(1));
+
+    let one = [cap("race", 5)];
+    let racing = (0..40).map(|n| {
+        let one = &one;
+        async move {
+            store.start(one, Name::of("conformance", &["race", &n.to_string()]), lasting).await
+        }
+    });
+    let started = futures_util::future::join_all(racing).await;
+    assert_eq!(started.iter().filter(|answer| **answer == Ok(None)).count(), 5);
 }

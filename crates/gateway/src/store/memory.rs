@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::future::ready;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::{Away, Backend, Bucket, Name};
+use super::{Away, Backend, Bucket, Cap, Kept, Name};
 use crate::call::Boxed;
 use crate::clock::Timestamp;
 use crate::quota::{Buckets, Kind, Verdict};
@@ -16,6 +16,9 @@ use crate::usage::{self, Amount, Claim, Counter, Denied, Store};
 pub struct Memory {
     buckets: Buckets,
     used: Mutex<HashMap<Name, Instant>>,
+    shelves: Mutex<HashMap<(String, Name), (Kept, Instant)>>,
+    version: AtomicU64,
+    working: Mutex<HashMap<(Name, Name), Instant>>,
     usage: usage::Memory,
     began: Instant,
     ahead: AtomicU64,
@@ -26,6 +29,9 @@ impl Default for Memory {
         Memory {
             buckets: Buckets::default(),
             used: Mutex::default(),
+            shelves: Mutex::default(),
+            version: AtomicU64::new(1),
+            working: Mutex::default(),
             usage: usage::Memory::default(),
             began: Instant::now(),
             ahead: AtomicU64::new(0),
@@ -66,6 +72,20 @@ impl Memory {
         }
     }
 
+    /// What has not ended.
+    fn shelves(&self) -> MutexGuard<'_, HashMap<(String, Name), (Kept, Instant)>> {
+        let mut shelves = self.shelves.lock().unwrap_or_else(PoisonError::into_inner);
+        shelves.retain(|_, (_, until)| *until > self.now());
+        shelves
+    }
+
+    /// What has not ended.
+    fn working(&self) -> MutexGuard<'_, HashMap<(Name, Name), Instant>> {
+        let mut working = self.working.lock().unwrap_or_else(PoisonError::into_inner);
+        working.retain(|_, until| *until > self.now());
+        working
+    }
+
     fn once_now(&self, name: Name, lasting: Duration) -> bool {
         let (now, mut used) =
             (self.now(), self.used.lock().unwrap_or_else(PoisonError::into_inner));
@@ -96,8 +116,77 @@ impl Backend for Memory {
         Box::pin(ready(Ok(())))
     }
 
+    fn start<'a>(
+        &'a self,
+        caps: &'a [Cap],
+        lease: Name,
+        lasting: Duration,
+    ) -> Boxed<'a, Result<Option<usize>, Away>> {
+        let mut working = self.working();
+        let count = |cap: &Cap| working.keys().filter(|(of, _)| *of == cap.name).count();
+        let full = caps.iter().position(|cap| count(cap) >= cap.most as usize);
+        if full.is_none() {
+            working.extend(caps.iter().map(|cap| ((cap.name, lease), self.now() + lasting)));
+        }
+        Box::pin(ready(Ok(full)))
+    }
+
+    fn renew<'a>(
+        &'a self,
+        working: &'a [(Name, Name)],
+        lasting: Duration,
+    ) -> Boxed<'a, Result<(), Away>> {
+        self.working().extend(working.iter().map(|key| (*key, self.now() + lasting)));
+        Box::pin(ready(Ok(())))
+    }
+
+    fn end<'a>(&'a self, caps: &'a [Name], lease: Name) -> Boxed<'a, Result<(), Away>> {
+        self.working().retain(|(cap, of), _| *of != lease || !caps.contains(cap));
+        Box::pin(ready(Ok(())))
+    }
+
     fn once(&self, name: Name, lasting: Duration) -> Boxed<'_, Result<bool, Away>> {
         Box::pin(ready(Ok(self.once_now(name, lasting))))
+    }
+
+    fn list<'a>(&'a self, shelf: &'a str, most: usize) -> Boxed<'a, Result<Vec<Kept>, Away>> {
+        let shelves = self.shelves();
+        let of = shelves.iter().filter(|((of, _), _)| of == shelf);
+        let kept = of.map(|(_, (kept, _))| kept.clone()).take(most).collect();
+        Box::pin(ready(Ok(kept)))
+    }
+
+    fn put<'a>(
+        &'a self,
+        shelf: &'a str,
+        name: Name,
+        version: u64,
+        text: &'a str,
+        lasting: Duration,
+    ) -> Boxed<'a, Result<bool, Away>> {
+        let mut shelves = self.shelves();
+        let key = (shelf.to_owned(), name);
+        let fits = shelves.get(&key).map_or(0, |(kept, _)| kept.version) == version;
+        if fits {
+            let version = self.version.fetch_add(1, Ordering::Relaxed);
+            let kept = Kept { name, version, text: text.to_owned() };
+            shelves.insert(key, (kept, self.now() + lasting));
+        }
+        Box::pin(ready(Ok(fits)))
+    }
+
+    fn remove<'a>(
+        &'a self,
+        shelf: &'a str,
+        name: Name,
+        version: u64,
+    ) -> Boxed<'a, Result<bool, Away>> {
+        let (mut shelves, key) = (self.shelves(), (shelf.to_owned(), name));
+        let fits = shelves.get(&key).is_some_and(|(kept, _)| kept.version == version);
+        if fits {
+            shelves.remove(&key);
+        }
+        Box::pin(ready(Ok(fits)))
     }
 }
 

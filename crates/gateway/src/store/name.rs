@@ -25,6 +25,28 @@ impl Name {
         Name(name)
     }
 
+    /// A name that nothing else has.
+    ///
+    /// # Errors
+    /// When the system has no randomness.
+    pub fn drawn() -> Result<Name, getrandom::Error> {
+        let mut name = [0; 16];
+        getrandom::fill(&mut name)?;
+        Ok(Name(name))
+    }
+
+    /// The name of these bytes, as a store keeps them.
+    pub fn of_bytes(bytes: &[u8]) -> Option<Name> {
+        bytes.try_into().ok().map(Name)
+    }
+
+    /// The name that is written so.
+    pub fn of_text(text: &str) -> Option<Name> {
+        let pair = |at: usize| u8::from_str_radix(text.get(2 * at..2 * at + 2)?, 16).ok();
+        let bytes: Option<Vec<u8>> = (0..text.len() / 2).map(pair).collect();
+        Name::of_bytes(&bytes?)
+    }
+
     /// Its bytes.
     pub fn bytes(&self) -> &[u8] {
         &self.0
@@ -54,6 +76,8 @@ mod tests {
 
         assert!(!name.to_string().contains("ada"));
         assert_eq!(name, Name::of("caller", &["ada", "crm"]));
+        assert_eq!(Name::of_text(&name.to_string()), Some(name));
+        assert_eq!(Name::of_text("0g"), None);
         for (kind, parts) in [
             ("session", &["ada", "crm"][..]),
             ("caller", &["adac", "rm"]),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use toolgate_identity::dpop::{NobodyKnows, Once};
 
-use super::{Away, Backend, Bucket, Name};
+use super::{Away, Backend, Bucket, Cap, Kept, Name};
 use crate::call::Boxed;
 use crate::clock::Timestamp;
 use crate::fault::{Fault, Reason};
@@ -79,12 +79,69 @@ impl Shared {
         let _ = self.ask(self.backend.give_back(buckets, cost)).await;
     }
 
+    /// See [`Backend::start`].
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub async fn start(
+        &self,
+        caps: &[Cap],
+        lease: Name,
+        lasting: Duration,
+    ) -> Result<Option<usize>, Away> {
+        self.ask(self.backend.start(caps, lease, lasting)).await
+    }
+
+    /// See [`Backend::renew`].
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub async fn renew(&self, working: &[(Name, Name)], lasting: Duration) -> Result<(), Away> {
+        self.within(PATIENT, self.backend.renew(working, lasting), Away).await
+    }
+
+    /// See [`Backend::end`]. If it does not answer, the lease ends by itself.
+    pub async fn end(&self, caps: &[Name], lease: Name) {
+        let _ = self.ask(self.backend.end(caps, lease)).await;
+    }
+
     /// See [`Backend::once`].
     ///
     /// # Errors
     /// It does not answer: nobody can tell whether it is the first time.
     pub async fn once(&self, name: Name, lasting: Duration) -> Result<bool, Away> {
         self.ask(self.backend.once(name, lasting)).await
+    }
+
+    /// See [`Backend::list`].
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub async fn list(&self, shelf: &str, most: usize) -> Result<Vec<Kept>, Away> {
+        self.ask(self.backend.list(shelf, most)).await
+    }
+
+    /// See [`Backend::put`].
+    ///
+    /// # Errors
+    /// It does not answer: it may have kept the text or not.
+    pub async fn put(
+        &self,
+        shelf: &str,
+        name: Name,
+        version: u64,
+        text: &str,
+        lasting: Duration,
+    ) -> Result<bool, Away> {
+        self.ask(self.backend.put(shelf, name, version, text, lasting)).await
+    }
+
+    /// See [`Backend::remove`].
+    ///
+    /// # Errors
+    /// It does not answer: it may have taken it away or not.
+    pub async fn remove(&self, shelf: &str, name: Name, version: u64) -> Result<bool, Away> {
+        self.ask(self.backend.remove(shelf, name, version)).await
     }
 
     /// Whether this call may be counted by this replica alone, as the store does not answer.

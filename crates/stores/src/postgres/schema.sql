@@ -9,6 +9,14 @@ CREATE UNLOGGED TABLE IF NOT EXISTS toolgate_bucket (
     arrival bigint NOT NULL
 ) WITH (fillfactor = 50);
 
+-- Calls at work, each under a lease that ends by itself if its gateway does.
+CREATE UNLOGGED TABLE IF NOT EXISTS toolgate_working (
+    cap bytea NOT NULL,
+    lease bytea NOT NULL,
+    until bigint NOT NULL,
+    PRIMARY KEY (cap, lease)
+);
+
 -- What was used once, and until when that matters.
 CREATE TABLE IF NOT EXISTS toolgate_once (
     name bytea PRIMARY KEY,
@@ -26,6 +34,17 @@ CREATE TABLE IF NOT EXISTS toolgate_usage (
     bytes bigint NOT NULL DEFAULT 0,
     until bigint NOT NULL,
     PRIMARY KEY (deployment, counter)
+);
+
+-- Sealed texts with versions.
+CREATE TABLE IF NOT EXISTS toolgate_shelf (
+    deployment text NOT NULL,
+    shelf text NOT NULL,
+    name bytea NOT NULL,
+    version bigint NOT NULL,
+    text text NOT NULL,
+    until bigint NOT NULL,
+    PRIMARY KEY (deployment, shelf, name)
 );
 
 CREATE OR REPLACE FUNCTION toolgate_now_1(at bigint) RETURNS bigint LANGUAGE sql AS $$
@@ -71,6 +90,30 @@ BEGIN
         FROM unnest(names, wanted) AS t (name, wanted) WHERE b.name = t.name;
 END $$;
 
+-- Counts a call in under every cap, or under none: 0, or the number of the cap that is reached.
+CREATE OR REPLACE FUNCTION toolgate_start_1(
+    caps bytea[], most bigint[], called bytea, lasting bigint, at bigint
+) RETURNS integer LANGUAGE plpgsql AS $$
+DECLARE
+    now bigint;
+BEGIN
+    -- Whoever counts the same comes one after the other, all in one order.
+    PERFORM pg_advisory_xact_lock(o.id) FROM (
+        SELECT DISTINCT hashtextextended(encode(c.cap, 'hex'), 0) AS id
+            FROM unnest(caps) AS c (cap) ORDER BY 1) AS o;
+    now := toolgate_now_1(at);
+    FOR i IN 1 .. array_length(caps, 1) LOOP
+        IF (SELECT count(*) FROM toolgate_working AS w WHERE w.cap = caps[i] AND w.until > now)
+            >= most[i] THEN
+            RETURN i;
+        END IF;
+    END LOOP;
+    INSERT INTO toolgate_working AS w SELECT c.cap, called, now + lasting
+        FROM unnest(caps) AS c (cap)
+        ON CONFLICT (cap, lease) DO UPDATE SET until = excluded.until;
+    RETURN 0;
+END $$;
+
 -- Whether this is the first time within so many nanoseconds.
 CREATE OR REPLACE FUNCTION toolgate_once_1(wanted bytea, lasting bigint, at bigint)
 RETURNS boolean LANGUAGE plpgsql AS $$
@@ -79,6 +122,28 @@ DECLARE
 BEGIN
     INSERT INTO toolgate_once AS o VALUES (wanted, now + lasting)
         ON CONFLICT (name) DO UPDATE SET until = excluded.until WHERE o.until <= now;
+    RETURN FOUND;
+END $$;
+
+-- Keeps a text, if what is there has the version that is expected, 0 where nothing may be there. Versions
+-- go by the clock, so that what is put there anew never has one of before.
+CREATE OR REPLACE FUNCTION toolgate_put_1(
+    whose text, on_shelf text, called bytea, expected bigint, content text, lasting bigint, at bigint
+) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    now bigint := toolgate_now_1(at);
+    next bigint := greatest(expected + 1, toolgate_now_1(NULL));
+BEGIN
+    IF expected = 0 THEN
+        INSERT INTO toolgate_shelf AS s VALUES (whose, on_shelf, called, next, content, now + lasting)
+            ON CONFLICT (deployment, shelf, name) DO UPDATE
+            SET version = greatest(s.version + 1, next), text = content, until = now + lasting
+            WHERE s.until <= now;
+    ELSE
+        UPDATE toolgate_shelf AS s SET version = next, text = content, until = now + lasting
+            WHERE s.deployment = whose AND s.shelf = on_shelf AND s.name = called
+            AND s.version = expected AND s.until > now;
+    END IF;
     RETURN FOUND;
 END $$;
 
@@ -133,6 +198,8 @@ DECLARE
     now bigint := toolgate_now_1(NULL);
 BEGIN
     DELETE FROM toolgate_bucket WHERE arrival < now - 1000000000;
+    DELETE FROM toolgate_working WHERE until <= now;
     DELETE FROM toolgate_once WHERE until <= now;
+    DELETE FROM toolgate_shelf WHERE until <= now;
     DELETE FROM toolgate_usage WHERE until <= now;
 END $$;

@@ -12,9 +12,11 @@ use toolgate_values::Secret;
 use crate::support::{RedisServer, THEN, are_those_of_memory, bucket, take_what_there_is};
 
 /// Lets time pass for what ends by itself: only buckets have a clock of their own.
-const PASS: &str = "for _, key in ipairs(redis.call('KEYS', '{toolgate}:once:*')) do
-  local left = redis.call('PTTL', key) - ARGV[1]
-  if left <= 0 then redis.call('DEL', key) else redis.call('PEXPIRE', key, left) end
+const PASS: &str = "for _, pattern in ipairs({ '{toolgate}:once:*', '{toolgate}:shelf:*' }) do
+  for _, key in ipairs(redis.call('KEYS', pattern)) do
+    local left = redis.call('PTTL', key) - ARGV[1]
+    if left <= 0 then redis.call('DEL', key) else redis.call('PEXPIRE', key, left) end
+  end
 end";
 
 fn open(server: &RedisServer) -> Arc<Redis> {

@@ -141,6 +141,6 @@ async fn sweep(app: Arc<App>) {
     loop {
         ticks.tick().await;
         app.sessions.sweep();
-        app.gateway().end_approvals();
+        app.gateway().end_approvals().await;
     }
 }

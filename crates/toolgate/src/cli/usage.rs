@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use serde_json::json;
-use toolgate_gateway::usage::{Amount, Counter, Period, What};
+use toolgate_gateway::config::Checked;
+use toolgate_gateway::usage::{Amount, Counter, Period, Store as _, What};
 
 use super::{complain, print};
 use crate::build;
@@ -18,7 +19,7 @@ use crate::stores::usage_file;
   toolgate usage gateway.yaml
   toolgate usage usage.json --tenant acme --from 2026-11-01 --json")]
 pub struct UsageArgs {
-    /// A configuration with usage.file, or that file itself.
+    /// A configuration with usage.file or a store, or that file itself.
     path: PathBuf,
     /// Print JSON.
     #[arg(long)]
@@ -38,10 +39,10 @@ pub struct UsageArgs {
 }
 
 /// Exit: 0 printed, 1 not.
-pub fn run(args: &UsageArgs) -> ExitCode {
-    match find(&args.path).and_then(|path| usage_file::read(&path)) {
+pub async fn run(args: UsageArgs) -> ExitCode {
+    match read(&args.path).await {
         Ok(counters) => {
-            let rows = rows(args, counters);
+            let rows = rows(&args, counters);
             print(&if args.json { to_json(&rows) } else { to_table(&rows, args.quotas) });
             ExitCode::SUCCESS
         }
@@ -52,17 +53,26 @@ pub fn run(args: &UsageArgs) -> ExitCode {
     }
 }
 
-/// The file itself, or the one that a configuration names.
-fn find(path: &Path) -> Result<PathBuf, String> {
-    if usage_file::read(path).is_ok() {
-        return Ok(path.to_owned());
+/// The file itself, or what a configuration names.
+async fn read(path: &Path) -> Result<Vec<(Counter, Amount)>, String> {
+    if let Ok(counters) = usage_file::read(path) {
+        return Ok(counters);
     }
-    match build::load(Some(path)) {
-        Ok((config, ..)) => config.usage.file.clone().ok_or_else(|| {
-            format!("{}: keeps no usage (add usage: {{ file: usage.json }})", path.display())
-        }),
-        Err(problems) => Err(format!("neither usage nor a sound configuration:\n{problems}")),
+    let (config, ..) = build::load(Some(path))
+        .map_err(|problems| format!("neither usage nor a sound configuration:\n{problems}"))?;
+    if config.store.url().is_some() {
+        return read_shared(&config).await;
     }
+    let file = config.usage.file.clone().ok_or_else(|| {
+        format!("{}: keeps no usage (add usage: {{ file: usage.json }})", path.display())
+    })?;
+    usage_file::read(&file)
+}
+
+/// What all replicas counted.
+async fn read_shared(config: &Checked) -> Result<Vec<(Counter, Amount)>, String> {
+    let Some(store) = build::store(config)? else { return Ok(Vec::new()) };
+    store.all().await.map_err(|error| format!("the store does not answer: {error}"))
 }
 
 /// Period, and up to three names.

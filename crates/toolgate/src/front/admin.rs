@@ -7,6 +7,7 @@ use http::Method;
 use serde_json::{Value, json};
 use toolgate_gateway::approval::{Decided, Pending};
 use toolgate_gateway::call::Caller;
+use toolgate_gateway::fault::Reason;
 use toolgate_gateway::gateway::Gateway;
 
 use super::body::{Answer, json as answer};
@@ -32,11 +33,18 @@ pub async fn serve(
     let table = &gateway.lasting.approvals.table;
     match (method, &words[..]) {
         (&Method::GET, []) => {
-            let all: Vec<Value> = table.list(caller, gateway.now()).iter().map(to_json).collect();
+            let all = match table.list(caller, gateway.now()).await {
+                Ok(all) => all,
+                Err(fault) => return Some(said(503, &json!({ "error": fault.message }))),
+            };
+            let all: Vec<Value> = all.iter().map(to_json).collect();
             Some(said(200, &json!({ "approvals": all })))
         }
         (&Method::GET, [id]) => {
-            let all = table.list(caller, gateway.now());
+            let all = match table.list(caller, gateway.now()).await {
+                Ok(all) => all,
+                Err(fault) => return Some(said(503, &json!({ "error": fault.message }))),
+            };
             let one = all.iter().find(|pending| *pending.id == **id)?;
             Some(said(200, &to_json(one)))
         }
@@ -52,7 +60,12 @@ async fn decide(gateway: &Gateway, caller: &Caller, id: &str, agrees: bool) -> A
         Ok(decided) => decided,
         Err(fault) => {
             tracing::error!(id, by = %caller.principal, %fault, "a decision was not recorded");
-            let error = "the decision cannot be recorded, so it does not count; try again";
+            let error = match fault.reason {
+                Reason::Unrecorded => {
+                    "the decision cannot be recorded, so it does not count; try again"
+                }
+                _ => &fault.message,
+            };
             return said(503, &json!({ "error": error }));
         }
     };

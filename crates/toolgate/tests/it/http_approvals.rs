@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::peer::{self, toolgate};
-use crate::support::{Answer, Ask, Call, Gateway, Modern, Server, Wire, legacy, modern, post};
+use crate::support::{
+    Answer, Ask, Call, Gateway, Modern, RedisServer, Server, Wire, legacy, modern, post,
+};
 
 const OK: &str = r#"{"resultType":"complete","content":[{"type":"text","text":"deleted"}]}"#;
 pub const DELETE: &str = r#"{"id":100000000000000000001,"why":"old"}"#;
@@ -38,6 +40,7 @@ pub struct Scene {
     /// Ada calls; Bob and Eve may decide, Eve in another house.
     keys: [String; 3],
     folder: TempDir,
+    yaml: String,
 }
 
 fn key(words: &[&str], file: &Path) -> String {
@@ -80,7 +83,14 @@ servers: [{}]"#,
             file.display(),
             server.entry("crm", "")
         );
-        Scene { gateway: Gateway::serve(yaml).await, keys, folder }
+        Scene { gateway: Gateway::serve(&yaml).await, keys, folder, yaml }
+    }
+
+    /// Another replica of the same.
+    async fn beside(&self) -> Scene {
+        let (keys, yaml) = (self.keys.clone(), self.yaml.clone());
+        let folder = TempDir::new().unwrap();
+        Scene { gateway: Gateway::serve(&yaml).await, keys, folder, yaml }
     }
 
     pub fn sign(&self, ask: Ask, who: usize) -> Ask {
@@ -375,4 +385,60 @@ async fn consent_goes_with_a_call_into_its_next_round_and_no_further() {
     let replayed = scene.call(true, "twice", &members).await.result();
     assert!(replayed["inputRequests"]["dev.toolgate.approval"].is_object(), "{replayed}");
     assert_eq!(server.count("tools/call"), 2);
+}
+
+/// A store, and keys that its replicas share.
+fn on(redis: &RedisServer) -> String {
+    format!(
+        "keys: [kq3v9Z0eTn1bXw7RyP5sLd2HfJ8mCa4G]\nstore: {{ redis: '{}' }}\nrate_limits: {{ defaults: false }}",
+        redis.url()
+    )
+}
+
+#[tokio::test]
+async fn what_is_asked_for_at_one_replica_is_granted_at_another_and_used_once() {
+    let (mut redis, server) = (RedisServer::start(), modern_server().await);
+    let a = Scene::with(&server, "{ by: other, roles: [boss] }", &on(&redis)).await;
+    let b = a.beside().await;
+    let waiting = a.call(true, "delete", &arguments(DELETE)).await;
+    assert_eq!(category(&waiting), "approval_required", "{}", waiting.body);
+    // Asked for already, wherever it comes again.
+    b.call(true, "delete", &arguments(DELETE)).await;
+    let listed = b.admin(1, &["list", "--json"]).json();
+    assert_eq!(listed["approvals"].as_array().unwrap().len(), 1, "{listed}");
+    let id = listed["approvals"][0]["id"].as_str().unwrap();
+    assert!(waiting.body.contains(id), "{}", waiting.body);
+
+    assert!(b.admin(0, &["grant", id]).err.contains("their own"));
+    assert!(b.admin(2, &["grant", id]).err.contains("no such call"));
+    assert_eq!(b.admin(1, &["grant", id]).out, format!("granted {id}\n"));
+
+    let members = arguments(DELETE);
+    let (one, other) =
+        tokio::join!(a.call(true, "delete", &members), b.call(true, "delete", &members));
+    let served = [&one, &other].iter().filter(|it| it.body.contains("deleted")).count();
+    assert_eq!((served, server.count("tools/call")), (1, 1), "{}\n{}", one.body, other.body);
+
+    redis.end();
+    let away = a.call(true, "delete", &arguments(DELETE)).await;
+    assert_eq!(category(&away), "unavailable", "{}", away.body);
+    assert!(a.admin(1, &["list"]).code != 0);
+    assert_eq!(server.count("tools/call"), 1);
+}
+
+#[tokio::test]
+async fn what_the_user_agreed_to_runs_once_at_whichever_replica() {
+    let (redis, server) = (RedisServer::start(), modern_server().await);
+    let a = Scene::with(&server, "{ roles: [boss] }", &on(&redis)).await;
+    let b = a.beside().await;
+    let asked = a.call(true, "delete", &arguments(DELETE)).await.result();
+    let state = &asked["requestState"];
+
+    let served = b.answer("delete", DELETE, state, YES).await;
+    assert!(served.body.contains("deleted"), "{}", served.body);
+    for replica in [&a, &b] {
+        let again = replica.answer("delete", DELETE, state, YES).await.result();
+        assert_eq!(again["resultType"], "input_required", "{again}");
+    }
+    assert_eq!(server.count("tools/call"), 1);
 }

@@ -3,8 +3,13 @@
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use tempfile::TempDir;
+use tokio::sync::watch;
 
-use crate::support::{Answer, Ask, Gateway, Modern, Postgres, RedisServer, Server, quick, soon};
+use crate::peer::toolgate;
+use crate::support::{
+    Answer, Ask, Call, Gateway, Modern, Postgres, RedisServer, Server, modern, quick, soon,
+};
 
 const KEY: &str = "kq3v9Z0eTn1bXw7RyP5sLd2HfJ8mCa4G";
 
@@ -15,8 +20,12 @@ async fn replica(redis: &RedisServer, server: &Server, rules: &str, more: &str) 
 
 /// One on this store.
 async fn on(store: &str, server: &Server, more: &str) -> Gateway {
+    Gateway::serve(yaml(store, server, more)).await
+}
+
+fn yaml(store: &str, server: &Server, more: &str) -> String {
     let entry = server.entry("up", "");
-    Gateway::serve(format!("keys: [{KEY}]\nstore: {{ {store} }}\n{more}\nservers: [{entry}]")).await
+    format!("keys: [{KEY}]\nstore: {{ {store} }}\n{more}\nservers: [{entry}]")
 }
 
 fn category(answer: &Answer) -> Value {
@@ -78,6 +87,54 @@ quotas: [{ name: daily, per: caller, every: day, calls: 5 }]";
     // Of nine tokens five are gone, however often the quota refuses.
     assert_eq!(let_through(&[&a, &b], 30, "quota_exceeded").await, 5);
     assert_eq!(server.count("tools/call"), 12);
+
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("gateway.yaml");
+    std::fs::write(&file, yaml(&store, &server, more)).unwrap();
+    let used = toolgate(&["usage", file.to_str().unwrap(), "--json"]);
+    assert!(used.code == 0 && used.out.contains(r#""calls": 5"#), "{}{}", used.out, used.err);
+}
+
+#[tokio::test]
+async fn calls_at_work_are_capped_at_all_replicas_together() {
+    let (redis, (go_on, waiting)) = (RedisServer::start(), watch::channel(false));
+    let server = modern(move |call: Call| {
+        let mut waiting = waiting.clone();
+        async move {
+            if call.name() == "hang" {
+                waiting.wait_for(|go_on| *go_on).await.unwrap();
+            }
+            call.result(r#"{"resultType":"complete","content":[]}"#)
+        }
+    })
+    .await;
+    let store = format!("redis: '{}', timeout: 10s", redis.url());
+    let more = "rate_limits: { concurrent: 2 }";
+    let (a, b) = (on(&store, &server, more).await, on(&store, &server, more).await);
+    let hang = Modern::of(&a).ask("1", "tools/call", r#"{"name":"hang","arguments":{}}"#);
+    let at_work = [a.send(&hang).await, b.send(&hang).await];
+    soon("two calls at the server", async {
+        while server.count("tools/call") < 2 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await;
+
+    for gateway in [&a, &b] {
+        assert_eq!(category(&Modern::of(gateway).call("t", "{}").await), "overloaded");
+    }
+
+    go_on.send_replace(true);
+    for mut call in at_work {
+        assert_eq!(call.answer().await.status, 200);
+    }
+    until(&b, Value::Null).await;
+    soon("all are counted out", async {
+        while !redis.tell(&["KEYS", "*"]).trim().is_empty() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -173,6 +230,13 @@ async fn replicas_that_may_count_alone_bound_rates_and_refuse_quotas_while_the_s
     // Its own buckets are full, whatever was taken out of those of all.
     assert_eq!(let_through(&[&limited], 5, "rate_limited").await, 3);
     assert!(limited.log().contains("alone=true"), "{}", limited.log());
+    let metrics = limited.ask(&Ask::new("GET", "/metrics")).await.body;
+    let count = |name: &str| -> u64 {
+        let line = metrics.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        line.trim().parse().unwrap()
+    };
+    assert_eq!(count("toolgate_store_alone_total"), 5);
+    assert!(count("toolgate_store_failures_total") >= 5, "{metrics}");
 }
 
 #[tokio::test]

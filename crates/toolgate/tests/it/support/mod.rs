@@ -18,7 +18,6 @@ mod postgres;
 mod prover;
 mod proxy;
 mod python;
-#[expect(dead_code, reason = "the tests of the stores themselves use the rest")]
 #[path = "../../../../stores/tests/it/support/redis.rs"]
 mod redis;
 mod server;

@@ -1,0 +1,62 @@
+//! Texts with versions, as rows.
+
+use std::time::Duration;
+
+use toolgate_gateway::store::{Away, Kept, Name};
+
+use super::{Postgres, nanos};
+
+const LIST: &str = "SELECT name, version, text FROM toolgate_shelf
+    WHERE deployment = $1 AND shelf = $2 AND until > toolgate_now_1($3) LIMIT $4";
+const REMOVE: &str = "DELETE FROM toolgate_shelf
+    WHERE deployment = $1 AND shelf = $2 AND name = $3 AND version = $4
+    AND until > toolgate_now_1($5)";
+
+impl Postgres {
+    pub(super) async fn keep(
+        &self,
+        shelf: &str,
+        name: Name,
+        version: u64,
+        text: &str,
+        lasting: Duration,
+    ) -> Result<bool, Away> {
+        let pool = self.link.session().await?;
+        let kept = sqlx::query_scalar("SELECT toolgate_put_1($1, $2, $3, $4, $5, $6, $7)")
+            .bind(&self.deployment)
+            .bind(shelf)
+            .bind(name.bytes())
+            .bind(version.cast_signed())
+            .bind(text)
+            .bind(nanos(lasting))
+            .bind(self.now());
+        kept.fetch_one(&pool).await.map_err(|error| self.failed(&error))
+    }
+
+    pub(super) async fn let_go(&self, shelf: &str, name: Name, version: u64) -> Result<bool, Away> {
+        let pool = self.link.session().await?;
+        let removed = sqlx::query(REMOVE)
+            .bind(&self.deployment)
+            .bind(shelf)
+            .bind(name.bytes())
+            .bind(version.cast_signed())
+            .bind(self.now());
+        let removed = removed.execute(&pool).await.map_err(|error| self.failed(&error))?;
+        Ok(removed.rows_affected() > 0)
+    }
+
+    pub(super) async fn list_kept(&self, shelf: &str, most: usize) -> Result<Vec<Kept>, Away> {
+        let pool = self.link.session().await?;
+        let list = sqlx::query_as::<_, (Vec<u8>, i64, String)>(LIST)
+            .bind(&self.deployment)
+            .bind(shelf)
+            .bind(self.now())
+            .bind(i64::try_from(most).unwrap_or(i64::MAX));
+        let rows = list.fetch_all(&pool).await.map_err(|error| self.failed(&error))?;
+        let kept = |(name, version, text): (Vec<u8>, i64, String)| {
+            let version = version.cast_unsigned();
+            Some(Kept { name: Name::of_bytes(&name)?, version, text })
+        };
+        Ok(rows.into_iter().filter_map(kept).collect())
+    }
+}

@@ -1,0 +1,27 @@
+-- Counts a call in under every cap, or under none.
+--
+-- KEYS: the leases of each cap, by when they end in milliseconds.
+-- ARGV: the time, or nothing for the server's own; for how many milliseconds; the lease; then how many
+-- may be at work under each cap.
+-- Answer: 0, or the number of the cap that is reached.
+
+local now
+if ARGV[1] == '' then
+  local time = redis.call('TIME')
+  now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+else
+  local s, n = string.match(ARGV[1], '^(%d+)%.(%d+)$')
+  now = tonumber(s) * 1000 + math.floor(tonumber(n) / 1e6)
+end
+
+for i, key in ipairs(KEYS) do
+  redis.call('ZREMRANGEBYSCORE', key, '-inf', string.format('%.0f', now))
+  if redis.call('ZCARD', key) >= tonumber(ARGV[3 + i]) then
+    return i
+  end
+end
+for _, key in ipairs(KEYS) do
+  redis.call('ZADD', key, string.format('%.0f', now + tonumber(ARGV[2])), ARGV[3])
+  redis.call('PEXPIRE', key, ARGV[2])
+end
+return 0
