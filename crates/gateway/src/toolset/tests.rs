@@ -202,7 +202,7 @@ async fn capabilities_are_those_of_what_is_in_it() {
     assert_eq!(wiki.methods(), [""; 0]);
 }
 
-/// Case J21: what one toolset sealed is of no use in another, nor at the whole gateway.
+/// What one toolset sealed is of no use in another, nor at the whole gateway.
 #[tokio::test]
 async fn a_cursor_of_one_toolset_is_forged_everywhere_else() {
     let (.., gateway) = scene();
@@ -217,7 +217,6 @@ async fn a_cursor_of_one_toolset_is_forged_everywhere_else() {
     told_of(&support, "tools/list", cursor).await.unwrap();
 }
 
-/// Case J21.
 #[tokio::test]
 async fn the_id_of_a_task_and_a_request_state_are_good_where_they_were_given() {
     let (crm, _, gateway) = scene();
