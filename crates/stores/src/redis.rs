@@ -23,9 +23,13 @@ use crate::link::Link;
 use crate::{Place, burst, verdicts};
 use wire::Redis as Wire;
 
-static TAKE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("redis/take.lua")));
-static GIVE_BACK: LazyLock<Script> =
-    LazyLock::new(|| Script::new(include_str!("redis/give_back.lua")));
+static TAKE: LazyLock<Script> = LazyLock::new(|| script(include_str!("redis/take.lua")));
+static GIVE_BACK: LazyLock<Script> = LazyLock::new(|| script(include_str!("redis/give_back.lua")));
+
+/// A script that knows what time it is.
+fn script(text: &str) -> Script {
+    Script::new(&[include_str!("redis/clock.lua"), text].concat())
+}
 
 /// A store in Redis.
 pub struct Redis {

@@ -1,12 +1,10 @@
 //! How PostgreSQL is connected to: a few connections, and the schema when it is not there.
 
-use std::io;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection as _, Executor as _, PgConnection, PgPool};
-use std::sync::Mutex;
-use std::sync::PoisonError;
 use toolgate_gateway::store::Away;
 
 use crate::Place;
@@ -89,15 +87,11 @@ async fn prepare(connection: &mut PgConnection) -> sqlx::Result<()> {
 /// What the database or the system said, without what was sent to it.
 pub(super) fn away(error: &sqlx::Error) -> Away {
     Away(match error {
-        sqlx::Error::Io(error) => said(error),
+        sqlx::Error::Io(error) => error.to_string(),
         sqlx::Error::Database(said) => said.message().to_owned(),
         // It repeats parts of the address, which holds the password.
         sqlx::Error::Configuration(_) => "the address is none of a database".to_owned(),
         sqlx::Error::PoolTimedOut => "no connection is free".to_owned(),
         other => other.to_string(),
     })
-}
-
-fn said(error: &io::Error) -> String {
-    error.to_string()
 }

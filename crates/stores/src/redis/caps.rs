@@ -6,10 +6,10 @@ use std::time::Duration;
 use ::redis::{Script, cmd};
 use toolgate_gateway::store::{Away, Cap, Name};
 
-use super::Redis;
+use super::{Redis, script};
 
-static START: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("start.lua")));
-static RENEW: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("renew.lua")));
+static START: LazyLock<Script> = LazyLock::new(|| script(include_str!("start.lua")));
+static RENEW: LazyLock<Script> = LazyLock::new(|| script(include_str!("renew.lua")));
 
 /// Leases that are renewed with one question: a script holds up everybody else.
 const PAGE: usize = 1000;

@@ -2,15 +2,7 @@
 --
 -- KEYS and ARGV: as in take.lua.
 
-local seconds, nanos
-if ARGV[2] == '' then
-  local time = redis.call('TIME')
-  seconds, nanos = tonumber(time[1]), tonumber(time[2]) * 1000
-else
-  local s, n = string.match(ARGV[2], '^(%d+)%.(%d+)$')
-  seconds, nanos = tonumber(s), tonumber(n)
-end
-
+local seconds, nanos = clock(ARGV[2])
 local cost = tonumber(ARGV[1])
 for i, key in ipairs(KEYS) do
   local kept = redis.call('GET', key)

@@ -3,9 +3,7 @@
 -- KEYS: the names of the shelf, by when they end. ARGV: how many at most.
 -- Answer: for each its name, its version, the text.
 
-local time = redis.call('TIME')
-local millis = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', millis))
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', millis('')))
 local answer = {}
 for _, name in ipairs(redis.call('ZRANGE', KEYS[1], 0, tonumber(ARGV[1]) - 1)) do
   -- In the slot of the shelf, as both have its hash tag.

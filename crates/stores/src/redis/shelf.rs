@@ -6,11 +6,11 @@ use std::time::Duration;
 use ::redis::Script;
 use toolgate_gateway::store::{Away, Kept, Name};
 
-use super::Redis;
+use super::{Redis, script};
 
-static PUT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("put.lua")));
-static REMOVE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("remove.lua")));
-static LIST: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("list.lua")));
+static PUT: LazyLock<Script> = LazyLock::new(|| script(include_str!("put.lua")));
+static REMOVE: LazyLock<Script> = LazyLock::new(|| script(include_str!("remove.lua")));
+static LIST: LazyLock<Script> = LazyLock::new(|| script(include_str!("list.lua")));
 
 impl Redis {
     fn shelf(&self, shelf: &str) -> String {

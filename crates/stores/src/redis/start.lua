@@ -5,15 +5,7 @@
 -- may be at work under each cap.
 -- Answer: 0, or the number of the cap that is reached.
 
-local now
-if ARGV[1] == '' then
-  local time = redis.call('TIME')
-  now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-else
-  local s, n = string.match(ARGV[1], '^(%d+)%.(%d+)$')
-  now = tonumber(s) * 1000 + math.floor(tonumber(n) / 1e6)
-end
-
+local now = millis(ARGV[1])
 for i, key in ipairs(KEYS) do
   redis.call('ZREMRANGEBYSCORE', key, '-inf', string.format('%.0f', now))
   if redis.call('ZCARD', key) >= tonumber(ARGV[3 + i]) then

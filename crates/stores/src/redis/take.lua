@@ -9,15 +9,7 @@
 --
 -- Numbers are doubles. Differences of times are exact below 2^53 nanoseconds, 104 days.
 
-local seconds, nanos
-if ARGV[2] == '' then
-  local time = redis.call('TIME')
-  seconds, nanos = tonumber(time[1]), tonumber(time[2]) * 1000
-else
-  local s, n = string.match(ARGV[2], '^(%d+)%.(%d+)$')
-  seconds, nanos = tonumber(s), tonumber(n)
-end
-
+local seconds, nanos = clock(ARGV[2])
 local cost = tonumber(ARGV[1])
 local ahead, answer = {}, {}
 for i, key in ipairs(KEYS) do

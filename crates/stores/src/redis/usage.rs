@@ -9,10 +9,10 @@ use toolgate_gateway::clock::Timestamp;
 use toolgate_gateway::store::{Away, Name};
 use toolgate_gateway::usage::{Amount, Claim, Counter, Denied, Every, Most, Period, Store};
 
-use super::Redis;
+use super::{Redis, script};
 use crate::counters::{MOST, kept, text};
 
-static COUNT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("count.lua")));
+static COUNT: LazyLock<Script> = LazyLock::new(|| script(include_str!("count.lua")));
 
 /// Keys that are looked through at once.
 const PAGE: u32 = 1000;

@@ -8,7 +8,8 @@ use tokio::sync::watch;
 
 use crate::peer::toolgate;
 use crate::support::{
-    Answer, Ask, Call, Gateway, Modern, Postgres, RedisServer, Server, modern, quick, soon,
+    Answer, Ask, Call, Gateway, Identity, Modern, Postgres, RedisServer, Server, modern, quick,
+    soon,
 };
 
 const KEY: &str = "kq3v9Z0eTn1bXw7RyP5sLd2HfJ8mCa4G";
@@ -248,5 +249,38 @@ async fn a_gateway_may_start_before_its_store() {
 
     redis.begin();
 
+    until(&gateway, Value::Null).await;
+}
+
+#[tokio::test]
+async fn a_store_is_reached_over_tls_if_its_certificate_is_trusted() {
+    let (identity, other) = (Identity::of(&["localhost"]), Identity::of(&["localhost"]));
+    let (redis, server) = (RedisServer::with(Some(identity.pem())), quick().await);
+    let store = format!("redis: '{}', timeout: 10s, connect_timeout: 10s", redis.url());
+    let yaml = yaml(&store, &server, "rate_limits: { caller: 1000/s }");
+    let (trusted, untrusted) = (identity.pem(), other.pem());
+    let front = Gateway::start("127.0.0.1:0", &yaml, &[("SSL_CERT_FILE", &trusted)]).await;
+    let wary = Gateway::start("127.0.0.1:0", &yaml, &[("SSL_CERT_FILE", &untrusted)]).await;
+
+    assert_eq!(category(&Modern::of(&front).call("t", "{}").await), Value::Null);
+    assert_eq!(category(&Modern::of(&wary).call("t", "{}").await), "unavailable");
+    assert!(!wary.log().contains("secret"), "{}", wary.log());
+}
+
+#[tokio::test]
+async fn without_postgres_calls_are_refused_and_with_it_they_go_on() {
+    let (mut postgres, server) = (Postgres::start(), quick().await);
+    let store = format!("postgres: '{}'", postgres.url());
+    let gateway = on(&store, &server, "rate_limits: { caller: 1000/s }").await;
+    until(&gateway, Value::Null).await;
+
+    postgres.end();
+    until(&gateway, "unavailable".into()).await;
+    let reached = server.count("tools/call");
+    assert_eq!(category(&Modern::of(&gateway).call("t", "{}").await), "unavailable");
+    assert_eq!(server.count("tools/call"), reached);
+    assert_eq!(gateway.ask(&Ask::new("GET", "/ready")).await.status, 503);
+
+    postgres.begin();
     until(&gateway, Value::Null).await;
 }

@@ -1,6 +1,7 @@
 //! A real Redis in a folder of its own, on a free port of loopback. It ends with the test.
 
 use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -10,30 +11,43 @@ use tempfile::TempDir;
 pub struct RedisServer {
     folder: TempDir,
     port: u16,
+    /// The certificate that it serves with; its key is key.pem beside it.
+    certificate: Option<PathBuf>,
     server: Option<Child>,
 }
 
 impl RedisServer {
     /// A new server that holds nothing.
     pub fn start() -> RedisServer {
+        RedisServer::with(None)
+    }
+
+    /// One that speaks TLS alone; the key of the certificate is key.pem beside it.
+    pub fn with(certificate: Option<PathBuf>) -> RedisServer {
         let folder = TempDir::new().unwrap();
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let port = free.local_addr().unwrap().port();
         drop(free);
-        let mut this = RedisServer { folder, port, server: None };
+        let mut this = RedisServer { folder, port, certificate, server: None };
         this.begin();
         this
     }
 
     /// Starts it, the first time or again. Nothing of before is left.
     pub fn begin(&mut self) {
-        let server = Command::new("redis-server")
-            .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
-            .args(["--requirepass", "secret", "--port", &self.port.to_string(), "--dir"])
-            .arg(self.folder.path())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn();
+        let mut command = Command::new("redis-server");
+        command.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]);
+        command.args(["--requirepass", "secret", "--dir"]).arg(self.folder.path());
+        let port = self.port.to_string();
+        match &self.certificate {
+            None => command.args(["--port", &port]),
+            Some(certificate) => {
+                let key = certificate.with_file_name("key.pem");
+                command.args(["--port", "0", "--tls-port", &port, "--tls-auth-clients", "no"]);
+                command.arg("--tls-cert-file").arg(certificate).arg("--tls-key-file").arg(key)
+            }
+        };
+        let server = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         self.server = Some(server.expect("Redis is not installed: run tests/setup redis"));
         let address = SocketAddr::from(([127, 0, 0, 1], self.port));
         for _ in 0..400 {
@@ -70,7 +84,10 @@ impl RedisServer {
 
     /// Where it is.
     pub fn url(&self) -> String {
-        format!("redis://:secret@127.0.0.1:{}/0", self.port)
+        match self.certificate {
+            None => format!("redis://:secret@127.0.0.1:{}/0", self.port),
+            Some(_) => format!("rediss://:secret@localhost:{}/0", self.port),
+        }
     }
 
     /// What one command answers, as text.
