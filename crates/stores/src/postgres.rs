@@ -14,8 +14,9 @@ use toolgate_gateway::call::Boxed;
 use toolgate_gateway::quota::{Verdict, interval};
 use toolgate_gateway::store::{Away, Backend, Bucket, Cap, Kept, Name};
 
+use crate::Place;
+use crate::buckets::{burst, verdicts};
 use crate::link::Link;
-use crate::{Place, burst};
 use wire::{Postgres as Wire, away};
 
 /// Far beyond any bucket, and no two of them overflow.
@@ -112,7 +113,7 @@ impl Backend for Postgres {
                 .bind(bursts)
                 .bind(self.now());
             let said = taken.fetch_one(&pool).await.map_err(|error| self.failed(&error))?;
-            crate::verdicts(buckets, &said)
+            verdicts(buckets, &said)
         })
     }
 

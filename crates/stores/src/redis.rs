@@ -19,8 +19,9 @@ use toolgate_gateway::call::Boxed;
 use toolgate_gateway::quota::{Verdict, interval};
 use toolgate_gateway::store::{Away, Backend, Bucket, Cap, Kept, Name};
 
+use crate::Place;
+use crate::buckets::{burst, verdicts};
 use crate::link::Link;
-use crate::{Place, burst, verdicts};
 use wire::Redis as Wire;
 
 static TAKE: LazyLock<Script> = LazyLock::new(|| script(include_str!("redis/take.lua")));

@@ -47,9 +47,19 @@ impl Leases {
     }
 }
 
+impl Lease {
+    /// The store said that it counted nothing in.
+    pub(super) fn was_refused(mut self) {
+        self.caps = Arc::default();
+    }
+}
+
 impl Drop for Lease {
     fn drop(&mut self) {
         self.leases.lock().remove(&self.name);
+        if self.caps.is_empty() {
+            return;
+        }
         let (store, name, caps) = (self.store.clone(), self.name, self.caps.clone());
         // Without a runtime the process is ending, and the lease ends by itself.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {

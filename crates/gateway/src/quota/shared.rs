@@ -71,13 +71,16 @@ impl Limits {
         let shared: Vec<_> =
             caps.iter().map(|cap| Cap { name: cap.key, most: most(cap.most) }).collect();
         let names = shared.iter().map(|cap| cap.name).collect();
-        let working = self.working(Some(self.leases.begin(store, lease, names)));
+        let held = self.leases.begin(store, lease, names);
         match store.start(&shared, lease, LASTING).await {
-            Ok(None) => Ok(working),
-            Ok(Some(at)) => Err(match caps.get(at) {
-                Some(cap) => cap.full(),
-                None => Fault::new(Reason::Internal, "a cap that nobody asked about"),
-            }),
+            Ok(None) => Ok(self.working(Some(held))),
+            Ok(Some(at)) => {
+                held.was_refused();
+                Err(match caps.get(at) {
+                    Some(cap) => cap.full(),
+                    None => Fault::new(Reason::Internal, "a cap that nobody asked about"),
+                })
+            }
             Err(_) if store.goes_alone() => self.start_all(all, wanted, shares),
             // Fail closed: without the store nothing bounds the caller.
             Err(away) => Err(store.fault(away)),
