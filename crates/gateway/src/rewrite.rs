@@ -1,7 +1,8 @@
 //! Replies of one server among several: what they name is given its published name.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
+use memchr::memmem::{self, Finder};
 use tokio::sync::oneshot;
 use toolgate_protocol::json::{Document, Limits, Mode, Object, Value, quote};
 use toolgate_protocol::jsonrpc::{Kind, Message, codes};
@@ -208,7 +209,7 @@ impl Published<'_> {
 /// An answer with the server's own name for the task. A sealed id cannot stand there by chance.
 fn renamed(answer: Answer, published: &str, original: &str) -> Answer {
     let Answer::Result(result) = answer else { return answer };
-    if memchr::memmem::find(&result, published.as_bytes()).is_none() {
+    if memmem::find(&result, published.as_bytes()).is_none() {
         return Answer::Result(result);
     }
     let text = String::from_utf8_lossy(&result).replace(published, original);
@@ -216,8 +217,9 @@ fn renamed(answer: Answer, published: &str, original: &str) -> Answer {
 }
 
 fn mentions(bytes: &[u8]) -> bool {
-    memchr::memmem::find(bytes, b"\"uri\"").is_some()
-        || memchr::memmem::find(bytes, b"\"taskId\"").is_some()
+    static URI: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(b"\"uri\""));
+    static TASK: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(b"\"taskId\""));
+    URI.find(bytes).is_some() || TASK.find(bytes).is_some()
 }
 
 fn walk_result(names: &Names, method: &Method, result: &Object<'_>, edits: &mut Edits) {

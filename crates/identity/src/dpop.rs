@@ -16,7 +16,7 @@ use crate::refused::{Flaw, Refused};
 use nonce::Nonces;
 pub use once::{NobodyKnows, Once};
 pub use prover::Prover;
-use replay::Replay;
+pub use replay::UsedProofs;
 
 /// How far the date of a proof may be from ours, in seconds.
 const WINDOW: u64 = 300;
@@ -41,7 +41,7 @@ pub struct Expected<'a> {
 
 /// Checks proofs, each once.
 pub struct Proofs {
-    seen: Replay,
+    used: UsedProofs,
     /// Where proofs are remembered that other replicas were shown.
     elsewhere: Option<Arc<dyn Once>>,
     nonces: Option<Nonces>,
@@ -59,12 +59,17 @@ impl Proofs {
     /// Without `nonce_secret` proofs need no nonce; with it each must hold one that was made under
     /// the same secret a short while ago, by whichever replica.
     pub fn new(nonce_secret: Option<&[u8]>) -> Proofs {
-        Proofs { seen: Replay::new(), elsewhere: None, nonces: nonce_secret.map(Nonces::new) }
+        Proofs {
+            used: UsedProofs::default(),
+            elsewhere: None,
+            nonces: nonce_secret.map(Nonces::new),
+        }
     }
 
-    /// The same, which remembers proofs where other replicas do too.
-    pub(crate) fn remembering(&mut self, elsewhere: Option<Arc<dyn Once>>) {
-        self.elsewhere = elsewhere;
+    /// The same, which knows the proofs that were used here, and remembers them where other
+    /// replicas do too.
+    pub(crate) fn remembering(&mut self, used: UsedProofs, elsewhere: Option<Arc<dyn Once>>) {
+        (self.used, self.elsewhere) = (used, elsewhere);
     }
 
     /// The thumbprint of the key that `proof` proves, which no other replica is asked about.
@@ -73,7 +78,7 @@ impl Proofs {
     /// It does not prove what is expected, or was used before.
     pub fn check(&self, proof: &str, expected: &Expected<'_>) -> Result<String, Refused> {
         let Proven { key, name, end } = self.prove(proof, expected)?;
-        self.seen.remember(&key, &name, end, expected.now)?;
+        self.used.remember(&key, &name, end, expected.now)?;
         Ok(key)
     }
 
@@ -84,7 +89,7 @@ impl Proofs {
     pub(crate) async fn use_up(&self, proven: &Proven, now: u64) -> Result<(), Refused> {
         let Proven { key, name, end } = proven;
         let Some(elsewhere) = &self.elsewhere else {
-            return self.seen.remember(key, name, *end, now);
+            return self.used.remember(key, name, *end, now);
         };
         let lasting = Duration::from_secs(end.saturating_sub(now).saturating_add(1));
         match elsewhere.first(&[key, name], lasting).await {

@@ -6,7 +6,7 @@ use http::HeaderMap;
 use serde_json::{Map, Value};
 
 use crate::certificate::Certificate;
-use crate::dpop::{Expected, Once, Proofs, Proven};
+use crate::dpop::{Expected, Once, Proofs, Proven, UsedProofs};
 use crate::refused::{Flaw, Refused};
 use crate::resource::Resource;
 use crate::rules::Dpop;
@@ -44,9 +44,10 @@ impl Possession {
         Possession { mode, proofs: Proofs::new(nonce_secret) }
     }
 
-    /// Proofs are remembered where other replicas remember theirs.
-    pub(crate) fn remembering(&mut self, elsewhere: Option<Arc<dyn Once>>) {
-        self.proofs.remembering(elsewhere);
+    /// Proofs that were used here are not taken, and are remembered where other replicas remember
+    /// theirs.
+    pub(crate) fn remembering(&mut self, used: UsedProofs, elsewhere: Option<Arc<dyn Once>>) {
+        self.proofs.remembering(used, elsewhere);
     }
 
     pub(crate) fn mode(&self) -> Dpop {

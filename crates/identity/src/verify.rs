@@ -14,7 +14,7 @@ use crate::cache::{self, Cache};
 use crate::certificate::Certificate;
 use crate::challenge::Guide;
 use crate::credentials::Credentials;
-use crate::dpop::Once;
+use crate::dpop::{Once, UsedProofs};
 use crate::fetch::Fetch;
 use crate::id_token::{Asked, IdTokens};
 use crate::introspection::Introspection;
@@ -112,10 +112,10 @@ impl Verifier {
         })
     }
 
-    /// The same, which takes no proof that another replica took.
+    /// The same, which takes no proof that was used here under other rules, or at another replica.
     #[must_use]
-    pub fn remembering(mut self, elsewhere: Option<Arc<dyn Once>>) -> Verifier {
-        self.possession.remembering(elsewhere);
+    pub fn remembering(mut self, used: UsedProofs, elsewhere: Option<Arc<dyn Once>>) -> Verifier {
+        self.possession.remembering(used, elsewhere);
         self
     }
 

@@ -123,7 +123,7 @@ pub fn app(config: Checked, content: Content, shared: &Shared) -> Result<Arc<App
     let lasting = lasting(&config)?;
     let onwards = onwards(&config)?;
     let gateway = gateway(config, content, lasting, shared, &onwards, None)?;
-    let door = Door::of(&gateway.config, gateway.lasting.store.as_ref())?;
+    let door = Door::of(&gateway.config, gateway.lasting.store.as_ref(), None)?;
     Ok(App::new(gateway, door, onwards))
 }
 

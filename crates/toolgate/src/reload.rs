@@ -107,7 +107,8 @@ fn reload(app: &Arc<App>, path: &Path, shared: &Shared) {
             return;
         }
     };
-    let door = match Door::of(&next.config, next.lasting.store.as_ref()) {
+    let previous = app.serving().door.clone();
+    let door = match Door::of(&next.config, next.lasting.store.as_ref(), Some(&previous)) {
         Ok(door) => door,
         Err(error) => {
             tracing::error!(%error, "the new configuration is not used");

@@ -1,8 +1,9 @@
 //! One call on the meter: what it used is counted when it has ended, however it ends.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
+use memchr::memmem::Finder;
 use toolgate_protocol::jsonrpc::Kind;
 
 use super::{Amount, Counter, Store};
@@ -103,8 +104,9 @@ fn has_failed(end: &End) -> bool {
     if end.message.kind() == Kind::Error {
         return true;
     }
+    static MENTION: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(b"\"isError\""));
     // Nearly no result mentions it: one look saves the walk.
-    memchr::memmem::find(end.message.bytes(), b"\"isError\"").is_some()
+    MENTION.find(end.message.bytes()).is_some()
         && end
             .message
             .result_object()

@@ -1,7 +1,7 @@
 //! Proofs that were used, until they would be refused for their age: each is good once.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ring::digest::{Context, SHA256};
@@ -18,9 +18,10 @@ const MOST: usize = 16 * 1024;
 /// What a proof is remembered by.
 type Name = [u8; 16];
 
-pub(super) struct Replay {
-    parts: Vec<Mutex<Part>>,
-}
+/// The proofs that were used. Cheap to clone: rules that take the place of others go on with the
+/// same memory.
+#[derive(Clone)]
+pub struct UsedProofs(Arc<[Mutex<Part>]>);
 
 #[derive(Default)]
 struct Part {
@@ -30,18 +31,20 @@ struct Part {
     order: VecDeque<Name>,
 }
 
-impl Replay {
-    pub(super) fn new() -> Replay {
-        Replay { parts: (0..PARTS).map(|_| Mutex::default()).collect() }
+impl Default for UsedProofs {
+    fn default() -> UsedProofs {
+        UsedProofs((0..PARTS).map(|_| Mutex::default()).collect())
     }
+}
 
+impl UsedProofs {
     /// Remembers the proof `jti` of `key` until `end`.
     ///
     /// # Errors
     /// It is remembered already, or there is no room to remember it.
     pub(super) fn remember(&self, key: &str, jti: &str, end: u64, now: u64) -> Result<(), Refused> {
         let part = hash(&[key]).first().map_or(0, |byte| usize::from(*byte) % PARTS);
-        let Some(part) = self.parts.get(part) else { return Err(full()) };
+        let Some(part) = self.0.get(part) else { return Err(full()) };
         let mut part = part.lock().unwrap_or_else(PoisonError::into_inner);
         part.forget(now);
         let name = hash(&[key, jti]);
@@ -98,7 +101,7 @@ mod tests {
 
     #[test]
     fn a_proof_is_good_once_until_it_is_too_old_anyway() {
-        let replay = Replay::new();
+        let replay = UsedProofs::default();
 
         assert_eq!(replay.remember("key", "a", 100, 50), Ok(()));
         assert!(replay.remember("key", "a", 100, 51).is_err());
@@ -110,7 +113,7 @@ mod tests {
 
     #[test]
     fn however_many_proofs_come_so_many_are_held_and_none_is_forgotten_early() {
-        let replay = Replay::new();
+        let replay = UsedProofs::default();
         for number in 0..MOST {
             assert_eq!(replay.remember("key", &number.to_string(), 100, 50), Ok(()));
         }

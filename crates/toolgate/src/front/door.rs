@@ -10,7 +10,7 @@ use toolgate_gateway::config::{Checked, Network, Secret};
 use toolgate_gateway::store::Shared;
 use toolgate_gateway::toolset::Toolset;
 use toolgate_identity::challenge::Guide;
-use toolgate_identity::dpop::Once;
+use toolgate_identity::dpop::{Once, UsedProofs};
 use toolgate_identity::metadata::Metadata;
 use toolgate_identity::{Certificate, Credentials, Refused, Request, Resource, Verifier};
 use toolgate_onward::sign_in::SignedIn;
@@ -32,6 +32,8 @@ const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
 /// The door of the gateway. Without a verifier it is open, and everybody is the same caller.
 pub struct Door {
     verifier: Option<Verifier>,
+    /// The proofs that were used.
+    used: UsedProofs,
     /// The entrance to the whole gateway.
     whole: Entrance,
     /// The entrances to its toolsets, by name.
@@ -89,14 +91,21 @@ pub struct Arrived<'a> {
 }
 
 impl Door {
-    /// From the configuration.
+    /// From the configuration, in the place of a `previous` one.
     ///
     /// # Errors
     /// One sentence, when the file of keys cannot be read.
-    pub fn of(config: &Checked, store: Option<&Arc<Shared>>) -> Result<Door, String> {
+    pub fn of(
+        config: &Checked,
+        store: Option<&Arc<Shared>>,
+        previous: Option<&Door>,
+    ) -> Result<Door, String> {
+        // A reload makes nothing good again that was used.
+        let used = previous.map(|door| door.used.clone()).unwrap_or_default();
         let Some(rules) = &config.authentication else {
             let (whole, toolsets) = (Entrance::default(), HashMap::new());
-            return Ok(Door { verifier: None, whole, toolsets, proxies: Vec::new() });
+            let proxies = Vec::new();
+            return Ok(Door { verifier: None, used, whole, toolsets, proxies });
         };
         let methods = rules.compile().map_err(|problems| {
             let texts: Vec<_> = problems.into_iter().map(|problem| problem.text).collect();
@@ -110,7 +119,7 @@ impl Door {
         let verifier = Verifier::open_with(&methods, root, &fetch, shared)
             .map_err(|error| format!("authentication.api_keys.file: {error}"))?;
         let elsewhere = store.map(|store| Arc::clone(store) as Arc<dyn Once>);
-        let verifier = verifier.remembering(elsewhere);
+        let verifier = verifier.remembering(used.clone(), elsewhere);
         let title = config.title.as_ref().unwrap_or(&config.name);
         let own = verifier.resource().cloned();
         let beside = |path: &str| own.as_ref().and_then(|own| own.beside("/mcp", path));
@@ -131,7 +140,7 @@ impl Door {
         let sse = beside(&endpoint::stream(None)).or_else(|| own.clone());
         let whole = Entrance { streamable: own, sse, needed, title: Some(title.clone()) };
         let proxies = config.trusted_proxies.clone();
-        Ok(Door { verifier: Some(verifier), whole, toolsets, proxies })
+        Ok(Door { verifier: Some(verifier), used, whole, toolsets, proxies })
     }
 
     /// Whether callers have to prove who they are.

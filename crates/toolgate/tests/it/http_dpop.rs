@@ -91,6 +91,21 @@ async fn a_bound_token_opens_with_a_proof_of_its_key_each_time() {
 }
 
 #[tokio::test]
+async fn a_proof_that_was_used_stays_used_when_the_configuration_is_read_again() {
+    let scene = Scene::open("dpop: allow").await;
+    let proof = scene.proof();
+    assert_eq!(scene.call_proved(&proof).await.status, 200);
+    scene.gateway.rewrite(yaml(&scene.issuer, &scene.server, "dpop: require", ""));
+    scene.gateway.logged("the new configuration is in use").await;
+
+    let again = scene.call_proved(&proof).await;
+
+    assert_eq!(again.status, 401);
+    assert!(challenges(&again)[0].contains("the proof was used before"), "{again:?}");
+    assert_eq!(scene.call_proved(&scene.proof()).await.status, 200);
+}
+
+#[tokio::test]
 async fn a_proof_that_one_replica_took_is_refused_at_another_on_the_same_store() {
     let mut redis = RedisServer::start();
     let more = format!(
