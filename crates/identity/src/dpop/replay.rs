@@ -123,9 +123,6 @@ mod tests {
         assert!(matches!(more, Err(Refused::Unavailable { .. })), "{more:?}");
         assert!(replay.remember("key", "0", 100, 50).is_err());
         assert_eq!(replay.remember("key", "more", 200, 101), Ok(()), "room again");
-        assert_eq!(
-            replay.parts.iter().map(|part| part.lock().unwrap().used.len()).sum::<usize>(),
-            1
-        );
+        assert_eq!(replay.0.iter().map(|part| part.lock().unwrap().used.len()).sum::<usize>(), 1);
     }
 }
