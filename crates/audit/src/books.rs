@@ -93,12 +93,13 @@ impl Books {
         })))
     }
 
-    /// The arguments as they are recorded: without what the rules take out.
+    /// The arguments, a part of a scanned message, as they are recorded: without what the rules take
+    /// out.
     pub fn redacted(&self, tool: &str, arguments: &Bytes) -> Arguments {
         let scope = Scope { caller: None, tool: Some(tool), key: &self.0.key, is_error: false };
-        match self.0.redact.json(arguments, scope) {
+        match self.0.redact.scanned(arguments, scope) {
             Ok(redacted) => Arguments::new(&redacted.bytes).without(&redacted.hits),
-            // Refused by a rule, or not to be read: nothing of it can be vouched for.
+            // Refused by a rule: nothing of it can be vouched for.
             Err(Error::Refused(hits)) => Arguments::withheld(arguments.len()).without(&hits),
             Err(Error::Json(_)) => Arguments::withheld(arguments.len()),
         }
