@@ -251,6 +251,7 @@ impl Store for Shared {
     }
 
     fn flush(&self) -> Boxed<'_, Result<(), String>> {
-        Box::pin(self.within(PATIENT, self.backend.flush(), std::convert::identity))
+        // It holds nothing back, so whether it answers is not found out here.
+        self.backend.flush()
     }
 }
