@@ -120,6 +120,13 @@ fn value_of(bound: &Bound, who: &Who) -> Option<String> {
     Some(quote(&text))
 }
 
+impl Bound {
+    /// The value as text; `None` when it needs what this caller does not have.
+    pub fn text(&self, who: &Who) -> Option<String> {
+        self.0.iter().map(|part| text_of(part, who)).collect()
+    }
+}
+
 fn text_of<'a>(part: &'a Part, who: &'a Who) -> Option<Cow<'a, str>> {
     let caller = &who.caller;
     Some(match part {

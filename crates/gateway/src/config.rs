@@ -23,6 +23,7 @@ mod problem;
 mod rates;
 mod schema;
 mod screening;
+pub mod servers;
 
 mod shape;
 mod sources;
@@ -38,6 +39,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use approvals::{Approvals, By};
+pub use bind::{Bound, Part};
 pub use checked::{Checked, Kind, LockFile, Server, Tools};
 pub use definitions::Definitions;
 pub use document::document;

@@ -28,6 +28,7 @@ use crate::config::{
 use crate::fault::Fault;
 use crate::gateway::{Gateway, Route};
 
+pub use arguments::refused as refused_arguments;
 pub(crate) use arguments::{arguments, refused};
 pub(crate) use frames::Screened;
 pub use kept::Results;

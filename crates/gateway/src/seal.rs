@@ -19,6 +19,8 @@ pub enum Purpose {
     Session,
     /// A position in a merged list.
     Cursor,
+    /// A position in the rows that a tool answers with.
+    Page,
     /// `requestState` of a call that waits for input.
     RequestState,
     /// The id of a request that we send to a legacy client.
@@ -48,6 +50,7 @@ impl Purpose {
         match self {
             Purpose::Session => b"toolgate session 1",
             Purpose::Cursor => b"toolgate cursor 1",
+            Purpose::Page => b"toolgate page 1",
             Purpose::RequestState => b"toolgate request-state 1",
             Purpose::Question => b"toolgate question 1",
             Purpose::Event => b"toolgate event 1",

@@ -62,6 +62,7 @@ fn outline(server: &Server) -> String {
             format!("{program} {arguments:?} {}", reveal(env))
         }
         Kind::Files { root, write } => format!("{root:?} write={write}"),
+        Kind::Sql(rules) => format!("{:?}", rules.place),
     };
     format!("{} = {kind}", server.name)
 }
@@ -94,7 +95,7 @@ fn the_documented_example_checks_clean() {
 
     assert_eq!(warnings, []);
     let prefixes: Vec<&str> = checked.servers().iter().map(Server::published_prefix).collect();
-    assert_eq!(prefixes, ["gh_", "time_", "archive_", "notes_"]);
+    assert_eq!(prefixes, ["gh_", "time_", "archive_", "notes_", "sales_"]);
 }
 
 #[test]

@@ -89,7 +89,7 @@ impl Onwards {
         let audience = match &server.kind {
             Kind::Http { url, .. } => Some(Resource::new(url).as_str().into()),
             // A line has no head to carry a signature.
-            Kind::Stdio { .. } | Kind::Files { .. } => None,
+            Kind::Stdio { .. } | Kind::Files { .. } | Kind::Sql(_) => None,
         };
         Some(Arc::new(Told::new(keys.clone(), audience, server.timeout_total)))
     }

@@ -167,7 +167,7 @@ pub fn gateway(
         .map(|server| {
             let upstream = match previous.and_then(|previous| kept(previous, server, &config)) {
                 Some(upstream) => upstream,
-                None => connect(server, content, &config, shared, onwards)?,
+                None => connect(server, content, &config, shared, onwards, &lasting.keys)?,
             };
             Ok(Route::new(server, several, upstream))
         })
@@ -215,6 +215,7 @@ fn connect(
     config: &Checked,
     shared: &Shared,
     onwards: &Onwards,
+    keys: &Arc<Keyring>,
 ) -> Result<Arc<dyn Upstream>, String> {
     match content {
         Content::Sample => {
@@ -225,7 +226,7 @@ fn connect(
             let onward = onwards.of_server(server);
             onward
                 .and_then(|onward| {
-                    toolgate_upstreams::connect(server, &config.limits, shared, onward)
+                    toolgate_upstreams::connect(server, &config.limits, shared, onward, keys)
                 })
                 .map_err(|error| format!("server {}: {error}", server.name.as_str()))
         }

@@ -79,7 +79,7 @@ pub fn run() -> ExitCode {
     match command {
         Command::Serve(args) => block_on(serve::run(args)),
         Command::Stdio(args) => block_on(stdio::run(args)),
-        Command::Check(args) => check::run(&args),
+        Command::Check(args) => block_on(check::run(args)),
         Command::Schema => schema::run(),
         Command::Inspect(args) => block_on(inspect::run(args)),
         Command::Call(args) => block_on(call::run(args)),

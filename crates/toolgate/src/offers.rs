@@ -9,6 +9,7 @@ use toolgate_catalog::manifest::Manifest;
 use toolgate_gateway::call::Caller;
 use toolgate_gateway::config::{self, Checked};
 use toolgate_gateway::fault::Reason;
+use toolgate_gateway::seal::Keyring;
 use toolgate_protocol::caller::{Identity, Proof};
 use toolgate_protocol::client::Abilities;
 use toolgate_protocol::method::Method;
@@ -53,7 +54,9 @@ async fn one(
     status: &Status,
 ) -> Result<Manifest, String> {
     let onward = build::onwards(config)?.of_server(server)?;
-    let upstream = toolgate_upstreams::connect(server, &config.limits, shared, onward)?;
+    let keys = Keyring::new([]).map_err(|error| format!("no randomness: {error}"))?;
+    let upstream =
+        toolgate_upstreams::connect(server, &config.limits, shared, onward, &Arc::new(keys))?;
     let way = Way {
         name: server.name.as_str().into(),
         upstream,
@@ -107,7 +110,9 @@ fn explained(server: &config::Server, failure: &Failure) -> String {
 fn address(server: &config::Server) -> String {
     match &server.kind {
         config::Kind::Http { url, .. } => url.to_string(),
-        config::Kind::Stdio { .. } | config::Kind::Files { .. } => "URL".to_owned(),
+        config::Kind::Stdio { .. } | config::Kind::Files { .. } | config::Kind::Sql(_) => {
+            "URL".to_owned()
+        }
     }
 }
 

@@ -31,9 +31,11 @@ use std::time::Duration;
 use ::http::{HeaderName, HeaderValue};
 use toolgate_gateway::config::{Checked, Kind, Limits, Server};
 use toolgate_gateway::onward::Onward;
+use toolgate_gateway::seal::Keyring;
 use toolgate_gateway::upstream::Upstream;
 use toolgate_hosted::Hosted;
 use toolgate_protocol::json;
+use toolgate_sql::Sql;
 
 use builtin::files::Files;
 use child::{Slots, Spec};
@@ -41,6 +43,7 @@ pub use endpoint::Bounds;
 use http::Proxies;
 pub use process::{Process, ProcessSpec};
 pub use remote::{Remote, RemoteSpec};
+pub use toolgate_sql as sql;
 
 /// Sessions with remote servers end after so long without use.
 const SESSION_IDLE: Duration = Duration::from_secs(30 * 60);
@@ -63,7 +66,7 @@ impl Shared {
     }
 }
 
-/// The connector of a configured server.
+/// The connector of a configured server. `keys` seal what it hands out to find its way back.
 ///
 /// # Errors
 /// One sentence, when it cannot even be tried.
@@ -72,6 +75,7 @@ pub fn connect(
     limits: &Limits,
     shared: &Shared,
     onward: Onward,
+    keys: &Arc<Keyring>,
 ) -> Result<Arc<dyn Upstream>, String> {
     match &server.kind {
         Kind::Http { url, headers, era, transport } => {
@@ -116,6 +120,10 @@ pub fn connect(
             let files = Files::open(root)
                 .map_err(|error| format!("cannot open {}: {error}", root.display()))?;
             Ok(Arc::new(Hosted::new(server.name.as_str(), Arc::new(files))))
+        }
+        Kind::Sql(rules) => {
+            let sql = Sql::new(server.name.as_str(), rules, keys.clone())?;
+            Ok(Arc::new(Hosted::new(server.name.as_str(), Arc::new(sql))))
         }
     }
 }

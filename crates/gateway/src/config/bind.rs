@@ -53,7 +53,10 @@ impl Part {
 
 /// Whether a reference is one that only a call can resolve, at a place where that is meant.
 pub(super) fn is_left_for_calls(reference: &str, path: &str) -> bool {
-    path.starts_with("servers[") && path.contains("].bind") && Part::of(reference).is_some()
+    let is_place = path.contains("].bind")
+        || path.contains("].sql.session")
+        || path.contains("].sql.tools") && path.ends_with(".from");
+    path.starts_with("servers[") && is_place && Part::of(reference).is_some()
 }
 
 /// Reads a value as it was written in a file of this folder.

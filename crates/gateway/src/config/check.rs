@@ -11,6 +11,7 @@ mod network;
 mod policy;
 mod screening;
 mod server;
+mod servers;
 mod store;
 mod tools;
 mod toolsets;

@@ -10,6 +10,7 @@ use super::bind::Bindings;
 use super::definitions::Definitions;
 use super::entry::{AuditReads, CacheScope, EraChoice, Sessions, Transport};
 use super::rates::ServerLimits;
+use super::servers::sql::SqlRules;
 use super::tree::Config;
 use super::upstream_auth::Onwards;
 use crate::screening::Screen;
@@ -193,6 +194,8 @@ pub enum Kind {
         /// Whether files may be changed.
         write: bool,
     },
+    /// A database.
+    Sql(SqlRules),
 }
 
 /// Our own environment variables that a child process gets unless `inherit_env` says otherwise:

@@ -9,11 +9,12 @@ use serde::{Deserialize, Serialize};
 use super::definitions::Definitions;
 use super::rates::ServerLimits;
 use super::screening::Screening;
+use super::servers::sql::SqlEntry;
 use super::upstream_auth::UpstreamAuth;
 use toolgate_values::Secret;
 use toolgate_values::{Name, Span, Url};
 
-/// One MCP server behind the gateway: exactly one of `upstream`, `command` and `files`.
+/// One MCP server behind the gateway: exactly one of `upstream`, `command`, `files` and `sql`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Server")]
@@ -30,6 +31,8 @@ pub(super) struct Entry {
     pub(super) command: Option<Vec<String>>,
     /// Serve a directory with the built-in files server.
     pub(super) files: Option<Files>,
+    /// Serve a database: each tool is one statement that is written here.
+    pub(super) sql: Option<SqlEntry>,
     /// Headers sent with every request (`upstream` only).
     #[serde(default)]
     pub(super) headers: BTreeMap<String, Secret>,
@@ -75,7 +78,7 @@ pub(super) struct Entry {
     #[serde(default)]
     pub(super) describe: BTreeMap<String, String>,
     /// What is done about definitions of this server that are not as in the lock file. Without it:
-    /// quarantine, for `files` allow.
+    /// quarantine, for `files` and `sql` allow.
     pub(super) definitions: Option<Definitions>,
     /// Arguments that the gateway gives, by the server's own names of tool and argument. The model
     /// neither sees nor sets them. A value is text with `${caller.subject}`, `${caller.tenant}`,

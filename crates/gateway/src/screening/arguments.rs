@@ -128,7 +128,7 @@ pub(crate) fn arguments(request: &Request) -> Result<Bytes, Fault> {
 }
 
 /// What the model is told to do about arguments that do not fit.
-pub(crate) fn refused(hints: &[Hint]) -> Fault {
+pub fn refused(hints: &[Hint]) -> Fault {
     let told: Vec<_> = hints.iter().map(Hint::to_string).collect();
     let text = format!("the arguments are not what the tool takes: {}", told.join("; "));
     let hints: Vec<_> = hints.iter().map(hint).collect();

@@ -1,11 +1,11 @@
 //! `toolgate check`: is this configuration one that a gateway would start with?
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
 use toolgate_catalog::lock::Lock;
-use toolgate_gateway::config::{self, Checked, LockFile, Problem};
+use toolgate_gateway::config::{self, Checked, Kind, LockFile, Problem, Warning};
 
 use super::{complain, print};
 
@@ -17,13 +17,19 @@ pub struct CheckArgs {
     /// Print one JSON object instead of lines.
     #[arg(long)]
     json: bool,
+    /// Do not ask databases whether the statements of `sql` servers fit them.
+    #[arg(long)]
+    offline: bool,
 }
 
 /// Prints all problems and warnings. Exit: 0 nothing is wrong, 1 something is.
-pub fn run(args: &CheckArgs) -> ExitCode {
+pub async fn run(args: CheckArgs) -> ExitCode {
     let (servers, problems, warnings, pinned, pinnable) = match config::load(&args.config) {
-        Ok((checked, warnings)) => {
-            let (problems, pinned) = lock(&checked);
+        Ok((checked, mut warnings)) => {
+            let (mut problems, pinned) = lock(&checked);
+            if !args.offline {
+                databases(&checked, &args.config, &mut problems, &mut warnings).await;
+            }
             (checked.servers().len(), problems, warnings, pinned, checked.pins_any())
         }
         Err(problems) => (0, problems.0, Vec::new(), None, false),
@@ -54,6 +60,36 @@ pub fn run(args: &CheckArgs) -> ExitCode {
         }
     }
     if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Whether the statements fit the databases as they are now. One that cannot be asked is no problem of
+/// the configuration.
+async fn databases(
+    config: &Checked,
+    file: &Path,
+    problems: &mut Vec<Problem>,
+    warnings: &mut Vec<Warning>,
+) {
+    for (index, server) in config.servers().iter().enumerate() {
+        let Kind::Sql(rules) = &server.kind else { continue };
+        let at = |path: String, message: String| Problem {
+            file: file.to_owned(),
+            line: 0,
+            path: format!("servers[{index}].sql.{path}"),
+            message,
+        };
+        match toolgate_upstreams::sql::check(rules).await {
+            Ok(found) => problems.extend(
+                found
+                    .into_iter()
+                    .map(|finding| at(format!("tools.{}", finding.tool), finding.text)),
+            ),
+            Err(text) => {
+                let message = format!("the statements were not checked: {text}");
+                warnings.push(Warning(at("url".to_owned(), message)));
+            }
+        }
+    }
 }
 
 /// What is wrong with the lock file, and how many definitions it pins, if there is one.

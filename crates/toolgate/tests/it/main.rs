@@ -48,6 +48,8 @@ mod http_screening_arguments;
 mod http_screening_results;
 mod http_screening_size;
 mod http_several;
+mod http_sql;
+mod http_sql_postgres;
 mod http_store;
 mod http_tasks;
 mod http_tls;

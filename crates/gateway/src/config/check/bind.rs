@@ -43,7 +43,13 @@ pub(super) fn resolve(
     bindings
 }
 
-fn one(checks: &mut Checks<'_>, place: &str, value: &Secret, known: bool) -> Option<Bound> {
+/// One value that is given in a call.
+pub(super) fn one(
+    checks: &mut Checks<'_>,
+    place: &str,
+    value: &Secret,
+    known: bool,
+) -> Option<Bound> {
     let Some(written) = checks.places.written(place) else {
         return Some(Bound(vec![Part::Text(value.clone())]));
     };

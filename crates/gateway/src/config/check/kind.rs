@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use http::{HeaderName, HeaderValue};
 
+use super::servers::sql;
 use super::{Checks, launch};
+use crate::config::bind::Bindings;
 use crate::config::checked::{INHERITED, Kind};
 use crate::config::entry::{Entry, EraChoice, Transport};
 use crate::config::problem::{key_path, quote};
@@ -27,13 +29,20 @@ const FITTING: [(&str, &[&str]); 11] = [
 ];
 
 /// What the server is, by the one key that says how to reach it.
-pub(super) fn resolve(checks: &mut Checks<'_>, path: &str, entry: Entry) -> Option<Kind> {
-    let kinds = ["upstream", "command", "files"];
+/// `known`: whether callers are told apart; `bind`: arguments that the gateway gives.
+pub(super) fn resolve(
+    checks: &mut Checks<'_>,
+    path: &str,
+    entry: Entry,
+    known: bool,
+    bind: &mut Bindings,
+) -> Option<Kind> {
+    let kinds = ["upstream", "command", "files", "sql"];
     let written: Vec<&str> =
         kinds.into_iter().filter(|kind| checks.places.has(&format!("{path}.{kind}"))).collect();
     match written.as_slice() {
         [] => {
-            checks.problem(path, "nothing says how to reach the server (add upstream: URL, command: [PROGRAM, ...] or files: {root: DIR})");
+            checks.problem(path, "nothing says how to reach the server (add upstream: URL, command: [PROGRAM, ...], files: {root: DIR} or sql: {url: URL, tools: {...}})");
             return None;
         }
         [kind] => misplaced(checks, path, kind),
@@ -46,7 +55,8 @@ pub(super) fn resolve(checks: &mut Checks<'_>, path: &str, entry: Entry) -> Opti
     match (&entry.upstream, &entry.command, &entry.files) {
         (Some(_), ..) => http(checks, path, entry),
         (_, Some(_), _) => stdio(checks, path, entry),
-        _ => files(checks, path, entry),
+        (.., Some(_)) => files(checks, path, entry),
+        _ => sql::resolve(checks, path, entry.sql?, known, bind).map(Kind::Sql),
     }
 }
 

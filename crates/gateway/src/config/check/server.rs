@@ -24,7 +24,7 @@ pub(super) fn resolve(
     let default_prefix = if several { format!("{}_", entry.name) } else { String::new() };
     let prefix = entry.prefix.take().unwrap_or(default_prefix);
     tools::names(checks, &path, &tools, &prefix);
-    let bind = bind::resolve(checks, &path, std::mem::take(&mut entry.bind), &tools, known);
+    let mut bind = bind::resolve(checks, &path, std::mem::take(&mut entry.bind), &tools, known);
     let sessions = sessions(checks, &path, &entry, known);
     let (timeout, timeout_total) = (entry.timeout.duration(), entry.timeout_total.duration());
     let (required, cache_scope, cache_ttl) =
@@ -39,10 +39,12 @@ pub(super) fn resolve(
     let audit_reads = entry.audit_reads;
     let required_scopes = std::mem::take(&mut entry.required_scopes);
     let tool_scopes = std::mem::take(&mut entry.tool_scopes);
-    let kind = kind::resolve(checks, &path, entry)?;
+    let kind = kind::resolve(checks, &path, entry, known, &mut bind)?;
     let definitions = definitions.unwrap_or(match kind {
         // Part of this program, like the code that serves them.
         Kind::Files { .. } => Definitions::Allow,
+        // Part of this file, which somebody approved by serving it.
+        Kind::Sql(_) => Definitions::Allow,
         _ => Definitions::Quarantine,
     });
     Some(Server {

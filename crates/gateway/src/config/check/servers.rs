@@ -1,0 +1,3 @@
+//! The kinds of servers that are made from configuration alone.
+
+pub(super) mod sql;

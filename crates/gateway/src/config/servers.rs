@@ -1,0 +1,3 @@
+//! Servers that are made from configuration alone: one file a kind.
+
+pub mod sql;

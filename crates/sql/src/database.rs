@@ -1,0 +1,197 @@
+//! A database, whichever it is.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::time::timeout;
+use toolgate_gateway::config::servers::sql::{Place, Pool, ToolRules};
+
+use crate::collect::{Collected, Collector};
+use crate::column::{Column, Kind};
+use crate::postgres::Postgres;
+use crate::sqlite::Sqlite;
+use crate::trouble::{Failure, Trouble};
+
+/// The database ends a statement itself; so long after that we give it up.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// A value for a placeholder.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub(crate) enum Argument {
+    Null,
+    Boolean(bool),
+    Integer(i64),
+    Number(f64),
+    Text(String),
+}
+
+/// One statement to run.
+pub(crate) struct Job {
+    pub sql: Arc<str>,
+    pub arguments: Vec<Argument>,
+    /// Settings of the session for this call alone.
+    pub settings: Vec<(String, String)>,
+    pub writes: bool,
+    pub time: Duration,
+    pub collector: Collector,
+}
+
+/// What came of it.
+pub(crate) struct Outcome {
+    pub collected: Collected,
+    /// Rows that were changed.
+    pub affected: u64,
+}
+
+/// A database.
+pub(crate) enum Database {
+    Sqlite(Sqlite),
+    Postgres(Postgres),
+}
+
+impl Database {
+    /// Nothing is connected to yet.
+    ///
+    /// # Errors
+    /// One sentence, without the address.
+    pub(crate) fn new(place: &Place, pool: &Pool, writes: bool) -> Result<Database, String> {
+        match place {
+            Place::Sqlite(path) => Ok(Database::Sqlite(Sqlite::new(path, pool, writes))),
+            Place::Postgres(url) => Ok(Database::Postgres(Postgres::new(url, pool)?)),
+        }
+    }
+
+    /// Runs a statement. Dropped, it ends there too.
+    pub(crate) async fn run(&self, job: Job) -> Result<Outcome, Failure> {
+        match self {
+            Database::Sqlite(it) => it.run(job).await,
+            Database::Postgres(it) => it.run(job).await,
+        }
+    }
+
+    /// The columns of what a statement answers with.
+    pub(crate) async fn describe(&self, sql: Arc<str>) -> Result<Vec<Column>, Failure> {
+        match self {
+            Database::Sqlite(it) => it.describe(sql).await,
+            Database::Postgres(it) => it.describe(sql).await,
+        }
+    }
+
+    /// Whether it answers.
+    pub(crate) async fn ping(&self) -> Result<(), Failure> {
+        match self {
+            Database::Sqlite(it) => it.ping().await,
+            Database::Postgres(it) => it.ping().await,
+        }
+    }
+
+    /// The text of a tool's statement for this database.
+    pub(crate) fn render(&self, tool: &ToolRules) -> String {
+        match self {
+            Database::Sqlite(_) => crate::sqlite::render(tool),
+            Database::Postgres(_) => crate::postgres::render(tool),
+        }
+    }
+
+    /// How a list is sent.
+    pub(crate) fn list(&self, elements: &[Value]) -> String {
+        match self {
+            Database::Sqlite(_) => Value::from(elements.to_vec()).to_string(),
+            Database::Postgres(_) => crate::postgres::array(elements),
+        }
+    }
+
+    /// A query that answers with this many rows at most, if the database is to be told.
+    pub(crate) fn limited(&self, query: String, rows: u32) -> String {
+        match self {
+            // It computes a row when that is asked for.
+            Database::Sqlite(_) => query,
+            Database::Postgres(_) => {
+                format!("SELECT * FROM (\n{query}\n) AS toolgate_rows LIMIT {rows}")
+            }
+        }
+    }
+
+    /// The text that stands for the value of a key of this kind: the placeholder of this number.
+    pub(crate) fn key(&self, number: usize, kind: &Kind) -> Option<String> {
+        match self {
+            Database::Sqlite(_) => Some(format!("?{number}")),
+            Database::Postgres(_) => {
+                Some(format!("CAST(CAST(${number} AS text) AS {})", kind.compared_as()?))
+            }
+        }
+    }
+
+    /// Connections that are open, and those of them that nobody uses.
+    pub(crate) fn connections(&self) -> (usize, usize) {
+        match self {
+            Database::Sqlite(it) => it.connections(),
+            Database::Postgres(it) => it.connections(),
+        }
+    }
+
+    /// Closes all connections.
+    pub(crate) async fn close(&self) {
+        match self {
+            Database::Sqlite(it) => it.close().await,
+            Database::Postgres(it) => it.close().await,
+        }
+    }
+}
+
+/// Waits for a database that is to be done after so long, and a little longer than that.
+pub(crate) async fn within<T>(
+    time: Duration,
+    work: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    let late = || Failure::new(Trouble::Late, "the database does not answer");
+    timeout(time + GRACE, work).await.unwrap_or_else(|_| Err(late()))
+}
+
+/// A connection that is closed unless somebody says that it is as it was: what a call that went away
+/// has left on it, nobody else meets.
+pub(crate) struct Held<D: sqlx::Database>(Option<sqlx::pool::PoolConnection<D>>);
+
+impl<D: sqlx::Database> Held<D> {
+    /// Takes one from the pool.
+    pub(crate) async fn take(pool: &sqlx::Pool<D>) -> Result<Held<D>, Failure> {
+        match pool.acquire().await {
+            Ok(connection) => Ok(Held(Some(connection))),
+            // One limit of time is for both: a connection that is free, and one that is made.
+            Err(sqlx::Error::PoolTimedOut)
+                if pool.size() < pool.options().get_max_connections() =>
+            {
+                Err(Failure::new(Trouble::Away, "no connection could be made in time"))
+            }
+            Err(error) => {
+                let failure = Failure::from(error);
+                Err(match failure.trouble {
+                    Trouble::Lost => Failure::new(Trouble::Away, failure.to_string()),
+                    _ => failure,
+                })
+            }
+        }
+    }
+
+    /// The connection. It is there until this is dropped.
+    pub(crate) fn get(&mut self) -> Result<&mut D::Connection, Failure> {
+        match &mut self.0 {
+            Some(connection) => Ok(&mut **connection),
+            None => Err(Failure::new(Trouble::Lost, "the connection was given back")),
+        }
+    }
+
+    /// It is as it was, and goes back.
+    pub(crate) fn done(mut self) {
+        drop(self.0.take());
+    }
+}
+
+impl<D: sqlx::Database> Drop for Held<D> {
+    fn drop(&mut self) {
+        if let Some(connection) = &mut self.0 {
+            connection.close_on_drop();
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! Do the statements fit the database as it is now?
+
+use std::collections::BTreeSet;
+
+use toolgate_gateway::config::servers::sql::{Effect, SqlRules};
+
+use crate::column::Column;
+use crate::database::Database;
+use crate::tool::Tool;
+use crate::trouble::Trouble;
+
+/// What is wrong with a tool.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// Its name.
+    pub tool: String,
+    /// What is wrong, for the operator.
+    pub text: String,
+}
+
+/// Prepares every statement, and runs none.
+///
+/// # Errors
+/// One sentence: the database cannot be asked.
+pub async fn check(rules: &SqlRules) -> Result<Vec<Finding>, String> {
+    let writes = rules.tools.iter().any(|tool| tool.effect != Effect::Reads);
+    let database = Database::new(&rules.place, &rules.pool, writes)?;
+    database.ping().await.map_err(|failure| failure.to_string())?;
+    let mut findings = Vec::new();
+    for rules in &rules.tools {
+        let tool = Tool::new(rules.clone(), &database)?;
+        let found = match database.describe(tool.first()).await {
+            Ok(columns) => wrong(&tool, &columns),
+            Err(failure) if failure.trouble == Trouble::Away => return Err(failure.to_string()),
+            Err(failure) => Some(failure.to_string()),
+        };
+        findings.extend(found.map(|text| Finding { tool: rules.name.clone(), text }));
+    }
+    database.close().await;
+    Ok(findings)
+}
+
+fn wrong(tool: &Tool, columns: &[Column]) -> Option<String> {
+    let mut seen = BTreeSet::new();
+    if let Some(twice) = columns.iter().find(|column| !seen.insert(&column.name)) {
+        return Some(format!(
+            "two columns are called {} (write AS to tell them apart)",
+            twice.name
+        ));
+    }
+    let rules = &tool.rules;
+    for name in &rules.page_by {
+        let Some(column) = columns.iter().find(|column| column.name == *name) else {
+            return Some(format!("page_by: there is no column {name} in the result"));
+        };
+        if column.kind.compared_as().is_none() && column.kind != crate::column::Kind::Any {
+            return Some(format!("page_by: values of {name} have no order that pages can have"));
+        }
+    }
+    let unknown = rules.columns.keys().find(|name| !seen.contains(name));
+    unknown.map(|name| format!("columns.{name}: there is no such column in the result"))
+}

@@ -1,0 +1,181 @@
+//! The server: what it lists, and whom it hands a call to.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use serde_json::json;
+use toolgate_gateway::call::{Boxed, Who};
+use toolgate_gateway::config::servers::sql::{Effect, SqlRules};
+use toolgate_gateway::fault::{Fault, Reason};
+use toolgate_gateway::seal::Keyring;
+use toolgate_gateway::upstream::Vitals;
+use toolgate_hosted::{
+    About, Answer, Asked, Called, Change, Changes, Failed, Paged, Refusal, Server, Tools,
+};
+
+use crate::database::Database;
+use crate::definition;
+use crate::resources::{Read, Tables};
+use crate::tool::{Context, Tool};
+
+/// A database as a server.
+pub struct Sql {
+    name: Arc<str>,
+    database: Database,
+    rules: SqlRules,
+    tools: BTreeMap<String, Tool>,
+    tables: Tables,
+    keys: Arc<Keyring>,
+    /// The definitions with the columns that the database told of.
+    described: RwLock<Option<Arc<Tools>>>,
+    /// Somebody was told less, as the database was away.
+    owes: AtomicBool,
+    changes: Changes,
+}
+
+impl Sql {
+    /// Serves what these rules say. Nothing is connected to yet.
+    ///
+    /// # Errors
+    /// One sentence, without the address.
+    pub fn new(name: &str, rules: &SqlRules, keys: Arc<Keyring>) -> Result<Sql, String> {
+        let writes = rules.tools.iter().any(|tool| tool.effect != Effect::Reads);
+        let database = Database::new(&rules.place, &rules.pool, writes)?;
+        let tools = rules
+            .tools
+            .iter()
+            .map(|tool| Ok((tool.name.clone(), Tool::new(tool.clone(), &database)?)))
+            .collect::<Result<_, String>>()?;
+        Ok(Sql {
+            name: name.into(),
+            database,
+            rules: rules.clone(),
+            tools,
+            tables: Tables::new(rules.schema_resources.clone()),
+            keys,
+            described: RwLock::default(),
+            owes: AtomicBool::new(false),
+            changes: Changes::default(),
+        })
+    }
+
+    /// The definitions, with columns as far as the database can be asked.
+    async fn tools(&self) -> Arc<Tools> {
+        let known = self.described.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(known) = known {
+            return known;
+        }
+        if self.database.ping().await.is_err() {
+            self.owes.store(true, Ordering::Relaxed);
+            let plain = self.rules.tools.iter().map(|rules| definition::tool(rules, None));
+            return Arc::new(Tools::new(plain.collect()));
+        }
+        let mut tools = Vec::with_capacity(self.rules.tools.len());
+        for rules in &self.rules.tools {
+            let columns = match self.tools.get(&rules.name) {
+                Some(tool) => self.database.describe(tool.first()).await.ok(),
+                None => None,
+            };
+            tools.push(definition::tool(rules, columns.as_deref()));
+        }
+        let tools = Arc::new(Tools::new(tools));
+        let mut described = self.described.write().unwrap_or_else(PoisonError::into_inner);
+        *described = Some(tools.clone());
+        tools
+    }
+
+    async fn call(&self, asked: &Asked) -> Result<Answer, Failed> {
+        let called: Called = asked.params()?;
+        let Some(tool) = self.tools.get(&called.name) else {
+            return Err(Refusal::invalid(format!("unknown tool: {}", called.name)).into());
+        };
+        let context = Context {
+            server: &self.name,
+            who: asked.who(),
+            database: &self.database,
+            keys: &self.keys,
+            settings: self.settings(asked.who())?,
+        };
+        let result = tool.call(&called.arguments, context).await;
+        if result.as_ref().is_err_and(|fault| fault.reason == Reason::Internal) {
+            self.forget();
+        }
+        let result = result?;
+        if self.owes.swap(false, Ordering::Relaxed) {
+            self.changes.announce(Change::Tools);
+        }
+        Ok(result.into())
+    }
+
+    /// The database may not be any more what was told of it.
+    fn forget(&self) {
+        let mut described = self.described.write().unwrap_or_else(PoisonError::into_inner);
+        if described.take().is_some() {
+            self.changes.announce(Change::Tools);
+        }
+    }
+
+    /// What the session is told of this caller. Fail closed: without a value there is no call.
+    fn settings(&self, who: &Who) -> Result<Vec<(String, String)>, Fault> {
+        let one = |(name, bound): (&String, &_)| {
+            let bound: &toolgate_gateway::config::Bound = bound;
+            let value = bound.text(who).ok_or_else(|| {
+                let text = "the database is told who calls, and that is not known here";
+                Fault::new(Reason::Unbound, text)
+            })?;
+            Ok((name.clone(), value))
+        };
+        self.rules.session.iter().map(one).collect()
+    }
+}
+
+impl Server for Sql {
+    fn about(&self) -> About {
+        let mut capabilities = json!({ "tools": { "listChanged": true } });
+        if !self.tables.is_empty() {
+            capabilities["resources"] = json!({});
+        }
+        About {
+            name: "sql".to_owned(),
+            title: "Database".to_owned(),
+            capabilities,
+            instructions: None,
+        }
+    }
+
+    fn answer(self: Arc<Self>, asked: Asked) -> Boxed<'static, Result<Answer, Failed>> {
+        Box::pin(async move {
+            match asked.method() {
+                "tools/list" => self.tools().await.list(&asked.params::<Paged>()?),
+                "tools/call" => self.call(&asked).await,
+                "resources/list" if !self.tables.is_empty() => Ok(self.tables.list()),
+                "resources/templates/list" if !self.tables.is_empty() => {
+                    Ok(json!({ "resourceTemplates": [] }).into())
+                }
+                "resources/read" if !self.tables.is_empty() => {
+                    self.tables.read(&asked.params::<Read>()?, &self.database).await
+                }
+                other => Err(Refusal::no_method(other).into()),
+            }
+        })
+    }
+
+    fn changes(&self) -> Option<&Changes> {
+        Some(&self.changes)
+    }
+
+    fn probe(&self) -> Boxed<'_, Result<(), Fault>> {
+        let patience = self.rules.pool.connect.duration();
+        Box::pin(async move { self.database.ping().await.map_err(|it| it.fault(patience)) })
+    }
+
+    fn close(&self) -> Boxed<'_, ()> {
+        Box::pin(self.database.close())
+    }
+
+    fn vitals(&self) -> Vitals {
+        let (open, idle) = self.database.connections();
+        Vitals { sessions: open, connections: idle, ..Vitals::default() }
+    }
+}

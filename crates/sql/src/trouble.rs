@@ -1,0 +1,228 @@
+//! Why did the database not do it, and what may the caller know of that?
+
+use std::time::Duration;
+
+use sqlx::Error;
+use sqlx::error::ErrorKind;
+use toolgate_gateway::fault::{Fault, Reason};
+
+/// A connection that is free soon.
+const SOON: Duration = Duration::from_secs(1);
+
+/// What went wrong, told apart by what helps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// The database cannot be reached.
+    Away,
+    /// It does not take our credentials.
+    Refused,
+    /// All connections are in use.
+    Busy,
+    /// It took too long.
+    Late,
+    /// The connection ended while the statement was at work.
+    Lost,
+    /// Other transactions stood in the way.
+    Conflict,
+    /// There is a row with these values.
+    Taken,
+    /// A row that is referred to is missing, or is still referred to.
+    Dangling,
+    /// A value is missing or not among those allowed.
+    Rule,
+    /// A value is malformed or out of range.
+    Value,
+    /// Whoever we are may not do it.
+    Denied,
+    /// The statement writes, and may not.
+    Writes,
+    /// The statement does not fit the database.
+    Statement,
+    /// A column of a type without a form in JSON.
+    Type,
+    /// Something else.
+    Other,
+}
+
+/// A failure: what it is, and what the log gets to know.
+#[derive(Debug, thiserror::Error)]
+#[error("{told}")]
+pub(crate) struct Failure {
+    pub trouble: Trouble,
+    told: String,
+    /// Whether what was to be written may have been.
+    pub committing: bool,
+}
+
+impl Failure {
+    pub(crate) fn new(trouble: Trouble, told: impl Into<String>) -> Failure {
+        Failure { trouble, told: told.into(), committing: false }
+    }
+
+    /// It happened while a transaction was being made to last.
+    pub(crate) fn while_committing(self) -> Failure {
+        Failure { committing: true, ..self }
+    }
+
+    /// Whether the connection can be used again. One whose statement does not fit the database may
+    /// remember it from before a change of the schema.
+    pub(crate) fn spares_connection(&self) -> bool {
+        !matches!(
+            self.trouble,
+            Trouble::Away
+                | Trouble::Refused
+                | Trouble::Busy
+                | Trouble::Late
+                | Trouble::Lost
+                | Trouble::Statement
+        )
+    }
+
+    /// What the caller gets to know. `time`: what the call may take.
+    pub(crate) fn fault(self, time: Duration) -> Fault {
+        let (reason, message) = match self.trouble {
+            Trouble::Away => (Reason::Unreachable, "the database cannot be reached".to_owned()),
+            Trouble::Refused => {
+                (Reason::Refused, "the database does not accept the gateway".to_owned())
+            }
+            Trouble::Busy => {
+                (Reason::Overloaded, "all connections to the database are in use".to_owned())
+            }
+            Trouble::Late => (
+                Reason::Timeout,
+                format!("the database did not finish within {}ms; ask for less", time.as_millis()),
+            ),
+            Trouble::Lost => (Reason::Broken, "the connection to the database was lost".to_owned()),
+            Trouble::Conflict => (
+                Reason::Overloaded,
+                "other work in the database stood in the way, and nothing was changed".to_owned(),
+            ),
+            Trouble::Taken => (
+                Reason::Arguments,
+                "there is a row with these values already, and it has to be the only one"
+                    .to_owned(),
+            ),
+            Trouble::Dangling => (
+                Reason::Arguments,
+                "the row that a value refers to is not there, or others still refer to this one"
+                    .to_owned(),
+            ),
+            Trouble::Rule => (
+                Reason::Arguments,
+                "a value is missing, or a rule of the database does not allow it".to_owned(),
+            ),
+            Trouble::Value => (
+                Reason::Arguments,
+                "a value is malformed or out of range for the database".to_owned(),
+            ),
+            Trouble::Denied => {
+                (Reason::Forbidden, "the database does not allow this here".to_owned())
+            }
+            Trouble::Writes => (
+                Reason::Internal,
+                "the statement of this tool writes, and the tool may only read".to_owned(),
+            ),
+            Trouble::Statement => (
+                Reason::Internal,
+                "the statement of this tool does not fit the database".to_owned(),
+            ),
+            Trouble::Type => (
+                Reason::Internal,
+                "the statement of this tool answers with what has no form in JSON".to_owned(),
+            ),
+            Trouble::Other => (Reason::Internal, "the database failed".to_owned()),
+        };
+        let is_busy = self.trouble == Trouble::Busy || self.trouble == Trouble::Conflict;
+        let may_have_happened = self.committing;
+        let mut fault = Fault::new(reason, message).because(self);
+        if is_busy {
+            fault = fault.retry_after(SOON);
+        }
+        // A transaction that was not made to last is none.
+        if may_have_happened { fault } else { fault.unsent() }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Failure {
+        match &error {
+            Error::Database(said) => {
+                let trouble = match said.kind() {
+                    ErrorKind::UniqueViolation => Trouble::Taken,
+                    ErrorKind::ForeignKeyViolation => Trouble::Dangling,
+                    ErrorKind::NotNullViolation | ErrorKind::CheckViolation => Trouble::Rule,
+                    _ => by_code(said.code().as_deref().unwrap_or(""), said.is_sqlite()),
+                };
+                let code = said.code().unwrap_or_default();
+                // What is said of values repeats them, and they may be secret.
+                let about_values = matches!(
+                    trouble,
+                    Trouble::Taken | Trouble::Dangling | Trouble::Rule | Trouble::Value
+                );
+                match about_values {
+                    true => Failure::new(trouble, format!("the database says {code}")),
+                    false => Failure::new(
+                        trouble,
+                        format!("the database says {code}: {}", said.message()),
+                    ),
+                }
+            }
+            Error::PoolTimedOut => Failure::new(Trouble::Busy, "no connection in time"),
+            Error::Io(error) => Failure::new(Trouble::Lost, error.to_string()),
+            Error::Protocol(_) | Error::WorkerCrashed => {
+                Failure::new(Trouble::Lost, "the connection is of no use any more")
+            }
+            Error::Tls(error) => Failure::new(Trouble::Away, error.to_string()),
+            Error::PoolClosed => Failure::new(Trouble::Away, "the server is being closed"),
+            Error::Encode(_) => Failure::new(Trouble::Value, "a value cannot be sent"),
+            // It repeats parts of the URL, which holds the password.
+            Error::Configuration(_) => Failure::new(Trouble::Away, "the url is no address"),
+            _ => Failure::new(Trouble::Other, error.to_string()),
+        }
+    }
+}
+
+/// Tells the codes of SQLite, which are numbers, from the SQLSTATE of the others.
+trait Said {
+    fn is_sqlite(&self) -> bool;
+}
+
+impl Said for Box<dyn sqlx::error::DatabaseError> {
+    fn is_sqlite(&self) -> bool {
+        self.try_downcast_ref::<sqlx::sqlite::SqliteError>().is_some()
+    }
+}
+
+fn by_code(code: &str, is_sqlite: bool) -> Trouble {
+    if is_sqlite {
+        // The low byte is the primary code (sqlite.org/rescode.html).
+        return match code.parse::<u32>().unwrap_or(0) & 0xff {
+            3 | 23 => Trouble::Denied,
+            5 | 6 => Trouble::Conflict,
+            8 => Trouble::Writes,
+            9 => Trouble::Late,
+            10 | 11 | 13 | 14 | 26 => Trouble::Away,
+            18 | 20 | 25 => Trouble::Value,
+            19 => Trouble::Rule,
+            1 => Trouble::Statement,
+            _ => Trouble::Other,
+        };
+    }
+    // PostgreSQL, appendix A.
+    match code {
+        "57014" => Trouble::Late,
+        "25006" => Trouble::Writes,
+        "42501" => Trouble::Denied,
+        "53300" | "57P01" | "57P02" | "57P03" => Trouble::Away,
+        "P0001" => Trouble::Rule,
+        _ => match code.get(..2).unwrap_or("") {
+            "08" => Trouble::Lost,
+            "22" => Trouble::Value,
+            "23" | "44" => Trouble::Rule,
+            "28" | "3D" => Trouble::Refused,
+            "40" | "55" => Trouble::Conflict,
+            "42" | "26" | "0A" => Trouble::Statement,
+            _ => Trouble::Other,
+        },
+    }
+}
