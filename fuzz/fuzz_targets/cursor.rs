@@ -23,7 +23,8 @@ fuzz_target!(|data: &[u8]| {
     // Nobody but us can have sealed it.
     assert!(keys().open::<(String, Option<u64>)>(Purpose::Cursor, &text).is_none());
     let now = Timestamp::from_seconds(1);
-    let session = Session::open(&text, &Caller::anonymous(), keys(), now, Duration::from_secs(60));
+    let session =
+        Session::open(&text, &Caller::anonymous(), None, keys(), now, Duration::from_secs(60));
     assert!(session.is_err());
 
     // A real token with one place changed is no token any more.
