@@ -16,7 +16,7 @@ pub(crate) struct Cell {
 }
 
 /// Rows as objects, until there are enough.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Collector {
     most_rows: usize,
     most_bytes: usize,

@@ -27,6 +27,7 @@ pub(crate) enum Argument {
 }
 
 /// One statement to run.
+#[derive(Clone)]
 pub(crate) struct Job {
     pub sql: Arc<str>,
     pub arguments: Vec<Argument>,
@@ -120,6 +121,14 @@ impl Database {
             Database::Postgres(_) => {
                 Some(format!("CAST(CAST(${number} AS text) AS {})", kind.compared_as()?))
             }
+        }
+    }
+
+    /// Whether it turned out since the last time to be another than it was.
+    pub(crate) fn has_changed(&self) -> bool {
+        match self {
+            Database::Sqlite(_) => false,
+            Database::Postgres(it) => it.has_changed(),
         }
     }
 

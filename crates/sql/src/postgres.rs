@@ -6,14 +6,15 @@ mod numeric;
 mod value;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use serde_json::Value;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow};
 use sqlx::{
-    Arguments as _, AssertSqlSafe, Column as _, ConnectOptions as _, Either, Executor as _, PgPool,
-    Row as _, SqlSafeStr as _, Statement as _,
+    Arguments as _, AssertSqlSafe, Column as _, ConnectOptions as _, Connection as _, Either,
+    Executor as _, PgPool, Row as _, SqlSafeStr as _, Statement as _,
 };
 use toolgate_gateway::config::Secret;
 use toolgate_gateway::config::servers::sql::{ParameterType, Pool, ToolRules};
@@ -29,6 +30,8 @@ const NOTICES: u32 = 140_000;
 /// A server.
 pub(crate) struct Postgres {
     pool: PgPool,
+    /// A statement that was prepared before did not fit any more.
+    changed: AtomicBool,
 }
 
 impl Postgres {
@@ -42,13 +45,19 @@ impl Postgres {
             .idle_timeout(pool.idle.duration())
             .acquire_timeout(pool.connect.duration())
             .connect_lazy_with(options);
-        Ok(Postgres { pool })
+        Ok(Postgres { pool, changed: AtomicBool::new(false) })
     }
 
     pub(crate) async fn run(&self, job: Job) -> Result<Outcome, Failure> {
         let mut held = Held::take(&self.pool).await?;
         let (time, writes) = (job.time, job.writes);
-        let ran = within(time, work(&mut held, job)).await;
+        let again = (!writes).then(|| job.clone());
+        let mut ran = within(time, work(&mut held, job)).await;
+        let is_stale = |failure: &Failure| failure.trouble == Trouble::Statement;
+        if let (Some(job), true) = (again, ran.as_ref().is_err_and(is_stale)) {
+            ran = within(time, afresh(&mut held, job)).await;
+            self.changed.fetch_or(ran.is_ok(), Ordering::Relaxed);
+        }
         if ran.as_ref().is_err_and(|failure| !failure.spares_connection()) {
             return ran;
         }
@@ -63,9 +72,17 @@ impl Postgres {
         ran
     }
 
+    /// Whether a statement was prepared anew since the last time.
+    pub(crate) fn has_changed(&self) -> bool {
+        self.changed.swap(false, Ordering::Relaxed)
+    }
+
     pub(crate) async fn describe(&self, sql: Arc<str>) -> Result<Vec<Column>, Failure> {
         let mut held = Held::take(&self.pool).await?;
-        let prepared = held.get()?.prepare(AssertSqlSafe(sql).into_sql_str()).await;
+        let connection = held.get()?;
+        // What was prepared before a change of the schema has the columns from before.
+        connection.clear_cached_statements().await?;
+        let prepared = connection.prepare(AssertSqlSafe(sql).into_sql_str()).await;
         let prepared = prepared.map_err(Failure::from);
         match &prepared {
             Err(failure) if !failure.spares_connection() => {}
@@ -132,6 +149,15 @@ pub(crate) fn array(elements: &[Value]) -> String {
         format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
     });
     format!("{{{}}}", quoted.collect::<Vec<_>>().join(","))
+}
+
+/// Once more, as if nothing had been prepared: a table may have got other columns since ("cached plan
+/// must not change result type").
+async fn afresh(held: &mut Held<sqlx::Postgres>, job: Job) -> Result<Outcome, Failure> {
+    let connection = held.get()?;
+    connection.execute("ROLLBACK").await?;
+    connection.clear_cached_statements().await?;
+    work(held, job).await
 }
 
 async fn work(held: &mut Held<sqlx::Postgres>, job: Job) -> Result<Outcome, Failure> {

@@ -98,7 +98,8 @@ impl Sql {
             settings: self.settings(asked.who())?,
         };
         let result = tool.call(&called.arguments, context).await;
-        if result.as_ref().is_err_and(|fault| fault.reason == Reason::Internal) {
+        let is_off = |fault: &Fault| fault.reason == Reason::Internal;
+        if result.as_ref().is_err_and(is_off) || self.database.has_changed() {
             self.forget();
         }
         let result = result?;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use sqlx::Error;
 use sqlx::error::ErrorKind;
+use toolgate_gateway::config::Span;
 use toolgate_gateway::fault::{Fault, Reason};
 
 /// A connection that is free soon.
@@ -80,6 +81,7 @@ impl Failure {
 
     /// What the caller gets to know. `time`: what the call may take.
     pub(crate) fn fault(self, time: Duration) -> Fault {
+        let time = Span::millis(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
         let (reason, message) = match self.trouble {
             Trouble::Away => (Reason::Unreachable, "the database cannot be reached".to_owned()),
             Trouble::Refused => {
@@ -90,7 +92,7 @@ impl Failure {
             }
             Trouble::Late => (
                 Reason::Timeout,
-                format!("the database did not finish within {}ms; ask for less", time.as_millis()),
+                format!("the database did not finish within {time}; ask for less"),
             ),
             Trouble::Lost => (Reason::Broken, "the connection to the database was lost".to_owned()),
             Trouble::Conflict => (

@@ -230,6 +230,33 @@ async fn values_are_told_as_they_are() {
 }
 
 #[tokio::test]
+async fn a_table_that_gets_another_column_changes_what_is_told_of_the_tool() {
+    let database = Postgres::start();
+    database
+        .sql("CREATE ROLE shop LOGIN; CREATE TABLE t AS SELECT 1 AS a; GRANT SELECT ON t TO shop");
+    let tools = "{ all: { description: All., statement: SELECT * FROM t } }";
+    let yaml = format!(
+        "servers: [{{ name: shop, sql: {{ url: '{}', tools: {tools} }} }}]",
+        url(&database)
+    );
+    let gateway = Gateway::serve(yaml).await;
+    let client = Modern::of(&gateway);
+    let columns = async || {
+        let list = client.request("1", "tools/list", "{}").await.result();
+        list["tools"][0]["outputSchema"]["properties"]["rows"]["items"]["required"].clone()
+    };
+    assert_eq!(columns().await, json!(["a"]));
+    let rows =
+        async || client.call("all", "{}").await.result()["structuredContent"]["rows"].clone();
+    assert_eq!(rows().await, json!([{ "a": 1 }]));
+
+    database.sql("ALTER TABLE t ADD b text DEFAULT 'x'");
+
+    assert_eq!(rows().await, json!([{ "a": 1, "b": "x" }]));
+    assert_eq!(columns().await, json!(["a", "b"]));
+}
+
+#[tokio::test]
 async fn nothing_leads_out_of_reading() {
     let scene = Scene::open().await;
 
