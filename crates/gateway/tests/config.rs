@@ -63,6 +63,8 @@ fn outline(server: &Server) -> String {
         }
         Kind::Files { root, write } => format!("{root:?} write={write}"),
         Kind::Sql(rules) => format!("{:?}", rules.place),
+        Kind::HttpApi(api) => format!("{} tools at {}", api.tools.len(), api.base),
+        Kind::OpenApi(api) => format!("operations of {}", api.document),
     };
     format!("{} = {kind}", server.name)
 }
@@ -88,6 +90,8 @@ fn the_documented_example_checks_clean() {
     let mut world = world();
     world.env.insert("TOOLGATE_KEY".to_owned(), KEY.to_owned());
     world.env.insert("GITHUB_TOKEN".to_owned(), TOKEN.to_owned());
+    world.env.insert("TRACKER_KEY".to_owned(), TOKEN.to_owned());
+    world.env.insert("PETSTORE_KEY".to_owned(), TOKEN.to_owned());
 
     let text = include_str!("../../../examples/gateway.yaml");
     let (checked, warnings) =
@@ -95,7 +99,7 @@ fn the_documented_example_checks_clean() {
 
     assert_eq!(warnings, []);
     let prefixes: Vec<&str> = checked.servers().iter().map(Server::published_prefix).collect();
-    assert_eq!(prefixes, ["gh_", "time_", "archive_", "notes_", "sales_"]);
+    assert_eq!(prefixes, ["gh_", "time_", "archive_", "notes_", "sales_", "tracker_", "petstore_"]);
 }
 
 #[test]

@@ -89,7 +89,11 @@ impl Onwards {
         let audience = match &server.kind {
             Kind::Http { url, .. } => Some(Resource::new(url).as_str().into()),
             // A line has no head to carry a signature.
-            Kind::Stdio { .. } | Kind::Files { .. } | Kind::Sql(_) => None,
+            Kind::Stdio { .. }
+            | Kind::Files { .. }
+            | Kind::Sql(_)
+            | Kind::HttpApi(_)
+            | Kind::OpenApi(_) => None,
         };
         Some(Arc::new(Told::new(keys.clone(), audience, server.timeout_total)))
     }

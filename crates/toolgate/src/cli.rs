@@ -6,6 +6,7 @@ mod audit;
 mod call;
 mod check;
 mod dev_issuer;
+mod documents;
 mod inspect;
 mod key;
 mod policy;

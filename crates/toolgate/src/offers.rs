@@ -110,9 +110,7 @@ fn explained(server: &config::Server, failure: &Failure) -> String {
 fn address(server: &config::Server) -> String {
     match &server.kind {
         config::Kind::Http { url, .. } => url.to_string(),
-        config::Kind::Stdio { .. } | config::Kind::Files { .. } | config::Kind::Sql(_) => {
-            "URL".to_owned()
-        }
+        _ => "URL".to_owned(),
     }
 }
 

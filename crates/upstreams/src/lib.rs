@@ -24,11 +24,13 @@ mod stepped;
 mod streamable;
 mod subscriptions;
 mod topic;
+mod wire;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use ::http::{HeaderName, HeaderValue};
+use toolgate_api::{Engine, HttpApi, LARGEST_DOCUMENT, OpenApi};
 use toolgate_gateway::config::{Checked, Kind, Limits, Server};
 use toolgate_gateway::onward::Onward;
 use toolgate_gateway::seal::Keyring;
@@ -44,6 +46,7 @@ use http::Proxies;
 pub use process::{Process, ProcessSpec};
 pub use remote::{Remote, RemoteSpec};
 pub use toolgate_sql as sql;
+use wire::Wire;
 
 /// Sessions with remote servers end after so long without use.
 const SESSION_IDLE: Duration = Duration::from_secs(30 * 60);
@@ -125,6 +128,24 @@ pub fn connect(
             let sql = Sql::new(server.name.as_str(), rules, keys.clone())?;
             Ok(Arc::new(Hosted::new(server.name.as_str(), Arc::new(sql))))
         }
+        Kind::HttpApi(api) => {
+            let hosted = HttpApi::new(api, engine(server, limits, shared))?;
+            Ok(Arc::new(Hosted::new(server.name.as_str(), Arc::new(hosted))))
+        }
+        Kind::OpenApi(api) => {
+            let documents = Arc::new(Wire::new(&shared.proxies, LARGEST_DOCUMENT));
+            let hosted = OpenApi::new(api, engine(server, limits, shared), documents)?;
+            Ok(Arc::new(Hosted::new(server.name.as_str(), Arc::new(hosted))))
+        }
+    }
+}
+
+/// What runs the calls of an API.
+fn engine(server: &Server, limits: &Limits, shared: &Shared) -> Engine {
+    Engine {
+        name: server.name.as_str().into(),
+        transport: Arc::new(Wire::new(&shared.proxies, limits.reply.bytes())),
+        budget: server.timeout,
     }
 }
 

@@ -10,6 +10,8 @@ use super::bind::Bindings;
 use super::definitions::Definitions;
 use super::entry::{AuditReads, CacheScope, EraChoice, Sessions, Transport};
 use super::rates::ServerLimits;
+use super::servers::http::HttpApi;
+use super::servers::openapi::OpenApi;
 use super::servers::sql::SqlRules;
 use super::tree::Config;
 use super::upstream_auth::Onwards;
@@ -196,6 +198,10 @@ pub enum Kind {
     },
     /// A database.
     Sql(SqlRules),
+    /// Endpoints of an HTTP API.
+    HttpApi(Box<HttpApi>),
+    /// The operations of an OpenAPI document.
+    OpenApi(Box<OpenApi>),
 }
 
 /// Our own environment variables that a child process gets unless `inherit_env` says otherwise:

@@ -9,12 +9,15 @@ use serde::{Deserialize, Serialize};
 use super::definitions::Definitions;
 use super::rates::ServerLimits;
 use super::screening::Screening;
+use super::servers::http::HttpApi;
+use super::servers::openapi::OpenApi;
 use super::servers::sql::SqlEntry;
 use super::upstream_auth::UpstreamAuth;
 use toolgate_values::Secret;
 use toolgate_values::{Name, Span, Url};
 
-/// One MCP server behind the gateway: exactly one of `upstream`, `command`, `files` and `sql`.
+/// One MCP server behind the gateway: exactly one of `upstream`, `command`, `files`, `sql`, `http` and
+/// `openapi`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Server")]
@@ -33,6 +36,10 @@ pub(super) struct Entry {
     pub(super) files: Option<Files>,
     /// Serve a database: each tool is one statement that is written here.
     pub(super) sql: Option<SqlEntry>,
+    /// Make tools of the endpoints of an HTTP API.
+    pub(super) http: Option<HttpApi>,
+    /// Make tools of the operations of an OpenAPI document.
+    pub(super) openapi: Option<OpenApi>,
     /// Headers sent with every request (`upstream` only).
     #[serde(default)]
     pub(super) headers: BTreeMap<String, Secret>,
@@ -78,7 +85,8 @@ pub(super) struct Entry {
     #[serde(default)]
     pub(super) describe: BTreeMap<String, String>,
     /// What is done about definitions of this server that are not as in the lock file. Without it:
-    /// quarantine, for `files` and `sql` allow.
+    /// quarantine; allow for what this file or a file beside it describes whole (`files`, `sql`,
+    /// `http`, `openapi` with a file).
     pub(super) definitions: Option<Definitions>,
     /// Arguments that the gateway gives, by the server's own names of tool and argument. The model
     /// neither sees nor sets them. A value is text with `${caller.subject}`, `${caller.tenant}`,

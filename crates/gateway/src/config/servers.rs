@@ -1,3 +1,8 @@
 //! Servers that are made from configuration alone: one file a kind.
 
+mod anything;
+pub mod http;
+pub mod openapi;
 pub mod sql;
+
+pub use anything::Anything;

@@ -25,6 +25,9 @@ struct Walker<'a> {
 impl<'a> Walker<'a> {
     fn fit(&mut self, node: &mut Node, schema: &'a Json) -> bool {
         let (schema, name) = self.resolve(schema);
+        if is_anything(schema) {
+            return !matches!(node.value, Value::Broken);
+        }
         let schema = choose(schema, node);
         adopt(node, schema);
         match &mut node.value {
@@ -111,6 +114,12 @@ impl<'a> Walker<'a> {
         items.retain_mut(|item| self.fit(item, &schema["items"]));
         true
     }
+}
+
+/// Whether nothing is said of the value.
+fn is_anything(schema: &Json) -> bool {
+    const SAYING: [&str; 6] = ["$ref", "anyOf", "const", "enum", "oneOf", "type"];
+    schema.as_object().is_none_or(|keys| !SAYING.iter().any(|word| keys.contains_key(*word)))
 }
 
 /// Of several allowed types, the one the value has; otherwise the schema itself.

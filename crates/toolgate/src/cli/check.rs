@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use toolgate_catalog::lock::Lock;
 use toolgate_gateway::config::{self, Checked, Kind, LockFile, Problem, Warning};
 
-use super::{complain, print};
+use super::{complain, documents, print};
 
 /// What to check.
 #[derive(clap::Args)]
@@ -24,18 +24,23 @@ pub struct CheckArgs {
 
 /// Prints all problems and warnings. Exit: 0 nothing is wrong, 1 something is.
 pub async fn run(args: CheckArgs) -> ExitCode {
-    let (servers, problems, warnings, pinned, pinnable) = match config::load(&args.config) {
-        Ok((checked, mut warnings)) => {
-            let (mut problems, pinned) = lock(&checked);
-            if !args.offline {
-                databases(&checked, &args.config, &mut problems, &mut warnings).await;
+    let (servers, problems, warnings, pinned, pinnable, documents) =
+        match config::load(&args.config) {
+            Ok((checked, mut warnings)) => {
+                let (mut problems, pinned) = lock(&checked);
+                if !args.offline {
+                    databases(&checked, &args.config, &mut problems, &mut warnings).await;
+                }
+                let (documents, wrong) = documents::of(&checked);
+                problems.extend(wrong);
+                let servers = checked.servers().len();
+                (servers, problems, warnings, pinned, checked.pins_any(), documents)
             }
-            (checked.servers().len(), problems, warnings, pinned, checked.pins_any())
-        }
-        Err(problems) => (0, problems.0, Vec::new(), None, false),
-    };
+            Err(problems) => (0, problems.0, Vec::new(), None, false, Vec::new()),
+        };
     if args.json {
         let report = json!({
+            "documents": documents.iter().map(documents::Document::entry).collect::<Vec<_>>(),
             "ok": problems.is_empty(),
             "problems": problems.iter().map(entry).collect::<Vec<_>>(),
             "pinned": pinned,
@@ -48,6 +53,9 @@ pub async fn run(args: CheckArgs) -> ExitCode {
         }
         for problem in &problems {
             print(&problem.to_string());
+        }
+        for line in documents.iter().flat_map(documents::Document::lines) {
+            print(&line);
         }
         if problems.is_empty() {
             let plural = if servers == 1 { "" } else { "s" };

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use http::{HeaderName, HeaderValue};
 
-use super::servers::sql;
+use super::servers::{self, sql};
 use super::{Checks, launch};
 use crate::config::bind::Bindings;
 use crate::config::checked::{INHERITED, Kind};
@@ -37,12 +37,12 @@ pub(super) fn resolve(
     known: bool,
     bind: &mut Bindings,
 ) -> Option<Kind> {
-    let kinds = ["upstream", "command", "files", "sql"];
+    let kinds = ["upstream", "command", "files", "sql", "http", "openapi"];
     let written: Vec<&str> =
         kinds.into_iter().filter(|kind| checks.places.has(&format!("{path}.{kind}"))).collect();
     match written.as_slice() {
         [] => {
-            checks.problem(path, "nothing says how to reach the server (add upstream: URL, command: [PROGRAM, ...], files: {root: DIR} or sql: {url: URL, tools: {...}})");
+            checks.problem(path, "nothing says how to reach the server (add upstream: URL, command: [PROGRAM, ...], files: {root: DIR}, sql: {url: URL, tools: {...}}, http: {base: URL, tools: {...}} or openapi: {document: FILE})");
             return None;
         }
         [kind] => misplaced(checks, path, kind),
@@ -52,11 +52,21 @@ pub(super) fn resolve(
             return None;
         }
     }
-    match (&entry.upstream, &entry.command, &entry.files) {
-        (Some(_), ..) => http(checks, path, entry),
-        (_, Some(_), _) => stdio(checks, path, entry),
-        (.., Some(_)) => files(checks, path, entry),
-        _ => sql::resolve(checks, path, entry.sql?, known, bind).map(Kind::Sql),
+    match *written.first()? {
+        "upstream" => http(checks, path, entry),
+        "command" => stdio(checks, path, entry),
+        "files" => files(checks, path, entry),
+        "sql" => sql::resolve(checks, path, entry.sql?, known, bind).map(Kind::Sql),
+        "http" => {
+            let api = entry.http?;
+            servers::http::check(checks, &format!("{path}.http"), &api);
+            Some(Kind::HttpApi(Box::new(api)))
+        }
+        _ => {
+            let mut api = entry.openapi?;
+            servers::openapi::check(checks, &format!("{path}.openapi"), &mut api);
+            Some(Kind::OpenApi(Box::new(api)))
+        }
     }
 }
 
@@ -124,7 +134,7 @@ fn http(checks: &mut Checks<'_>, path: &str, entry: Entry) -> Option<Kind> {
     Some(Kind::Http { url, headers: entry.headers, era: entry.era, transport: entry.transport })
 }
 
-fn wrong_header(name: &str, value: &Secret) -> Option<String> {
+pub(super) fn wrong_header(name: &str, value: &Secret) -> Option<String> {
     let Ok(header) = HeaderName::from_bytes(name.as_bytes()) else {
         return Some(format!("{} cannot name a header (use letters, digits and -)", quote(name)));
     };

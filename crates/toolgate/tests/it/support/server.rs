@@ -294,6 +294,16 @@ impl Server {
         seen.iter().filter(|call| call.method() == method).cloned().collect()
     }
 
+    /// All requests that came so far.
+    pub fn every(&self) -> Vec<Call> {
+        self.log.seen.lock().unwrap().clone()
+    }
+
+    /// Scheme, host and port.
+    pub fn origin(&self) -> &str {
+        self.url.trim_end_matches("/mcp")
+    }
+
     /// How many clients of this method left before they were answered.
     pub fn gone(&self, method: &str) -> usize {
         self.log.left.lock().unwrap().iter().filter(|one| *one == method).count()

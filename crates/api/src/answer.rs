@@ -1,0 +1,197 @@
+//! From what an API answers to the result of a tool.
+
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, Response};
+use jmespath::{Rcvar, Variable};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use toolgate_gateway::fault::{Fault, Reason};
+use toolgate_hosted::{Answer, Content, Failed};
+
+use crate::fields::Items;
+use crate::operation::Mapping;
+
+/// The result of a tool. Its structured content is text that is JSON, byte for byte what the API
+/// wrote where nothing had to be changed: numbers of any size stay what they are.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Written {
+    content: Vec<Content>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    structured_content: Option<Box<RawValue>>,
+}
+
+/// What an answer holds.
+pub(crate) enum Held {
+    /// JSON, after the mapping.
+    Json(String),
+    /// Text of another kind.
+    Text(String),
+    /// A picture or a sound.
+    Media(Content),
+    /// Nothing.
+    Nothing(u16),
+    /// Bytes of this type that no model can read.
+    Opaque { kind: String, size: usize },
+}
+
+/// Reads a successful answer.
+///
+/// # Errors
+/// The mapping does not fit it.
+pub(crate) fn read(
+    api: &str,
+    mapping: &Mapping,
+    response: &Response<Bytes>,
+) -> Result<Held, Fault> {
+    let body = response.body();
+    if body.is_empty() {
+        return Ok(Held::Nothing(response.status().as_u16()));
+    }
+    let kind = media_type(response.headers());
+    let is_text = kind.starts_with("text/") || kind.is_empty() || is_json(&kind);
+    if let Ok(text) = std::str::from_utf8(body)
+        && (is_json(&kind) || kind.is_empty())
+        && serde_json::from_str::<&RawValue>(text).is_ok()
+    {
+        return mapped(api, mapping, text).map(Held::Json);
+    }
+    Ok(match kind.split('/').next() {
+        Some("image") if kind != "image/svg+xml" => Held::Media(Content::image(body, kind)),
+        Some("audio") => Held::Media(Content::audio(body, kind)),
+        _ if is_text || is_texty(&kind) => Held::Text(String::from_utf8_lossy(body).into_owned()),
+        _ => Held::Opaque { kind, size: body.len() },
+    })
+}
+
+fn media_type(headers: &HeaderMap) -> String {
+    let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+/// RFC 6839, 3.1.
+pub(crate) fn is_json(kind: &str) -> bool {
+    kind == "application/json" || kind.ends_with("+json")
+}
+
+fn is_texty(kind: &str) -> bool {
+    let kinds = ["application/xml", "application/yaml", "application/javascript"];
+    kinds.contains(&kind) || kind.ends_with("+xml") || kind.ends_with("+yaml")
+}
+
+fn mapped(api: &str, mapping: &Mapping, text: &str) -> Result<String, Fault> {
+    let misfit = |error: String| {
+        let sentence = format!("\"{api}\" answered what the result cannot be made of");
+        Fault::new(Reason::Misfit, sentence).because(error)
+    };
+    let text = match &mapping.result {
+        Some(expression) => {
+            let found = expression.search(variable(text).map_err(misfit)?);
+            let found = found.map_err(|error| misfit(error.to_string()))?;
+            serde_json::to_string(&found).map_err(|error| misfit(error.to_string()))?
+        }
+        None => text.trim().to_owned(),
+    };
+    match &mapping.fields {
+        Some(fields) => fields.of(&text).map_err(|error| misfit(error.to_string())),
+        None => Ok(text),
+    }
+}
+
+/// JSON for expressions.
+pub(crate) fn variable(text: &str) -> Result<Rcvar, String> {
+    Variable::from_json(text).map(Rcvar::new)
+}
+
+/// The result of one page.
+///
+/// # Errors
+/// It is not what the tool promises.
+pub(crate) fn whole(
+    api: &str,
+    mapping: &Mapping,
+    promises: bool,
+    held: Held,
+) -> Result<Answer, Failed> {
+    let (content, structured) = match held {
+        Held::Json(text) => {
+            let structured = framed(api, mapping, promises, &text)?;
+            (Content::text(text), Some(structured))
+        }
+        Held::Nothing(status) => {
+            let structured = if mapping.framed { r#"{"result":null}"# } else { "{}" };
+            let text = format!("done ({status}, without content)");
+            (Content::text(text), promises.then(|| structured.to_owned()))
+        }
+        other if promises => {
+            drop(other);
+            let sentence = format!("\"{api}\" answered no JSON");
+            return Err(Fault::new(Reason::Misfit, sentence).into());
+        }
+        Held::Text(text) => (Content::text(text), None),
+        Held::Media(content) => (content, None),
+        Held::Opaque { kind, size } => {
+            let text = format!("{size} bytes of type {kind}, which cannot be shown here");
+            (Content::text(text), None)
+        }
+    };
+    written(vec![content], structured)
+}
+
+/// Structured content is an object (MCP 2025-11-25, server/tools: structured content).
+fn framed(api: &str, mapping: &Mapping, promises: bool, text: &str) -> Result<String, Fault> {
+    let is_object = text.trim_start().starts_with('{');
+    match (mapping.framed, is_object, promises) {
+        (false, true, _) => Ok(text.to_owned()),
+        (true, _, _) | (false, false, false) => Ok(format!(r#"{{"result":{text}}}"#)),
+        (false, false, true) => {
+            let sentence = format!("\"{api}\" answered something else than an object");
+            Err(Fault::new(Reason::Misfit, sentence))
+        }
+    }
+}
+
+/// The result of several pages: their entries, and where to go on.
+///
+/// # Errors
+/// It cannot be written, which is a mistake of ours.
+pub(crate) fn paged(pages: &[String], next: Option<&str>) -> Result<Answer, Failed> {
+    let mut entries = Vec::new();
+    let mut others = Vec::new();
+    for page in pages {
+        match serde_json::from_str::<Items<'_>>(page) {
+            Ok(Items(items)) => entries.extend(items.into_iter().map(RawValue::get)),
+            Err(_) => others.push(page.as_str()),
+        }
+    }
+    let key = if others.is_empty() { "items" } else { "pages" };
+    let listed = if others.is_empty() { entries } else { others };
+    let mut text = format!(r#"{{"{key}":[{}],"has_more":{}"#, listed.join(","), next.is_some());
+    if let Some(next) = next {
+        text.push_str(&format!(r#","next_cursor":{}"#, serde_json::Value::from(next)));
+    }
+    text.push('}');
+    written(vec![Content::text(text.clone())], Some(text))
+}
+
+/// How many entries a page has.
+pub(crate) fn entries(page: &str) -> usize {
+    serde_json::from_str::<Items<'_>>(page).map_or(1, |Items(items)| items.len())
+}
+
+fn written(content: Vec<Content>, structured: Option<String>) -> Result<Answer, Failed> {
+    let structured_content =
+        structured.map(RawValue::from_string).transpose().map_err(|error| {
+            Fault::new(Reason::Internal, "a result cannot be written").because(error)
+        })?;
+    Answer::of(&Written { content, structured_content })
+}
+
+/// A failure that the tool tells: a result, as the API did answer.
+pub(crate) fn failed(fault: &Fault, trace: &str) -> Result<Answer, Failed> {
+    let result = RawValue::from_string(fault.tool_result(trace)).map_err(|error| {
+        Fault::new(Reason::Internal, "a failure cannot be written").because(error)
+    })?;
+    Answer::of(&result)
+}

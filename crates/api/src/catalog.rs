@@ -1,0 +1,89 @@
+//! The operations of an API as they are served: all of one reading, replaced whole.
+
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+
+use serde_json::{Map, Value};
+use toolgate_gateway::fault::{Fault, Reason};
+use toolgate_hosted::{Answer, Asked, Called, Failed, Paged, Refusal, Tool, Tools};
+use toolgate_screen::schema::Compiled;
+
+use crate::answer;
+use crate::engine::Engine;
+use crate::operation::Operation;
+use crate::request::Base;
+
+/// Some operations and where they are.
+pub struct Catalog {
+    base: Base,
+    operations: Vec<Entry>,
+    by_name: HashMap<String, usize>,
+    tools: Tools,
+}
+
+struct Entry {
+    operation: Operation,
+    /// Its input schema, compiled when it is first called; nothing if that cannot be done.
+    schema: OnceLock<Option<Compiled>>,
+}
+
+impl Catalog {
+    /// These operations at this base; of two with one name the first counts.
+    pub fn new(base: Base, operations: Vec<Operation>) -> Arc<Catalog> {
+        let tools: Vec<Tool> = operations.iter().map(|it| it.tool.clone()).collect();
+        let mut by_name = HashMap::with_capacity(tools.len());
+        for (index, tool) in tools.iter().enumerate() {
+            by_name.entry(tool.name.clone()).or_insert(index);
+        }
+        let held = |operation| Entry { operation, schema: OnceLock::new() };
+        let operations = operations.into_iter().map(held).collect();
+        Arc::new(Catalog { base, operations, by_name, tools: Tools::new(tools) })
+    }
+
+    /// How its tools are listed.
+    pub fn tools(&self) -> &[Tool] {
+        self.tools.all()
+    }
+
+    /// Answers `tools/list` or `tools/call`.
+    ///
+    /// # Errors
+    /// −32601 and −32602; or the API gave no answer.
+    pub async fn answer(&self, engine: &Engine, asked: &Asked) -> Result<Answer, Failed> {
+        match asked.method() {
+            "tools/list" => self.tools.list(&asked.params::<Paged>()?),
+            "tools/call" => self.call(engine, asked).await,
+            method => Err(Refusal::no_method(method).into()),
+        }
+    }
+
+    async fn call(&self, engine: &Engine, asked: &Asked) -> Result<Answer, Failed> {
+        let Called { name, arguments } = asked.params()?;
+        let held = self.by_name.get(&name).and_then(|index| self.operations.get(*index));
+        let held = held.ok_or_else(|| Refusal::invalid(format!("unknown tool: {name}")))?;
+        if let Some(wrong) = held.wrong(&arguments) {
+            let fault = Fault::new(Reason::Arguments, wrong);
+            return answer::failed(&fault, asked.trace().id());
+        }
+        engine.run(&self.base, &held.operation, &arguments, asked).await
+    }
+}
+
+impl Entry {
+    /// What is wrong with the arguments by the tool's own schema.
+    fn wrong(&self, arguments: &Map<String, Value>) -> Option<String> {
+        let schema = self.schema.get_or_init(|| {
+            let schema = self.operation.tool.input_schema.to_string();
+            Compiled::new(schema.as_bytes())
+                .inspect_err(|error| {
+                    let tool = &self.operation.tool.name;
+                    tracing::warn!(tool, %error, "arguments are not checked");
+                })
+                .ok()
+        });
+        let instance = serde_json::to_vec(arguments).ok()?;
+        let hints = schema.as_ref()?.check(&instance).err()?;
+        let hints: Vec<_> = hints.iter().map(|hint| hint.to_string()).collect();
+        Some(format!("the arguments do not fit: {}", hints.join("; ")))
+    }
+}

@@ -1,0 +1,337 @@
+//! `http`: endpoints that the operator describes, one by one.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use serde_json::{Map, Value, json};
+use toolgate_gateway::call::Boxed;
+use toolgate_gateway::config::Secret;
+use toolgate_gateway::config::servers::http as config;
+use toolgate_hosted::{About, Annotations, Answer, Asked, Failed, Server, Tool};
+
+use crate::catalog::Catalog;
+use crate::engine::Engine;
+use crate::escape::encode_literal;
+use crate::operation::{Body, Encoding, Fixed, Mapping, Operation, Parameter, Piece, Place, Style};
+use crate::pages::{LONGEST, Pages};
+use crate::request::Base;
+use crate::template::Template;
+
+/// The greatest length of a text for which the operator gives none.
+const LENGTH: u32 = 4096;
+
+/// The server of one API.
+pub struct HttpApi {
+    engine: Engine,
+    catalog: Arc<Catalog>,
+}
+
+impl HttpApi {
+    /// Serves the endpoints of a checked configuration.
+    ///
+    /// # Errors
+    /// One sentence: what a check would have found too.
+    pub fn new(api: &config::HttpApi, engine: Engine) -> Result<HttpApi, String> {
+        let endpoints = api.tools.iter();
+        let operations = endpoints.map(|(name, endpoint)| {
+            operation(api, name, endpoint).map_err(|error| format!("tool {name}: {error}"))
+        });
+        let operations = operations.collect::<Result<_, String>>()?;
+        Ok(HttpApi { engine, catalog: Catalog::new(Base::new(&api.base), operations) })
+    }
+}
+
+impl Server for HttpApi {
+    fn about(&self) -> About {
+        About {
+            name: self.engine.name.to_string(),
+            title: self.engine.name.to_string(),
+            capabilities: json!({ "tools": {} }),
+            instructions: None,
+        }
+    }
+
+    fn answer(self: Arc<Self>, asked: Asked) -> Boxed<'static, Result<Answer, Failed>> {
+        Box::pin(async move { self.catalog.answer(&self.engine, &asked).await })
+    }
+}
+
+fn operation(
+    api: &config::HttpApi,
+    name: &str,
+    endpoint: &config::Endpoint,
+) -> Result<Operation, String> {
+    let [(method, template)] = endpoint.paths()[..] else { return Err("no one path".into()) };
+    let method = Method::from_bytes(method.to_ascii_uppercase().as_bytes())
+        .map_err(|error| error.to_string())?;
+    let has_body = matches!(method, Method::POST | Method::PUT | Method::PATCH);
+    let place = |argument: &str, parameter: &config::Parameter| match parameter.place {
+        Some(place) => place,
+        None if template.contains(&format!("{{{argument}}}")) => config::Place::Path,
+        None if has_body => config::Place::Body,
+        None => config::Place::Query,
+    };
+    let mut parameters = Vec::new();
+    let mut members = Vec::new();
+    for (argument, it) in &endpoint.parameters {
+        let name = it.name.clone().unwrap_or_else(|| argument.clone());
+        match place(argument, it) {
+            config::Place::Body => members.push((name, vec![argument.clone()])),
+            place => parameters.push(parameter(argument, name, place, it)),
+        }
+    }
+    let body = body(endpoint, members, has_body);
+    let path = path(template, &parameters)?;
+    let pages = endpoint.pages.as_ref().map(pages).transpose()?;
+    let result = endpoint.result.as_deref().map(expression).transpose()?;
+    let (output_schema, framed) = output(endpoint);
+    Ok(Operation {
+        tool: Tool {
+            name: name.to_owned(),
+            title: endpoint.title.clone(),
+            description: endpoint.description.trim().to_owned(),
+            input_schema: input_schema(endpoint, |argument, it| {
+                it.required.unwrap_or(place(argument, it) == config::Place::Path)
+            }),
+            output_schema,
+            annotations: annotations(&method, endpoint),
+        },
+        method,
+        path,
+        parameters,
+        body,
+        fixed: fixed(api, endpoint)?,
+        answer: Mapping { result, fields: None, pages, framed },
+        errors: errors(&endpoint.errors),
+    })
+}
+
+fn parameter(
+    argument: &str,
+    name: String,
+    place: config::Place,
+    it: &config::Parameter,
+) -> Parameter {
+    let (place, style) = match place {
+        config::Place::Path => (Place::Path, Style::Simple),
+        config::Place::Header => (Place::Header, Style::Simple),
+        config::Place::Query | config::Place::Body => (Place::Query, Style::Form),
+    };
+    let default = it.default.as_ref().map(|value| value.0.clone());
+    let in_schema = || it.schema.as_ref()?.get("default").cloned();
+    Parameter {
+        argument: vec![argument.to_owned()],
+        name,
+        place,
+        style,
+        explode: style == Style::Form,
+        reserved: false,
+        segments: it.segments,
+        default: default.or_else(in_schema),
+    }
+}
+
+/// The pieces of a path with names in braces.
+///
+/// # Errors
+/// A name that no parameter of the path has.
+pub(crate) fn path(template: &str, parameters: &[Parameter]) -> Result<Vec<Piece>, String> {
+    let (mut pieces, mut rest) = (Vec::new(), template);
+    while let Some((before, after)) = rest.split_once('{') {
+        let (name, after) = after.split_once('}').ok_or("a { without } in the path")?;
+        let is_it = |it: &Parameter| {
+            it.place == Place::Path
+                && (it.name == name || it.argument.last().is_some_and(|it| it == name))
+        };
+        let index = parameters
+            .iter()
+            .position(is_it)
+            .ok_or_else(|| format!("the path parameter {name} is not described"))?;
+        if !before.is_empty() {
+            pieces.push(Piece::Text(encode_literal(before)));
+        }
+        pieces.push(Piece::Parameter(index));
+        rest = after;
+    }
+    if !rest.is_empty() {
+        pieces.push(Piece::Text(encode_literal(rest)));
+    }
+    Ok(pieces)
+}
+
+fn body(
+    endpoint: &config::Endpoint,
+    members: Vec<(String, Vec<String>)>,
+    has_body: bool,
+) -> Option<Body> {
+    let encoding = match endpoint.encoding {
+        config::Encoding::Json => Encoding::Json("application/json".into()),
+        config::Encoding::Form => Encoding::Form(BTreeMap::new()),
+    };
+    match &endpoint.body {
+        Some(body) => Some(Body::Template { template: Template::new(body.0.clone()), encoding }),
+        None if members.is_empty() || !has_body => None,
+        None => Some(Body::Members { members, encoding, required: true }),
+    }
+}
+
+fn pages(pages: &config::Pages) -> Result<Pages, String> {
+    Ok(Pages {
+        kind: pages.kind,
+        parameter: pages.parameter().to_owned(),
+        next: pages.next.as_deref().map(expression).transpose()?,
+        first: pages.first,
+        size: pages.size,
+        limit: pages.limit,
+    })
+}
+
+fn expression(text: &str) -> Result<jmespath::Expression<'static>, String> {
+    jmespath::compile(text).map_err(|error| format!("not a JMESPath expression: {}", error.reason))
+}
+
+fn input_schema(
+    endpoint: &config::Endpoint,
+    required: impl Fn(&str, &config::Parameter) -> bool,
+) -> Value {
+    let mut properties: Map<String, Value> =
+        endpoint.parameters.iter().map(|(name, it)| (name.clone(), schema(it))).collect();
+    if endpoint.pages.is_some() {
+        properties.insert("cursor".into(), cursor());
+    }
+    let required: Vec<_> = endpoint
+        .parameters
+        .iter()
+        .filter(|(name, it)| required(name, it))
+        .map(|(name, _)| name.as_str())
+        .collect();
+    let mut schema = json!({ "type": "object", "properties": properties });
+    if !required.is_empty() {
+        schema["required"] = json!(required);
+    }
+    schema["additionalProperties"] = json!(false);
+    schema
+}
+
+fn cursor() -> Value {
+    json!({
+        "type": "string",
+        "maxLength": LONGEST,
+        "description": "next_cursor of the page before; leave it out for the first. Keep the other arguments as they were.",
+    })
+}
+
+fn schema(it: &config::Parameter) -> Value {
+    let mut schema = match &it.schema {
+        Some(schema) => schema.0.clone(),
+        None => written(it),
+    };
+    if let (Some(description), Some(members)) = (&it.description, schema.as_object_mut()) {
+        members.insert("description".into(), json!(description));
+    }
+    schema
+}
+
+fn written(it: &config::Parameter) -> Value {
+    let kind = it.kind.unwrap_or_default();
+    let mut schema = Map::new();
+    let mut put = |key: &str, value: Option<Value>| {
+        if let Some(value) = value {
+            schema.insert(key.to_owned(), value);
+        }
+    };
+    put("type", Some(json!(kind.word())));
+    put("default", it.default.as_ref().map(|value| value.0.clone()));
+    let values: Vec<_> = it.values.iter().map(|value| &value.0).collect();
+    put("enum", (!values.is_empty()).then(|| json!(values)));
+    put("minimum", it.minimum.clone().map(Value::Number));
+    put("maximum", it.maximum.clone().map(Value::Number));
+    put("minLength", it.min_length.map(Value::from));
+    let length = (kind == config::Kind::String && values.is_empty()).then_some(LENGTH);
+    put("maxLength", it.max_length.or(length).map(Value::from));
+    put("pattern", it.pattern.clone().map(Value::from));
+    put("items", it.items.as_ref().map(|value| value.0.clone()));
+    Value::Object(schema)
+}
+
+/// The output schema, and whether the result stands in a member `result`.
+fn output(endpoint: &config::Endpoint) -> (Option<Value>, bool) {
+    let own = endpoint.output.as_ref().map(|schema| schema.0.clone());
+    if endpoint.pages.is_some() {
+        let items = match &own {
+            Some(own) if own["type"] == "array" => own.clone(),
+            _ => json!({ "type": "array" }),
+        };
+        let schema = json!({
+            "type": "object",
+            "properties": {
+                "items": items,
+                "pages": { "type": "array", "description": "Instead of items, where a page is no list." },
+                "has_more": { "type": "boolean" },
+                "next_cursor": { "type": "string", "description": "For the next page; absent on the last." },
+            },
+            "required": ["has_more"],
+        });
+        return (Some(schema), false);
+    }
+    match own {
+        Some(own) if own["type"] == "object" => (Some(own), false),
+        Some(own) => {
+            let schema = json!({ "type": "object", "properties": { "result": own }, "required": ["result"] });
+            (Some(schema), true)
+        }
+        None => (None, false),
+    }
+}
+
+/// What the method says of what it does (RFC 9110, 9.2), unless the operator knows better.
+fn annotations(method: &Method, endpoint: &config::Endpoint) -> Annotations {
+    let said = of_method(method);
+    let read_only = endpoint.read_only.unwrap_or(said.read_only_hint);
+    Annotations {
+        read_only_hint: read_only,
+        destructive_hint: endpoint.destructive.unwrap_or(said.destructive_hint && !read_only),
+        idempotent_hint: endpoint.idempotent.unwrap_or(said.idempotent_hint || read_only),
+        open_world_hint: true,
+    }
+}
+
+/// What a method says of what it does (RFC 9110, 9.2).
+pub(crate) fn of_method(method: &Method) -> Annotations {
+    let safe = crate::request::is_safe(method);
+    Annotations {
+        read_only_hint: safe,
+        destructive_hint: matches!(*method, Method::PUT | Method::PATCH | Method::DELETE),
+        idempotent_hint: safe || matches!(*method, Method::PUT | Method::DELETE),
+        open_world_hint: true,
+    }
+}
+
+fn fixed(api: &config::HttpApi, endpoint: &config::Endpoint) -> Result<Fixed, String> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in api.headers.iter().chain(&endpoint.headers) {
+        let (name, value) = header(name, value)?;
+        headers.insert(name, value);
+    }
+    let query = api.query.iter().chain(&endpoint.query);
+    let query = query.map(|(name, value)| (name.clone(), value.clone())).collect();
+    Ok(Fixed { headers, query, cookies: Vec::new() })
+}
+
+/// A header of the operator.
+///
+/// # Errors
+/// It is none.
+pub(crate) fn header(name: &str, value: &Secret) -> Result<(HeaderName, HeaderValue), String> {
+    let bad = || format!("header {name}: not a header name and value");
+    let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad())?;
+    let mut value = HeaderValue::from_str(value.reveal()).map_err(|_| bad())?;
+    value.set_sensitive(true);
+    Ok((name, value))
+}
+
+fn errors(errors: &BTreeMap<String, String>) -> BTreeMap<u16, String> {
+    let errors = errors.iter();
+    errors.filter_map(|(status, told)| Some((status.parse().ok()?, told.clone()))).collect()
+}

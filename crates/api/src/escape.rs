@@ -1,0 +1,128 @@
+//! Percent-encoding (RFC 3986), and which values may stand in a path.
+
+use std::fmt::Write as _;
+
+/// How often a value is decoded to see what it becomes behind proxies that decode.
+const DECODINGS: usize = 3;
+
+/// Encodes all but unreserved characters (RFC 3986, 2.3), so that nothing in the text is syntax.
+pub(crate) fn encode(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    push(&mut out, text, |_| false);
+    out
+}
+
+/// Encodes, and lets reserved characters stand (RFC 6570, 3.2.3) except those that would end a
+/// query or begin another parameter of it.
+pub(crate) fn encode_reserved(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    push(&mut out, text, |byte| b":/?@!$'()*,;[]".contains(&byte));
+    out
+}
+
+/// Encodes what a literal part of a path must not hold; what is encoded already stays.
+pub(crate) fn encode_literal(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    push(&mut out, text, |byte| b"/%:@!$&'()*+,;=".contains(&byte));
+    out
+}
+
+fn push(out: &mut String, text: &str, kept: impl Fn(u8) -> bool) {
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                out.push(char::from(byte));
+            }
+            _ if kept(byte) => out.push(char::from(byte)),
+            // Writing to a String cannot fail.
+            _ => drop(write!(out, "%{byte:02X}")),
+        }
+    }
+}
+
+/// The text that percent-encoding stands for; what is no encoding stays.
+pub(crate) fn decode(text: &str) -> Vec<u8> {
+    let bytes = text.as_bytes();
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while let Some(&byte) = bytes.get(at) {
+        let digit = |at: usize| bytes.get(at).and_then(|byte| char::from(*byte).to_digit(16));
+        match (byte, digit(at + 1), digit(at + 2)) {
+            (b'%', Some(high), Some(low)) => {
+                out.push((high * 16 + low) as u8);
+                at += 3;
+            }
+            _ => {
+                out.push(byte);
+                at += 1;
+            }
+        }
+    }
+    out
+}
+
+/// Whether a value stays one segment of a path: neither as it is nor decoded is it a dot segment
+/// (RFC 3986, 3.3), empty, or does it hold a separator or a control character. We encode what we
+/// send; this is for servers and proxies that decode more than once.
+pub(crate) fn is_segment(value: &str) -> bool {
+    let mut text = value.to_owned();
+    for _ in 0..=DECODINGS {
+        let unsound = |c: char| matches!(c, '/' | '\\') || c.is_control();
+        if text.is_empty() || text == "." || text == ".." || text.contains(unsound) {
+            return false;
+        }
+        let decoded = String::from_utf8_lossy(&decode(&text)).into_owned();
+        if decoded == text {
+            return true;
+        }
+        text = decoded;
+    }
+    // Encoded more often than anybody means.
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn what_would_change_a_path_is_no_segment() {
+        for value in [
+            "",
+            ".",
+            "..",
+            "a/b",
+            "a\\b",
+            "%2e%2e",
+            "%2E.",
+            "%252e%252e",
+            "a%2Fb",
+            "a%252fb",
+            "%25252525252e",
+            "a\0",
+            "a\nb",
+            "%0d%0aHost",
+            "..%2f..",
+            "%5c",
+        ] {
+            assert!(!is_segment(value), "{value:?}");
+        }
+        for value in ["a", "...", "a..b", "100%", "ä", "a b", "?x=1", "#", "%zz", "a;b=c", "%20"] {
+            assert!(is_segment(value), "{value:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_encoded_decodes_to_itself_and_is_no_syntax(text in ".*") {
+            let encoded = encode(&text);
+
+            prop_assert_eq!(decode(&encoded), text.as_bytes());
+            let is_plain =
+                |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_' | '~' | '%');
+            prop_assert!(encoded.chars().all(is_plain));
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! HTTP APIs as MCP servers.
+//!
+//! An [`Operation`] is a tool and the request that it stands for. Operations come from a
+//! configuration ([`HttpApi`]) or from an OpenAPI document ([`OpenApi`]); from there on they are the
+//! same: `catalog` checks arguments, `request` makes a request that says exactly them, `engine`
+//! sends it, and `answer` or `failure` says what came of it.
+
+mod answer;
+mod body;
+mod catalog;
+mod endpoints;
+mod engine;
+mod escape;
+mod failure;
+mod fields;
+mod openapi;
+mod operation;
+mod pages;
+mod request;
+mod style;
+mod template;
+mod transport;
+
+pub use catalog::Catalog;
+pub use endpoints::HttpApi;
+pub use engine::Engine;
+pub use openapi::{LARGEST_DOCUMENT, OpenApi, Reading, Skipped, read as read_document};
+pub use operation::Operation;
+pub use request::Base;
+pub use transport::{Lost, Transport};

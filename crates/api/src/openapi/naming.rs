@@ -1,0 +1,130 @@
+//! Names of tools and arguments: those of the document as far as clients take them, each once, and
+//! the same in every reading.
+
+use std::collections::HashSet;
+
+/// The longest name of a tool, in bytes: clients put the name of a server before it, and models
+/// take 64 to 128.
+const TOOL: usize = 56;
+/// The longest name of an argument, in bytes.
+const ARGUMENT: usize = 64;
+
+/// Names that are taken.
+#[derive(Default)]
+pub(crate) struct Names(HashSet<String>);
+
+impl Names {
+    /// A name for the operation of this `operationId`, or of this method and path.
+    pub fn tool(&mut self, id: Option<&str>, method: &str, path: &str) -> String {
+        let wanted = match id.filter(|id| !id.trim().is_empty()) {
+            Some(id) => sound(id, TOOL),
+            None => sound(&from_path(method, path), TOOL),
+        };
+        if self.0.insert(wanted.clone()) {
+            return wanted;
+        }
+        let mark = mark(&format!("{method} {path}"));
+        let mut wanted = wanted;
+        wanted.truncate(TOOL - mark.len() - 1);
+        let named = format!("{wanted}_{mark}");
+        self.0.insert(named.clone());
+        named
+    }
+
+    /// A name for an argument that goes to `place`.
+    pub fn argument(&mut self, name: &str, place: &str) -> String {
+        let wanted = sound(name, ARGUMENT);
+        if self.0.insert(wanted.clone()) {
+            return wanted;
+        }
+        let mut wanted = format!("{place}_{wanted}");
+        wanted.truncate(ARGUMENT - 4);
+        let mut named = wanted.clone();
+        let mut count = 2;
+        while !self.0.insert(named.clone()) {
+            named = format!("{wanted}_{count}");
+            count += 1;
+        }
+        named
+    }
+}
+
+/// Letters, digits, `_`, `-` and `.`, at most so many; what is cut off is marked by its hash.
+fn sound(name: &str, longest: usize) -> String {
+    let mut out = String::with_capacity(name.len());
+    for c in name.trim().chars() {
+        match c {
+            c if c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.') => out.push(c),
+            _ if out.is_empty() || out.ends_with('_') => {}
+            _ => out.push('_'),
+        }
+    }
+    let mut out = out.trim_end_matches('_').to_owned();
+    if out.is_empty() {
+        out = "_".to_owned();
+    }
+    if out.len() > longest {
+        let mark = mark(name);
+        out.truncate(longest - mark.len() - 1);
+        out = format!("{out}_{mark}");
+    }
+    out
+}
+
+/// `get_pets_by_petId` for `GET /pets/{petId}`.
+fn from_path(method: &str, path: &str) -> String {
+    let mut out = method.to_ascii_lowercase();
+    for segment in path.split('/').filter(|segment| !segment.is_empty()) {
+        match segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
+            Some(name) => out.push_str(&format!("_by_{name}")),
+            None => out.push_str(&format!("_{segment}")),
+        }
+    }
+    out
+}
+
+/// Six hexadecimal digits that tell a text from others, the same in every process (FNV-1a).
+fn mark(text: &str) -> String {
+    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    format!("{:06x}", hash & 0xff_ffff)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_sound_each_once_and_the_same_again() {
+        let read = || {
+            let mut names = Names::default();
+            [
+                names.tool(Some("repos/get"), "GET", "/a"),
+                names.tool(Some("repos get"), "GET", "/b"),
+                names.tool(None, "GET", "/pets/{petId}"),
+                names.tool(Some(&"x".repeat(200)), "GET", "/c"),
+                names.tool(Some("„“"), "GET", "/d"),
+            ]
+        };
+        let names = read();
+
+        assert_eq!(names[0], "repos_get");
+        assert!(names[1].starts_with("repos_get_") && names[1].len() == 16, "{}", names[1]);
+        assert_eq!(names[2], "get_pets_by_petId");
+        assert_eq!(names[3].len(), TOOL);
+        assert_eq!(names[4], "_");
+        assert_eq!(names, read());
+    }
+
+    #[test]
+    fn arguments_of_one_name_are_told_apart_by_their_place() {
+        let mut names = Names::default();
+        let named = |(name, place)| names.argument(name, place);
+
+        let named =
+            [("id", "path"), ("id", "query"), ("id", "query"), ("a[b]", "query")].map(named);
+
+        assert_eq!(named, ["id", "query_id", "query_id_2", "a_b"]);
+    }
+}

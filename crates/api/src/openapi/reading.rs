@@ -1,0 +1,238 @@
+//! A document read: its operations, and for those that cannot be tools the reason.
+
+use http::{HeaderMap, Method};
+use serde_json::{Value, json};
+use toolgate_gateway::config::servers::openapi as config;
+use toolgate_hosted::Tool;
+
+use super::arguments::Draft;
+use super::describe::{Subject, example, success};
+use super::document::Document;
+use super::naming::Names;
+use super::schema::{Way, translate};
+use super::security::Security;
+use super::select::offers;
+use crate::endpoints::{header, of_method, path};
+use crate::fields::Fields;
+use crate::operation::{Fixed, Mapping, Operation, Place};
+
+/// The methods of a path item, in the order of the specification.
+const METHODS: [&str; 7] = ["get", "put", "post", "delete", "options", "head", "patch"];
+/// The largest output schema, in bytes.
+const OUTPUT: usize = 6 << 10;
+
+/// What became of a document.
+pub struct Reading {
+    /// The first of its `servers`, with its variables filled in.
+    pub server: Option<String>,
+    /// The operations that are tools.
+    pub operations: Vec<Operation>,
+    /// Those that are not, though they are selected.
+    pub skipped: Vec<Skipped>,
+    /// How many operations the document has, selected or not.
+    pub total: usize,
+    /// What the document calls itself.
+    pub title: Option<String>,
+}
+
+/// An operation that is no tool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Skipped {
+    /// Its method and path.
+    pub operation: String,
+    /// Why not.
+    pub reason: String,
+}
+
+/// Reads the operations of a document. What is wrong with one of them leaves the others alone.
+///
+/// # Errors
+/// One sentence: the configuration does not fit the document.
+pub(crate) fn read(document: &Document, api: &config::OpenApi) -> Result<Reading, String> {
+    let security = Security::new(document, api)?;
+    let mut reading = Reading {
+        server: server(document.root()),
+        operations: Vec::new(),
+        skipped: Vec::new(),
+        total: 0,
+        title: document.root()["info"]["title"].as_str().map(str::to_owned),
+    };
+    let mut names = Names::default();
+    for (path, item) in Document::members(&document.root()["paths"]) {
+        let resolved = document.resolve(item);
+        let item = resolved.as_ref().map_or(item, |item| *item);
+        for method in METHODS {
+            let Some(operation) = item.get(method) else { continue };
+            reading.total += 1;
+            if !offers(api, method, path, operation) {
+                continue;
+            }
+            let id = operation["operationId"].as_str();
+            let name = names.tool(id, method, path);
+            let reader = Reader { document, api, security: &security, path, item, operation };
+            match reader.operation(method, name) {
+                Ok(operation) => reading.operations.push(operation),
+                Err(reason) => {
+                    let operation = format!("{} {path}", method.to_ascii_uppercase());
+                    reading.skipped.push(Skipped { operation, reason });
+                }
+            }
+        }
+    }
+    Ok(reading)
+}
+
+/// OpenAPI 3.1, 4.8.5: the variables of a server have defaults.
+fn server(root: &Value) -> Option<String> {
+    let server = root["servers"].get(0)?;
+    let mut url = server["url"].as_str()?.to_owned();
+    for (name, variable) in Document::members(&server["variables"]) {
+        let default = variable["default"].as_str().unwrap_or_default();
+        url = url.replace(&format!("{{{name}}}"), default);
+    }
+    Some(url)
+}
+
+struct Reader<'a> {
+    document: &'a Document,
+    api: &'a config::OpenApi,
+    security: &'a Security<'a>,
+    path: &'a str,
+    item: &'a Value,
+    operation: &'a Value,
+}
+
+impl Reader<'_> {
+    fn operation(&self, method: &str, name: String) -> Result<Operation, String> {
+        if !self.operation.is_object() {
+            return Err("it is no object".to_owned());
+        }
+        let method = Method::from_bytes(method.to_ascii_uppercase().as_bytes())
+            .map_err(|error| error.to_string())?;
+        let mut draft = Draft::new(self.document, self.api.arguments);
+        for parameter in self.parameters()? {
+            draft.parameter(parameter, |name, place| self.security.is_key(name, place))?;
+        }
+        let mut body_example = None;
+        if let Some(body) = self.operation.get("requestBody") {
+            let body = self.document.resolve(body).map_err(|error| format!("the body: {error}"))?;
+            draft.body(body)?;
+            body_example = Document::members(&body["content"])
+                .find_map(|(_, media)| example(self.document, media));
+        }
+        let pieces = path(&self.literal(), &draft.parameters)?;
+        let fields = self.fields(&name);
+        let output = self.output(fields.as_ref())?;
+        let (output_schema, framed) = match output {
+            Some((schema, framed)) => (Some(schema), framed),
+            None => (None, false),
+        };
+        let arguments = draft.listed();
+        let in_path: Vec<_> = draft
+            .parameters
+            .iter()
+            .filter(|it| it.place == Place::Path)
+            .map(|it| it.argument.join("."))
+            .collect();
+        let subject = Subject {
+            document: self.document,
+            operation: self.operation,
+            method: &method,
+            arguments: &arguments,
+            in_path: &in_path,
+            example: body_example,
+            output: output_schema.as_ref(),
+            name: &name,
+        };
+        let tool = Tool {
+            title: subject.title(),
+            description: subject.description(),
+            input_schema: draft.schema(),
+            annotations: of_method(&method),
+            output_schema,
+            name,
+        };
+        Ok(Operation {
+            tool,
+            method,
+            path: pieces,
+            parameters: draft.parameters,
+            body: draft.body,
+            fixed: self.fixed()?,
+            answer: Mapping { fields, framed, ..Mapping::default() },
+            errors: Default::default(),
+        })
+    }
+
+    /// The path without a fragment or query, which some documents write to tell operations apart.
+    fn literal(&self) -> String {
+        self.path.split(['#', '?']).next().unwrap_or_default().to_owned()
+    }
+
+    /// The parameters of the operation, which win over those of its path (3.1, 4.8.9).
+    fn parameters(&self) -> Result<Vec<&Value>, String> {
+        let own = self.resolved(self.operation)?;
+        let mut all = self.resolved(self.item)?;
+        all.retain(|shared| {
+            !own.iter().any(|it| it["name"] == shared["name"] && it["in"] == shared["in"])
+        });
+        all.extend(own);
+        Ok(all)
+    }
+
+    fn resolved<'b>(&'b self, holder: &'b Value) -> Result<Vec<&'b Value>, String> {
+        let parameters = holder["parameters"].as_array().map_or(&[][..], Vec::as_slice);
+        let resolve =
+            |it| self.document.resolve(it).map_err(|error| format!("a parameter: {error}"));
+        parameters.iter().map(resolve).collect()
+    }
+
+    fn fields(&self, name: &str) -> Option<Fields> {
+        let id = self.operation["operationId"].as_str().unwrap_or_default();
+        let paths = self.api.fields.get(name).or_else(|| self.api.fields.get(id))?;
+        Some(Fields::new(paths.iter().map(String::as_str)))
+    }
+
+    /// The output schema, and whether the result stands in a member `result`.
+    fn output(&self, fields: Option<&Fields>) -> Result<Option<(Value, bool)>, String> {
+        let responses = &self.operation["responses"];
+        let Some((response, _)) = success(self.document, responses) else { return Ok(None) };
+        let is_json = |kind: &str| {
+            crate::answer::is_json(
+                &kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase(),
+            )
+        };
+        let mut content = Document::members(&response["content"]);
+        // What may come as something else cannot be promised.
+        let (Some((kind, media)), None) = (content.next(), content.next()) else { return Ok(None) };
+        if !is_json(kind) || !media["schema"].is_object() {
+            return Ok(None);
+        }
+        // A result that cannot be described can still be returned.
+        let Ok(translated) = translate(self.document, &media["schema"], Way::Out, fields, OUTPUT)
+        else {
+            return Ok(None);
+        };
+        if translated.schema["type"] == "object" {
+            return Ok(Some((translated.whole(), false)));
+        }
+        let mut framed = json!({
+            "type": "object",
+            "properties": { "result": translated.schema },
+        });
+        if !translated.definitions.is_empty() {
+            framed["$defs"] = translated.definitions.into();
+        }
+        Ok(Some((framed, true)))
+    }
+
+    fn fixed(&self) -> Result<Fixed, String> {
+        let mut fixed = Fixed { headers: HeaderMap::new(), ..Fixed::default() };
+        self.security.apply(self.operation, &mut fixed)?;
+        for (name, value) in &self.api.headers {
+            let (name, value) = header(name, value)?;
+            fixed.headers.insert(name, value);
+        }
+        Ok(fixed)
+    }
+}

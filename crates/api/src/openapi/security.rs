@@ -1,0 +1,111 @@
+//! Which credentials go with an operation, and where (OpenAPI 3.1, 4.8.27 and 4.8.30).
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use http::header::AUTHORIZATION;
+use serde_json::Value;
+use toolgate_gateway::config::Secret;
+use toolgate_gateway::config::servers::openapi as config;
+
+use super::document::Document;
+use crate::endpoints::header;
+use crate::operation::{Fixed, Place};
+
+/// What the operator gave, checked against what the document knows.
+pub(crate) struct Security<'a> {
+    document: &'a Document,
+    auth: &'a std::collections::BTreeMap<String, Secret>,
+}
+
+impl<'a> Security<'a> {
+    /// # Errors
+    /// A credential for a scheme that the document does not have.
+    pub fn new(document: &'a Document, api: &'a config::OpenApi) -> Result<Security<'a>, String> {
+        let schemes = &document.root()["components"]["securitySchemes"];
+        for name in api.auth.keys() {
+            if schemes.get(name).is_none() {
+                let known: Vec<_> =
+                    Document::members(schemes).map(|(name, _)| name.as_str()).collect();
+                let way_out = match known.is_empty() {
+                    true => "it has none: use headers".to_owned(),
+                    false => format!("it has {}", known.join(", ")),
+                };
+                return Err(format!("no security scheme {name} in the document ({way_out})"));
+            }
+        }
+        Ok(Security { document, auth: &api.auth })
+    }
+
+    /// Adds what an operation needs: the first of its alternatives for which there is everything.
+    ///
+    /// # Errors
+    /// A credential that cannot be sent.
+    pub fn apply(&self, operation: &Value, fixed: &mut Fixed) -> Result<(), String> {
+        let wanted = operation.get("security").unwrap_or(&self.document.root()["security"]);
+        let alternatives = wanted.as_array().map_or(&[][..], Vec::as_slice);
+        let possible = alternatives.iter().find(|alternative| {
+            let mut names = Document::members(alternative).map(|(name, _)| name).peekable();
+            names.peek().is_some() && names.all(|name| self.auth.contains_key(name))
+        });
+        for (name, _) in possible.into_iter().flat_map(Document::members) {
+            let Some(secret) = self.auth.get(name) else { continue };
+            self.add(name, secret, fixed)?;
+        }
+        Ok(())
+    }
+
+    /// Where API keys stand, whether given or not: nothing that a model should know of.
+    pub fn is_key(&self, name: &str, place: Place) -> bool {
+        let schemes = &self.document.root()["components"]["securitySchemes"];
+        Document::members(schemes).any(|(_, scheme)| {
+            let scheme = self.document.resolve(scheme).unwrap_or(scheme);
+            scheme["type"] == "apiKey"
+                && scheme["in"] == place.word()
+                && scheme["name"].as_str().is_some_and(|key| match place {
+                    Place::Header => key.eq_ignore_ascii_case(name),
+                    _ => key == name,
+                })
+        })
+    }
+
+    fn add(&self, name: &str, secret: &Secret, fixed: &mut Fixed) -> Result<(), String> {
+        let schemes = &self.document.root()["components"]["securitySchemes"];
+        let scheme = self.document.member(schemes, name);
+        let mut authorize = |text: String| {
+            let (_, value) = header("authorization", &Secret::new(text))?;
+            fixed.headers.insert(AUTHORIZATION, value);
+            Ok(())
+        };
+        match (scheme["type"].as_str(), scheme["in"].as_str(), scheme["name"].as_str()) {
+            (Some("apiKey"), Some("query"), Some(key)) => {
+                fixed.query.push((key.to_owned(), secret.clone()));
+                Ok(())
+            }
+            (Some("apiKey"), Some("header"), Some(key)) => {
+                let (key, value) = header(key, secret)?;
+                fixed.headers.insert(key, value);
+                Ok(())
+            }
+            (Some("apiKey"), Some("cookie"), Some(key)) => {
+                fixed.cookies.push((key.to_owned(), secret.clone()));
+                Ok(())
+            }
+            (Some("oauth2" | "openIdConnect"), ..) => {
+                authorize(format!("Bearer {}", secret.reveal()))
+            }
+            (Some("http"), ..) => match scheme["scheme"].as_str().unwrap_or_default() {
+                // RFC 7617.
+                word if word.eq_ignore_ascii_case("basic") => {
+                    authorize(format!("Basic {}", BASE64_STANDARD.encode(secret.reveal())))
+                }
+                word if word.eq_ignore_ascii_case("bearer") => {
+                    authorize(format!("Bearer {}", secret.reveal()))
+                }
+                word => authorize(format!("{word} {}", secret.reveal())),
+            },
+            (kind, ..) => Err(format!(
+                "the security scheme {name} is of type {}, for which there is no credential",
+                kind.unwrap_or("unknown")
+            )),
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! YAML text as JSON: the core schema of YAML 1.2, aliases bounded.
+
+use std::collections::HashMap;
+
+use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
+use serde_json::{Map, Number, Value};
+
+/// How deep a document nests at most; as deep as JSON is read.
+const DEEPEST: usize = 128;
+/// How many values a document has at most, aliases written out.
+const MOST: usize = 2_000_000;
+
+/// Reads one document.
+///
+/// # Errors
+/// One sentence with a line.
+pub(crate) fn read(text: &str) -> Result<Value, String> {
+    let mut loader = Loader::default();
+    for event in Parser::new_from_str(text) {
+        let (event, span) = event.map_err(|error| {
+            format!("not YAML, line {}: {}", error.marker().line(), error.info())
+        })?;
+        let line = span.start.line();
+        loader.step(event).map_err(|message| format!("line {line}: {message}"))?;
+    }
+    loader.root.ok_or_else(|| "the document is empty".to_owned())
+}
+
+#[derive(Default)]
+struct Loader {
+    open: Vec<Open>,
+    anchors: HashMap<usize, (Value, usize)>,
+    values: usize,
+    root: Option<Value>,
+}
+
+/// A list or map that has begun.
+struct Open {
+    anchor: usize,
+    /// How many values came before it.
+    before: usize,
+    filling: Filling,
+}
+
+enum Filling {
+    List(Vec<Value>),
+    Map { members: Map<String, Value>, key: Option<String> },
+}
+
+impl Loader {
+    fn step(&mut self, event: Event<'_>) -> Result<(), String> {
+        match event {
+            Event::DocumentStart(_) if self.root.is_some() => {
+                Err("a second document begins here".to_owned())
+            }
+            Event::Scalar(text, style, anchor, tag) => {
+                if let Some(Open { filling: Filling::Map { key: key @ None, .. }, .. }) =
+                    self.open.last_mut()
+                {
+                    *key = Some(text.into_owned());
+                    return Ok(());
+                }
+                self.value(scalar(&text, style, tag.as_deref()), anchor, self.values)
+            }
+            Event::SequenceStart(anchor, _) => self.begin(Filling::List(Vec::new()), anchor),
+            Event::MappingStart(anchor, _) => {
+                self.begin(Filling::Map { members: Map::new(), key: None }, anchor)
+            }
+            Event::SequenceEnd | Event::MappingEnd => {
+                let Some(Open { anchor, before, filling }) = self.open.pop() else {
+                    return Ok(());
+                };
+                let value = match filling {
+                    Filling::List(items) => Value::Array(items),
+                    Filling::Map { members, .. } => Value::Object(members),
+                };
+                self.value(value, anchor, before)
+            }
+            Event::Alias(anchor) => {
+                let (value, size) = self.anchors.get(&anchor).ok_or("an alias within itself")?;
+                self.values = self.values.saturating_add(*size);
+                if self.values > MOST {
+                    return Err(format!("more than {MOST} values"));
+                }
+                let value = value.clone();
+                self.value(value, 0, self.values)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn begin(&mut self, filling: Filling, anchor: usize) -> Result<(), String> {
+        if let Some(Open { filling: Filling::Map { key: None, .. }, .. }) = self.open.last() {
+            return Err("a key is a list or map".to_owned());
+        }
+        if self.open.len() >= DEEPEST {
+            return Err(format!("nested deeper than {DEEPEST} levels"));
+        }
+        self.open.push(Open { anchor, before: self.values, filling });
+        Ok(())
+    }
+
+    fn value(&mut self, value: Value, anchor: usize, before: usize) -> Result<(), String> {
+        self.values += 1;
+        if self.values > MOST {
+            return Err(format!("more than {MOST} values"));
+        }
+        if anchor > 0 {
+            self.anchors.insert(anchor, (value.clone(), self.values - before));
+        }
+        match self.open.last_mut().map(|open| &mut open.filling) {
+            None => self.root = Some(value),
+            Some(Filling::List(items)) => items.push(value),
+            Some(Filling::Map { members, key }) => {
+                let key = key.take().unwrap_or_default();
+                // `<<` is YAML 1.1; documents with it are about.
+                match (key.as_str(), value) {
+                    ("<<", Value::Object(merged)) => {
+                        for (key, value) in merged {
+                            members.entry(key).or_insert(value);
+                        }
+                    }
+                    (_, value) => drop(members.insert(key, value)),
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// YAML 1.2, 10.3.2: the core schema.
+fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Value {
+    let is_text = style != ScalarStyle::Plain
+        || tag.is_some_and(|tag| tag.is_yaml_core_schema() && tag.suffix == "str");
+    if is_text {
+        return text.into();
+    }
+    match text {
+        "" | "~" | "null" | "Null" | "NULL" => return Value::Null,
+        "true" | "True" | "TRUE" => return true.into(),
+        "false" | "False" | "FALSE" => return false.into(),
+        _ => {}
+    }
+    number(text).map_or_else(|| text.into(), Value::Number)
+}
+
+fn number(text: &str) -> Option<Number> {
+    let first = *text.strip_prefix(['-', '+']).unwrap_or(text).as_bytes().first()?;
+    if !first.is_ascii_digit() && first != b'.' {
+        return None;
+    }
+    let plain = text.strip_prefix('+').unwrap_or(text);
+    if let Some(hex) = plain.strip_prefix("0x") {
+        return u64::from_str_radix(hex, 16).ok().map(Number::from);
+    }
+    if let Some(octal) = plain.strip_prefix("0o") {
+        return u64::from_str_radix(octal, 8).ok().map(Number::from);
+    }
+    if let Ok(whole) = plain.parse::<i64>() {
+        return Some(whole.into());
+    }
+    if let Ok(whole) = plain.parse::<u64>() {
+        return Some(whole.into());
+    }
+    let is_float = plain.bytes().all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b));
+    is_float.then(|| plain.parse::<f64>().ok().and_then(Number::from_f64))?
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn documents_are_what_yaml_1_2_says() {
+        let text = "a: &x {b: [1, -2.5, 0x10, 1.0.0, '3', yes, true, ~, 2020-01-01]}\n'200': *x\nc: {<<: *x, d: \"t\"}\n";
+        let list = json!([1, -2.5, 16, "1.0.0", "3", "yes", true, null, "2020-01-01"]);
+
+        let expected =
+            json!({ "a": { "b": list }, "200": { "b": list }, "c": { "b": list, "d": "t" } });
+        assert_eq!(read(text).unwrap(), expected);
+    }
+
+    #[test]
+    fn what_would_cost_too_much_is_refused() {
+        let bomb = (1..12).fold("a0: &a0 [x]\n".to_owned(), |text, n| {
+            let uses = vec![format!("*a{}", n - 1); 10].join(", ");
+            format!("{text}a{n}: &a{n} [{uses}]\n")
+        });
+        for (text, expected) in [
+            (bomb.as_str(), "more than"),
+            (&"[".repeat(1000), "nested deeper"),
+            ("a: &a [*a]", "an alias within itself"),
+            ("", "empty"),
+            ("a: 'x", "not YAML"),
+        ] {
+            assert!(read(text).unwrap_err().contains(expected), "{expected}");
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! One operation of an API: a tool, and the request that it stands for.
+
+use std::collections::BTreeMap;
+
+use http::{HeaderMap, Method};
+use serde_json::{Map, Value};
+use toolgate_hosted::Tool;
+use toolgate_values::Secret;
+
+use crate::fields::Fields;
+use crate::pages::Pages;
+use crate::template::Template;
+
+/// An operation, whatever it was read from.
+#[derive(Clone, Debug)]
+pub struct Operation {
+    /// How it is listed.
+    pub tool: Tool,
+    pub(crate) method: Method,
+    /// What follows the base.
+    pub(crate) path: Vec<Piece>,
+    pub(crate) parameters: Vec<Parameter>,
+    pub(crate) body: Option<Body>,
+    /// What is always the same; it wins over what a model gives.
+    pub(crate) fixed: Fixed,
+    pub(crate) answer: Mapping,
+    /// What the model is told of a status.
+    pub(crate) errors: BTreeMap<u16, String>,
+}
+
+/// A piece of a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Piece {
+    /// Text, encoded.
+    Text(String),
+    /// The parameter at this place in `parameters`.
+    Parameter(usize),
+}
+
+/// Where in the arguments something is: the names on the way.
+pub(crate) type Pointer = Vec<String>;
+
+/// The value at a place in the arguments; null is as good as none.
+pub(crate) fn argument<'a>(
+    arguments: &'a Map<String, Value>,
+    pointer: &[String],
+) -> Option<&'a Value> {
+    let (first, rest) = pointer.split_first()?;
+    let mut value = arguments.get(first)?;
+    for name in rest {
+        value = value.get(name)?;
+    }
+    (!value.is_null()).then_some(value)
+}
+
+/// How a name of an argument is told to a person.
+pub(crate) fn shown(pointer: &[String]) -> String {
+    pointer.join(".")
+}
+
+/// A parameter outside the body.
+#[derive(Clone, Debug)]
+pub(crate) struct Parameter {
+    /// Where its value is.
+    pub argument: Pointer,
+    /// Its name in the API.
+    pub name: String,
+    pub place: Place,
+    pub style: Style,
+    /// Whether each entry of a list or object stands for itself.
+    pub explode: bool,
+    /// Whether reserved characters stand as they are (`allowReserved`).
+    pub reserved: bool,
+    /// Whether it may be several segments of a path.
+    pub segments: bool,
+    /// What counts where it is not given.
+    pub default: Option<Value>,
+}
+
+/// Where a parameter goes (OpenAPI 3.1, 4.8.12.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Place {
+    Path,
+    Query,
+    Header,
+    Cookie,
+}
+
+impl Place {
+    /// OpenAPI's word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Place::Path => "path",
+            Place::Query => "query",
+            Place::Header => "header",
+            Place::Cookie => "cookie",
+        }
+    }
+}
+
+/// How values become text (OpenAPI 3.1, 4.8.12.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Style {
+    Simple,
+    Label,
+    Matrix,
+    Form,
+    SpaceDelimited,
+    PipeDelimited,
+    DeepObject,
+    /// As JSON (a parameter with `content`).
+    Json,
+}
+
+/// The body of a request.
+#[derive(Clone, Debug)]
+pub(crate) enum Body {
+    /// JSON with places for arguments.
+    Template { template: Template, encoding: Encoding },
+    /// The value of one argument.
+    Whole { argument: Pointer, encoding: Encoding, required: bool },
+    /// An object of arguments, by its own names.
+    Members { members: Vec<(String, Pointer)>, encoding: Encoding, required: bool },
+}
+
+/// How a body is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Encoding {
+    /// As JSON of this media type.
+    Json(String),
+    /// `application/x-www-form-urlencoded`; members with a style of their own.
+    Form(BTreeMap<String, (Style, bool)>),
+    /// `multipart/form-data`, each member a part of text.
+    Multipart,
+    /// As it is, with this media type.
+    Text(String),
+}
+
+/// What is always the same in a request.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Fixed {
+    pub headers: HeaderMap,
+    pub query: Vec<(String, Secret)>,
+    pub cookies: Vec<(String, Secret)>,
+}
+
+/// What becomes of an answer.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Mapping {
+    /// A JMESPath expression.
+    pub result: Option<jmespath::Expression<'static>>,
+    /// The members that are kept.
+    pub fields: Option<Fields>,
+    /// How pages hang together.
+    pub pages: Option<Pages>,
+    /// Whether the result stands in a member `result`, because what the tool promises is no object.
+    pub framed: bool,
+}

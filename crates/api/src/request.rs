@@ -1,0 +1,225 @@
+//! From arguments to a request that says exactly them: nothing a model gives can change the host,
+//! the structure of the path, another parameter or a credential.
+
+use bytes::Bytes;
+use http::header::{ACCEPT, CONTENT_TYPE, COOKIE, USER_AGENT};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
+use serde_json::{Map, Value};
+
+use crate::body;
+use crate::escape::{encode, is_segment};
+use crate::operation::{Operation, Parameter, Piece, Place, Style, argument, shown};
+use crate::style;
+
+/// The longest URL, in bytes: most servers refuse more than 8 KiB.
+const LONGEST_URL: usize = 16 << 10;
+
+/// Where an API is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Base {
+    /// Scheme and authority.
+    origin: String,
+    /// The path, without a slash at its end.
+    prefix: String,
+}
+
+impl Base {
+    /// The base that a URL names; its query does not count.
+    pub fn new(url: &toolgate_values::Url) -> Base {
+        let uri = url.uri();
+        let scheme = uri.scheme_str().unwrap_or("https");
+        let authority = uri.authority().map_or("", http::uri::Authority::as_str);
+        Base {
+            origin: format!("{scheme}://{authority}"),
+            prefix: uri.path().trim_end_matches('/').to_owned(),
+        }
+    }
+
+    /// Scheme and authority.
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+}
+
+/// Arguments that no request can be made of, told so that the model can do better.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Wrong(pub String);
+
+/// The request that an operation makes of these arguments.
+pub(crate) fn build(
+    base: &Base,
+    operation: &Operation,
+    arguments: &Map<String, Value>,
+    page: Option<(&str, &str)>,
+) -> Result<Request<Bytes>, Wrong> {
+    let path = path(operation, arguments)?;
+    let query = query(operation, arguments, page);
+    let mut url = format!("{}{}{path}", base.origin, base.prefix);
+    if !query.is_empty() {
+        url.push('?');
+        url.push_str(&query);
+    }
+    if url.len() > LONGEST_URL {
+        return Err(Wrong("the arguments are too long for a URL: give less at once".into()));
+    }
+    let uri: Uri = url
+        .parse()
+        .map_err(|_| Wrong("the arguments cannot stand in a URL: give simpler ones".into()))?;
+    let mut headers = headers(operation, arguments)?;
+    let body = body::build(operation, arguments)?;
+    if let Some((kind, _)) = &body {
+        headers.insert(CONTENT_TYPE, kind.clone());
+    }
+    // Last, so that nothing takes the place of what the operator wrote.
+    for (name, value) in &operation.fixed.headers {
+        headers.insert(name.clone(), value.clone());
+    }
+    let mut request = Request::new(body.map(|(_, body)| body).unwrap_or_default());
+    *request.method_mut() = operation.method.clone();
+    *request.uri_mut() = uri;
+    *request.headers_mut() = headers;
+    Ok(request)
+}
+
+fn path(operation: &Operation, arguments: &Map<String, Value>) -> Result<String, Wrong> {
+    let mut path = String::new();
+    for piece in &operation.path {
+        match piece {
+            Piece::Text(text) => path.push_str(text),
+            Piece::Parameter(index) => {
+                let Some(parameter) = operation.parameters.get(*index) else { continue };
+                path.push_str(&in_path(parameter, arguments)?);
+            }
+        }
+    }
+    // The literal parts are the operator's or the document's, and could make one together.
+    match path.split('/').any(|segment| matches!(segment, "." | "..")) {
+        true => Err(Wrong("the arguments would lead to another path: give others".into())),
+        false => Ok(path),
+    }
+}
+
+fn in_path(parameter: &Parameter, arguments: &Map<String, Value>) -> Result<String, Wrong> {
+    let name = shown(&parameter.argument);
+    let value = given(parameter, arguments).ok_or_else(|| Wrong(format!("{name} is missing")))?;
+    let unsound = |value: &Value| match value {
+        Value::String(text) if parameter.segments => !text.split('/').all(is_segment),
+        other => !is_segment(&style::scalar(other)),
+    };
+    let is_unsound = match value {
+        Value::Array(items) => items.is_empty() || items.iter().any(unsound),
+        Value::Object(members) => {
+            members.is_empty()
+                || members.iter().any(|(name, member)| !is_segment(name) || unsound(member))
+        }
+        other => unsound(other),
+    };
+    if is_unsound {
+        let way_out = match parameter.segments {
+            true => "give names with / between them, none of them empty, . or ..",
+            false => "give a single name, without / and \\, that is not empty, . or ..",
+        };
+        return Err(Wrong(format!("{name} cannot stand in a path: {way_out}")));
+    }
+    Ok(match value {
+        Value::String(text) if parameter.segments => {
+            text.split('/').map(encode).collect::<Vec<_>>().join("/")
+        }
+        _ => style::text(&parameter.name, value, parameter.style, parameter.explode, encode),
+    })
+}
+
+fn given<'a>(parameter: &'a Parameter, arguments: &'a Map<String, Value>) -> Option<&'a Value> {
+    argument(arguments, &parameter.argument).or(parameter.default.as_ref())
+}
+
+fn query(
+    operation: &Operation,
+    arguments: &Map<String, Value>,
+    page: Option<(&str, &str)>,
+) -> String {
+    let fixed = &operation.fixed.query;
+    let is_fixed = |key: &str| {
+        let is = |name: &str| key == encode(name);
+        fixed.iter().any(|(name, _)| is(name)) || page.is_some_and(|(name, _)| is(name))
+    };
+    let mut pairs = Vec::new();
+    for parameter in operation.parameters.iter().filter(|it| it.place == Place::Query) {
+        if let Some(value) = given(parameter, arguments) {
+            pairs.extend(style::pairs(
+                &parameter.name,
+                value,
+                parameter.style,
+                parameter.explode,
+                style::of_query(parameter.reserved),
+            ));
+        }
+    }
+    // An object that is exploded names its own parameters.
+    pairs.retain(|(key, _)| !is_fixed(key));
+    pairs.extend(page.map(|(name, value)| (encode(name), encode(value))));
+    pairs.extend(fixed.iter().map(|(name, value)| (encode(name), encode(value.reveal()))));
+    joined(&pairs)
+}
+
+/// `a=1&b=2`.
+pub(crate) fn joined(pairs: &[(String, String)]) -> String {
+    pairs.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&")
+}
+
+fn headers(operation: &Operation, arguments: &Map<String, Value>) -> Result<HeaderMap, Wrong> {
+    let mut headers = HeaderMap::new();
+    headers.insert(USER_AGENT, HeaderValue::from_static("toolgate"));
+    headers.insert(ACCEPT, HeaderValue::from_static("application/json, */*;q=0.5"));
+    let mut cookies = Vec::new();
+    for parameter in &operation.parameters {
+        let Some(value) = given(parameter, arguments) else { continue };
+        match parameter.place {
+            Place::Header => {
+                let (name, value) = header(parameter, value)?;
+                headers.insert(name, value);
+            }
+            Place::Cookie => cookies.extend(style::pairs(
+                &parameter.name,
+                value,
+                parameter.style,
+                parameter.explode,
+                encode,
+            )),
+            Place::Path | Place::Query => {}
+        }
+    }
+    let fixed = &operation.fixed.cookies;
+    cookies.retain(|(name, _)| !fixed.iter().any(|(fixed, _)| encode(fixed) == *name));
+    cookies.extend(fixed.iter().map(|(name, value)| (encode(name), value.reveal().to_owned())));
+    if !cookies.is_empty() {
+        let text = joined(&cookies).replace('&', "; ");
+        let value = HeaderValue::from_str(&text)
+            .map_err(|_| Wrong("the arguments cannot stand in a cookie".into()))?;
+        headers.insert(COOKIE, value);
+    }
+    Ok(headers)
+}
+
+fn header(parameter: &Parameter, value: &Value) -> Result<(HeaderName, HeaderValue), Wrong> {
+    let shown = shown(&parameter.argument);
+    let name = HeaderName::from_bytes(parameter.name.as_bytes())
+        .map_err(|_| Wrong(format!("{shown} cannot be sent")))?;
+    let text = match parameter.style {
+        Style::Json => value.to_string(),
+        style => style::text(&parameter.name, value, style, parameter.explode, style::plain),
+    };
+    // Visible ASCII, spaces and tabs: no line break can begin another header (RFC 9110, 5.5).
+    let value = HeaderValue::from_str(&text).map_err(|_| {
+        Wrong(format!("{shown} goes into a header: give ASCII without control characters"))
+    })?;
+    Ok((name, value))
+}
+
+/// Whether a request may be sent again when it is not known what became of it.
+pub(crate) fn is_safe(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
+}
+
+#[cfg(test)]
+mod tests;

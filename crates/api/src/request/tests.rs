@@ -1,0 +1,182 @@
+use proptest::prelude::*;
+use serde_json::json;
+use toolgate_hosted::{Annotations, Tool};
+
+use super::*;
+use crate::operation::{Body, Encoding, Fixed, Mapping};
+
+fn parameter(name: &str, place: Place) -> Parameter {
+    Parameter {
+        argument: vec![name.to_owned()],
+        name: name.to_owned(),
+        place,
+        style: if place == Place::Query { Style::Form } else { Style::Simple },
+        explode: place == Place::Query,
+        reserved: false,
+        segments: false,
+        default: None,
+    }
+}
+
+/// `GET /repos/{owner}/files/{file}` with a query, a header and what the operator fixed.
+fn operation() -> Operation {
+    let mut file = parameter("file", Place::Path);
+    file.segments = true;
+    Operation {
+        tool: Tool {
+            name: "t".into(),
+            title: None,
+            description: String::new(),
+            input_schema: json!({ "type": "object" }),
+            output_schema: None,
+            annotations: Annotations::READS,
+        },
+        method: Method::GET,
+        path: vec![
+            Piece::Text("/repos/".into()),
+            Piece::Parameter(0),
+            Piece::Text("/files/".into()),
+            Piece::Parameter(1),
+        ],
+        parameters: vec![
+            parameter("owner", Place::Path),
+            file,
+            parameter("q", Place::Query),
+            parameter("api_key", Place::Query),
+            parameter("x-note", Place::Header),
+            parameter("authorization", Place::Header),
+        ],
+        body: None,
+        fixed: Fixed {
+            headers: HeaderMap::from_iter([(
+                http::header::AUTHORIZATION,
+                HeaderValue::from_static("Bearer secret"),
+            )]),
+            query: vec![("api_key".into(), toolgate_values::Secret::new("k&y"))],
+            cookies: Vec::new(),
+        },
+        answer: Mapping::default(),
+        errors: Default::default(),
+    }
+}
+
+fn base() -> Base {
+    Base::new(&"https://api.example.com/v1/".parse().unwrap())
+}
+
+fn built(arguments: Value) -> Result<Request<Bytes>, Wrong> {
+    build(&base(), &operation(), arguments.as_object().unwrap(), None)
+}
+
+#[test]
+fn a_request_says_what_the_arguments_say() {
+    let arguments = json!({
+        "owner": "a b", "file": "src/ü?.rs", "q": "x&y=z#", "api_key": "mine", "x-note": "hi",
+        "authorization": "Bearer mine",
+    });
+
+    let request = built(arguments).unwrap();
+
+    let expected = "https://api.example.com/v1/repos/a%20b/files/src/%C3%BC%3F.rs?q=x%26y%3Dz%23&api_key=k%26y";
+    assert_eq!(request.uri(), expected);
+    assert_eq!(request.headers()["x-note"], "hi");
+    assert_eq!(request.headers()["authorization"], "Bearer secret");
+}
+
+#[test]
+fn nothing_leads_to_another_path() {
+    for (owner, file) in [
+        ("..", "a"),
+        (".", "a"),
+        ("", "a"),
+        ("a/b", "a"),
+        ("a%2fb", "a"),
+        ("%2e%2e", "a"),
+        ("a", "../a"),
+        ("a", "a/../b"),
+        ("a", "/etc"),
+        ("a", "a//b"),
+        ("a", "a/"),
+        ("a", "a\\..\\b"),
+        ("a", "%2e%2e/b"),
+        ("a", "a/%252e%252e/b"),
+        ("a", ""),
+    ] {
+        let Wrong(sentence) = built(json!({ "owner": owner, "file": file })).unwrap_err();
+        assert!(sentence.contains("cannot stand in a path"), "{owner} {file}: {sentence}");
+    }
+    assert!(built(json!({ "file": "a" })).unwrap_err().0.contains("owner is missing"));
+}
+
+#[test]
+fn nothing_begins_another_header() {
+    for note in ["a\r\nHost: evil", "a\nb", "a\rb", "a\0", "ü"] {
+        let wrong = built(json!({ "owner": "a", "file": "b", "x-note": note })).unwrap_err();
+        assert!(wrong.0.contains("goes into a header"), "{note:?}");
+    }
+}
+
+#[test]
+fn a_page_is_one_parameter_whatever_the_cursor_says() {
+    let page = Some(("page", "2&api_key=x#"));
+    let arguments = json!({ "owner": "a", "file": "b" });
+
+    let request = build(&base(), &operation(), arguments.as_object().unwrap(), page).unwrap();
+
+    assert_eq!(request.uri().query().unwrap(), "page=2%26api_key%3Dx%23&api_key=k%26y");
+}
+
+#[test]
+fn bodies_are_written_in_each_encoding() {
+    let value =
+        json!({ "a": "x y", "n": 18_446_744_073_709_551_615_u64, "l": [1, 2], "o": { "k": "v" } });
+    let body = |encoding| {
+        let mut operation = operation();
+        operation.method = Method::POST;
+        operation.body =
+            Some(Body::Whole { argument: vec!["body".into()], encoding, required: true });
+        let arguments = json!({ "owner": "a", "file": "b", "body": value });
+        let request = build(&base(), &operation, arguments.as_object().unwrap(), None).unwrap();
+        let kind = request.headers()["content-type"].to_str().unwrap().to_owned();
+        (kind, String::from_utf8(request.into_body().to_vec()).unwrap())
+    };
+
+    let (kind, text) = body(Encoding::Json("application/json".into()));
+    assert_eq!((kind.as_str(), text), ("application/json", value.to_string()));
+
+    let styles = [("o".to_owned(), (Style::DeepObject, true))].into();
+    let (kind, text) = body(Encoding::Form(styles));
+    assert_eq!(kind, "application/x-www-form-urlencoded");
+    assert_eq!(text, "a=x%20y&n=18446744073709551615&l=1&l=2&o%5Bk%5D=v");
+
+    let (kind, text) = body(Encoding::Multipart);
+    let boundary = kind.strip_prefix("multipart/form-data; boundary=").unwrap();
+    let parts: Vec<_> = text.split(&format!("--{boundary}")).collect();
+    assert_eq!(parts.len(), 7);
+    assert_eq!(parts[1], "\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nx y\r\n");
+    assert_eq!(parts[6], "--\r\n");
+}
+
+proptest! {
+    #[test]
+    fn whatever_is_given_only_its_own_part_of_the_request_changes(
+        owner in ".{0,12}", file in ".{0,12}", q in ".{0,12}", note in ".{0,12}"
+    ) {
+        let arguments = json!({ "owner": owner, "file": file, "q": q, "x-note": note });
+        let Ok(request) = built(arguments) else { return Ok(()) };
+
+        let uri = request.uri();
+        prop_assert_eq!(uri.authority().unwrap().as_str(), "api.example.com");
+        let segments: Vec<_> = uri.path().split('/').skip(1).collect();
+        prop_assert_eq!(&segments[..2], &["v1", "repos"]);
+        prop_assert_eq!(segments[3], "files");
+        prop_assert_eq!(segments.len(), 4 + file.split('/').count());
+        let decoded = crate::escape::decode(segments[2]);
+        prop_assert_eq!(decoded, owner.as_bytes());
+        let pairs: Vec<_> = uri.query().unwrap().split('&').collect();
+        prop_assert_eq!(pairs.len(), 2);
+        prop_assert_eq!(crate::escape::decode(&pairs[0][2..]), q.as_bytes());
+        prop_assert_eq!(pairs[1], "api_key=k%26y");
+        prop_assert_eq!(&request.headers()["authorization"], "Bearer secret");
+    }
+}

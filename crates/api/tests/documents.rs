@@ -1,0 +1,270 @@
+//! Documents read whole: what becomes a tool, what does not and why.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail as tests do")]
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+use toolgate_api::{Reading, read_document};
+use toolgate_gateway::config::servers::openapi::OpenApi;
+use toolgate_screen::schema::Compiled;
+
+const PETSTORE: &str = include_str!("data/petstore.yaml");
+
+fn config(more: Value) -> OpenApi {
+    let mut all = json!({ "document": "d.yaml" });
+    all.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    serde_json::from_value(all).unwrap()
+}
+
+fn reading(text: &str, more: Value) -> Reading {
+    read_document(&config(more), text.as_bytes()).unwrap()
+}
+
+fn names(reading: &Reading) -> Vec<&str> {
+    reading.operations.iter().map(|operation| operation.tool.name.as_str()).collect()
+}
+
+/// A document of these paths and schemas.
+fn document(paths: Value, schemas: Value) -> String {
+    let schemes = json!({
+        "key": { "type": "apiKey", "in": "query", "name": "api_key" },
+        "login": { "type": "http", "scheme": "basic" },
+    });
+    json!({
+        "openapi": "3.0.3", "info": { "title": "T", "version": "1" }, "paths": paths,
+        "components": { "schemas": schemas, "securitySchemes": schemes },
+    })
+    .to_string()
+}
+
+#[test]
+fn petstore_becomes_tools_that_say_what_they_are_for() {
+    let reading = reading(PETSTORE, json!({}));
+
+    assert_eq!(names(&reading), ["listPets", "createPets", "showPetById"]);
+    assert_eq!((reading.total, reading.skipped.len()), (3, 0));
+    assert_eq!(reading.server.as_deref(), Some("http://petstore.swagger.io/v1"));
+    let tool = &reading.operations[2].tool;
+    assert_eq!(
+        tool.description,
+        "Info for a specific pet. Use it when you know petId; not to change anything. Takes petId. \
+         Returns an object with id, name, tag; changes nothing."
+    );
+    assert_eq!(
+        tool.input_schema,
+        json!({
+            "type": "object",
+            "properties": {
+                "petId": { "description": "The id of the pet to retrieve", "type": "string" },
+            },
+            "required": ["petId"],
+            "additionalProperties": false,
+        })
+    );
+    let pet = json!({
+        "type": "object",
+        "properties": {
+            "id": { "type": "integer" },
+            "name": { "type": "string" },
+            "tag": { "type": ["string", "null"] },
+        },
+    });
+    let result = json!({ "type": "array", "items": pet });
+    let framed = json!({ "type": "object", "properties": { "result": result } });
+    assert_eq!(tool.output_schema, Some(framed));
+}
+
+#[test]
+fn operations_are_selected_by_tag_id_path_and_method() {
+    for (more, expected) in [
+        (json!({ "include": { "operations": ["*Pets"] } }), &["listPets", "createPets"][..]),
+        (json!({ "include": { "paths": ["/pets/*"] } }), &["showPetById"]),
+        (
+            json!({ "include": { "tags": ["pets"] }, "read_only": true }),
+            &["listPets", "showPetById"],
+        ),
+        (
+            json!({ "exclude": { "operations": ["createPets"], "paths": ["/pets/*"] } }),
+            &["listPets"],
+        ),
+        (json!({ "include": { "tags": ["none"] } }), &[]),
+    ] {
+        assert_eq!(names(&reading(PETSTORE, more)), expected);
+    }
+}
+
+#[test]
+fn one_broken_operation_leaves_the_others_alone() {
+    let text = document(
+        json!({
+            "/good": { "get": { "operationId": "good", "responses": {} } },
+            "/lost/{id}": { "get": { "operationId": "lost", "responses": {} } },
+            "/nowhere": { "get": { "parameters": [{ "$ref": "#/components/parameters/none" }] } },
+            "/circle": { "post": { "requestBody": { "$ref": "#/paths/~1circle/post/requestBody" } } },
+            "/outside": { "get": { "parameters": [{ "name": "a", "in": "query", "schema": { "$ref": "other.yaml#/a" } }] } },
+            "/bytes": { "post": { "requestBody": { "content": { "application/octet-stream": {} } } } },
+            "/style": { "get": { "parameters": [{ "name": "a", "in": "query", "style": "matrix" }] } },
+            "/odd": { "get": 7, "post": null, "put": { "parameters": 3, "tags": "x", "responses": [] } },
+        }),
+        json!({}),
+    );
+
+    let reading = reading(&text, json!({}));
+
+    assert_eq!(names(&reading), ["good", "put_odd"]);
+    let skipped: Vec<_> =
+        reading.skipped.iter().map(|it| format!("{}: {}", it.operation, it.reason)).collect();
+    assert_eq!(
+        skipped,
+        [
+            "GET /lost/{id}: the path parameter id is not described",
+            "GET /nowhere: a parameter: #/components/parameters/none is nowhere",
+            "POST /circle: the body: references lead in a circle",
+            "GET /outside: the parameter a: other.yaml#/a is outside the document",
+            "POST /bytes: its body is of type application/octet-stream, which is not written here",
+            "GET /style: the parameter a has the style matrix, not for its place",
+            "GET /odd: it is no object",
+            "POST /odd: it is no object",
+        ]
+    );
+    assert_eq!(reading.total, reading.operations.len() + reading.skipped.len());
+}
+
+#[test]
+fn schemas_that_lead_back_into_themselves_become_definitions() {
+    let body = json!({ "required": true, "content": { "application/json": { "schema": { "$ref": "#/components/schemas/Node" } } } });
+    let text = document(
+        json!({ "/n": { "post": { "operationId": "add", "requestBody": body } } }),
+        json!({
+            "Node": {
+                "type": "object", "required": ["name", "id"],
+                "properties": {
+                    "id": { "type": "string", "readOnly": true },
+                    "name": { "type": "string", "nullable": true, "minLength": 1 },
+                    "count": { "type": "integer", "minimum": 0, "exclusiveMinimum": true },
+                    "children": { "type": "array", "items": { "$ref": "#/components/schemas/Node" } },
+                },
+            },
+        }),
+    );
+
+    let reading = reading(&text, json!({}));
+
+    let schema = &reading.operations[0].tool.input_schema;
+    assert_eq!(schema["required"], json!(["name"]));
+    assert_eq!(schema["properties"]["count"], json!({ "exclusiveMinimum": 0, "type": "integer" }));
+    assert_eq!(schema["properties"]["name"]["type"], json!(["string", "null"]));
+    assert_eq!(schema["properties"]["children"]["items"]["$ref"], "#/$defs/Node");
+    let compiled = Compiled::new(schema.to_string().as_bytes()).unwrap();
+    for (arguments, fits) in [
+        (
+            json!({ "name": "a", "children": [{ "name": null, "children": [{ "name": "b" }] }] }),
+            true,
+        ),
+        (json!({ "name": "a", "children": [{ "children": [] }] }), false),
+        (json!({ "name": "a", "count": 0 }), false),
+        (json!({ "name": "a", "id": "x" }), false),
+    ] {
+        assert_eq!(compiled.check(arguments.to_string().as_bytes()).is_ok(), fits, "{arguments}");
+    }
+}
+
+#[test]
+fn arguments_of_one_name_and_keys_are_kept_apart() {
+    let parameter = |name: &str, place: &str| json!({ "name": name, "in": place, "required": true, "schema": { "type": "string" } });
+    let body = json!({ "required": true, "content": { "application/json": { "schema": {
+        "type": "object", "required": ["id"], "properties": { "id": { "type": "integer" }, "note": { "type": "string" } } } } } });
+    let operation = json!({
+        "operationId": "put", "requestBody": body,
+        "parameters": [parameter("id", "path"), parameter("id", "query"), parameter("api_key", "query"), parameter("Authorization", "header"), parameter("X-Trace", "header")],
+    });
+    let text = document(json!({ "/x/{id}": { "put": operation } }), json!({}));
+
+    let flat = reading(&text, json!({}));
+    let nested = reading(&text, json!({ "arguments": "nested" }));
+
+    let properties = |reading: &Reading| {
+        let schema = &reading.operations[0].tool.input_schema;
+        schema["properties"].as_object().unwrap().keys().cloned().collect::<Vec<_>>()
+    };
+    assert_eq!(properties(&flat), ["id", "query_id", "X-Trace", "body_id", "note"]);
+    assert_eq!(properties(&nested), ["body", "header", "path", "query"]);
+}
+
+#[test]
+fn credentials_fit_the_document_or_it_is_not_read() {
+    let text = document(json!({ "/a": { "get": {} } }), json!({}));
+
+    let error = read_document(&config(json!({ "auth": { "token": "x" } })), text.as_bytes());
+
+    let error = error.err().unwrap();
+    assert_eq!(error, "no security scheme token in the document (it has key, login)");
+}
+
+#[test]
+fn what_is_no_document_says_so() {
+    for (text, expected) in [
+        ("", "the document is empty"),
+        ("{", "not JSON"),
+        ("a: b", "not an OpenAPI document"),
+        (r#"{"swagger":"2.0","paths":{}}"#, "Swagger 2.0"),
+        (r#"{"openapi":"4.0.0","paths":{}}"#, "OpenAPI 4.0.0"),
+        (r#"{"openapi":"3.1.0"}"#, "without paths"),
+    ] {
+        let error = read_document(&config(json!({})), text.as_bytes()).err().unwrap();
+        assert!(error.contains(expected), "{text}: {error}");
+    }
+}
+
+/// The documents in the folder `OPENAPI_DOCUMENTS`: large ones, that are not ours to keep here.
+/// Every operation is a tool that can be used, or has a reason.
+#[test]
+#[ignore = "needs documents: OPENAPI_DOCUMENTS=FOLDER"]
+fn large_documents_are_read_whole() {
+    let folder = std::env::var("OPENAPI_DOCUMENTS").unwrap();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_file() {
+            read_whole(&path);
+        }
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "the figures are what a person runs this for")]
+fn read_whole(path: &Path) {
+    let text = std::fs::read(path).unwrap();
+    let begin = std::time::Instant::now();
+    let reading = read_document(&config(json!({})), &text).unwrap();
+    let took = begin.elapsed();
+    let largest = |size: fn(&toolgate_hosted::Tool) -> usize| {
+        reading.operations.iter().map(|it| size(&it.tool)).max()
+    };
+    println!(
+        "{}: {} bytes, {} operations, {} tools, {} skipped, {took:?}, largest input {:?}, output {:?}, description {:?}",
+        path.display(),
+        text.len(),
+        reading.total,
+        reading.operations.len(),
+        reading.skipped.len(),
+        largest(|tool| tool.input_schema.to_string().len()),
+        largest(|tool| tool.output_schema.as_ref().map_or(0, |it| it.to_string().len())),
+        largest(|tool| tool.description.len()),
+    );
+    for skipped in &reading.skipped {
+        println!("  {}: {}", skipped.operation, skipped.reason);
+    }
+    assert_eq!(reading.total, reading.operations.len() + reading.skipped.len());
+    let mut seen = std::collections::HashSet::new();
+    for operation in &reading.operations {
+        let tool = &operation.tool;
+        assert!(seen.insert(&tool.name), "{} twice", tool.name);
+        for schema in [Some(&tool.input_schema), tool.output_schema.as_ref()].into_iter().flatten()
+        {
+            assert_eq!(schema["type"], "object", "{}", tool.name);
+            if let Err(error) = Compiled::new(schema.to_string().as_bytes()) {
+                panic!("{}: {error}", tool.name);
+            }
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! Whether the endpoints of an HTTP API fit their paths, parameters and each other.
+
+use super::{base, headers};
+use crate::config::check::Checks;
+use crate::config::problem::{key_path, quote};
+use crate::config::servers::Anything;
+use crate::config::servers::http::{Endpoint, HttpApi, Kind, PageKind, Pages, Parameter, Place};
+
+/// The most pages that one call gathers.
+const MOST_PAGES: u64 = 20;
+
+pub(in crate::config::check) fn check(checks: &mut Checks<'_>, path: &str, api: &HttpApi) {
+    base(checks, &format!("{path}.base"), &api.base);
+    headers(checks, &format!("{path}.headers"), &api.headers);
+    if api.tools.is_empty() {
+        let message = "no tools (add NAME: {description: ..., get: /PATH})";
+        checks.problem(&format!("{path}.tools"), message);
+    }
+    for (name, endpoint) in &api.tools {
+        let place = key_path(&format!("{path}.tools"), name);
+        endpoint_is_sound(checks, &place, name, endpoint);
+    }
+}
+
+fn endpoint_is_sound(checks: &mut Checks<'_>, place: &str, name: &str, endpoint: &Endpoint) {
+    if let Some(message) = wrong_name(name) {
+        checks.problem(place, message);
+    }
+    if endpoint.description.trim().is_empty() {
+        let message = "without a description no model knows when to call it (say what it does, when to use it, what it takes, returns and changes)";
+        checks.problem(&format!("{place}.description"), message);
+    }
+    headers(checks, &format!("{place}.headers"), &endpoint.headers);
+    let paths = endpoint.paths();
+    let [(method, template)] = paths.as_slice() else {
+        let message = match paths.is_empty() {
+            true => "no path (add get: /PATH, or head, post, put, patch or delete)",
+            false => "several methods (keep one, and make a tool of each other)",
+        };
+        checks.problem(place, message);
+        return;
+    };
+    path_is_sound(checks, place, method, template, endpoint);
+    for (argument, parameter) in &endpoint.parameters {
+        let at = key_path(&format!("{place}.parameters"), argument);
+        parameter_is_sound(checks, &at, argument, parameter, template);
+    }
+    if let Some(body) = &endpoint.body {
+        body_is_sound(checks, place, method, body, template, endpoint);
+    }
+    if let Some(text) = &endpoint.result {
+        expression(checks, &format!("{place}.result"), text);
+    }
+    if let Some(pages) = &endpoint.pages {
+        pages_are_sound(checks, place, pages, endpoint);
+    }
+    for status in endpoint.errors.keys() {
+        if !status.parse::<u16>().is_ok_and(|status| (400..600).contains(&status)) {
+            let at = key_path(&format!("{place}.errors"), status);
+            checks.problem(&at, "not the status of a failure (write 400 to 599)");
+        }
+    }
+}
+
+/// MCP 2025-11-25, server/tools: tool names.
+fn wrong_name(name: &str) -> Option<String> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    let sound = (1..=128).contains(&name.len()) && name.chars().all(allowed);
+    (!sound).then(|| {
+        format!("{} cannot name a tool (use 1 to 128 letters, digits, _, - and .)", quote(name))
+    })
+}
+
+/// The names in braces of a path.
+fn names(template: &str) -> Result<Vec<&str>, &'static str> {
+    let (mut names, mut rest) = (Vec::new(), template);
+    while let Some(at) = rest.find(['{', '}']) {
+        let inner = rest[at..].strip_prefix('{').ok_or("a } without {")?;
+        let (name, after) = inner.split_once('}').ok_or("a { without }")?;
+        if name.is_empty() || name.contains('{') {
+            return Err("{} holds the name of one parameter");
+        }
+        names.push(name);
+        rest = after;
+    }
+    Ok(names)
+}
+
+fn path_is_sound(
+    checks: &mut Checks<'_>,
+    place: &str,
+    method: &str,
+    template: &str,
+    endpoint: &Endpoint,
+) {
+    let at = format!("{place}.{method}");
+    if !template.starts_with('/') {
+        checks.problem(&at, "a path begins with / (write /PATH; the host belongs to base)");
+    }
+    if template.contains(['?', '#']) {
+        let message =
+            "a path has no query (write query: {NAME: VALUE}, or a parameter with in: query)";
+        checks.problem(&at, message);
+    }
+    if template.chars().any(|c| c.is_control() || c == ' ') {
+        checks.problem(&at, "a path has no spaces (write %20)");
+    }
+    match names(template) {
+        Err(message) => checks.problem(&at, format!("{message} (write {{NAME}})")),
+        Ok(names) => {
+            for name in names.iter().filter(|name| !endpoint.parameters.contains_key(**name)) {
+                let message = format!("no parameter {name} (add it under parameters)");
+                checks.problem(&at, message);
+            }
+        }
+    }
+}
+
+fn parameter_is_sound(
+    checks: &mut Checks<'_>,
+    at: &str,
+    argument: &str,
+    parameter: &Parameter,
+    template: &str,
+) {
+    let in_path = template.contains(&format!("{{{argument}}}"));
+    match parameter.place {
+        Some(Place::Path) if !in_path => {
+            let message = format!("the path has no {{{argument}}} (add it there)");
+            checks.problem(&format!("{at}.in"), message);
+        }
+        Some(place) if place != Place::Path && in_path => {
+            checks.problem(&format!("{at}.in"), "the path names it (write in: path)");
+        }
+        _ => {}
+    }
+    if parameter.segments && !in_path {
+        checks.problem(&format!("{at}.segments"), "only a path has segments (remove it)");
+    }
+    if in_path && parameter.required == Some(false) {
+        let message = "a path needs all of its parameters (remove required)";
+        checks.problem(&format!("{at}.required"), message);
+    }
+    if in_path && matches!(parameter.kind, Some(Kind::Object | Kind::Array)) {
+        let message = "a segment of a path is one value (write type: string)";
+        checks.problem(&format!("{at}.type"), message);
+    }
+    if let Some(schema) = &parameter.schema
+        && !schema.is_object()
+    {
+        checks.problem(&format!("{at}.schema"), "not a JSON Schema (write a map)");
+    }
+}
+
+fn body_is_sound(
+    checks: &mut Checks<'_>,
+    place: &str,
+    method: &str,
+    body: &Anything,
+    template: &str,
+    endpoint: &Endpoint,
+) {
+    let at = format!("{place}.body");
+    if matches!(method, "get" | "head" | "delete") {
+        let message = format!("a {method} request has no body (remove it)");
+        checks.problem(&at, message);
+    }
+    let text = body.to_string();
+    for (argument, parameter) in &endpoint.parameters {
+        let elsewhere = template.contains(&format!("{{{argument}}}"));
+        let in_body = match parameter.place {
+            Some(place) => place == Place::Body,
+            None => !elsewhere,
+        };
+        if in_body && !text.contains(&format!("{{{argument}}}")) {
+            let message =
+                format!("the parameter {argument} is nowhere in it (write {{{argument}}})");
+            checks.problem(&at, message);
+        }
+    }
+}
+
+fn pages_are_sound(checks: &mut Checks<'_>, place: &str, pages: &Pages, endpoint: &Endpoint) {
+    let at = format!("{place}.pages");
+    match (&pages.next, pages.kind) {
+        (Some(next), PageKind::Cursor) => expression(checks, &format!("{at}.next"), next),
+        (None, PageKind::Cursor) => {
+            checks.problem(&at, "nothing says where the cursor is (add next: EXPRESSION)");
+        }
+        (Some(_), _) => {
+            checks.problem(&format!("{at}.next"), "only for kind: cursor (remove it)");
+        }
+        (None, _) => {}
+    }
+    if !(1..=MOST_PAGES).contains(&pages.limit) {
+        let message = format!("one call gathers 1 to {MOST_PAGES} pages (write such a number)");
+        checks.problem(&format!("{at}.limit"), message);
+    }
+    let taken = |name: &str| endpoint.parameters.contains_key(name);
+    if taken("cursor") {
+        let message = "pages give the tool an argument cursor (rename the parameter)";
+        checks.problem(&key_path(&format!("{place}.parameters"), "cursor"), message);
+    }
+    if !endpoint.paths().iter().any(|(method, _)| *method == "get") {
+        checks.problem(&at, "only the results of a get come in pages (remove it)");
+    }
+}
+
+/// A JMESPath expression.
+fn expression(checks: &mut Checks<'_>, at: &str, text: &str) {
+    if let Err(error) = jmespath::compile(text) {
+        let message = format!(
+            "not a JMESPath expression, at character {}: {} (see jmespath.org)",
+            error.offset + 1,
+            error.reason
+        );
+        checks.problem(at, message);
+    }
+}

@@ -1,0 +1,258 @@
+//! `http`: endpoints of an HTTP API, each a tool.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Number;
+use toolgate_values::{Secret, Url};
+
+use super::Anything;
+
+/// An HTTP API whose endpoints become tools, one an endpoint.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HttpApi {
+    /// Where the API is: what comes before each path.
+    #[schemars(example = &"https://api.example.com/v1")]
+    pub base: Url,
+    /// Headers sent with every request, such as the key. Nothing that a model gives takes their
+    /// place.
+    #[serde(default)]
+    pub headers: BTreeMap<String, Secret>,
+    /// Query parameters sent with every request. Nothing that a model gives takes their place.
+    #[serde(default)]
+    pub query: BTreeMap<String, Secret>,
+    /// The tools by name.
+    pub tools: BTreeMap<String, Endpoint>,
+}
+
+/// One endpoint as a tool. Exactly one of `get`, `head`, `post`, `put`, `patch` and `delete`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Endpoint {
+    /// Its name for people.
+    pub title: Option<String>,
+    /// What it does, when to use it and when not, what it takes, what it returns and changes.
+    #[schemars(example = &"Searches ... Use it to ... Takes ... Returns ...; changes nothing.")]
+    pub description: String,
+    /// The path of a GET request; `{NAME}` stands for a parameter.
+    pub get: Option<String>,
+    /// The path of a HEAD request.
+    pub head: Option<String>,
+    /// The path of a POST request.
+    pub post: Option<String>,
+    /// The path of a PUT request.
+    pub put: Option<String>,
+    /// The path of a PATCH request.
+    pub patch: Option<String>,
+    /// The path of a DELETE request.
+    pub delete: Option<String>,
+    /// What the model gives, by the names that it sees.
+    #[serde(default)]
+    pub parameters: BTreeMap<String, Parameter>,
+    /// Query parameters that are always the same.
+    #[serde(default)]
+    pub query: BTreeMap<String, Secret>,
+    /// Headers that are always the same.
+    #[serde(default)]
+    pub headers: BTreeMap<String, Secret>,
+    /// The body, as the JSON that is sent. A text that is `{NAME}` alone becomes the value of that
+    /// parameter with its type, and is left out of its list or map where there is none; within a
+    /// longer text it becomes text. Without it: an object of all parameters in the body.
+    pub body: Option<Anything>,
+    /// How the body is written.
+    #[serde(default)]
+    pub encoding: Encoding,
+    /// What of the JSON that comes back is the result: a JMESPath expression. Without it: all.
+    #[schemars(example = &"items[].{name: full_name, stars: stargazers_count}")]
+    pub result: Option<String>,
+    /// The result comes in pages.
+    pub pages: Option<Pages>,
+    /// What the model is told of a status, such as `404`, instead of our own sentence.
+    #[serde(default)]
+    pub errors: BTreeMap<String, String>,
+    /// The JSON Schema of the result, after `result` and without the frame of `pages`.
+    pub output: Option<Anything>,
+    /// Whether it changes nothing. Without it: what the method says (GET and HEAD).
+    pub read_only: Option<bool>,
+    /// Whether what it changes may be lost. Without it: what the method says (PUT, PATCH and
+    /// DELETE).
+    pub destructive: Option<bool>,
+    /// Whether twice is no more than once. Without it: what the method says (all but POST and
+    /// PATCH).
+    pub idempotent: Option<bool>,
+}
+
+impl Endpoint {
+    /// The paths that are written, with their methods.
+    pub fn paths(&self) -> Vec<(&'static str, &str)> {
+        let all = [
+            ("get", &self.get),
+            ("head", &self.head),
+            ("post", &self.post),
+            ("put", &self.put),
+            ("patch", &self.patch),
+            ("delete", &self.delete),
+        ];
+        all.into_iter().filter_map(|(method, path)| Some((method, path.as_deref()?))).collect()
+    }
+}
+
+/// Something that the model gives.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(rename = "HttpParameter")]
+pub struct Parameter {
+    /// Where it goes. Without it: `path` if the path names it, `body` if the method has one, else
+    /// `query`.
+    #[serde(rename = "in")]
+    pub place: Option<Place>,
+    /// Its name in the API. Without it: the name that the model sees.
+    pub name: Option<String>,
+    /// What it is. Without it: a string.
+    #[serde(rename = "type")]
+    pub kind: Option<Kind>,
+    /// What it means, for the model.
+    pub description: Option<String>,
+    /// Whether it has to be given. Without it: only in a path.
+    pub required: Option<bool>,
+    /// What counts where it is not given.
+    pub default: Option<Anything>,
+    /// The only values.
+    #[serde(rename = "enum")]
+    pub values: Vec<Anything>,
+    /// The least number.
+    pub minimum: Option<Number>,
+    /// The greatest number.
+    pub maximum: Option<Number>,
+    /// The least number of characters.
+    pub min_length: Option<u32>,
+    /// The greatest number of characters. Without it: 4096.
+    pub max_length: Option<u32>,
+    /// A regular expression that a text matches somewhere.
+    pub pattern: Option<String>,
+    /// The JSON Schema of the entries of a list.
+    pub items: Option<Anything>,
+    /// Its whole JSON Schema, instead of the keys from `type` to `items`.
+    pub schema: Option<Anything>,
+    /// It may be several segments of the path, with `/` between them.
+    pub segments: bool,
+}
+
+/// Where a parameter goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub enum Place {
+    /// Into the path.
+    Path,
+    /// Into the query.
+    Query,
+    /// Into a header.
+    Header,
+    /// Into the body.
+    Body,
+}
+
+/// What a parameter is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub enum Kind {
+    /// Text.
+    #[default]
+    String,
+    /// A whole number.
+    Integer,
+    /// A number.
+    Number,
+    /// True or false.
+    Boolean,
+    /// A list.
+    Array,
+    /// An object.
+    Object,
+}
+
+impl Kind {
+    /// JSON Schema's word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Kind::String => "string",
+            Kind::Integer => "integer",
+            Kind::Number => "number",
+            Kind::Boolean => "boolean",
+            Kind::Array => "array",
+            Kind::Object => "object",
+        }
+    }
+}
+
+/// How a body is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub enum Encoding {
+    /// As JSON.
+    #[default]
+    Json,
+    /// As a form (application/x-www-form-urlencoded).
+    Form,
+}
+
+/// How the pages of a result hang together. The model gets `next_cursor` and gives it back as
+/// `cursor`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Pages {
+    /// What says where the next page is.
+    pub kind: PageKind,
+    /// The query parameter that asks for a page. Without it: `cursor` for `cursor`, else `page`.
+    pub parameter: Option<String>,
+    /// Where the answer holds the next cursor, or a URL with it (`cursor` only): a JMESPath
+    /// expression.
+    #[schemars(example = &"response_metadata.next_cursor")]
+    pub next: Option<String>,
+    /// The number of the first page (`page` only).
+    #[serde(default = "Pages::default_first")]
+    pub first: u64,
+    /// How many entries a full page has: one with fewer is the last (`page` only).
+    pub size: Option<u64>,
+    /// How many pages one call gathers at most, 1 to 20.
+    #[serde(default = "Pages::default_limit")]
+    #[schemars(range(min = 1, max = 20))]
+    pub limit: u64,
+}
+
+impl Pages {
+    const fn default_first() -> u64 {
+        1
+    }
+
+    const fn default_limit() -> u64 {
+        1
+    }
+
+    /// The query parameter that asks for a page.
+    pub fn parameter(&self) -> &str {
+        match (&self.parameter, self.kind) {
+            (Some(name), _) => name,
+            (None, PageKind::Cursor) => "cursor",
+            (None, PageKind::Link | PageKind::Page) => "page",
+        }
+    }
+}
+
+/// What says where the next page is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub enum PageKind {
+    /// The header `Link` with `rel="next"` (RFC 8288).
+    Link,
+    /// The number of the page, counted on.
+    Page,
+    /// A value in the answer.
+    Cursor,
+}
