@@ -209,8 +209,10 @@ fn header(parameter: &Parameter, value: &Value) -> Result<(HeaderName, HeaderVal
         Style::Json => value.to_string(),
         style => style::text(&parameter.name, value, style, parameter.explode, style::plain),
     };
-    // Visible ASCII, spaces and tabs: no line break can begin another header (RFC 9110, 5.5).
-    let value = HeaderValue::from_str(&text).map_err(|_| {
+    // Visible ASCII, spaces and tabs: no line break can begin another header, and no two readers
+    // take other characters differently (RFC 9110, 5.5).
+    let value = HeaderValue::from_str(&text).ok().filter(|_| text.is_ascii());
+    let value = value.ok_or_else(|| {
         Wrong(format!("{shown} goes into a header: give ASCII without control characters"))
     })?;
     Ok((name, value))
