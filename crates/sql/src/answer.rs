@@ -1,7 +1,7 @@
 //! What a tool answers with.
 
 use serde_json::json;
-use toolgate_gateway::config::servers::sql::{Effect, ToolRules};
+use toolgate_gateway::config::servers::sql::Limit;
 use toolgate_gateway::fault::{Fault, Reason};
 use toolgate_hosted::{Content, ToolResult};
 
@@ -13,14 +13,14 @@ use crate::database::Outcome;
 /// # Errors
 /// A row alone is larger than an answer may be.
 pub(crate) fn of(
-    rules: &ToolRules,
+    limit: &Limit,
+    writes: bool,
     outcome: Outcome,
     next: Option<String>,
 ) -> Result<ToolResult, Fault> {
     let Outcome { collected, affected } = outcome;
-    let writes = rules.effect != Effect::Reads;
     if collected.rows.is_empty() && collected.stopped == Some(Stop::Bytes) && !writes {
-        let text = format!("one row alone is larger than {}", rules.limit.bytes);
+        let text = format!("one row alone is larger than {}", limit.bytes);
         return Err(Fault::new(Reason::TooLarge, text).unsent());
     }
     let mut value = json!({
@@ -34,11 +34,11 @@ pub(crate) fn of(
         (None, _) => None,
         (Some(_), Some(_)) => Some("There are more: call again with next_cursor as cursor.".into()),
         (Some(Stop::Rows), None) => {
-            let most = rules.limit.rows;
+            let most = limit.rows;
             Some(format!("These are the first {most} rows; ask for less to see the others."))
         }
         (Some(Stop::Bytes), None) => {
-            let most = rules.limit.bytes;
+            let most = limit.bytes;
             Some(format!("These are the rows within {most}; ask for less to see the others."))
         }
     };

@@ -14,6 +14,7 @@ mod collect;
 mod column;
 mod database;
 mod definition;
+mod explore;
 mod live;
 mod page;
 mod postgres;

@@ -58,7 +58,10 @@ impl Postgres {
             ran = within(time, afresh(&mut held, job)).await;
             self.changed.fetch_or(ran.is_ok(), Ordering::Relaxed);
         }
-        if ran.as_ref().is_err_and(|failure| !failure.spares_connection()) {
+        // What was prepared afresh is not remembered from before.
+        let is_spent =
+            |failure: &Failure| !failure.spares_connection() && (writes || !is_stale(failure));
+        if ran.as_ref().is_err_and(is_spent) {
             return ran;
         }
         if !writes || ran.is_err() {

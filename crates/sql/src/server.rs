@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use serde_json::json;
 use toolgate_gateway::call::{Boxed, Who};
-use toolgate_gateway::config::servers::sql::{Effect, SqlRules};
+use toolgate_gateway::config::servers::sql::{Effect, ExploreRules, SqlRules};
 use toolgate_gateway::fault::{Fault, Reason};
 use toolgate_gateway::seal::Keyring;
 use toolgate_gateway::upstream::Vitals;
@@ -14,10 +14,12 @@ use toolgate_hosted::{
     About, Answer, Asked, Called, Change, Changes, Failed, Paged, Refusal, Server, Tools,
 };
 
-use crate::database::Database;
-use crate::definition;
+use crate::collect::Collector;
+use crate::database::{Database, Job};
 use crate::resources::{Read, Tables};
 use crate::tool::{Context, Tool};
+use crate::trouble::Trouble;
+use crate::{answer, definition, explore};
 
 /// A database as a server.
 pub struct Sql {
@@ -69,7 +71,7 @@ impl Sql {
         if self.database.ping().await.is_err() {
             self.owes.store(true, Ordering::Relaxed);
             let plain = self.rules.tools.iter().map(|rules| definition::tool(rules, None));
-            return Arc::new(Tools::new(plain.collect()));
+            return Arc::new(Tools::new(plain.chain(self.explore()).collect()));
         }
         let mut tools = Vec::with_capacity(self.rules.tools.len());
         for rules in &self.rules.tools {
@@ -79,14 +81,53 @@ impl Sql {
             };
             tools.push(definition::tool(rules, columns.as_deref()));
         }
+        tools.extend(self.explore());
         let tools = Arc::new(Tools::new(tools));
         let mut described = self.described.write().unwrap_or_else(PoisonError::into_inner);
         *described = Some(tools.clone());
         tools
     }
 
+    fn explore(&self) -> Option<toolgate_hosted::Tool> {
+        self.rules.explore.as_ref().map(explore::tool)
+    }
+
+    /// One SELECT of the model's own.
+    async fn explored(
+        &self,
+        rules: &ExploreRules,
+        asked: &Asked,
+        called: &Called,
+    ) -> Result<Answer, Failed> {
+        let query = explore::query(&called.arguments, rules, self.rules.place.dialect())?;
+        let (rows, time) = (rules.limit.rows.get(), rules.limit.time.duration());
+        let most = usize::try_from(rows).unwrap_or(usize::MAX);
+        let job = Job {
+            sql: self.database.limited(query, rows + 1).into(),
+            arguments: Vec::new(),
+            settings: self.settings(asked.who())?,
+            writes: false,
+            time,
+            collector: Collector::new(most, rules.limit.bytes.bytes()),
+        };
+        let outcome = self.database.run(job).await.map_err(|failure| {
+            // It is the caller's own text that does not fit the database here.
+            match failure.trouble {
+                Trouble::Statement | Trouble::Type => explore::unfit(
+                    "the database does not understand the query, or a column has no form in JSON; \
+                     look at the columns and write it otherwise",
+                ),
+                _ => failure.fault(time),
+            }
+        })?;
+        Ok(answer::of(&rules.limit, false, outcome, None)?.into())
+    }
+
     async fn call(&self, asked: &Asked) -> Result<Answer, Failed> {
         let called: Called = asked.params()?;
+        if let (explore::NAME, Some(rules)) = (&*called.name, &self.rules.explore) {
+            return self.explored(rules, asked, &called).await;
+        }
         let Some(tool) = self.tools.get(&called.name) else {
             return Err(Refusal::invalid(format!("unknown tool: {}", called.name)).into());
         };

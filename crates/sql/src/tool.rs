@@ -103,7 +103,7 @@ impl Tool {
             }
             _ => None,
         };
-        answer::of(rules, outcome, next)
+        answer::of(&rules.limit, rules.effect != Effect::Reads, outcome, next)
     }
 
     /// The text for the page after these keys.

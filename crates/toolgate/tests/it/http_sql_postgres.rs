@@ -86,7 +86,7 @@ impl Scene {
         let file = folder.path().join("keys.yaml");
         let keys = [key("ada", "acme", &file), key("bob", "beta", &file)];
         let yaml = format!(
-            "authentication: {{ api_keys: {{ file: '{}' }} }}\nservers:\n  - name: shop\n    sql:\n      url: '{}'\n      pool: {{ max: 2 }}\n      session: {{ app.tenant: \"${{caller.tenant}}\" }}\n      tools:{TOOLS}",
+            "authentication: {{ api_keys: {{ file: '{}' }} }}\nservers:\n  - name: shop\n    sql:\n      url: '{}'\n      pool: {{ max: 2 }}\n      session: {{ app.tenant: \"${{caller.tenant}}\" }}\n      explore: {{ tables: [orders] }}\n      tools:{TOOLS}",
             file.display(),
             url(&database)
         );
@@ -257,6 +257,31 @@ async fn a_table_that_gets_another_column_changes_what_is_told_of_the_tool() {
 }
 
 #[tokio::test]
+async fn a_select_of_the_models_own_reaches_listed_tables_and_own_rows_alone() {
+    let scene = Scene::open().await;
+
+    let query = "SELECT tenant, count(*) AS n, sum(amount) AS total FROM orders GROUP BY tenant";
+    let rows = scene.rows(0, "explore", json!({ "query": query })).await;
+    assert_eq!(rows, json!([{ "tenant": "acme", "n": 2, "total": "4.50" }]));
+    let rows = scene.rows(1, "explore", json!({ "query": query })).await;
+    assert_eq!(rows, json!([{ "tenant": "beta", "n": 1, "total": "2.00" }]));
+
+    for query in [
+        "SELECT text FROM secrets",
+        "COMMIT; DROP TABLE orders",
+        "SELECT set_config('app.tenant', 'beta', false) FROM orders",
+        "SELECT sly() FROM orders",
+        "SELECT nothing FROM orders",
+        "DELETE FROM orders",
+    ] {
+        let answer = scene.call(0, "explore", json!({ "query": query })).await;
+        assert_eq!(category(&answer), "invalid_arguments", "{query}");
+    }
+    assert_eq!(scene.orders(), "3");
+    assert_eq!(scene.rows(1, "who", json!({})).await, json!([{ "tenant": "beta" }]));
+}
+
+#[tokio::test]
 async fn nothing_leads_out_of_reading() {
     let scene = Scene::open().await;
 
@@ -333,7 +358,7 @@ async fn a_database_that_is_away_fails_its_own_calls_and_is_met_again() {
     let list = Modern::of(&scene.gateway).ask("1", "tools/list", "{}");
     let list = list.header("Authorization", &format!("Bearer {}", scene.keys[0]));
     let tools = scene.gateway.ask(&list).await.result()["tools"].clone();
-    assert_eq!(tools.as_array().unwrap().len(), 9);
+    assert_eq!(tools.as_array().unwrap().len(), 10);
 
     scene.database.begin();
     assert_eq!(scene.rows(0, "who", json!({})).await, json!([{ "tenant": "acme" }]));

@@ -30,10 +30,26 @@ pub(in crate::config) struct SqlEntry {
     #[serde(default)]
     pub(in crate::config) session: BTreeMap<String, Secret>,
     /// The tools, by name.
+    #[serde(default)]
     pub(in crate::config) tools: BTreeMap<String, ToolEntry>,
     /// Tables and views whose columns are published as resources.
     #[serde(default)]
     pub(in crate::config) schema_resources: Vec<String>,
+    /// Offer the tool `explore` as well: one SELECT of the model's own over these tables, read and held
+    /// to what is known to be harmless. Without it there is no such tool.
+    pub(in crate::config) explore: Option<ExploreRules>,
+}
+
+/// A tool that takes a SELECT.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(inline)]
+pub struct ExploreRules {
+    /// The tables and views that it may read, as TABLE or SCHEMA.TABLE.
+    pub tables: Vec<String>,
+    /// How much one call may take.
+    #[serde(default)]
+    pub limit: Limit,
 }
 
 /// The connections that calls share.
@@ -200,6 +216,8 @@ pub struct SqlRules {
     pub tools: Vec<ToolRules>,
     /// Tables whose columns are published.
     pub schema_resources: Vec<String>,
+    /// The tool that takes a SELECT, if there is one.
+    pub explore: Option<ExploreRules>,
 }
 
 /// Where a database is.

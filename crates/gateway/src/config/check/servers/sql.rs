@@ -12,12 +12,14 @@ use super::super::{Checks, bind};
 use crate::config::bind::Bindings;
 use crate::config::problem::{key_path, quote};
 use crate::config::servers::sql::{
-    Dialect, Effect, ParameterEntry, ParameterRules, ParameterType, Place, SqlEntry, SqlRules,
-    Statement, ToolEntry, ToolRules,
+    Dialect, Effect, Limit, ParameterEntry, ParameterRules, ParameterType, Place, SqlEntry,
+    SqlRules, Statement, ToolEntry, ToolRules,
 };
 
 /// The name of the argument that asks for the next page.
 const CURSOR: &str = "cursor";
+/// The tool that takes a SELECT.
+const EXPLORE: &str = "explore";
 /// Rows of one answer are held in memory.
 const MOST_ROWS: u32 = 10_000;
 /// The same for its bytes.
@@ -50,7 +52,7 @@ pub(in crate::config::check) fn resolve(
             session.insert(name.clone(), value);
         }
     }
-    if entry.tools.is_empty() {
+    if entry.tools.is_empty() && entry.explore.is_none() {
         checks.problem(&format!("{path}.tools"), "there is no tool (add NAME: { ... })");
     }
     let mut tools = Vec::new();
@@ -59,12 +61,17 @@ pub(in crate::config::check) fn resolve(
         let reader = Reader { checks, path: &place, dialect, known, bound };
         tools.extend(reader.tool(name, tool));
     }
-    for (index, table) in entry.schema_resources.iter().enumerate() {
-        let parts: Vec<&str> = table.split('.').collect();
-        if parts.len() > 2 || parts.iter().any(|part| part.is_empty() || part.contains('"')) {
-            let message = "that names no table (write TABLE or SCHEMA.TABLE, without quotes)";
-            checks.problem(&format!("{path}.schema_resources[{index}]"), message);
+    tables(checks, &format!("{path}.schema_resources"), &entry.schema_resources);
+    if let Some(explore) = &entry.explore {
+        let path = format!("{path}.explore");
+        tables(checks, &format!("{path}.tables"), &explore.tables);
+        if explore.tables.is_empty() {
+            checks.problem(&format!("{path}.tables"), "there is no table to read (add one)");
         }
+        if tools.iter().any(|tool| tool.name == EXPLORE) {
+            checks.problem(&path, "there is a tool of this name already (call that otherwise)");
+        }
+        Reader { checks, path: &path, dialect, known, bound }.limit(explore.limit);
     }
     Some(SqlRules {
         place: place?,
@@ -72,7 +79,18 @@ pub(in crate::config::check) fn resolve(
         session,
         tools,
         schema_resources: entry.schema_resources,
+        explore: entry.explore,
     })
+}
+
+fn tables(checks: &mut Checks<'_>, path: &str, tables: &[String]) {
+    for (index, table) in tables.iter().enumerate() {
+        let parts: Vec<&str> = table.split('.').collect();
+        if parts.len() > 2 || parts.iter().any(|part| part.is_empty() || part.contains('"')) {
+            let message = "that names no table (write TABLE or SCHEMA.TABLE, without quotes)";
+            checks.problem(&format!("{path}[{index}]"), message);
+        }
+    }
 }
 
 fn place(checks: &mut Checks<'_>, path: &str, url: &Secret) -> Option<Place> {
@@ -168,7 +186,7 @@ impl Reader<'_, '_> {
                 self.problem(key, "the text is empty (say it, or remove the key)");
             }
         }
-        self.limit(&entry);
+        self.limit(entry.limit);
         let statement = match Statement::parse(&entry.statement, self.dialect) {
             Ok(statement) => Some(statement),
             Err(malformed) => {
@@ -200,8 +218,7 @@ impl Reader<'_, '_> {
         })
     }
 
-    fn limit(&mut self, entry: &ToolEntry) {
-        let limit = entry.limit;
+    fn limit(&mut self, limit: Limit) {
         if limit.rows.get() > MOST_ROWS {
             self.problem(
                 "limit.rows",

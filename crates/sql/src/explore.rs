@@ -1,0 +1,466 @@
+//! `explore`: one SELECT of the model's own, read, held to what is allowed, and written anew.
+//!
+//! What is not known to be harmless is refused: each kind of expression, each function and each type is
+//! on a list. The database gets the text that is written from what was read, so that the two cannot
+//! read it differently, in a transaction that cannot write.
+
+use std::ops::ControlFlow;
+
+use serde_json::{Value, json};
+use sqlparser::ast::{
+    BinaryOperator, Expr, Function, FunctionArguments, Ident, InTarget, ObjectName, Query, Select,
+    SelectFlavor, SetExpr, Statement, TableFactor, Value as Literal, ValueWithSpan, Visit, Visitor,
+};
+use sqlparser::dialect::{PostgreSqlDialect, SQLiteDialect};
+use sqlparser::parser::Parser;
+use toolgate_gateway::config::servers::sql::{Dialect, ExploreRules};
+use toolgate_gateway::fault::{Fault, Reason};
+use toolgate_hosted::{Annotations, Tool};
+
+/// Its name.
+pub(crate) const NAME: &str = "explore";
+/// The longest query, in characters.
+const LONGEST: usize = 4000;
+/// How deep a query may nest.
+const DEEPEST: usize = 30;
+
+/// Values of one row: a row is held in memory whole.
+const WIDEST: usize = 100;
+
+/// Functions that compute from their arguments and nothing else, in both databases or in one. None of
+/// them, no operator and no type makes a text longer: a few of those, one within the other, would fill
+/// any memory.
+const FUNCTIONS: [&str; 25] = [
+    "abs",
+    "avg",
+    "ceil",
+    "coalesce",
+    "count",
+    "date",
+    "date_trunc",
+    "dense_rank",
+    "first_value",
+    "floor",
+    "lag",
+    "last_value",
+    "lead",
+    "length",
+    "lower",
+    "max",
+    "min",
+    "nullif",
+    "rank",
+    "round",
+    "row_number",
+    "strftime",
+    "substr",
+    "sum",
+    "upper",
+];
+
+/// Types that a value may be cast to.
+const TYPES: [&str; 14] = [
+    "BIGINT",
+    "BOOLEAN",
+    "DATE",
+    "DECIMAL",
+    "DOUBLE PRECISION",
+    "INT",
+    "INTEGER",
+    "NUMERIC",
+    "REAL",
+    "SMALLINT",
+    "TEXT",
+    "TIME",
+    "TIMESTAMP",
+    "VARCHAR",
+];
+
+/// What a model is told of it.
+pub(crate) fn tool(rules: &ExploreRules) -> Tool {
+    let tables = rules.tables.join(", ");
+    let rows = rules.limit.rows;
+    Tool {
+        name: NAME.to_owned(),
+        title: Some("Explore".to_owned()),
+        description: format!(
+            "Answers one SELECT of yours over these tables: {tables}. Use it when no other tool \
+             answers the question; their columns are resources, or SELECT * with LIMIT 1 shows \
+             them. Takes query: joins, subqueries, grouping and the usual functions, but no WITH and \
+             no other statement. Returns at most {rows} rows. Changes nothing."
+        ),
+        input_schema: json!({
+            "type": "object",
+            "properties": {
+                "query": {
+                    "type": "string",
+                    "minLength": 8,
+                    "maxLength": LONGEST,
+                    "description": "One SELECT.",
+                },
+            },
+            "required": ["query"],
+            "additionalProperties": false,
+        }),
+        output_schema: Some(json!({
+            "type": "object",
+            "properties": {
+                "rows": { "type": "array", "items": { "type": "object" }, "maxItems": rows },
+                "truncated": {
+                    "type": "boolean",
+                    "description": "There are more rows than these.",
+                },
+            },
+            "required": ["rows", "truncated"],
+            "additionalProperties": false,
+        })),
+        annotations: Annotations::READS,
+    }
+}
+
+/// The query of a call, as the database gets it.
+///
+/// # Errors
+/// It is not one SELECT of what is allowed; the sentence says what is not.
+pub(crate) fn query(
+    arguments: &serde_json::Map<String, Value>,
+    rules: &ExploreRules,
+    dialect: Dialect,
+) -> Result<String, Fault> {
+    let text = match arguments.get("query") {
+        Some(Value::String(text)) if text.chars().count() <= LONGEST && arguments.len() == 1 => {
+            text
+        }
+        _ => return Err(unfit("the argument query is one text of at most 4000 characters")),
+    };
+    restricted(text, &rules.tables, dialect).map_err(|why| unfit(&why))
+}
+
+/// A query that cannot be answered, and why.
+pub(crate) fn unfit(why: &str) -> Fault {
+    Fault::new(Reason::Arguments, why)
+}
+
+fn restricted(text: &str, tables: &[String], dialect: Dialect) -> Result<String, String> {
+    let parsed = match dialect {
+        Dialect::Postgres => read(&PostgreSqlDialect {}, text),
+        Dialect::Sqlite => read(&SQLiteDialect {}, text),
+    };
+    let statements =
+        parsed.map_err(|_| "the query is no SQL that is understood here".to_owned())?;
+    let [statement @ Statement::Query(_)] = statements.as_slice() else {
+        return Err("the query has to be one SELECT".to_owned());
+    };
+    match statement.visit(&mut Restriction { tables }) {
+        ControlFlow::Continue(()) => Ok(statement.to_string()),
+        ControlFlow::Break(why) => Err(why),
+    }
+}
+
+fn read(
+    dialect: &dyn sqlparser::dialect::Dialect,
+    text: &str,
+) -> Result<Vec<Statement>, sqlparser::parser::ParserError> {
+    Parser::new(dialect).with_recursion_limit(DEEPEST).try_with_sql(text)?.parse_statements()
+}
+
+/// Stops at the first thing that is not allowed.
+struct Restriction<'a> {
+    tables: &'a [String],
+}
+
+type Flow = ControlFlow<String>;
+
+fn unless(holds: bool, what: &str) -> Flow {
+    match holds {
+        true => ControlFlow::Continue(()),
+        false => ControlFlow::Break(format!("{what} is not allowed in the query")),
+    }
+}
+
+impl Visitor for Restriction<'_> {
+    type Break = String;
+
+    fn pre_visit_query(&mut self, query: &Query) -> Flow {
+        unless(query.with.is_none(), "WITH")?;
+        unless(
+            query.locks.is_empty()
+                && query.for_clause.is_none()
+                && query.settings.is_none()
+                && query.format_clause.is_none()
+                && query.pipe_operators.is_empty(),
+            "a clause after the SELECT",
+        )?;
+        unless(is_select(&query.body), "what is no SELECT")
+    }
+
+    fn pre_visit_select(&mut self, select: &Select) -> Flow {
+        unless(select.into.is_none(), "INTO")?;
+        unless(select.projection.len() <= WIDEST, "so long a list of columns")?;
+        unless(
+            select.optimizer_hints.is_empty()
+                && select.select_modifiers.is_none()
+                && select.top.is_none()
+                && select.exclude.is_none()
+                && select.lateral_views.is_empty()
+                && select.prewhere.is_none()
+                && select.connect_by.is_empty()
+                && select.cluster_by.is_empty()
+                && select.distribute_by.is_empty()
+                && select.sort_by.is_empty()
+                && select.qualify.is_none()
+                && select.value_table_mode.is_none()
+                && matches!(select.flavor, SelectFlavor::Standard),
+            "a clause of the SELECT",
+        )
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> Flow {
+        let is_plain = match factor {
+            TableFactor::Table {
+                args,
+                with_hints,
+                version,
+                with_ordinality,
+                partitions,
+                json_path,
+                sample,
+                index_directives,
+                ..
+            } => {
+                args.is_none()
+                    && with_hints.is_empty()
+                    && version.is_none()
+                    && !with_ordinality
+                    && partitions.is_empty()
+                    && json_path.is_none()
+                    && sample.is_none()
+                    && index_directives.is_empty()
+            }
+            TableFactor::Derived { sample, .. } => sample.is_none(),
+            TableFactor::NestedJoin { .. } => true,
+            _ => false,
+        };
+        unless(is_plain, "what stands after FROM and is no table")
+    }
+
+    fn pre_visit_relation(&mut self, relation: &ObjectName) -> Flow {
+        let name = name_of(relation);
+        let is_listed = name.is_some_and(|name| self.tables.contains(&name));
+        unless(is_listed, "a table that is not listed")
+    }
+
+    fn pre_visit_expr(&mut self, expr: &Expr) -> Flow {
+        match expr {
+            Expr::Identifier(_)
+            | Expr::CompoundIdentifier(_)
+            | Expr::IsFalse(_)
+            | Expr::IsNotFalse(_)
+            | Expr::IsTrue(_)
+            | Expr::IsNotTrue(_)
+            | Expr::IsNull(_)
+            | Expr::IsNotNull(_)
+            | Expr::IsDistinctFrom(..)
+            | Expr::IsNotDistinctFrom(..)
+            | Expr::Between { .. }
+            | Expr::Like { .. }
+            | Expr::ILike { .. }
+            | Expr::UnaryOp { .. }
+            | Expr::Extract { .. }
+            | Expr::Ceil { .. }
+            | Expr::Floor { .. }
+            | Expr::Substring { .. }
+            | Expr::Trim { .. }
+            | Expr::Nested(_)
+            | Expr::Value(_)
+            | Expr::Case { .. }
+            | Expr::Exists { .. }
+            | Expr::Subquery(_)
+            | Expr::Tuple(_)
+            | Expr::Wildcard(_) => ControlFlow::Continue(()),
+            Expr::In { target, .. } => {
+                let is_plain = matches!(target, InTarget::List(_) | InTarget::Subquery(_));
+                unless(is_plain, "what stands after IN")
+            }
+            Expr::BinaryOp { op, .. } => unless(is_plain(op), "an operator"),
+            Expr::Cast { data_type, .. } => unless(is_type(&data_type.to_string()), "a type"),
+            Expr::TypedString(typed) => unless(is_type(&typed.data_type.to_string()), "a type"),
+            Expr::Function(function) => unless(is_known(function), "a function that is not listed"),
+            _ => unless(false, "an expression"),
+        }
+    }
+
+    fn pre_visit_value(&mut self, value: &ValueWithSpan) -> Flow {
+        let is_plain = matches!(
+            value.value,
+            Literal::Number(..)
+                | Literal::SingleQuotedString(_)
+                | Literal::Boolean(_)
+                | Literal::Null
+        );
+        unless(is_plain, "a value that is written in another way")
+    }
+}
+
+fn is_select(body: &SetExpr) -> bool {
+    match body {
+        SetExpr::Select(_) | SetExpr::Query(_) => true,
+        SetExpr::SetOperation { left, right, .. } => is_select(left) && is_select(right),
+        _ => false,
+    }
+}
+
+fn is_plain(operator: &BinaryOperator) -> bool {
+    matches!(
+        operator,
+        BinaryOperator::Plus
+            | BinaryOperator::Minus
+            | BinaryOperator::Multiply
+            | BinaryOperator::Divide
+            | BinaryOperator::Modulo
+            | BinaryOperator::Gt
+            | BinaryOperator::Lt
+            | BinaryOperator::GtEq
+            | BinaryOperator::LtEq
+            | BinaryOperator::Eq
+            | BinaryOperator::NotEq
+            | BinaryOperator::And
+            | BinaryOperator::Or
+    )
+}
+
+/// With or without a length in parentheses, and nothing else after it.
+fn is_type(text: &str) -> bool {
+    let (name, rest) = text.split_once('(').unwrap_or((text, ")"));
+    TYPES.contains(&name.trim())
+        && rest
+            .strip_suffix(')')
+            .is_some_and(|rest| rest.chars().all(|c| c.is_ascii_digit() || c == ',' || c == ' '))
+}
+
+fn is_known(function: &Function) -> bool {
+    let is_listed = match function.name.0.as_slice() {
+        [part] => part.as_ident().is_some_and(|name| {
+            name.quote_style.is_none() && FUNCTIONS.contains(&name.value.to_lowercase().as_str())
+        }),
+        _ => false,
+    };
+    is_listed
+        && !function.uses_odbc_syntax
+        && matches!(function.parameters, FunctionArguments::None)
+        && matches!(function.args, FunctionArguments::List(_))
+        && function.within_group.is_empty()
+        && function.null_treatment.is_none()
+}
+
+/// The name as the database folds it.
+fn name_of(relation: &ObjectName) -> Option<String> {
+    let part = |ident: &Ident| match ident.quote_style {
+        None => ident.value.to_ascii_lowercase(),
+        Some(_) => ident.value.clone(),
+    };
+    let parts: Option<Vec<_>> = relation.0.iter().map(|it| it.as_ident().map(part)).collect();
+    parts.map(|parts| parts.join("."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tried(text: &str) -> Vec<Result<String, String>> {
+        let tables = ["orders".to_owned(), "sales.items".to_owned()];
+        [Dialect::Postgres, Dialect::Sqlite].map(|it| restricted(text, &tables, it)).into()
+    }
+
+    #[test]
+    fn a_select_over_listed_tables_is_written_anew() {
+        for (text, expected) in [
+            ("select id from orders", "SELECT id FROM orders"),
+            (
+                "SELECT o.id, count(*) AS n FROM Orders o LEFT JOIN sales.items i ON i.id = o.id \
+                 WHERE o.note LIKE 'a%' AND o.id IN (1, 2) GROUP BY o.id HAVING count(*) > 1 \
+                 ORDER BY n DESC LIMIT 5 -- done",
+                "SELECT o.id, count(*) AS n FROM Orders o LEFT JOIN sales.items i ON i.id = o.id \
+                 WHERE o.note LIKE 'a%' AND o.id IN (1, 2) GROUP BY o.id HAVING count(*) > 1 \
+                 ORDER BY n DESC LIMIT 5",
+            ),
+            (
+                "SELECT x FROM (SELECT id AS x FROM orders) AS t WHERE x = (SELECT max(id) FROM orders)",
+                "SELECT x FROM (SELECT id AS x FROM orders) AS t WHERE x = (SELECT max(id) FROM orders)",
+            ),
+            ("SELECT 'it''s; --' FROM orders;", "SELECT 'it''s; --' FROM orders"),
+            (
+                "SELECT id FROM orders UNION ALL SELECT 1",
+                "SELECT id FROM orders UNION ALL SELECT 1",
+            ),
+            (
+                "SELECT CAST(id AS VARCHAR(10)) FROM orders",
+                "SELECT CAST(id AS VARCHAR(10)) FROM orders",
+            ),
+        ] {
+            for written in tried(text) {
+                assert_eq!(written.as_deref(), Ok(expected), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn everything_else_is_refused() {
+        for text in [
+            "",
+            "SELECT 1; SELECT 2",
+            "COMMIT; DROP TABLE orders",
+            "DELETE FROM orders",
+            "SELECT * FROM customers",
+            "SELECT * FROM public.orders",
+            "SELECT * FROM pg_catalog.pg_user",
+            "SELECT * FROM sqlite_master",
+            "SELECT * FROM orders, customers",
+            "SELECT * FROM orders WHERE id IN (SELECT id FROM customers)",
+            "SELECT id FROM orders WHERE id IN customers",
+            "SELECT id FROM orders WHERE id IN orders",
+            "SELECT id FROM orders WHERE id IN pragma_table_info('orders')",
+            "SELECT (SELECT name FROM customers) FROM orders",
+            "SELECT id FROM orders UNION SELECT id FROM customers",
+            "SELECT id FROM orders ORDER BY (SELECT max(id) FROM customers)",
+            "SELECT id FROM orders LIMIT (SELECT count(*) FROM customers)",
+            "SELECT count(*) FILTER (WHERE EXISTS (SELECT 1 FROM customers)) FROM orders",
+            "SELECT sum(id) OVER (ORDER BY (SELECT id FROM customers)) FROM orders",
+            "SELECT id FROM orders JOIN (SELECT * FROM customers) AS c ON true",
+            "WITH customers AS (SELECT * FROM customers) SELECT * FROM orders",
+            "WITH x AS (DELETE FROM orders RETURNING id) SELECT * FROM x",
+            "SELECT * INTO copy FROM orders",
+            "SELECT * FROM orders FOR UPDATE",
+            "TABLE customers",
+            "VALUES (1)",
+            "SELECT pg_read_file('/etc/passwd') FROM orders",
+            "SELECT pg_sleep(100) FROM orders",
+            "SELECT pg_catalog.count(id) FROM orders",
+            "SELECT \"count\"(id) FROM orders",
+            "SELECT set_config('app.tenant', 'beta', true) FROM orders",
+            "SELECT current_setting('app.tenant') FROM orders",
+            "SELECT load_extension('x') FROM orders",
+            "SELECT * FROM generate_series(1, 1000000000)",
+            "SELECT * FROM pragma_table_info('orders')",
+            "SELECT * FROM orders, LATERAL unnest(ARRAY[1]) AS x",
+            "SELECT 'customers'::regclass FROM orders",
+            "SELECT CAST('x' AS regclass) FROM orders",
+            "SELECT E'\\'' FROM orders",
+            "SELECT $$x$$ FROM orders",
+            "SELECT id OPERATOR(pg_catalog.+) 1 FROM orders",
+            "SELECT current_user FROM orders WHERE current_user() = 'x'",
+            "SELECT note || note FROM orders",
+            "SELECT replace(note, 'a', 'aaaaaaaaaa') FROM orders",
+            "SELECT CAST(note AS CHAR(10000000)) FROM orders",
+            "EXPLAIN SELECT * FROM orders",
+            "SELECT $1 FROM orders",
+            "SELECT ? FROM orders",
+        ] {
+            for (written, dialect) in tried(text).into_iter().zip(["PostgreSQL", "SQLite"]) {
+                assert!(written.is_err(), "{dialect}: {text}: {written:?}");
+            }
+        }
+        let deep = format!("SELECT {}1{} FROM orders", "(".repeat(2000), ")".repeat(2000));
+        assert!(tried(&deep).iter().all(Result::is_err));
+    }
+}
