@@ -24,7 +24,6 @@ mod rates;
 mod schema;
 mod screening;
 pub mod servers;
-
 mod shape;
 mod sources;
 mod store;
@@ -52,6 +51,7 @@ pub use schema::schema;
 pub use screening::{
     Characters, Imitation, Markup, Misfits, Screening, SizePolicy, Structured, Unlisted, Validate,
 };
+pub use servers::knowledge::{Boosts, Knowledge, KnowledgeLimits, Language, Writers};
 pub use sources::{Fixed, Machine, Sources};
 pub use store::{StoreRules, WhenUnavailable};
 pub use toolgate_values::{Listen, Misfit, Name, Network, Rate, Secret, Size, Span, Url};

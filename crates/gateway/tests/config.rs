@@ -20,6 +20,7 @@ fn world() -> Fixed {
         ("/etc/gate/token", "from-file-5150\n"),
         ("/etc/gate/two-lines", "one\ntwo\n"),
         ("/etc/gate/notes/a.md", ""),
+        ("/etc/gate/articles/a.md", ""),
         ("/etc/gate/cert.pem", ""),
         ("/etc/gate/key.pem", ""),
     ];
@@ -61,6 +62,7 @@ fn outline(server: &Server) -> String {
         Kind::Stdio { program, arguments, env, .. } => {
             format!("{program} {arguments:?} {}", reveal(env))
         }
+        Kind::Knowledge(knowledge) => format!("{knowledge:?}"),
         Kind::Files { root, write } => format!("{root:?} write={write}"),
         Kind::Sql(rules) => format!("{:?}", rules.place),
         Kind::HttpApi(api) => format!("{} tools at {}", api.tools.len(), api.base),
@@ -99,7 +101,8 @@ fn the_documented_example_checks_clean() {
 
     assert_eq!(warnings, []);
     let prefixes: Vec<&str> = checked.servers().iter().map(Server::published_prefix).collect();
-    assert_eq!(prefixes, ["gh_", "time_", "archive_", "notes_", "sales_", "tracker_", "petstore_"]);
+    let expected = ["gh_", "time_", "archive_", "notes_", "sales_", "tracker_", "petstore_", "kb_"];
+    assert_eq!(prefixes, expected);
 }
 
 #[test]

@@ -91,6 +91,7 @@ impl Onwards {
             // A line has no head to carry a signature.
             Kind::Stdio { .. }
             | Kind::Files { .. }
+            | Kind::Knowledge(_)
             | Kind::Sql(_)
             | Kind::HttpApi(_)
             | Kind::OpenApi(_) => None,

@@ -24,6 +24,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use toolgate_gateway::config::Checked;
 use toolgate_gateway::gateway::Lasting;
+use toolgate_knowledge::PdfReader;
 
 use crate::build::{self, Content};
 use crate::telemetry;
@@ -71,6 +72,9 @@ enum Command {
     Approvals(approvals::ApprovalsArgs),
     /// Test the rules on who may use what, and explain what they decide.
     Policy(policy::PolicyArgs),
+    /// Read a PDF from the input and print its text, for the knowledge server.
+    #[command(hide = true)]
+    ReadPdf,
 }
 
 /// Runs the command line.
@@ -94,6 +98,17 @@ pub fn run() -> ExitCode {
         Command::Audit(args) => audit::run(args),
         Command::Approvals(args) => block_on(approvals::run(args)),
         Command::Policy(args) => policy::run(args),
+        Command::ReadPdf => read_pdf(),
+    }
+}
+
+fn read_pdf() -> ExitCode {
+    match PdfReader::serve() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&error);
+            ExitCode::FAILURE
+        }
     }
 }
 

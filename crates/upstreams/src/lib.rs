@@ -36,6 +36,7 @@ use toolgate_gateway::onward::Onward;
 use toolgate_gateway::seal::Keyring;
 use toolgate_gateway::upstream::Upstream;
 use toolgate_hosted::Hosted;
+use toolgate_knowledge::{Knowledge, PdfReader};
 use toolgate_protocol::json;
 use toolgate_sql::Sql;
 
@@ -50,6 +51,9 @@ use wire::Wire;
 
 /// Sessions with remote servers end after so long without use.
 const SESSION_IDLE: Duration = Duration::from_secs(30 * 60);
+
+/// The command of this program that reads a PDF: [`PdfReader::serve`].
+pub const READ_PDF: &str = "read-pdf";
 
 /// What all connectors share.
 pub struct Shared {
@@ -137,6 +141,10 @@ pub fn connect(
             let hosted = OpenApi::new(api, engine(server, limits, shared), documents)?;
             Ok(Arc::new(Hosted::new(server.name.as_str(), Arc::new(hosted))))
         }
+        Kind::Knowledge(rules) => {
+            let knowledge = Knowledge::open(rules, pdf_reader())?;
+            Ok(Arc::new(Hosted::new(server.name.as_str(), Arc::new(knowledge))))
+        }
     }
 }
 
@@ -146,6 +154,14 @@ fn engine(server: &Server, limits: &Limits, shared: &Shared) -> Engine {
         name: server.name.as_str().into(),
         transport: Arc::new(Wire::new(&shared.proxies, limits.reply.bytes())),
         budget: server.timeout,
+    }
+}
+
+/// PDFs are read by another process of this program.
+fn pdf_reader() -> PdfReader {
+    match std::env::current_exe() {
+        Ok(program) => PdfReader::new(program, vec![READ_PDF.to_owned()]),
+        Err(_) => PdfReader::none(),
     }
 }
 

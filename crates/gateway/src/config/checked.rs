@@ -11,6 +11,7 @@ use super::definitions::Definitions;
 use super::entry::{AuditReads, CacheScope, EraChoice, Sessions, Transport};
 use super::rates::ServerLimits;
 use super::servers::http::HttpApi;
+use super::servers::knowledge::Knowledge;
 use super::servers::openapi::OpenApi;
 use super::servers::sql::SqlRules;
 use super::tree::Config;
@@ -202,6 +203,8 @@ pub enum Kind {
     HttpApi(Box<HttpApi>),
     /// The operations of an OpenAPI document.
     OpenApi(Box<OpenApi>),
+    /// A folder of documents to search and to read.
+    Knowledge(Box<Knowledge>),
 }
 
 /// Our own environment variables that a child process gets unless `inherit_env` says otherwise:

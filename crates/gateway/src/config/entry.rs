@@ -10,14 +10,15 @@ use super::definitions::Definitions;
 use super::rates::ServerLimits;
 use super::screening::Screening;
 use super::servers::http::HttpApi;
+use super::servers::knowledge::Knowledge;
 use super::servers::openapi::OpenApi;
 use super::servers::sql::SqlEntry;
 use super::upstream_auth::UpstreamAuth;
 use toolgate_values::Secret;
 use toolgate_values::{Name, Span, Url};
 
-/// One MCP server behind the gateway: exactly one of `upstream`, `command`, `files`, `sql`, `http` and
-/// `openapi`.
+/// One MCP server behind the gateway: exactly one of `upstream`, `command`, `files`, `knowledge`,
+/// `sql`, `http` and `openapi`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Server")]
@@ -40,6 +41,8 @@ pub(super) struct Entry {
     pub(super) http: Option<HttpApi>,
     /// Make tools of the operations of an OpenAPI document.
     pub(super) openapi: Option<OpenApi>,
+    /// Serve a directory of documents to search and to read.
+    pub(super) knowledge: Option<Knowledge>,
     /// Headers sent with every request (`upstream` only).
     #[serde(default)]
     pub(super) headers: BTreeMap<String, Secret>,
@@ -85,8 +88,8 @@ pub(super) struct Entry {
     #[serde(default)]
     pub(super) describe: BTreeMap<String, String>,
     /// What is done about definitions of this server that are not as in the lock file. Without it:
-    /// quarantine; allow for what this file or a file beside it describes whole (`files`, `sql`,
-    /// `http`, `openapi` with a file).
+    /// quarantine; allow for what this file or a file beside it describes whole (`files`,
+    /// `knowledge`, `sql`, `http`, `openapi` with a file).
     pub(super) definitions: Option<Definitions>,
     /// Arguments that the gateway gives, by the server's own names of tool and argument. The model
     /// neither sees nor sets them. A value is text with `${caller.subject}`, `${caller.tenant}`,

@@ -2,6 +2,7 @@
 
 mod anything;
 pub mod http;
+pub mod knowledge;
 pub mod openapi;
 pub mod sql;
 

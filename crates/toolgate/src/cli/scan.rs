@@ -317,7 +317,11 @@ fn of_launch(server: &config::Server) -> Vec<Finding> {
                 env.iter().map(|(name, value)| (name.as_str(), value.reveal())).collect();
             launch::look(name, Launch::Command { words: &words, variables: &variables })
         }
-        Kind::Files { .. } | Kind::Sql(_) | Kind::HttpApi(_) | Kind::OpenApi(_) => Vec::new(),
+        Kind::Files { .. }
+        | Kind::Knowledge(_)
+        | Kind::Sql(_)
+        | Kind::HttpApi(_)
+        | Kind::OpenApi(_) => Vec::new(),
     }
 }
 

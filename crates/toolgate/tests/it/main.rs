@@ -28,6 +28,8 @@ mod http_floods;
 mod http_github;
 mod http_input;
 mod http_keys;
+mod http_knowledge;
+mod http_knowledge_base;
 mod http_leaving;
 mod http_limits;
 mod http_listening;

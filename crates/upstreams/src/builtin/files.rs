@@ -1,33 +1,16 @@
 //! A folder as an MCP server: its files to list, read and search. Nothing is ever written.
 //!
-//! # What is served
-//!
-//! Regular files below the root whose names are UTF-8 without control characters or backslashes.
-//! Names that begin with a dot are not served at all, neither listed nor readable: that is where
-//! programs keep credentials (`.env`, `.git`, `.ssh`). A symbolic link is followed as long as it
-//! leads to a place below the root; folders behind links are not searched, because links can form
-//! circles. Folders more than 32 levels deep are readable, but not found by walking.
-//!
-//! # Why nothing else can be reached
-//!
-//! The root is opened once, as a capability ([`cap_std`]). Each access is resolved by the kernel
-//! beneath that handle (`openat2` with `RESOLVE_BENEATH`, or component by component where that is
-//! missing), so neither `..` nor a link that is swapped during the call leads out. The rules for
-//! paths in `place.rs` make errors clear; they are not what holds the wall.
+//! What of a folder is served, and why nothing else can be reached, is said in [`toolgate_folder`].
 
 mod answer;
 mod definitions;
 mod failure;
 mod list;
 mod media;
-mod page;
-mod place;
 mod read;
 mod resources;
 mod search;
-mod source;
 mod text;
-mod walk;
 
 use std::{io, path::Path, sync::Arc};
 
@@ -36,7 +19,7 @@ use tokio::sync::Semaphore;
 use toolgate_gateway::call::Boxed;
 use toolgate_hosted::{About, Answer, Asked, Failed, Refusal, Server};
 
-use self::source::Source;
+use toolgate_folder::Source;
 
 /// Calls that read the disk at the same time; more wait, so that they cannot use up the threads
 /// that all blocking work shares.

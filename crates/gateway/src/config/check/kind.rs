@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use http::{HeaderName, HeaderValue};
 
-use super::servers::{self, sql};
+use super::servers::{self, knowledge, sql};
 use super::{Checks, launch};
 use crate::config::bind::Bindings;
 use crate::config::checked::{INHERITED, Kind};
@@ -37,12 +37,12 @@ pub(super) fn resolve(
     known: bool,
     bind: &mut Bindings,
 ) -> Option<Kind> {
-    let kinds = ["upstream", "command", "files", "sql", "http", "openapi"];
+    let kinds = ["upstream", "command", "files", "knowledge", "sql", "http", "openapi"];
     let written: Vec<&str> =
         kinds.into_iter().filter(|kind| checks.places.has(&format!("{path}.{kind}"))).collect();
     match written.as_slice() {
         [] => {
-            checks.problem(path, "nothing says how to reach the server (add upstream: URL, command: [PROGRAM, ...], files: {root: DIR}, sql: {url: URL, tools: {...}}, http: {base: URL, tools: {...}} or openapi: {document: FILE})");
+            checks.problem(path, "nothing says how to reach the server (add upstream: URL, command: [PROGRAM, ...], files: {root: DIR}, knowledge: {root: DIR}, sql: {url: URL, tools: {...}}, http: {base: URL, tools: {...}} or openapi: {document: FILE})");
             return None;
         }
         [kind] => misplaced(checks, path, kind),
@@ -56,6 +56,7 @@ pub(super) fn resolve(
         "upstream" => http(checks, path, entry),
         "command" => stdio(checks, path, entry),
         "files" => files(checks, path, entry),
+        "knowledge" => Some(knowledge::resolve(checks, path, entry.knowledge?, known)),
         "sql" => sql::resolve(checks, path, entry.sql?, known, bind).map(Kind::Sql),
         "http" => {
             let api = entry.http?;
@@ -202,7 +203,7 @@ fn files(checks: &mut Checks<'_>, path: &str, entry: Entry) -> Option<Kind> {
     Some(Kind::Files { root, write: files.write })
 }
 
-fn directory(checks: &mut Checks<'_>, key: &str, path: &Path) -> PathBuf {
+pub(super) fn directory(checks: &mut Checks<'_>, key: &str, path: &Path) -> PathBuf {
     let resolved = checks.resolve(key, path);
     if !checks.sources.is_directory(&resolved) {
         let shown = checks.shown(key, &path.to_string_lossy());

@@ -1,6 +1,7 @@
 //! The kinds of servers that are made from configuration alone.
 
 pub(super) mod http;
+pub(super) mod knowledge;
 pub(super) mod openapi;
 pub(super) mod sql;
 

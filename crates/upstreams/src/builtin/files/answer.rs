@@ -2,12 +2,10 @@
 
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
+use toolgate_folder::{Place, Source};
 use toolgate_hosted::Refusal;
 
-use super::{
-    definitions, failure::Failure, list, page, place::Place, read, resources, search,
-    source::Source,
-};
+use super::{definitions, failure::Failure, list, read, resources, search};
 
 /// A well-formed request.
 pub(super) enum Request {
@@ -135,7 +133,9 @@ fn cursor(params: &Value) -> Result<Option<String>, Refusal> {
 
 fn after(params: &Value) -> Result<Option<Place>, Refusal> {
     let Some(cursor) = cursor(params)? else { return Ok(None) };
-    page::after(&cursor).map(Some).ok_or_else(|| Refusal::invalid("invalid cursor"))
+    toolgate_folder::cursor::after(&cursor)
+        .map(Some)
+        .ok_or_else(|| Refusal::invalid("invalid cursor"))
 }
 
 /// A list that has one page, to which no cursor leads.

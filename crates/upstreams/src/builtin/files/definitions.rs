@@ -3,7 +3,12 @@
 
 use serde_json::{Value, json};
 
-use super::{list, place::LONGEST, read, search};
+use toolgate_folder::LONGEST;
+
+use super::{list, read, search};
+
+/// What every URI of ours begins with. `file:///a` would name the root of the reader's own disk.
+pub(super) const BASE: &str = "files:///";
 
 /// How the URI of every resource is formed (RFC 6570).
 pub(super) const TEMPLATE: &str = "files:///{+path}";

@@ -1,9 +1,8 @@
 //! Why a tool failed, told so that the model can do better.
 
-use super::{
-    place::{Place, SCHEME},
-    source::{Entry, Kind, Source},
-};
+use toolgate_folder::{Entry, Kind, Place, Source};
+
+use super::definitions::BASE;
 
 /// Why a tool failed: one sentence that says what to do instead.
 #[derive(Debug)]
@@ -11,8 +10,9 @@ pub(super) struct Failure(pub(super) String);
 
 /// A path argument; models sometimes give the URI of a resource instead.
 pub(super) fn place(path: &str) -> Result<Place, Failure> {
-    if path.starts_with(SCHEME) {
-        return Place::from_uri(path).ok_or_else(|| Failure(format!("{path}: no such resource")));
+    if path.starts_with(BASE) {
+        return Place::from_uri(path, BASE)
+            .ok_or_else(|| Failure(format!("{path}: no such resource")));
     }
     Place::parse(path).map_err(Failure)
 }

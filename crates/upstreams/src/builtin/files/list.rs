@@ -5,13 +5,11 @@ use std::ops::ControlFlow;
 use globset::{GlobBuilder, GlobMatcher};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use toolgate_folder::{End, Entry, Kind, Place, Source, Walk, cursor};
 
 use super::{
     failure::{Failure, missing, place},
-    media, page,
-    place::Place,
-    source::{Entry, Kind, Source},
-    walk::{End, Walk},
+    media,
 };
 
 pub(super) const LIMIT: usize = 100;
@@ -55,7 +53,7 @@ pub(super) fn run(source: &Source, input: &Input) -> Result<Value, Failure> {
     });
     let end = end.map_err(|error| unlisted(source, &folder, &error))?;
 
-    let next = walk.last.as_ref().filter(|_| end != End::Complete).map(page::cursor);
+    let next = walk.last.as_ref().filter(|_| end != End::Complete).map(cursor::cursor);
     Ok(answer(&folder, &found, next, &walk))
 }
 
@@ -88,14 +86,14 @@ fn answer(
 
 fn line(place: &Place, entry: &Entry) -> String {
     match entry.kind {
-        Kind::File { size } => format!("{place} ({})", media::size(size)),
+        Kind::File { size, .. } => format!("{place} ({})", media::size(size)),
         Kind::Folder { .. } => format!("{place}/"),
     }
 }
 
 fn row(place: &Place, entry: &Entry) -> Value {
     match entry.kind {
-        Kind::File { size } => json!({
+        Kind::File { size, .. } => json!({
             "path": place.as_str(), "kind": "file", "size": size, "mime_type": media::of(place),
         }),
         Kind::Folder { .. } => json!({ "path": place.as_str(), "kind": "folder" }),
@@ -117,7 +115,7 @@ pub(super) fn unlisted(source: &Source, folder: &Place, error: &std::io::Error) 
 
 fn after(cursor: &str) -> Result<Place, Failure> {
     let sentence = "the cursor is none of ours; leave it out to begin at the start";
-    page::after(cursor).ok_or_else(|| Failure(sentence.to_owned()))
+    cursor::after(cursor).ok_or_else(|| Failure(sentence.to_owned()))
 }
 
 pub(super) fn between(name: &str, value: usize, max: usize) -> Result<(), Failure> {

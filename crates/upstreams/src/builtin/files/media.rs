@@ -1,6 +1,6 @@
 //! What kind of file is it?
 
-use super::place::Place;
+use toolgate_folder::Place;
 
 /// The MIME type by the extension. A table of our own: models and hosts care about text formats,
 /// for which the registries disagree, and about the few media types they can show.

@@ -8,13 +8,13 @@ use std::{
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use toolgate_folder::{Content, Place, Source};
 
 use super::{
+    definitions::BASE,
     failure::{Failure, missing, place},
     list::between,
     media,
-    place::Place,
-    source::{Content, Source},
     text::{self, LINE, Reached},
 };
 
@@ -176,7 +176,7 @@ impl Page {
 }
 
 fn binary(place: &Place, mime: &str, size: u64) -> Failure {
-    let (size, uri) = (media::size(size), place.uri());
+    let (size, uri) = (media::size(size), place.uri(BASE));
     Failure(format!("{place} is not text ({mime}, {size}); its bytes are the resource {uri}"))
 }
 

@@ -4,15 +4,10 @@ use std::ops::ControlFlow;
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
+use toolgate_folder::{End, Kind, Place, Source, Walk, cursor};
 use toolgate_hosted::Refusal;
 
-use super::{
-    media, page,
-    place::Place,
-    read::whole,
-    source::{Kind, Source},
-    walk::{End, Walk},
-};
+use super::{definitions::BASE, media, read::whole};
 
 const PAGE: usize = 100;
 /// The largest resource that is sent.
@@ -25,12 +20,12 @@ pub(super) fn list(source: &Source, after: Option<Place>) -> Result<Value, Refus
     let mut resources = Vec::new();
     let mut walk = Walk::new(source, true, after);
     let end = walk.run(&Place::default(), &mut |_, place, entry| {
-        let Kind::File { size } = entry.kind else { return ControlFlow::Continue(()) };
+        let Kind::File { size, .. } = entry.kind else { return ControlFlow::Continue(()) };
         if resources.len() == PAGE {
             return ControlFlow::Break(End::Enough);
         }
         resources.push(json!({
-            "uri": place.uri(),
+            "uri": place.uri(BASE),
             "name": place.as_str(),
             "title": place.name(),
             "mimeType": media::of(place),
@@ -44,7 +39,7 @@ pub(super) fn list(source: &Source, after: Option<Place>) -> Result<Value, Refus
 
     let mut page = json!({ "resources": resources });
     if let Some(last) = walk.last.filter(|_| end != End::Complete) {
-        page["nextCursor"] = page::cursor(&last).into();
+        page["nextCursor"] = cursor::cursor(&last).into();
     }
     Ok(page)
 }
@@ -54,7 +49,7 @@ pub(super) fn read(source: &Source, uri: &str) -> Result<Value, Refusal> {
     let refused = |message: &str| Refusal::invalid(message).with(json!({ "uri": uri }));
     // What we do not serve and what does not exist look the same from outside.
     let absent = || refused("resource not found");
-    let place = Place::from_uri(uri).ok_or_else(absent)?;
+    let place = Place::from_uri(uri, BASE).ok_or_else(absent)?;
     let content = source.file(&place).map_err(|_| absent())?;
 
     let failed = |error| Refusal::internal(format!("{place} cannot be read: {error}"));

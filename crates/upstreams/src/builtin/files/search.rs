@@ -5,15 +5,13 @@ use std::ops::ControlFlow;
 use regex::bytes::{Regex, RegexBuilder};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use toolgate_folder::{Content, End, Entry, Kind, Place, Source, Walk};
 
 use super::{
     failure::{Failure, place},
     list::{Pattern, between, unlisted},
     media,
-    place::Place,
-    source::{Content, Entry, Kind, Source},
     text::{self, Reached},
-    walk::{End, Walk},
 };
 
 pub(super) const LIMIT: usize = 50;

@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     io::{self, Read},
     path::Path,
+    time::SystemTime,
 };
 
 use cap_std::{
@@ -11,30 +12,40 @@ use cap_std::{
     fs::{Dir, DirEntry, OpenOptions, OpenOptionsExt as _},
 };
 
-use super::place::{Place, is_served};
+use crate::place::{Place, is_served};
 
 /// A folder with more entries than this is not listed: to sort it would take too long.
 const FOLDER_LIMIT: usize = 50_000;
 
+/// What is served.
 #[derive(Debug)]
-pub(super) enum Source {
+pub enum Source {
+    /// A folder on disk, and nothing outside of it.
     Folder(Dir),
+    /// Files of the program: relative paths with `/`, and their contents.
     Embedded(&'static [(&'static str, &'static [u8])]),
 }
 
 /// What a folder contains.
 #[derive(Clone, Debug)]
-pub(super) struct Entry {
-    pub(super) name: String,
-    pub(super) kind: Kind,
+pub struct Entry {
+    /// Its name, without a folder.
+    pub name: String,
+    /// What it is.
+    pub kind: Kind,
 }
 
+/// What an entry is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub enum Kind {
+    /// A regular file.
     File {
         /// In bytes.
         size: u64,
+        /// When it was last written, as far as the file system tells.
+        modified: Option<SystemTime>,
     },
+    /// A folder.
     Folder {
         /// Whether it is somewhere else in truth.
         link: bool,
@@ -42,18 +53,27 @@ pub(super) enum Kind {
 }
 
 /// An open file.
-pub(super) struct Content {
-    pub(super) size: u64,
-    pub(super) bytes: Box<dyn Read>,
+pub struct Content {
+    /// In bytes, when it was opened.
+    pub size: u64,
+    /// What is in it.
+    pub bytes: Box<dyn Read>,
 }
 
 impl Source {
-    pub(super) fn open(root: &Path) -> io::Result<Self> {
+    /// The folder `root`.
+    ///
+    /// # Errors
+    /// When it cannot be opened, or is not a folder.
+    pub fn open(root: &Path) -> io::Result<Self> {
         Ok(Self::Folder(Dir::open_ambient_dir(root, ambient_authority())?))
     }
 
     /// The entries of `folder` that are served, sorted by name.
-    pub(super) fn entries(&self, folder: &Place) -> io::Result<Vec<Entry>> {
+    ///
+    /// # Errors
+    /// When it cannot be read, is no folder, or has too many entries.
+    pub fn entries(&self, folder: &Place) -> io::Result<Vec<Entry>> {
         let mut entries = match self {
             Self::Folder(root) => entries_on_disk(&root.open_dir(folder.on_disk())?)?,
             Self::Embedded(files) => entries_embedded(files, folder)?,
@@ -62,7 +82,11 @@ impl Source {
         Ok(entries)
     }
 
-    pub(super) fn file(&self, place: &Place) -> io::Result<Content> {
+    /// Opens a regular file.
+    ///
+    /// # Errors
+    /// When there is none, or it cannot be read.
+    pub fn file(&self, place: &Place) -> io::Result<Content> {
         match self {
             Self::Folder(root) => file_on_disk(root, place),
             Self::Embedded(files) => {
@@ -76,7 +100,7 @@ impl Source {
     }
 
     /// Whether `place` is a folder.
-    pub(super) fn is_folder(&self, place: &Place) -> bool {
+    pub fn is_folder(&self, place: &Place) -> bool {
         match self {
             Self::Folder(root) => root.metadata(place.on_disk()).is_ok_and(|meta| meta.is_dir()),
             Self::Embedded(_) => self.entries(place).is_ok(),
@@ -117,7 +141,7 @@ fn served(folder: &Dir, entry: &DirEntry) -> Option<Entry> {
     let kind = if meta.is_dir() {
         Kind::Folder { link }
     } else if meta.is_file() {
-        Kind::File { size: meta.len() }
+        Kind::File { size: meta.len(), modified: meta.modified().ok().map(|it| it.into_std()) }
     } else {
         return None;
     };
@@ -133,7 +157,7 @@ fn entries_embedded(files: &[(&str, &[u8])], folder: &Place) -> io::Result<Vec<E
         }
         let (name, kind) = match place.within(folder).split_once('/') {
             Some((name, _)) => (name, Kind::Folder { link: false }),
-            None => (place.within(folder), Kind::File { size: bytes.len() as u64 }),
+            None => (place.within(folder), Kind::File { size: bytes.len() as u64, modified: None }),
         };
         found.insert(name.to_owned(), kind);
     }

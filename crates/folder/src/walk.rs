@@ -6,20 +6,31 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{
+use crate::{
     place::Place,
     source::{Entry, Kind, Source},
 };
 
-/// How many entries one call may visit, and for how long it may work.
-const ENTRIES: usize = 50_000;
-const TIME: Duration = Duration::from_secs(3);
+/// How much one walk may do.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Entries that it may visit.
+    pub entries: usize,
+    /// How long it may take.
+    pub time: Duration,
+}
+
+impl Bounds {
+    /// For one call of a tool.
+    pub const CALL: Bounds = Bounds { entries: 50_000, time: Duration::from_secs(3) };
+}
+
 /// Deeper folders are left out.
 const DEPTH: usize = 32;
 
 /// Why a walk ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
+pub enum End {
     /// Everything was visited.
     Complete,
     /// The visitor had enough.
@@ -29,23 +40,35 @@ pub(super) enum End {
 }
 
 /// A walk below one folder.
-pub(super) struct Walk<'a> {
+pub struct Walk<'a> {
     source: &'a Source,
     recursive: bool,
     /// Everything up to here was visited by an earlier call.
     after: Option<Place>,
     /// The last entry visited.
-    pub(super) last: Option<Place>,
+    pub last: Option<Place>,
     /// Folders that could not be read.
-    pub(super) unreadable: usize,
+    pub unreadable: usize,
     left: usize,
     deadline: Instant,
 }
 
 impl<'a> Walk<'a> {
-    pub(super) fn new(source: &'a Source, recursive: bool, after: Option<Place>) -> Self {
-        let deadline = Instant::now() + TIME;
-        Self { source, recursive, after, last: None, unreadable: 0, left: ENTRIES, deadline }
+    /// Through one folder, or all below it, beginning behind `after`, within the bounds of a call.
+    pub fn new(source: &'a Source, recursive: bool, after: Option<Place>) -> Self {
+        Self::within(source, recursive, after, Bounds::CALL)
+    }
+
+    /// The same within bounds of its own.
+    pub fn within(
+        source: &'a Source,
+        recursive: bool,
+        after: Option<Place>,
+        bounds: Bounds,
+    ) -> Self {
+        let Bounds { entries: left, time } = bounds;
+        let deadline = Instant::now() + time;
+        Self { source, recursive, after, last: None, unreadable: 0, left, deadline }
     }
 
     /// Whether to leave the rest to the next page. A call visits one entry at least, so that
@@ -55,7 +78,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Whether the time for this call is over, for work that is not paged.
-    pub(super) fn is_late(&self) -> bool {
+    pub fn is_late(&self) -> bool {
         Instant::now() > self.deadline
     }
 
@@ -63,7 +86,7 @@ impl<'a> Walk<'a> {
     ///
     /// # Errors
     /// Only if `folder` itself cannot be read.
-    pub(super) fn run(
+    pub fn run(
         &mut self,
         folder: &Place,
         visit: &mut dyn FnMut(&Self, &Place, &Entry) -> ControlFlow<End>,

@@ -2,16 +2,16 @@
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 
-use super::place::{LONGEST, Place};
+use crate::place::{LONGEST, Place};
 
 /// Names the entry after which to go on. Only its place in the order matters, so the entry may
 /// have been deleted meanwhile.
-pub(super) fn cursor(after: &Place) -> String {
+pub fn cursor(after: &Place) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(after.as_str())
 }
 
 /// The place a cursor names; `None` if it is none of ours.
-pub(super) fn after(cursor: &str) -> Option<Place> {
+pub fn after(cursor: &str) -> Option<Place> {
     if cursor.len() > 2 * LONGEST {
         return None;
     }

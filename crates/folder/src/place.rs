@@ -2,24 +2,21 @@
 
 use std::{cmp::Ordering, fmt};
 
-/// The scheme of our resources. `file:///a` would name the root of the reader's own disk.
-pub(super) const SCHEME: &str = "files:///";
-
-/// Longer paths are refused (PATH_MAX on Linux).
-pub(super) const LONGEST: usize = 4096;
+/// Longer paths are refused, in bytes (PATH_MAX on Linux).
+pub const LONGEST: usize = 4096;
 
 /// A path below the root: names joined by `/`, the root itself being empty.
 ///
 /// Sorted as a walk meets them: a folder, then what it contains.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Place(String);
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Place(String);
 
 impl Place {
     /// From a path. Empty components and `.` mean nothing and are dropped.
     ///
     /// # Errors
     /// A sentence for the model if the path is of a kind we never serve.
-    pub(super) fn parse(path: &str) -> Result<Self, String> {
+    pub fn parse(path: &str) -> Result<Self, String> {
         if path.len() > LONGEST {
             return Err(format!("the path is longer than {LONGEST} bytes"));
         }
@@ -47,9 +44,9 @@ impl Place {
         Ok(place)
     }
 
-    /// From the URI of a resource.
-    pub(super) fn from_uri(uri: &str) -> Option<Self> {
-        let path = uri.strip_prefix(SCHEME)?;
+    /// From the URI of a resource, which is `base` and the path, percent-encoded.
+    pub fn from_uri(uri: &str, base: &str) -> Option<Self> {
+        let path = uri.strip_prefix(base)?;
         // A query or fragment would make two names for one resource; ours are percent-encoded.
         if path.contains(['?', '#']) {
             return None;
@@ -57,9 +54,10 @@ impl Place {
         Self::parse(&decode(path)?).ok()
     }
 
-    /// RFC 3986: every byte but the unreserved and `/` percent-encoded.
-    pub(super) fn uri(&self) -> String {
-        let mut uri = SCHEME.to_owned();
+    /// `base` and the path, of which every byte but the unreserved of RFC 3986 and `/` is
+    /// percent-encoded.
+    pub fn uri(&self, base: &str) -> String {
+        let mut uri = base.to_owned();
         for byte in self.0.bytes() {
             match byte {
                 b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
@@ -71,39 +69,44 @@ impl Place {
         uri
     }
 
-    pub(super) fn join(&self, name: &str) -> Self {
+    /// What is called `name` in this folder.
+    pub fn join(&self, name: &str) -> Self {
         if self.0.is_empty() { Self(name.to_owned()) } else { Self(format!("{}/{name}", self.0)) }
     }
 
-    pub(super) fn parent(&self) -> Self {
+    /// The folder that it is in; the root is in itself.
+    pub fn parent(&self) -> Self {
         Self(self.0.rsplit_once('/').map(|(parent, _)| parent.to_owned()).unwrap_or_default())
     }
 
-    pub(super) fn name(&self) -> &str {
+    /// The last name; empty for the root.
+    pub fn name(&self) -> &str {
         self.0.rsplit('/').next().unwrap_or_default()
     }
 
-    pub(super) fn as_str(&self) -> &str {
+    /// The path, with `/`.
+    pub fn as_str(&self) -> &str {
         &self.0
     }
 
     /// What the system calls it.
-    pub(super) fn on_disk(&self) -> &str {
+    pub fn on_disk(&self) -> &str {
         if self.0.is_empty() { "." } else { &self.0 }
     }
 
     /// The path from `folder`, which contains it.
-    pub(super) fn within<'a>(&'a self, folder: &Self) -> &'a str {
+    pub fn within<'a>(&'a self, folder: &Self) -> &'a str {
         self.0.strip_prefix(&folder.0).unwrap_or(&self.0).trim_start_matches('/')
     }
 
-    pub(super) fn contains(&self, other: &Self) -> bool {
+    /// Whether `other` is below this folder.
+    pub fn contains(&self, other: &Self) -> bool {
         self.0.is_empty() || other.0.strip_prefix(&self.0).is_some_and(|rest| rest.starts_with('/'))
     }
 }
 
 /// Whether a file or folder of this name is served at all.
-pub(super) fn is_served(name: &str) -> bool {
+pub fn is_served(name: &str) -> bool {
     !name.starts_with('.') && !name.contains('\\') && !name.chars().any(char::is_control)
 }
 
@@ -167,7 +170,7 @@ mod tests {
 
     #[test]
     fn uris_are_decoded_once_and_judged_afterwards() {
-        let place = |uri| Place::from_uri(uri).map(|place| place.as_str().to_owned());
+        let place = |uri| Place::from_uri(uri, "files:///").map(|place| place.as_str().to_owned());
 
         assert_eq!(place("files:///a%20b/%C3%A9.md").as_deref(), Some("a b/é.md"));
         assert_eq!(place("files:///%252e%252e/a").as_deref(), Some("%2e%2e/a"));
@@ -194,7 +197,7 @@ mod tests {
         #[test]
         fn every_served_path_survives_its_uri(path in "[^\\x00-\\x1f/\\\\]{1,20}(/[^/\\\\]{1,20}){0,3}") {
             if let Ok(place) = Place::parse(&path) {
-                prop_assert_eq!(Place::from_uri(&place.uri()), Some(place));
+                prop_assert_eq!(Place::from_uri(&place.uri("x://"), "x://"), Some(place));
             }
         }
 

@@ -1,0 +1,217 @@
+//! A folder of documents as an MCP server: search, articles by id and section, categories, what is
+//! related to what.
+//!
+//! Files are read into an index on disk ([`tantivy`]: BM25), by a thread of its own that looks for
+//! changes; calls read the last commit of the index and never wait for it. What of the folder is
+//! served, and why nothing outside of it can be reached, is said in [`toolgate_folder`].
+
+mod analysis;
+mod article;
+mod definitions;
+mod index;
+mod query;
+mod read;
+mod resources;
+mod search;
+mod shelf;
+mod snippet;
+mod tools;
+mod write;
+
+use std::path::PathBuf;
+use std::sync::mpsc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::sync::{Semaphore, oneshot};
+use toolgate_gateway::call::Boxed;
+use toolgate_gateway::config;
+use toolgate_gateway::fault::{Fault, Reason};
+use toolgate_hosted::{
+    About, Answer, Asked, Called, Changes, Failed, Paged, Refusal, Server, Tool, Tools,
+};
+
+pub use self::read::PdfReader;
+use self::shelf::{Errand, Shelf};
+use self::write::Writing;
+
+/// Calls that read the index at the same time; more wait, so that they cannot use up the threads
+/// that all blocking work shares.
+const AT_ONCE: usize = 8;
+/// How long a call waits for a folder that is read for the first time.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The `knowledge` server.
+pub struct Knowledge {
+    shelf: Arc<Shelf>,
+    tools: Vec<Tool>,
+    writing: Arc<Writing>,
+    running: Arc<Semaphore>,
+    /// To the thread that keeps the index; without it the thread ends.
+    errands: Mutex<Option<mpsc::Sender<Errand>>>,
+}
+
+impl Knowledge {
+    /// Serves a folder, and begins to keep its index.
+    ///
+    /// # Errors
+    /// One sentence, when the folder or the index cannot be opened.
+    pub fn open(rules: &config::Knowledge, pdf: PdfReader) -> Result<Knowledge, String> {
+        let folder = match &rules.index {
+            Some(folder) => folder.clone(),
+            None => default_folder(rules)?,
+        };
+        let shelf = Arc::new(Shelf::open(rules.clone(), &folder, pdf)?);
+        let (errands, received) = mpsc::channel();
+        let keeper = shelf.clone();
+        std::thread::Builder::new()
+            .name("knowledge".to_owned())
+            .spawn(move || keeper.keep(&received))
+            .map_err(|error| format!("no thread for the index: {error}"))?;
+        Ok(Knowledge {
+            tools: definitions::tools(rules),
+            writing: Arc::new(Writing::new(rules)),
+            shelf,
+            running: Arc::new(Semaphore::new(AT_ONCE)),
+            errands: Mutex::new(Some(errands)),
+        })
+    }
+
+    async fn run(self: Arc<Self>, asked: Asked) -> Result<Answer, Failed> {
+        match asked.method() {
+            "tools/list" => {
+                let written = self.writing.tools(asked.caller());
+                let tools = self.tools.iter().chain(written).cloned().collect();
+                return Tools::new(tools).list(&asked.params::<Paged>()?);
+            }
+            "tools/call" => {
+                let called: Called = asked.params()?;
+                let mut allowed = self.writing.tools(asked.caller());
+                if allowed.any(|tool| tool.name == called.name) {
+                    drop(allowed);
+                    self.is_read().await?;
+                    return self.write(called).await;
+                }
+            }
+            "resources/templates/list" => return Ok(resources::templates().into()),
+            _ => {}
+        }
+        self.is_read().await?;
+        let permit = self.running.clone().acquire_owned().await;
+        let shelf = self.shelf.clone();
+        let work = tokio::task::spawn_blocking(move || {
+            let _until_done = permit;
+            answer(&shelf, &asked)
+        });
+        work.await.map_err(|_| Refusal::internal("the request could not be completed"))?
+    }
+
+    /// Changes a document, and waits for a while until searches show it.
+    async fn write(&self, Called { name, arguments }: Called) -> Result<Answer, Failed> {
+        let (shelf, writing) = (self.shelf.clone(), self.writing.clone());
+        // It goes on when the caller leaves: what is begun is done.
+        let work = tokio::task::spawn_blocking(move || writing.call(&shelf, &name, arguments));
+        let lost = |_| Refusal::internal("the request could not be completed");
+        let done = match work.await.map_err(lost)? {
+            Ok(done) => done,
+            Err(stop) => return stop.answer(),
+        };
+        let (errand, indexed) = oneshot::channel();
+        let errand = Errand { place: done.place.clone(), done: errand };
+        let sent = self.errands().as_ref().is_some_and(|errands| errands.send(errand).is_ok());
+        let indexed = tokio::time::timeout(PATIENCE, indexed).await;
+        let is_indexed = sent && matches!(indexed, Ok(Ok(Ok(()))));
+        Ok(done.answer(is_indexed).into())
+    }
+
+    /// Waits until there is something to search in.
+    async fn is_read(&self) -> Result<(), Failed> {
+        let mut read = self.shelf.is_read();
+        match tokio::time::timeout(PATIENCE, read.wait_for(|read| *read)).await {
+            Ok(_) => Ok(()),
+            Err(_) => Err(unread().retry_after(PATIENCE).into()),
+        }
+    }
+
+    fn errands(&self) -> std::sync::MutexGuard<'_, Option<mpsc::Sender<Errand>>> {
+        self.errands.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn unread() -> Fault {
+    Fault::new(Reason::Overloaded, "the articles are being read for the first time").unsent()
+}
+
+fn answer(shelf: &Shelf, asked: &Asked) -> Result<Answer, Failed> {
+    match asked.method() {
+        "tools/call" => {
+            let Called { name, arguments } = asked.params()?;
+            let result = shelf
+                .call(&name, arguments)
+                .ok_or_else(|| Refusal::invalid(format!("unknown tool: {name}")))?;
+            match result {
+                Ok(result) => Ok(result.into()),
+                Err(stop) => stop.answer(),
+            }
+        }
+        "resources/list" => shelf.list_resources(asked.params::<Paged>()?.cursor.as_deref()),
+        "resources/read" => shelf.read_resource(&asked.params()?),
+        "completion/complete" => shelf.complete(&asked.params()?),
+        // The gateway hears of every change and tells whoever subscribed.
+        "resources/subscribe" | "resources/unsubscribe" => Ok(json!({}).into()),
+        other => Err(Refusal::no_method(other).into()),
+    }
+}
+
+impl Server for Knowledge {
+    fn about(&self) -> About {
+        About {
+            name: "knowledge".to_owned(),
+            title: "Knowledge".to_owned(),
+            capabilities: json!({
+                "tools": {},
+                "resources": { "subscribe": true, "listChanged": true },
+                "completions": {},
+            }),
+            instructions: Some(definitions::INSTRUCTIONS.to_owned()),
+        }
+    }
+
+    fn answer(self: Arc<Self>, asked: Asked) -> Boxed<'static, Result<Answer, Failed>> {
+        Box::pin(self.run(asked))
+    }
+
+    fn changes(&self) -> Option<&Changes> {
+        Some(&self.shelf.changes)
+    }
+
+    fn probe(&self) -> Boxed<'_, Result<(), Fault>> {
+        let is_read = *self.shelf.is_read().borrow();
+        Box::pin(std::future::ready(if is_read { Ok(()) } else { Err(unread()) }))
+    }
+
+    fn close(&self) -> Boxed<'_, ()> {
+        self.shelf.end();
+        self.errands().take();
+        Box::pin(std::future::ready(()))
+    }
+}
+
+impl Drop for Knowledge {
+    fn drop(&mut self) {
+        self.shelf.end();
+    }
+}
+
+/// Where the system has programs keep their state (XDG Base Directory Specification).
+fn default_folder(rules: &config::Knowledge) -> Result<PathBuf, String> {
+    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    let state = variable("XDG_STATE_HOME").map(PathBuf::from);
+    let home = || Some(PathBuf::from(variable("HOME")?).join(".local/state"));
+    let root = index::version(rules.root.as_os_str().as_encoded_bytes());
+    match state.or_else(home) {
+        Some(state) => Ok(state.join(format!("toolgate/knowledge/{root:016x}"))),
+        None => Err("there is no place for the index (write knowledge.index)".to_owned()),
+    }
+}

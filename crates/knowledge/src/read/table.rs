@@ -1,0 +1,76 @@
+//! Rows of CSV as lines that say what each field is.
+
+use csv::{ReaderBuilder, StringRecord};
+
+use super::Unreadable;
+
+/// Reads a table whose first row names its columns. The separator is the one that the first row
+/// has most of: comma, semicolon or tab.
+///
+/// # Errors
+/// When there are no rows.
+pub(super) fn read(text: &str) -> Result<String, Unreadable> {
+    let first = text.lines().next().unwrap_or_default();
+    let count = |separator: &u8| first.bytes().filter(|byte| byte == separator).count();
+    let separator = [b'\t', b';', b','].into_iter().max_by_key(count).unwrap_or(b',');
+    let mut reader =
+        ReaderBuilder::new().delimiter(separator).flexible(true).from_reader(text.as_bytes());
+    let names = reader.headers().cloned().unwrap_or_default();
+    let mut lines = String::new();
+    for row in reader.records() {
+        let row = row.map_err(|error| Unreadable(format!("it is not a table: {error}")))?;
+        line(&names, &row, &mut lines);
+    }
+    if lines.is_empty() {
+        return Err(Unreadable("the table has no rows".to_owned()));
+    }
+    Ok(lines)
+}
+
+fn line(names: &StringRecord, row: &StringRecord, lines: &mut String) {
+    let mut is_first = true;
+    for (index, field) in row.iter().enumerate() {
+        let words: Vec<&str> = field.split_whitespace().collect();
+        if words.is_empty() {
+            continue;
+        }
+        if !std::mem::take(&mut is_first) {
+            lines.push_str("; ");
+        }
+        if let Some(name) = names.get(index).map(str::trim).filter(|name| !name.is_empty()) {
+            lines.push_str(name);
+            lines.push_str(": ");
+        }
+        lines.push_str(&words.join(" "));
+    }
+    if !is_first {
+        lines.push('\n');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_row_says_what_its_fields_are() {
+        let text = "code,meaning\n404,\"not\nfound\"\n\n500,\"a, b\",extra\n";
+
+        assert_eq!(
+            read(text).unwrap(),
+            "code: 404; meaning: not found\ncode: 500; meaning: a, b; extra\n"
+        );
+    }
+
+    #[test]
+    fn the_separator_is_found() {
+        assert_eq!(read("a;b\n1,5;2\n").unwrap(), "a: 1,5; b: 2\n");
+        assert_eq!(read("a\tb\n1\t2\n").unwrap(), "a: 1; b: 2\n");
+    }
+
+    #[test]
+    fn a_table_without_rows_is_none() {
+        assert!(read("a,b\n").is_err());
+        assert!(read("").is_err());
+    }
+}

@@ -1,0 +1,229 @@
+//! Documents and categories as resources.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+use toolgate_folder::{Place, cursor};
+use toolgate_hosted::{Answer, Failed, Refusal};
+
+use crate::read::Unreadable;
+use crate::shelf::Shelf;
+
+/// The categories, with how many documents are in each.
+pub(crate) const CATEGORIES: &str = "kb://categories";
+/// What the URI of every document begins with.
+const ARTICLES: &str = "kb://articles/";
+/// What the URI of every category begins with.
+const CATEGORY: &str = "kb://categories/";
+/// Resources on one page.
+const PAGE: usize = 200;
+/// The most values a completion may offer (MCP, completion/complete).
+const VALUES: usize = 100;
+/// Documents listed of one category.
+const LISTED: usize = 1000;
+
+/// The URI of a document.
+pub(crate) fn uri(place: &Place) -> String {
+    place.uri(ARTICLES)
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Located {
+    uri: String,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Completing {
+    r#ref: Reference,
+    argument: Argument,
+}
+
+#[derive(Deserialize)]
+struct Reference {
+    uri: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Argument {
+    name: String,
+    value: String,
+}
+
+/// How URIs are formed (RFC 6570).
+pub(crate) fn templates() -> Value {
+    json!({ "resourceTemplates": [
+        {
+            "uriTemplate": "kb://articles/{+id}",
+            "name": "article",
+            "title": "An article by its id",
+            "description": "The whole text of one article. id is as search_articles gives it.",
+        },
+        {
+            "uriTemplate": "kb://categories/{+category}",
+            "name": "category",
+            "title": "The articles of a category",
+            "description": "Ids and titles of the articles in one category and below it, as JSON.",
+            "mimeType": "application/json",
+        },
+    ] })
+}
+
+impl Shelf {
+    /// One page of resources: the categories, then the documents by id.
+    pub(crate) fn list_resources(&self, after: Option<&str>) -> Result<Answer, Failed> {
+        let after = match after {
+            None => None,
+            Some(after) => {
+                Some(cursor::after(after).ok_or_else(|| Refusal::invalid("invalid cursor"))?)
+            }
+        };
+        let mut resources = Vec::new();
+        if after.is_none() {
+            resources.push(json!({
+                "uri": CATEGORIES,
+                "name": "categories",
+                "title": "Categories",
+                "description": "All categories, with how many articles are in each.",
+                "mimeType": "application/json",
+            }));
+        }
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let holdings = self.holdings();
+        let mut readable =
+            holdings.known.range((from, Bound::Unbounded)).filter(|(_, known)| known.readable);
+        let mut last = None;
+        for (place, known) in readable.by_ref().take(PAGE) {
+            let mut resource =
+                json!({ "uri": uri(place), "name": place.as_str(), "size": known.stamp.size });
+            if let Some(format) = crate::article::Format::of(place.name()) {
+                resource["mimeType"] = format.mime().into();
+            }
+            resources.push(resource);
+            last = Some(place.clone());
+        }
+        let mut page = json!({ "resources": resources });
+        if let Some(last) = last.filter(|_| readable.next().is_some()) {
+            page["nextCursor"] = cursor::cursor(&last).into();
+        }
+        Ok(page.into())
+    }
+
+    /// What a resource holds.
+    pub(crate) fn read_resource(&self, Located { uri }: &Located) -> Result<Answer, Failed> {
+        let refused = |message: &str| Refusal::invalid(message).with(json!({ "uri": uri }));
+        if uri == CATEGORIES {
+            return Ok(contents(uri, "application/json", &self.categories().to_string()));
+        }
+        if let Some(place) = Place::from_uri(uri, CATEGORY) {
+            let articles = self.articles_in(place.as_str());
+            if articles.is_empty() {
+                return Err(refused("resource not found").into());
+            }
+            let text = json!({ "category": place.as_str(), "articles": articles }).to_string();
+            return Ok(contents(uri, "application/json", &text));
+        }
+        let absent = || refused("resource not found");
+        let place = Place::from_uri(uri, ARTICLES).ok_or_else(absent)?;
+        match self.article(&place)? {
+            Some(Ok(article)) => Ok(contents(uri, article.format.mime(), &article.text)),
+            Some(Err(Unreadable(reason))) => {
+                Err(refused(&format!("the document cannot be read: {reason}")).into())
+            }
+            None => Err(absent().into()),
+        }
+    }
+
+    /// What could follow what is written of an argument.
+    pub(crate) fn complete(&self, completing: &Completing) -> Result<Answer, Failed> {
+        let template = completing.r#ref.uri.as_deref().unwrap_or_default();
+        let begun = completing.argument.value.to_lowercase();
+        let holdings = self.holdings();
+        let known = holdings.known.iter().filter(|(_, known)| known.readable);
+        let mut values: Vec<String> = match (template, completing.argument.name.as_str()) {
+            ("kb://articles/{+id}", "id") => known
+                .map(|(place, _)| place.as_str())
+                .filter(|id| id.to_lowercase().starts_with(&begun))
+                .take(VALUES + 1)
+                .map(str::to_owned)
+                .collect(),
+            ("kb://categories/{+category}", "category") => {
+                drop(known);
+                let named = counted(self).into_keys();
+                named
+                    .filter(|name| name.to_lowercase().starts_with(&begun))
+                    .take(VALUES + 1)
+                    .collect()
+            }
+            _ => {
+                let message = "only id of kb://articles/{+id} and category of kb://categories/{+category} have completions";
+                return Err(Refusal::invalid(message).into());
+            }
+        };
+        let has_more = values.len() > VALUES;
+        values.truncate(VALUES);
+        Ok(json!({ "completion": { "values": values, "hasMore": has_more } }).into())
+    }
+
+    /// All categories with how many documents are in each, those below it included, and what could
+    /// not be read.
+    pub(crate) fn categories(&self) -> Value {
+        const SHOWN: usize = 20;
+        let counts = counted(self);
+        let holdings = self.holdings();
+        let total = holdings.known.values().filter(|known| known.readable).count();
+        let unreadable: Vec<_> = holdings
+            .known
+            .iter()
+            .filter(|(_, known)| !known.readable)
+            .map(|(place, _)| place)
+            .collect();
+        let rows: Vec<_> = counts
+            .iter()
+            .map(|(category, count)| json!({ "category": category, "articles": count }))
+            .collect();
+        let shown: Vec<_> = unreadable.iter().take(SHOWN).map(|place| place.as_str()).collect();
+        json!({
+            "categories": rows,
+            "articles": total,
+            "unreadable": { "count": unreadable.len(), "ids": shown },
+        })
+    }
+
+    fn articles_in(&self, category: &str) -> Vec<Value> {
+        let holdings = self.holdings();
+        let is_in = |known: &crate::index::Known| {
+            known
+                .category
+                .as_deref()
+                .and_then(|it| it.strip_prefix(category))
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let found = holdings.known.iter().filter(|(_, known)| known.readable && is_in(known));
+        found
+            .take(LISTED)
+            .map(|(place, known)| {
+                json!({ "id": place.as_str(), "category": known.category, "uri": uri(place) })
+            })
+            .collect()
+    }
+}
+
+/// How many readable documents are in each category and below it.
+fn counted(shelf: &Shelf) -> BTreeMap<String, u64> {
+    let mut counts = BTreeMap::<String, u64>::new();
+    let holdings = shelf.holdings();
+    for known in holdings.known.values().filter(|known| known.readable) {
+        let Some(category) = known.category.as_deref() else { continue };
+        let ends = category.match_indices('/').map(|(at, _)| at).chain([category.len()]);
+        for end in ends {
+            *counts.entry(category[..end].to_owned()).or_default() += 1;
+        }
+    }
+    counts
+}
+
+fn contents(uri: &str, mime: &str, text: &str) -> Answer {
+    json!({ "contents": [{ "uri": uri, "mimeType": mime, "text": text }] }).into()
+}

@@ -1,0 +1,356 @@
+//! The documents of one folder, and the thread that keeps the index as the folder is.
+//!
+//! The folder is looked at, not listened to: mounted ones change without an event, and a look that
+//! finds nothing costs one `stat` for each file. The more files there are the rarer are the looks,
+//! so that they take a twentieth of one processor at most.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read as _};
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, mpsc};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use tokio::sync::{oneshot, watch};
+use toolgate_folder::{Bounds, End, Kind, Place, Source, Walk};
+use toolgate_gateway::config::{Knowledge, Language};
+use toolgate_hosted::{Change, Changes};
+
+use crate::article::Format;
+use crate::index::{Filed, Index, Known, Stamp, version};
+use crate::read::{PdfReader, Unreadable, read};
+use crate::resources;
+
+/// The shortest time between two looks.
+const LOOK: Duration = Duration::from_secs(1);
+/// How much longer than a look the pause after it is.
+const REST: u32 = 20;
+/// Documents at most; what is beyond is left out.
+const MOST: usize = 1_000_000;
+/// Documents after which a long first reading commits what it has.
+const BATCH: usize = 20_000;
+/// Below this age a file may be written again without another modification time: clocks of file
+/// systems tick slowly.
+const YOUNG: Duration = Duration::from_secs(2);
+/// Changed documents that are announced one by one.
+const ANNOUNCED: usize = 50;
+
+/// The documents of one folder.
+pub(crate) struct Shelf {
+    pub(crate) source: Source,
+    pub(crate) rules: Knowledge,
+    pub(crate) index: Index,
+    pub(crate) changes: Changes,
+    pdf: PdfReader,
+    holdings: RwLock<Holdings>,
+    /// Whether the folder was read once.
+    read: watch::Sender<bool>,
+    ended: AtomicBool,
+}
+
+/// What there is, as of the last commit.
+#[derive(Default)]
+pub(crate) struct Holdings {
+    pub(crate) known: BTreeMap<Place, Known>,
+    pub(crate) languages: Vec<Language>,
+}
+
+/// Places to be looked at now, and who waits for that.
+pub(crate) struct Errand {
+    pub(crate) place: Place,
+    pub(crate) done: oneshot::Sender<Result<(), String>>,
+}
+
+/// Files as they are now.
+type Seen = BTreeMap<Place, Stamp>;
+
+impl Shelf {
+    /// Opens a folder with its index; nothing is read yet.
+    ///
+    /// # Errors
+    /// When either cannot be opened.
+    pub(crate) fn open(
+        rules: Knowledge,
+        folder: &std::path::Path,
+        pdf: PdfReader,
+    ) -> Result<Shelf, String> {
+        let shown = |path: &std::path::Path, error: io::Error| {
+            format!("cannot open {}: {error}", path.display())
+        };
+        let source = Source::open(&rules.root).map_err(|error| shown(&rules.root, error))?;
+        let index = Index::open(folder, &rules).map_err(|error| {
+            format!("{} (knowledge.index says where the index is)", shown(folder, error))
+        })?;
+        let shelf = Shelf {
+            source,
+            rules,
+            index,
+            changes: Changes::default(),
+            pdf,
+            holdings: RwLock::default(),
+            read: watch::Sender::new(false),
+            ended: AtomicBool::new(false),
+        };
+        shelf.recall().map_err(|error| format!("cannot read the index: {error}"))?;
+        let is_empty = shelf.holdings().known.is_empty();
+        shelf.read.send_replace(!is_empty);
+        Ok(shelf)
+    }
+
+    /// What there is.
+    pub(crate) fn holdings(&self) -> RwLockReadGuard<'_, Holdings> {
+        self.holdings.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether there is something to search in, now or when the folder was read.
+    pub(crate) fn is_read(&self) -> watch::Receiver<bool> {
+        self.read.subscribe()
+    }
+
+    /// Ends the thread after what it is at.
+    pub(crate) fn end(&self) {
+        self.ended.store(true, Ordering::Relaxed);
+    }
+
+    fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Relaxed)
+    }
+
+    /// Keeps the index as the folder is, until nobody can send an errand any more.
+    pub(crate) fn keep(self: &Arc<Self>, errands: &mpsc::Receiver<Errand>) {
+        // What a file was when it was too young to be trusted is looked at once more.
+        let mut young = Seen::new();
+        let mut rest = Duration::ZERO;
+        loop {
+            match errands.recv_timeout(rest) {
+                Ok(Errand { place, done }) => {
+                    let _ = done.send(self.look_at(&place));
+                    continue;
+                }
+                Err(mpsc::RecvTimeoutError::Disconnected) => return,
+                Err(mpsc::RecvTimeoutError::Timeout) => {}
+            }
+            if self.has_ended() {
+                return;
+            }
+            let begun = Instant::now();
+            match self.look(&mut young) {
+                Ok(()) => self.read.send_if_modified(|read| !std::mem::replace(read, true)),
+                Err(_) if self.has_ended() => return,
+                Err(error) => {
+                    tracing::warn!(
+                        error,
+                        "the folder could not be indexed; the last state is served"
+                    );
+                    false
+                }
+            };
+            rest = LOOK.max(begun.elapsed() * REST);
+        }
+    }
+
+    /// Looks at one place, which somebody just wrote.
+    fn look_at(&self, place: &Place) -> Result<(), String> {
+        let seen = match self.source.file(place) {
+            Ok(_) => {
+                let entries = self.source.entries(&place.parent()).unwrap_or_default();
+                entries.into_iter().find(|entry| entry.name == place.name())
+            }
+            Err(_) => None,
+        };
+        let stamp = seen.and_then(|entry| stamp(&entry.kind));
+        let (changed, gone) = match stamp {
+            Some(stamp) => (vec![(place.clone(), stamp)], Vec::new()),
+            None => (Vec::new(), vec![place.clone()]),
+        };
+        self.apply(changed, gone)
+    }
+
+    /// Looks at everything, and reads what is not as it was.
+    fn look(&self, young: &mut Seen) -> Result<(), String> {
+        let seen = self.seen().map_err(|error| format!("the folder cannot be read: {error}"))?;
+        let (changed, gone) = {
+            let known = &self.holdings().known;
+            let is_new = |(place, stamp): &(&Place, &Stamp)| {
+                known.get(*place).is_none_or(|known| known.stamp != **stamp)
+                    || young.contains_key(*place)
+            };
+            let changed = seen.iter().filter(is_new).map(|(place, stamp)| (place.clone(), *stamp));
+            let gone = known.keys().filter(|place| !seen.contains_key(*place)).cloned();
+            (changed.collect::<Vec<_>>(), gone.collect::<Vec<_>>())
+        };
+        *young = changed.iter().filter(|(_, stamp)| is_young(*stamp)).cloned().collect();
+        if changed.is_empty() && gone.is_empty() {
+            return Ok(());
+        }
+        self.apply(changed, gone)
+    }
+
+    fn seen(&self) -> io::Result<Seen> {
+        let mut seen = Seen::new();
+        let bounds = Bounds { entries: 4 * MOST, time: Duration::from_secs(600) };
+        let mut walk = Walk::within(&self.source, true, None, bounds);
+        let end = walk.run(&Place::default(), &mut |_, place, entry| {
+            if self.has_ended() || seen.len() == MOST {
+                return ControlFlow::Break(End::Spent);
+            }
+            if Format::of(&entry.name).is_some() {
+                seen.extend(stamp(&entry.kind).map(|stamp| (place.clone(), stamp)));
+            }
+            ControlFlow::Continue(())
+        })?;
+        if end != End::Complete {
+            // What was not reached is not gone.
+            return Err(io::Error::other("there is too much in it"));
+        }
+        Ok(seen)
+    }
+
+    /// Reads what changed, and commits.
+    fn apply(&self, changed: Vec<(Place, Stamp)>, gone: Vec<Place>) -> Result<(), String> {
+        let failed = |error: tantivy::TantivyError| format!("the index cannot be written: {error}");
+        let Some(mut writer) = self.index.writer().map_err(failed)? else {
+            // Another process, or the one that this takes over from, keeps the same index.
+            self.index.refresh().map_err(failed)?;
+            return self.recall().map_err(failed);
+        };
+        let mut written = Written::default();
+        for place in gone {
+            self.index.remove(&writer, &place);
+            written.documents.push((place, None));
+        }
+        let several = changed.len() > BATCH;
+        for (place, stamp) in changed {
+            if self.has_ended() {
+                break;
+            }
+            let known = self.holdings().known.get(&place).cloned();
+            let filed = self.file(&place, stamp);
+            let category =
+                filed.content.as_ref().ok().and_then(|article| article.category.as_deref());
+            let next = Known {
+                stamp,
+                version: filed.version,
+                category: category.map(Arc::from),
+                readable: filed.content.is_ok(),
+            };
+            if known.as_ref().is_some_and(|known| known.version == filed.version) {
+                written.untouched.push((place, next));
+                continue;
+            }
+            if let Err(Unreadable(reason)) = &filed.content {
+                tracing::warn!(id = %place, reason, "a document cannot be read");
+            }
+            self.index.put(&writer, &place, &filed).map_err(failed)?;
+            written.documents.push((place, Some(next)));
+            if several && written.documents.len() % BATCH == 0 {
+                writer.commit().map_err(failed)?;
+            }
+        }
+        if !written.documents.is_empty() {
+            writer.commit().map_err(failed)?;
+        }
+        self.index.refresh().map_err(failed)?;
+        self.publish(written).map_err(failed)?;
+        // Segments that are put together meanwhile are not worth a failure.
+        if let Err(error) = writer.wait_merging_threads() {
+            tracing::warn!(%error, "parts of the index could not be put together");
+        }
+        Ok(())
+    }
+
+    fn file(&self, place: &Place, stamp: Stamp) -> Filed {
+        let unreadable = |reason: String| Filed {
+            stamp,
+            version: version(format!("{stamp:?} {reason}").as_bytes()),
+            content: Err(Unreadable(reason)),
+        };
+        let limit = self.rules.limits.file;
+        let bytes = match self.source.file(place) {
+            Ok(file) => {
+                let most = limit.bytes() as u64;
+                let mut bytes = Vec::new();
+                match file.bytes.take(most + 1).read_to_end(&mut bytes) {
+                    Ok(_) if bytes.len() as u64 > most => {
+                        return unreadable(format!("it is larger than {limit}"));
+                    }
+                    Ok(_) => bytes,
+                    Err(error) => return unreadable(format!("the file cannot be read: {error}")),
+                }
+            }
+            Err(error) => return unreadable(format!("the file cannot be opened: {error}")),
+        };
+        let content = match Format::of(place.name()) {
+            Some(format) => read(place, format, &bytes, &self.rules, &self.pdf),
+            None => Err(Unreadable("it is of no known format".to_owned())),
+        };
+        Filed { stamp, version: version(&bytes), content }
+    }
+
+    /// Takes over what the index says of the last commit.
+    fn recall(&self) -> tantivy::Result<()> {
+        let known = self.index.known()?;
+        let languages = self.languages()?;
+        *self.holdings.write().unwrap_or_else(PoisonError::into_inner) =
+            Holdings { known, languages };
+        Ok(())
+    }
+
+    fn languages(&self) -> tantivy::Result<Vec<Language>> {
+        let mut languages = self.index.languages()?;
+        languages.insert(self.rules.language);
+        Ok(languages.into_iter().collect())
+    }
+
+    /// Shows what was committed, and tells who listens.
+    fn publish(&self, written: Written) -> tantivy::Result<()> {
+        let languages = self.languages()?;
+        let mut events = Vec::new();
+        {
+            let mut holdings = self.holdings.write().unwrap_or_else(PoisonError::into_inner);
+            holdings.languages = languages;
+            for (place, known) in written.untouched {
+                holdings.known.insert(place, known);
+            }
+            let mut list = false;
+            for (place, next) in written.documents {
+                let updated = Change::Updated(resources::uri(&place));
+                let stays = next.is_some();
+                let before = match next {
+                    Some(next) => holdings.known.insert(place, next),
+                    None => holdings.known.remove(&place),
+                };
+                list |= before.is_some() != stays;
+                if before.is_some() && events.len() < ANNOUNCED {
+                    events.push(updated);
+                }
+            }
+            if list {
+                events.push(Change::Resources);
+                events.push(Change::Updated(resources::CATEGORIES.to_owned()));
+            }
+        }
+        events.into_iter().for_each(|event| self.changes.announce(event));
+        Ok(())
+    }
+}
+
+/// What one commit is made of.
+#[derive(Default)]
+struct Written {
+    /// Documents that are new or gone.
+    documents: Vec<(Place, Option<Known>)>,
+    /// Files that were written as they had been.
+    untouched: Vec<(Place, Known)>,
+}
+
+fn stamp(kind: &Kind) -> Option<Stamp> {
+    let Kind::File { size, modified } = *kind else { return None };
+    let since = modified.and_then(|at| at.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
+    Some(Stamp { modified: u64::try_from(since.as_nanos()).unwrap_or(u64::MAX), size })
+}
+
+fn is_young(stamp: Stamp) -> bool {
+    let modified = UNIX_EPOCH + Duration::from_nanos(stamp.modified);
+    SystemTime::now().duration_since(modified).is_ok_and(|age| age < YOUNG)
+}

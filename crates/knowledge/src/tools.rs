@@ -1,0 +1,342 @@
+//! The tools that read: from arguments to answers.
+
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+use toolgate_folder::Place;
+use toolgate_gateway::fault::{Fault, Reason};
+use toolgate_hosted::{Answer, Content, Failed, ToolResult};
+
+use crate::article::Article;
+use crate::definitions::{DEEPEST, RELATED, RESULTS};
+use crate::index::version;
+use crate::read::{Unreadable, path};
+use crate::search::{Found, Hit, Search};
+use crate::shelf::Shelf;
+
+/// A failure that the model can act on, in one sentence; or one that it cannot.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    Told(String),
+    Failed(Failed),
+}
+
+impl Stop {
+    /// A sentence is a result; what the model cannot help is not.
+    pub(crate) fn answer(self) -> Result<Answer, Failed> {
+        match self {
+            Stop::Told(sentence) => Ok(ToolResult::failed(sentence).into()),
+            Stop::Failed(failed) => Err(failed),
+        }
+    }
+}
+
+impl From<tantivy::TantivyError> for Stop {
+    fn from(error: tantivy::TantivyError) -> Stop {
+        Stop::Failed(unreadable(error))
+    }
+}
+
+/// The index could not be read; the log is told why.
+fn unreadable(error: tantivy::TantivyError) -> Failed {
+    Fault::new(Reason::Internal, "the index of the articles cannot be read").because(error).into()
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Searching {
+    query: String,
+    category: Option<String>,
+    limit: Option<usize>,
+    cursor: Option<String>,
+    #[serde(default)]
+    facets: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Getting {
+    id: String,
+    section: Option<String>,
+    #[serde(default)]
+    offset: usize,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Relating {
+    id: String,
+    limit: Option<usize>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
+
+impl Shelf {
+    /// Calls a tool that reads; `None` if there is none of this name.
+    pub(crate) fn call(
+        &self,
+        name: &str,
+        arguments: Map<String, Value>,
+    ) -> Option<Result<ToolResult, Stop>> {
+        Some(match name {
+            "search_articles" => input(arguments).and_then(|it| self.search_articles(&it)),
+            "get_article" => input(arguments).and_then(|it| self.get_article(&it)),
+            "list_categories" => input(arguments).map(|Nothing {}| {
+                let categories = self.categories();
+                let mut text = lines(&categories["categories"]);
+                if text.is_empty() {
+                    text.push_str("There are no categories.");
+                }
+                told(text, categories)
+            }),
+            "related_articles" => input(arguments).and_then(|it| self.related_articles(&it)),
+            _ => return None,
+        })
+    }
+
+    fn search_articles(&self, input: &Searching) -> Result<ToolResult, Stop> {
+        let category = input.category.as_deref().and_then(path);
+        let limit = between("limit", input.limit, self.rules.limits.results, RESULTS)?;
+        let key = version(format!("{}\0{category:?}", input.query).as_bytes());
+        let offset = match &input.cursor {
+            None => 0,
+            Some(cursor) => offset(cursor, key).ok_or_else(|| {
+                Stop::Told(
+                    "the cursor is of another query; leave it out to begin at the start".to_owned(),
+                )
+            })?,
+        };
+        let search = Search {
+            query: &input.query,
+            category: category.as_deref(),
+            offset,
+            limit,
+            count: input.facets,
+        };
+        let Some(found) = self.search(&search)? else {
+            let sentence = "query has no word to look for beside very common ones; write the words that matter";
+            return Err(Stop::Told(sentence.to_owned()));
+        };
+        let next = offset + found.hits.len();
+        let next = (found.has_more && next < DEEPEST).then(|| cursor(next, key));
+        Ok(page(&found, next))
+    }
+
+    fn get_article(&self, input: &Getting) -> Result<ToolResult, Stop> {
+        let place = self.place(&input.id)?;
+        let article = self.shown(&place)?;
+        let text = match input.section.as_deref().filter(|section| !section.is_empty()) {
+            None => article.text.as_str(),
+            Some(section) => {
+                article.section(section).ok_or_else(|| no_section(&article, section))?
+            }
+        };
+        let begin = text.char_indices().map(|(at, _)| at).nth(input.offset);
+        let Some(begin) = begin.or((input.offset == 0).then_some(0)) else {
+            let length = text.chars().count();
+            let offset = input.offset;
+            return Err(Stop::Told(format!(
+                "the text has {length} characters; offset {offset} is too large"
+            )));
+        };
+        let most = self.rules.limits.article;
+        let end = text[begin..].char_indices().nth(most).map(|(at, _)| begin + at);
+        let part = &text[begin..end.unwrap_or(text.len())];
+        let next = end.map(|_| input.offset + most);
+        let version = self.holdings().known.get(&place).map(|known| known.version);
+        let mut structured = about(&place, &article);
+        structured["version"] = spelled(version.unwrap_or_default()).into();
+        structured["text"] = part.into();
+        structured["sections"] = article
+            .sections
+            .iter()
+            .map(|it| json!({ "id": it.id, "title": it.title, "level": it.level }))
+            .collect();
+        structured["hasMore"] = next.is_some().into();
+        let mut result = told(part.to_owned(), structured);
+        if let (Some(next), Some(structured)) = (next, &mut result.structured_content) {
+            structured["nextOffset"] = next.into();
+            let total = text.chars().count();
+            result.content.push(Content::text(format!(
+                "Characters {} to {next} of {total}; go on with offset {next}, or ask for one of the sections.",
+                input.offset
+            )));
+        }
+        Ok(result)
+    }
+
+    fn related_articles(&self, input: &Relating) -> Result<ToolResult, Stop> {
+        let place = self.place(&input.id)?;
+        let article = self.shown(&place)?;
+        let limit = between("limit", input.limit, 5, RELATED)?;
+        let hits = self.related(&place, &article, limit)?;
+        let rows: Vec<_> = hits.iter().map(row).collect();
+        let text =
+            if hits.is_empty() { "No article is like this one.".to_owned() } else { shown(&hits) };
+        Ok(told(text, json!({ "articles": rows })))
+    }
+
+    /// The place of an id; models sometimes give the URI of the resource instead.
+    pub(crate) fn place(&self, id: &str) -> Result<Place, Stop> {
+        let id = id.strip_prefix("kb://articles/").unwrap_or(id);
+        Place::parse(id).map_err(Stop::Told)
+    }
+
+    fn shown(&self, place: &Place) -> Result<Article, Stop> {
+        match self.article(place).map_err(Stop::Failed)? {
+            Some(Ok(article)) => Ok(article),
+            Some(Err(Unreadable(reason))) => {
+                Err(Stop::Told(format!("{place} cannot be read: {reason}")))
+            }
+            None => Err(Stop::Told(format!(
+                "there is no article {place}; search_articles finds articles with their ids"
+            ))),
+        }
+    }
+
+    /// The document of a place as of the last commit.
+    pub(crate) fn article(
+        &self,
+        place: &Place,
+    ) -> Result<Option<Result<Article, Unreadable>>, Failed> {
+        let searcher = self.index.searcher();
+        let found = self
+            .index
+            .find(&searcher, place)
+            .and_then(|at| at.map(|at| self.index.article(&searcher, at)).transpose());
+        found.map_err(unreadable)
+    }
+}
+
+fn no_section(article: &Article, section: &str) -> Stop {
+    const SHOWN: usize = 40;
+    let ids: Vec<_> = article.sections.iter().take(SHOWN).map(|it| it.id.as_str()).collect();
+    let there = if ids.is_empty() {
+        "it has none".to_owned()
+    } else {
+        format!("it has {}", ids.join(", "))
+    };
+    Stop::Told(format!("there is no section {}; {there}", section.escape_debug()))
+}
+
+/// Arguments as the tool takes them.
+pub(crate) fn input<T: DeserializeOwned>(arguments: Map<String, Value>) -> Result<T, Stop> {
+    serde_json::from_value(Value::Object(arguments))
+        .map_err(|error| Stop::Told(format!("the arguments do not fit the input schema: {error}")))
+}
+
+fn between(name: &str, value: Option<usize>, default: usize, most: usize) -> Result<usize, Stop> {
+    let value = value.unwrap_or(default.min(most));
+    if (1..=most).contains(&value) {
+        return Ok(value);
+    }
+    Err(Stop::Told(format!("{name} must be from 1 to {most}, not {value}")))
+}
+
+/// A version as callers see it.
+pub(crate) fn spelled(version: u64) -> String {
+    format!("{version:016x}")
+}
+
+fn about(place: &Place, article: &Article) -> Value {
+    let Article { title, category, tags, format, .. } = article;
+    let mut about = json!({ "id": place.as_str(), "title": title, "tags": tags, "format": format });
+    if let Some(category) = category {
+        about["category"] = category.as_str().into();
+    }
+    about
+}
+
+fn row(hit: &Hit) -> Value {
+    let mut row = json!({
+        "id": hit.place.as_str(),
+        "title": hit.article.title,
+        "score": f64::from((hit.score * 1000.0).round()) / 1000.0,
+        "snippet": hit.snippet,
+    });
+    if let Some(category) = &hit.article.category {
+        row["category"] = category.as_str().into();
+    }
+    row
+}
+
+/// Hits as a person would list them.
+fn shown(hits: &[Hit]) -> String {
+    let one = |hit: &Hit| format!("{} ({})\n{}", hit.article.title, hit.place, hit.snippet);
+    hits.iter().map(one).collect::<Vec<_>>().join("\n\n")
+}
+
+fn page(found: &Found, next: Option<String>) -> ToolResult {
+    let rows: Vec<_> = found.hits.iter().map(row).collect();
+    let mut text = shown(&found.hits);
+    if found.hits.is_empty() {
+        text.push_str("No article matches; try fewer or other words, without quotes and signs.");
+    }
+    let mut structured = json!({ "articles": rows, "hasMore": found.has_more });
+    if let Some(next) = next {
+        text.push_str(&format!(
+            "\n\nMore follow: call search_articles again with cursor \"{next}\"."
+        ));
+        structured["nextCursor"] = next.into();
+    } else if found.has_more {
+        text.push_str("\n\nThere are more, too many to page through; narrow the query.");
+    }
+    if let Some(counts) = &found.counts {
+        let rows = counts
+            .iter()
+            .map(|(category, count)| json!({ "category": category, "articles": count }));
+        structured["facets"] = rows.collect();
+        text.push_str(&format!("\n\n{}", lines(&structured["facets"])));
+    }
+    told(text, structured)
+}
+
+/// Categories with their counts, a line each.
+fn lines(rows: &Value) -> String {
+    let rows = rows.as_array().into_iter().flatten();
+    let line = |row: &Value| {
+        format!("{}: {}", row["category"].as_str().unwrap_or_default(), row["articles"])
+    };
+    rows.map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// A text for the model, and the same as data.
+pub(crate) fn told(text: String, structured: Value) -> ToolResult {
+    ToolResult {
+        content: vec![Content::text(text)],
+        structured_content: Some(structured),
+        is_error: false,
+    }
+}
+
+/// Where the next page of a query begins.
+fn cursor(offset: usize, key: u64) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(format!("{offset}.{key:x}"))
+}
+
+/// The place that a cursor of this query names.
+fn offset(cursor: &str, key: u64) -> Option<usize> {
+    let text = String::from_utf8(BASE64_URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?;
+    let (offset, of) = text.split_once('.')?;
+    let offset = offset.parse().ok().filter(|offset| *offset <= DEEPEST)?;
+    (of == format!("{key:x}")).then_some(offset)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_is_good_for_its_query_alone() {
+        let next = cursor(20, 7);
+
+        assert_eq!(offset(&next, 7), Some(20));
+        assert_eq!(offset(&next, 8), None);
+        for foreign in ["", "!", "LTE", &cursor(DEEPEST + 1, 7)] {
+            assert_eq!(offset(foreign, 7), None, "{foreign}");
+        }
+    }
+}
