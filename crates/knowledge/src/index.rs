@@ -215,7 +215,7 @@ impl Index {
                 serde_json::to_vec(&Kept::Article(article.clone()))
             }
         };
-        document.add_bytes(fields.kept, &kept.map_err(|error| io::Error::other(error))?);
+        document.add_bytes(fields.kept, &kept.map_err(io::Error::other)?);
         Ok(document)
     }
 

@@ -59,7 +59,7 @@ fn sample() -> Scene {
 async fn search(gateway: &Gateway, arguments: Value) -> Value {
     let answer = Modern::of(gateway).call("search_articles", &arguments.to_string()).await;
     let result = answer.result();
-    assert_eq!(result["isError"].as_bool().unwrap_or_default(), false, "{result}");
+    assert!(!result["isError"].as_bool().unwrap_or_default(), "{result}");
     result["structuredContent"].clone()
 }
 

@@ -75,7 +75,7 @@ impl Scene {
     async fn works(&self, name: &str, tool: &str, arguments: Value) -> Value {
         let answer = self.call(name, tool, arguments).await;
         let result = &answer["result"];
-        assert_eq!(result["isError"].as_bool().unwrap_or_default(), false, "{answer}");
+        assert!(!result["isError"].as_bool().unwrap_or_default(), "{answer}");
         result["structuredContent"].clone()
     }
 
