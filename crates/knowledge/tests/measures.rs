@@ -1,7 +1,7 @@
 //! How well and how fast it searches. Asked for by name, as they need data, time, or an optimised
 //! build: `benches/README.md` says how.
 
-#![expect(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a measurement")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a measurement")]
 
 use std::collections::HashMap;
 use std::fs;
