@@ -133,19 +133,20 @@ impl Shelf {
             if self.has_ended() {
                 return;
             }
-            let begun = Instant::now();
             match self.look(&mut young) {
-                Ok(()) => self.read.send_if_modified(|read| !std::mem::replace(read, true)),
+                Ok(took) => {
+                    self.read.send_if_modified(|read| !std::mem::replace(read, true));
+                    rest = LOOK.max(took * REST);
+                }
                 Err(_) if self.has_ended() => return,
                 Err(error) => {
                     tracing::warn!(
                         error,
                         "the folder could not be indexed; the last state is served"
                     );
-                    false
+                    rest = LOOK * REST;
                 }
-            };
-            rest = LOOK.max(begun.elapsed() * REST);
+            }
         }
     }
 
@@ -166,9 +167,11 @@ impl Shelf {
         self.apply(changed, gone)
     }
 
-    /// Looks at everything, and reads what is not as it was.
-    fn look(&self, young: &mut Seen) -> Result<(), String> {
+    /// Looks at everything, and reads what is not as it was. Tells how long the look alone took.
+    fn look(&self, young: &mut Seen) -> Result<Duration, String> {
+        let begun = Instant::now();
         let seen = self.seen().map_err(|error| format!("the folder cannot be read: {error}"))?;
+        let took = begun.elapsed();
         let (changed, gone) = {
             let known = &self.holdings().known;
             let is_new = |(place, stamp): &(&Place, &Stamp)| {
@@ -180,10 +183,10 @@ impl Shelf {
             (changed.collect::<Vec<_>>(), gone.collect::<Vec<_>>())
         };
         *young = changed.iter().filter(|(_, stamp)| is_young(*stamp)).cloned().collect();
-        if changed.is_empty() && gone.is_empty() {
-            return Ok(());
+        if !changed.is_empty() || !gone.is_empty() {
+            self.apply(changed, gone)?;
         }
-        self.apply(changed, gone)
+        Ok(took)
     }
 
     fn seen(&self) -> io::Result<Seen> {

@@ -90,6 +90,10 @@ impl Shelf {
                 if text.is_empty() {
                     text.push_str("There are no categories.");
                 }
+                let unreadable = &categories["unreadable"];
+                if unreadable["count"] != 0 {
+                    text.push_str(&format!("\n\nNot readable: {}", unreadable["ids"]));
+                }
                 told(text, categories)
             }),
             "related_articles" => input(arguments).and_then(|it| self.related_articles(&it)),
