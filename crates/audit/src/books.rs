@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use toolgate_screen::redact::{Compiled, Error, Scope};
+use toolgate_screen::redact::{Compiled, Scope};
 use toolgate_values::{Rate, Secret};
 
 use crate::arguments::Arguments;
@@ -100,8 +100,7 @@ impl Books {
         match self.0.redact.scanned(arguments, scope) {
             Ok(redacted) => Arguments::new(&redacted.bytes).without(&redacted.hits),
             // Refused by a rule: nothing of it can be vouched for.
-            Err(Error::Refused(hits)) => Arguments::withheld(arguments.len()).without(&hits),
-            Err(Error::Json(_)) => Arguments::withheld(arguments.len()),
+            Err(hits) => Arguments::withheld(arguments.len()).without(&hits),
         }
     }
 

@@ -165,15 +165,15 @@ impl Compiled {
         }
         let limits = Limits { depth: Limits::DEPTH, ..Limits::default() };
         Document::parse(text.clone(), &limits, Mode::Trusted)?;
-        self.walked(text, &active, scope.key)
+        self.walked(text, &active, scope.key).map_err(Error::Refused)
     }
 
     /// Like [`Compiled::json`] for a text that is known to be JSON: a part of a scanned message.
     /// Of any other text comes nonsense, but no panic.
     ///
     /// # Errors
-    /// [`Error::Refused`] when a rule refuses.
-    pub fn scanned(&self, text: &Bytes, scope: Scope<'_>) -> Result<Redacted, Error> {
+    /// What was found, when a rule refuses.
+    pub fn scanned(&self, text: &Bytes, scope: Scope<'_>) -> Result<Redacted, Vec<Hit>> {
         let active = self.active(scope);
         if active.is_idle() {
             return Ok(Redacted { bytes: text.clone(), hits: Vec::new() });
@@ -198,10 +198,10 @@ impl Compiled {
         Redacted { bytes: clean.into_owned().into(), hits }
     }
 
-    fn walked(&self, text: &Bytes, active: &Active, key: &[u8]) -> Result<Redacted, Error> {
+    fn walked(&self, text: &Bytes, active: &Active, key: &[u8]) -> Result<Redacted, Vec<Hit>> {
         let outcome = walk::document(text, active, &self.paths, key);
         if outcome.refused {
-            return Err(Error::Refused(outcome.hits.list()));
+            return Err(outcome.hits.list());
         }
         let mut edits = Edits::default();
         for edit in outcome.edits {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 use toolgate_gateway::call::Who;
 use toolgate_gateway::config::servers::sql::{Effect, ToolRules};
-use toolgate_gateway::fault::Fault;
+use toolgate_gateway::fault::{Fault, Reason};
 use toolgate_gateway::screening::refused_arguments;
 use toolgate_gateway::seal::Keyring;
 use toolgate_hosted::ToolResult;
@@ -66,8 +66,10 @@ impl Tool {
         context: Context<'_>,
     ) -> Result<ToolResult, Fault> {
         let rules = &self.rules;
-        let text = Value::Object(given.clone()).to_string();
-        self.input.check(text.as_bytes()).map_err(|hints| refused_arguments(&hints))?;
+        let text = serde_json::to_vec(given).map_err(|error| {
+            Fault::new(Reason::Internal, "the arguments cannot be written").because(error)
+        })?;
+        self.input.check(&text).map_err(|hints| refused_arguments(&hints))?;
         let mut arguments = arguments::read(&rules.parameters, given, context.database)?;
         let asked = arguments.clone();
         let book = Book {

@@ -11,7 +11,7 @@ use toolgate_protocol::json::{Document, Limits, Mode, Span};
 use toolgate_protocol::jsonrpc::{Kind, Message};
 use toolgate_protocol::method::Method;
 use toolgate_protocol::splice::Edits;
-use toolgate_screen::redact::{Error, Hit, Scope};
+use toolgate_screen::redact::{Hit, Scope};
 use toolgate_screen::{clean, imitation};
 
 use super::kept::{Keeper, Source};
@@ -198,13 +198,10 @@ impl Subject {
                 self.note(&redacted.hits);
                 Ok(redacted.bytes)
             }
-            Err(Error::Refused(hits)) => {
+            Err(hits) => {
                 self.note(&hits);
                 let text = "the result is withheld: it holds what this caller may not see";
                 Err(Fault::new(Reason::Withheld, text).at(&self.server))
-            }
-            Err(Error::Json(error)) => {
-                Err(Fault::new(Reason::Garbage, "the result cannot be read").because(error))
             }
         }
     }
