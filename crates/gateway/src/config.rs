@@ -20,6 +20,7 @@ mod metering;
 mod node;
 mod policy;
 mod problem;
+mod program;
 mod rates;
 mod schema;
 mod screening;
@@ -52,7 +53,7 @@ pub use screening::{
     Characters, Imitation, Markup, Misfits, Screening, SizePolicy, Structured, Unlisted, Validate,
 };
 pub use servers::knowledge::{Boosts, Knowledge, KnowledgeLimits, Language, Writers};
-pub use sources::{Fixed, Machine, Sources};
+pub use sources::{Fixed, Machine, Program, Sources};
 pub use store::{StoreRules, WhenUnavailable};
 pub use toolgate_values::{Listen, Misfit, Name, Network, Rate, Secret, Size, Span, Url};
 pub use toolsets::Toolset as ToolsetRules;
@@ -76,8 +77,16 @@ use serde::Deserialize as _;
 /// # Errors
 /// Everything that is wrong with it, each with its line and a way out.
 pub fn load(path: &Path) -> Result<(Checked, Vec<Warning>), Problems> {
-    match Machine.read(path) {
-        Ok(text) => parse(&text, path, &Machine),
+    load_from(path, &Machine)
+}
+
+/// The same, with what it refers to from `sources`.
+///
+/// # Errors
+/// Everything that is wrong with it, each with its line and a way out.
+pub fn load_from(path: &Path, sources: &dyn Sources) -> Result<(Checked, Vec<Warning>), Problems> {
+    match sources.read(path) {
+        Ok(text) => parse(&text, path, sources),
         Err(error) => {
             let mut report = Report::default();
             report
@@ -99,10 +108,10 @@ pub struct Examined {
 }
 
 /// Reads the configuration in `path` as far as it can be read.
-pub fn examine(path: &Path) -> Examined {
+pub fn examine(path: &Path, sources: &dyn Sources) -> Examined {
     let mut report = Report::default();
-    let checked = match Machine.read(path) {
-        Ok(text) => read(&text, &Arc::from(path), &Machine, &mut report),
+    let checked = match sources.read(path) {
+        Ok(text) => read(&text, &Arc::from(path), sources, &mut report),
         Err(error) => {
             report
                 .problem(&Place::whole(&Arc::from(path)), format!("cannot read the file: {error}"));
@@ -162,6 +171,7 @@ fn read(
         interpolate::apply(&mut root, sources, report);
         import::join(&mut root, sources, report);
     }
+    program::join(&mut root, sources);
     if !shape::fit(&mut root, schema::tree(), report) {
         return None;
     }

@@ -27,6 +27,7 @@ fn world() -> Fixed {
     Fixed {
         env: env.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
         files: files.map(|(path, text)| (PathBuf::from(path), text.to_owned())).into(),
+        ..Fixed::default()
     }
 }
 
@@ -62,6 +63,7 @@ fn outline(server: &Server) -> String {
         Kind::Stdio { program, arguments, env, .. } => {
             format!("{program} {arguments:?} {}", reveal(env))
         }
+        Kind::Hosted => "of this program".to_owned(),
         Kind::Knowledge(knowledge) => format!("{knowledge:?}"),
         Kind::Files { root, write } => format!("{root:?} write={write}"),
         Kind::Sql(rules) => format!("{:?}", rules.place),
@@ -209,6 +211,26 @@ fn secrets_are_printed_neither_by_problems_nor_by_debug() {
     let (checked, _) = sound(text);
     let printed = format!("{checked:?} {:?}", checked.servers());
     assert!(!printed.contains("7f3a9c") && !printed.contains(KEY), "{printed}");
+}
+
+#[test]
+fn servers_of_the_program_are_served_whether_the_file_mentions_them_or_not() {
+    let world = Fixed {
+        hosted: ["support", "metrics"].map(|name| name.parse().unwrap()).into(),
+        ..Fixed::default()
+    };
+    let read = |text| config::parse(text, Path::new("gateway.yaml"), &world);
+    let text = "servers: [{ name: support, hosted: {}, hide: [close] }, { name: web, upstream: 'https://h/' }]";
+    let (checked, _) = read(text).unwrap();
+    let names: Vec<_> = checked.servers().iter().map(|it| (it.name.as_str(), &it.kind)).collect();
+
+    assert!(matches!(
+        names[..],
+        [("support", Kind::Hosted), ("web", _), ("metrics", Kind::Hosted)]
+    ));
+    assert!(!checked.servers()[0].tools.offers("close"));
+    assert_eq!(read("listen: 127.0.0.1:0").unwrap().0.servers().len(), 2);
+    insta::assert_snapshot!(problems("servers: [{ name: support, hosted: {} }]"));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use toolgate_gateway::config::{self, Fixed};
 fn world() -> Fixed {
     let files = ["cert.pem", "key.pem", "clients-ca.pem", "kubernetes.jwks.json"];
     let file = |name: &str| (PathBuf::from("/etc/gate").join(name), String::new());
-    Fixed { env: [].into(), files: files.map(file).into() }
+    Fixed { env: [].into(), files: files.map(file).into(), ..Fixed::default() }
 }
 
 #[test]

@@ -1,14 +1,18 @@
 //! What a server is asked, by whom, and how it reaches the client meanwhile.
 
+use std::sync::Arc;
+use std::time::Instant;
+
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use tokio::sync::{mpsc, oneshot};
-use toolgate_gateway::call::{Answer as Said, Ask, Caller, Frame, Request, Trace, Who};
+use toolgate_gateway::call::{Answer as Said, Ask, Boxed, Caller, Frame, Request, Trace, Who};
 use toolgate_protocol::json::quote;
 use toolgate_protocol::jsonrpc::{self, Message};
 
+use crate::context::{Context, Progress};
 use crate::failed::{Failed, Refusal};
 
 /// Frames that wait to be read by the client's side.
@@ -20,8 +24,40 @@ pub struct Asked {
     params: Option<Box<RawValue>>,
     who: Who,
     trace: Trace,
-    progress: Option<Box<str>>,
+    deadline: Instant,
+    progress: Option<Arc<Reports>>,
     frames: mpsc::Sender<Frame>,
+}
+
+/// Where a client that wants to know hears of progress.
+struct Reports {
+    /// Its token, as JSON.
+    token: Box<str>,
+    frames: mpsc::Sender<Frame>,
+}
+
+impl Progress for Reports {
+    fn report<'a>(
+        &'a self,
+        done: f64,
+        total: Option<f64>,
+        message: Option<&'a str>,
+    ) -> Boxed<'a, ()> {
+        let mut params = format!(r#"{{"progressToken":{},"progress":{done}"#, self.token);
+        if let Some(total) = total {
+            params.push_str(&format!(r#","total":{total}"#));
+        }
+        if let Some(message) = message {
+            params.push_str(&format!(r#","message":{}"#, quote(message)));
+        }
+        params.push('}');
+        Box::pin(async move {
+            let bytes = jsonrpc::notification("notifications/progress", &params);
+            let Ok(message) = Message::scan(bytes, &Default::default()) else { return };
+            // Whoever does not listen any more need not be told.
+            let _ = self.frames.send(Frame::Notification(message)).await;
+        })
+    }
 }
 
 /// The parameters of `tools/call`.
@@ -47,19 +83,25 @@ struct Envelope {
 }
 
 impl Asked {
-    /// What a request of the gateway asks, and the frames that the server sends before its answer.
-    pub(crate) fn new(request: &Request) -> Result<(Asked, mpsc::Receiver<Frame>), Failed> {
+    /// What a request of the gateway asks, and the frames that the server sends before its answer,
+    /// which is of use until `deadline`.
+    pub(crate) fn new(
+        request: &Request,
+        deadline: Instant,
+    ) -> Result<(Asked, mpsc::Receiver<Frame>), Failed> {
         let bytes = request.edits.apply(request.message.bytes());
         let envelope: Envelope = serde_json::from_slice(&bytes)
             .map_err(|error| Refusal::internal("a request cannot be read").because(error))?;
         let meta = request.message.meta();
-        let progress = meta.and_then(|meta| Some(meta.get("progressToken")?.raw().into()));
         let (frames, sent) = mpsc::channel(AHEAD);
+        let token = meta.and_then(|meta| Some(meta.get("progressToken")?.raw().into()));
+        let progress = token.map(|token| Arc::new(Reports { token, frames: frames.clone() }));
         let asked = Asked {
             method: request.method.as_str().into(),
             params: envelope.params,
             who: request.who.clone(),
             trace: request.trace.clone(),
+            deadline,
             progress,
             frames,
         };
@@ -99,19 +141,18 @@ impl Asked {
     /// Tells the client how far the work is, if it wants to know: `done` grows with each call, in
     /// the unit of `total` (MCP, basic/utilities/progress).
     pub async fn progress(&self, done: f64, total: Option<f64>, message: Option<&str>) {
-        let Some(token) = &self.progress else { return };
-        let mut params = format!(r#"{{"progressToken":{token},"progress":{done}"#);
-        if let Some(total) = total {
-            params.push_str(&format!(r#","total":{total}"#));
+        if let Some(progress) = &self.progress {
+            progress.report(done, total, message).await;
         }
-        if let Some(message) = message {
-            params.push_str(&format!(r#","message":{}"#, quote(message)));
+    }
+
+    /// What of this a tool may want to know.
+    pub fn context(&self) -> Context {
+        let context = Context::new(self.who.clone(), self.trace.clone(), self.deadline);
+        match &self.progress {
+            Some(progress) => context.reporting(progress.clone()),
+            None => context,
         }
-        params.push('}');
-        let bytes = jsonrpc::notification("notifications/progress", &params);
-        let Ok(message) = Message::scan(bytes, &Default::default()) else { return };
-        // Whoever does not listen any more need not be told.
-        let _ = self.frames.send(Frame::Notification(message)).await;
     }
 
     /// Asks the client for something, such as `elicitation/create`, and waits for its answer.

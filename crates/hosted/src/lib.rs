@@ -8,16 +8,20 @@
 mod answer;
 mod asked;
 mod changes;
+mod context;
 mod failed;
 mod running;
 mod server;
 mod tool;
+mod toolbox;
 mod upstream;
 
 pub use answer::{Answer, Content, ToolResult};
 pub use asked::{Asked, Called, Paged};
 pub use changes::{Change, Changes};
+pub use context::{Context, Progress};
 pub use failed::{Failed, Refusal};
 pub use server::{About, Server};
 pub use tool::{Annotations, Tool, Tools};
+pub use toolbox::{NativeTool, Output, Structured, Toolbox, UnusableSchema};
 pub use upstream::Hosted;

@@ -1,6 +1,7 @@
 //! A server in this process as an upstream like any other.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tokio::sync::mpsc;
@@ -22,7 +23,12 @@ pub struct Hosted {
     name: Arc<str>,
     server: Arc<dyn Server>,
     description: Arc<Description>,
+    /// How long one request may take.
+    total: Duration,
 }
+
+/// How long one request may take unless somebody says otherwise: the default of a configuration.
+const TOTAL: Duration = Duration::from_secs(300);
 
 impl Hosted {
     /// Hosts a server.
@@ -37,13 +43,19 @@ impl Hosted {
             instructions,
             ttl_ms: 0,
         });
-        Hosted { name: name.into(), server, description }
+        Hosted { name: name.into(), server, description, total: TOTAL }
+    }
+
+    /// The same for a server that is told how long one request may take.
+    #[must_use]
+    pub fn within(self, total: Duration) -> Hosted {
+        Hosted { total, ..self }
     }
 
     async fn run(&self, request: &Request) -> Result<Reply, Fault> {
         let finish =
             Finish { name: self.name.clone(), id: request.message.id().unwrap_or("null").into() };
-        let (asked, sent) = match Asked::new(request) {
+        let (asked, sent) = match Asked::new(request, Instant::now() + self.total) {
             Ok(asked) => asked,
             Err(failed) => return finish.end(Err(failed)).map(Reply::Whole),
         };

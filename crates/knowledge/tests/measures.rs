@@ -27,7 +27,8 @@ async fn serve(folder: &Path) -> (Hosted, Duration) {
     let yaml =
         format!("servers: [{{ name: kb, knowledge: {{ root: {root:?}, index: {index:?} }} }}]");
     let files = HashMap::from([(root.join("any.md"), String::new())]);
-    let world = Fixed { env: Default::default(), files: files.into_iter().collect() };
+    let world =
+        Fixed { env: Default::default(), files: files.into_iter().collect(), ..Fixed::default() };
     let (checked, _) = config::parse(&yaml, Path::new("/gateway.yaml"), &world).unwrap();
     let Kind::Knowledge(rules) = &checked.servers()[0].kind else { panic!() };
     let begun = Instant::now();

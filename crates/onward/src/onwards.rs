@@ -90,6 +90,7 @@ impl Onwards {
             Kind::Http { url, .. } => Some(Resource::new(url).as_str().into()),
             // A line has no head to carry a signature.
             Kind::Stdio { .. }
+            | Kind::Hosted
             | Kind::Files { .. }
             | Kind::Knowledge(_)
             | Kind::Sql(_)

@@ -19,8 +19,8 @@ use toolgate_gateway::upstream::Upstream;
 use toolgate_gateway::usage::{Memory, Store};
 use toolgate_hosted::Hosted;
 use toolgate_onward::Onwards;
-use toolgate_upstreams::Shared;
 use toolgate_upstreams::builtin::files::Files;
+use toolgate_upstreams::{Hosts, Shared};
 
 use crate::app::App;
 use crate::collector::Collector;
@@ -31,6 +31,9 @@ use crate::stores::usage_file::UsageFile;
 /// What is served without a configuration. The folder only stands for the embedded files.
 const SAMPLE: &str = "servers: [{ name: files, files: { root: . } }]";
 
+/// What a program with servers of its own needs no configuration for.
+const HOSTED: &str = "servers: []";
+
 /// Where the content of a gateway comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Content {
@@ -40,16 +43,32 @@ pub enum Content {
     Sample,
 }
 
-/// Reads a configuration; without a path the built-in sample.
+/// Reads a configuration of a program that has these servers; without a path the servers alone, or
+/// the built-in sample where there are none.
 ///
 /// # Errors
 /// All its problems.
-pub fn load(path: Option<&Path>) -> Result<(Checked, Vec<Warning>, Content), Problems> {
+pub fn load(
+    path: Option<&Path>,
+    hosts: &Hosts,
+) -> Result<(Checked, Vec<Warning>, Content), Problems> {
+    let program = hosts.program();
     let (loaded, content) = match path {
-        Some(path) => (config::load(path)?, Content::Configured),
-        None => (config::parse(SAMPLE, Path::new("sample"), &Machine)?, Content::Sample),
+        Some(path) => (config::load_from(path, &program)?, Content::Configured),
+        None if hosts.is_empty() => {
+            (config::parse(SAMPLE, Path::new("sample"), &Machine)?, Content::Sample)
+        }
+        None => (config::parse(HOSTED, Path::new("program"), &program)?, Content::Configured),
     };
     Ok((loaded.0, loaded.1, content))
+}
+
+/// Reads the configuration in `path`, whatever it is for.
+///
+/// # Errors
+/// All its problems.
+pub fn read(path: &Path, hosts: &Hosts) -> Result<(Checked, Vec<Warning>), Problems> {
+    config::load_from(path, &hosts.program())
 }
 
 /// What outlives a reload.

@@ -14,7 +14,6 @@ mod scan;
 mod schema;
 mod serve;
 mod stdio;
-mod stop;
 mod usage;
 
 use std::io::{self, Write};
@@ -23,10 +22,11 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use toolgate_gateway::config::Checked;
-use toolgate_gateway::gateway::Lasting;
 use toolgate_knowledge::PdfReader;
+use toolgate_upstreams::Hosts;
 
 use crate::build::{self, Content};
+use crate::stop::Stop;
 use crate::telemetry;
 
 /// A production gateway and server runtime for the Model Context Protocol.
@@ -79,25 +79,30 @@ enum Command {
 
 /// Runs the command line.
 pub fn run() -> ExitCode {
+    run_with(&Hosts::default())
+}
+
+/// Runs the command line of a program that has servers of its own.
+pub fn run_with(hosts: &Hosts) -> ExitCode {
     let cli = Cli::parse();
     let command = cli.command.unwrap_or_else(|| Command::Serve(serve::ServeArgs::default()));
     match command {
-        Command::Serve(args) => block_on(serve::run(args)),
-        Command::Stdio(args) => block_on(stdio::run(args)),
-        Command::Check(args) => block_on(check::run(args)),
+        Command::Serve(args) => block_on(serve::run(args, hosts)),
+        Command::Stdio(args) => block_on(stdio::run(args, hosts)),
+        Command::Check(args) => block_on(check::run(args, hosts)),
         Command::Schema => schema::run(),
         Command::Inspect(args) => block_on(inspect::run(args)),
         Command::Call(args) => block_on(call::run(args)),
-        Command::Scan(args) => block_on(scan::run(args)),
-        Command::Approve(args) => block_on(approve::run(args)),
-        Command::Lock(args) => block_on(approve::lock(args)),
-        Command::Diff(args) => block_on(approve::diff(args)),
+        Command::Scan(args) => block_on(scan::run(args, hosts)),
+        Command::Approve(args) => block_on(approve::run(args, hosts)),
+        Command::Lock(args) => block_on(approve::lock(args, hosts)),
+        Command::Diff(args) => block_on(approve::diff(args, hosts)),
         Command::DevIssuer(args) => block_on(dev_issuer::run(args)),
         Command::Key(args) => key::run(args),
-        Command::Usage(args) => block_on(usage::run(args)),
-        Command::Audit(args) => audit::run(args),
+        Command::Usage(args) => block_on(usage::run(args, hosts)),
+        Command::Audit(args) => audit::run(args, hosts),
         Command::Approvals(args) => block_on(approvals::run(args)),
-        Command::Policy(args) => policy::run(args),
+        Command::Policy(args) => policy::run(args, hosts),
         Command::ReadPdf => read_pdf(),
     }
 }
@@ -134,8 +139,8 @@ fn block_on(command: impl Future<Output = ExitCode>) -> ExitCode {
 }
 
 /// Reads the configuration and begins to log as it says; without one, says what is wrong.
-fn configure(path: Option<&Path>) -> Option<(Checked, Content)> {
-    let (config, warnings, content) = match build::load(path) {
+fn configure(path: Option<&Path>, hosts: &Hosts) -> Option<(Checked, Content)> {
+    let (config, warnings, content) = match build::load(path, hosts) {
         Ok(loaded) => loaded,
         Err(problems) => {
             complain(&format!("the configuration has problems:\n{problems}"));
@@ -149,16 +154,14 @@ fn configure(path: Option<&Path>) -> Option<(Checked, Content)> {
     Some((config, content))
 }
 
-/// Keeps what was used, at the end of a process.
-async fn keep_usage(lasting: &Lasting) {
-    if let Err(error) = lasting.usage.flush().await {
-        tracing::error!(error, "what was used last is not kept");
-    }
+/// Begins to notice that the process is told to stop; `None` when that cannot be done.
+fn stop() -> Option<Stop> {
+    Stop::listen().inspect_err(|error| complain(&format!("no signals: {error}"))).ok()
 }
 
 /// Says on stderr what went wrong.
 #[expect(clippy::print_stderr, reason = "this is the command's voice")]
-fn complain(text: &str) {
+pub(crate) fn complain(text: &str) {
     eprintln!("toolgate: {text}");
 }
 

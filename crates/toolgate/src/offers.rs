@@ -13,7 +13,7 @@ use toolgate_gateway::seal::Keyring;
 use toolgate_protocol::caller::{Identity, Proof};
 use toolgate_protocol::client::Abilities;
 use toolgate_protocol::method::Method;
-use toolgate_upstreams::Shared;
+use toolgate_upstreams::{Hosts, Shared};
 
 use crate::build;
 use crate::client::{Failure, Reach, Server, Status, Target, Way};
@@ -30,11 +30,12 @@ pub struct Offer {
 /// configuration does not offer is left out.
 pub async fn of_config(
     config: &Checked,
+    hosts: &Hosts,
     wanted: impl Fn(&config::Server) -> bool,
     timeout: Option<Duration>,
     status: &Status,
 ) -> Vec<Offer> {
-    let shared = Shared::new(config);
+    let shared = Shared::new(config, hosts.clone());
     let mut offers = Vec::new();
     for server in config.servers().iter().filter(|server| wanted(server)) {
         let name: Arc<str> = server.name.as_str().into();

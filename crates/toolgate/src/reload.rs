@@ -80,7 +80,7 @@ fn files(path: &Path, config: &Checked) -> Vec<PathBuf> {
 
 /// Checks, builds and swaps; the old gateway drains by itself.
 fn reload(app: &Arc<App>, path: &Path, shared: &Shared) {
-    let (config, warnings, content) = match build::load(Some(path)) {
+    let (config, warnings, content) = match build::load(Some(path), &shared.hosts) {
         Ok(loaded) => loaded,
         Err(problems) => {
             tracing::error!(%problems, "the new configuration is not used");

@@ -60,6 +60,8 @@ pub(crate) struct Endpoint {
 /// What goes in the head of one request, where the server is told who calls.
 pub(crate) struct Behalf {
     pub who: Who,
+    /// The trace that the request belongs to, for whoever reads no head.
+    pub trace: Trace,
     pub context: Option<HeaderValue>,
 }
 
@@ -129,7 +131,10 @@ impl Endpoint {
         let told = self.onward.broker.as_ref().map(|broker| broker.context(request));
         let (json, context) = told.map_or((None, None), |told| (Some(told.json), told.header));
         let needed = self.onward.attach.is_some() || context.is_some();
-        let behalf = needed.then(|| Box::new(Behalf { who: request.who.clone(), context }));
+        let behalf = needed.then(|| {
+            let (who, trace) = (request.who.clone(), request.trace.clone());
+            Box::new(Behalf { who, trace, context })
+        });
         (json, behalf)
     }
 

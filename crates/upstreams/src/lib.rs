@@ -8,6 +8,7 @@ mod connector;
 pub mod egress;
 mod endpoint;
 mod fan;
+mod host;
 pub mod http;
 mod legacy;
 mod link;
@@ -17,6 +18,8 @@ mod modern_channel;
 mod peers;
 mod process;
 mod remote;
+#[cfg(feature = "rmcp")]
+mod rmcp;
 mod single;
 mod sse;
 mod stdio;
@@ -43,9 +46,12 @@ use toolgate_sql::Sql;
 use builtin::files::Files;
 use child::{Slots, Spec};
 pub use endpoint::Bounds;
+pub use host::{Host, Hosts, Native};
 use http::Proxies;
 pub use process::{Process, ProcessSpec};
 pub use remote::{Remote, RemoteSpec};
+#[cfg(feature = "rmcp")]
+pub use rmcp::Handler;
 pub use toolgate_sql as sql;
 use wire::Wire;
 
@@ -61,14 +67,17 @@ pub struct Shared {
     pub slots: Slots,
     /// The proxies of the environment.
     pub proxies: Proxies,
+    /// The servers of this program.
+    pub hosts: Hosts,
 }
 
 impl Shared {
-    /// For a configuration, in this process's environment.
-    pub fn new(config: &Checked) -> Shared {
+    /// For a configuration, in this process's environment, with the servers of this program.
+    pub fn new(config: &Checked, hosts: Hosts) -> Shared {
         Shared {
             slots: Slots::new(config.processes.max),
             proxies: Proxies::from(|name| std::env::var(name).ok()),
+            hosts,
         }
     }
 }
@@ -140,6 +149,10 @@ pub fn connect(
             let documents = Arc::new(Wire::new(&shared.proxies, LARGEST_DOCUMENT));
             let hosted = OpenApi::new(api, engine(server, limits, shared), documents)?;
             Ok(Arc::new(Hosted::new(server.name.as_str(), Arc::new(hosted))))
+        }
+        Kind::Hosted => {
+            let host = shared.hosts.find(&server.name);
+            Ok(host.ok_or("this program has no such server")?.upstream(server, limits))
         }
         Kind::Knowledge(rules) => {
             let knowledge = Knowledge::open(rules, pdf_reader())?;

@@ -203,6 +203,8 @@ pub enum Kind {
     HttpApi(Box<HttpApi>),
     /// The operations of an OpenAPI document.
     OpenApi(Box<OpenApi>),
+    /// A server of the program that the gateway is built into.
+    Hosted,
     /// A folder of documents to search and to read.
     Knowledge(Box<Knowledge>),
 }

@@ -18,7 +18,7 @@ use toolgate_values::Secret;
 use toolgate_values::{Name, Span, Url};
 
 /// One MCP server behind the gateway: exactly one of `upstream`, `command`, `files`, `knowledge`,
-/// `sql`, `http` and `openapi`.
+/// `sql`, `http`, `openapi` and `hosted`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Server")]
@@ -43,6 +43,8 @@ pub(super) struct Entry {
     pub(super) openapi: Option<OpenApi>,
     /// Serve a directory of documents to search and to read.
     pub(super) knowledge: Option<Knowledge>,
+    /// A server of the program that this gateway is built into, by its name there.
+    pub(super) hosted: Option<Hosted>,
     /// Headers sent with every request (`upstream` only).
     #[serde(default)]
     pub(super) headers: BTreeMap<String, Secret>,
@@ -89,7 +91,7 @@ pub(super) struct Entry {
     pub(super) describe: BTreeMap<String, String>,
     /// What is done about definitions of this server that are not as in the lock file. Without it:
     /// quarantine; allow for what this file or a file beside it describes whole (`files`,
-    /// `knowledge`, `sql`, `http`, `openapi` with a file).
+    /// `knowledge`, `sql`, `http`, `openapi` with a file), and for what is part of this program.
     pub(super) definitions: Option<Definitions>,
     /// Arguments that the gateway gives, by the server's own names of tool and argument. The model
     /// neither sees nor sets them. A value is text with `${caller.subject}`, `${caller.tenant}`,
@@ -137,6 +139,11 @@ pub(super) struct Entry {
     #[serde(default = "Entry::default_cache_ttl")]
     pub(super) cache_ttl: Span,
 }
+
+/// A server of the program that the gateway is built into. There is nothing to say of it here.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Hosted {}
 
 impl Entry {
     /// How long an unused process lives unless `idle` says otherwise.

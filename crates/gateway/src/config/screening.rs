@@ -38,7 +38,7 @@ pub struct Screening {
 #[serde(deny_unknown_fields, default)]
 pub struct Validate {
     /// Arguments that do not fit `inputSchema` are refused, with what to change. Without it: they
-    /// are passed on, and the server decides.
+    /// are passed on, and the server decides; those of servers of this program are refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub arguments: Option<bool>,
     /// What happens to structured results that do not fit `outputSchema`.

@@ -4,11 +4,24 @@ use std::collections::BTreeMap;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
+use toolgate_values::{Listen, Name};
+
 /// The largest file that is read, in bytes. Configurations and secrets are far smaller.
 pub(super) const LARGEST: u64 = 1 << 20;
 
-/// The environment and the files a configuration refers to.
+/// The environment, the files and the program that a configuration refers to.
 pub trait Sources {
+    /// The servers of the program that the gateway is built into, which are served whether the
+    /// configuration mentions them or not.
+    fn hosted(&self) -> &[Name] {
+        &[]
+    }
+
+    /// Where that program listens, whatever the configuration says.
+    fn listen(&self) -> Option<&Listen> {
+        None
+    }
+
     /// The value of an environment variable.
     fn env(&self, name: &str) -> Option<String>;
 
@@ -60,6 +73,45 @@ impl Sources for Machine {
     }
 }
 
+/// The same for a program with servers of its own.
+#[derive(Debug, Clone, Copy)]
+pub struct Program<'a> {
+    /// Their names.
+    pub hosted: &'a [Name],
+    /// Where it listens, if it says so.
+    pub listen: Option<&'a Listen>,
+}
+
+impl Sources for Program<'_> {
+    fn hosted(&self) -> &[Name] {
+        self.hosted
+    }
+
+    fn listen(&self) -> Option<&Listen> {
+        self.listen
+    }
+
+    fn env(&self, name: &str) -> Option<String> {
+        Machine.env(name)
+    }
+
+    fn read(&self, path: &Path) -> io::Result<String> {
+        Machine.read(path)
+    }
+
+    fn is_file(&self, path: &Path) -> bool {
+        Machine.is_file(path)
+    }
+
+    fn is_directory(&self, path: &Path) -> bool {
+        Machine.is_directory(path)
+    }
+
+    fn absolute(&self, path: &Path) -> PathBuf {
+        Machine.absolute(path)
+    }
+}
+
 /// Values given by hand, for configurations that must not depend on the machine.
 #[derive(Debug, Clone, Default)]
 pub struct Fixed {
@@ -67,9 +119,15 @@ pub struct Fixed {
     pub env: BTreeMap<String, String>,
     /// Files with their text, by absolute path. Their parents are the directories.
     pub files: BTreeMap<PathBuf, String>,
+    /// Servers of the program.
+    pub hosted: Vec<Name>,
 }
 
 impl Sources for Fixed {
+    fn hosted(&self) -> &[Name] {
+        &self.hosted
+    }
+
     fn env(&self, name: &str) -> Option<String> {
         self.env.get(name).cloned()
     }

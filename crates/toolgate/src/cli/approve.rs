@@ -14,8 +14,10 @@ use toolgate_catalog::manifest::Manifest;
 use toolgate_catalog::scan::scan;
 use toolgate_catalog::visible::shown;
 use toolgate_gateway::config::{self, Checked, Definitions};
+use toolgate_upstreams::Hosts;
 
 use super::{complain, print};
+use crate::build;
 use crate::client::Status;
 use crate::offers::{self, Offer};
 use crate::telemetry;
@@ -69,8 +71,8 @@ struct Which {
 }
 
 /// Approves. Exit: 0 nothing differs any more, 1 something does, 2 something could not be looked at.
-pub async fn run(args: ApproveArgs) -> ExitCode {
-    let Some(mut desk) = Desk::open(&args.which).await else { return ExitCode::from(2) };
+pub async fn run(args: ApproveArgs, hosts: &Hosts) -> ExitCode {
+    let Some(mut desk) = Desk::open(&args.which, hosts).await else { return ExitCode::from(2) };
     if args.dry_run {
         return desk.show();
     }
@@ -98,8 +100,8 @@ pub async fn run(args: ApproveArgs) -> ExitCode {
 }
 
 /// Pins all that there is. Exit: 0 done, 1 refused, 2 something could not be looked at.
-pub async fn lock(args: LockArgs) -> ExitCode {
-    let Some(mut desk) = Desk::open(&args.which).await else { return ExitCode::from(2) };
+pub async fn lock(args: LockArgs, hosts: &Hosts) -> ExitCode {
+    let Some(mut desk) = Desk::open(&args.which, hosts).await else { return ExitCode::from(2) };
     let changed = desk.changes.iter().any(|change| change.standing != Standing::New);
     if changed {
         complain(
@@ -121,8 +123,8 @@ pub async fn lock(args: LockArgs) -> ExitCode {
 }
 
 /// Shows differences. Exit: 0 none, 1 some, 2 something could not be looked at.
-pub async fn diff(args: DiffArgs) -> ExitCode {
-    match Desk::open(&args.which).await {
+pub async fn diff(args: DiffArgs, hosts: &Hosts) -> ExitCode {
+    match Desk::open(&args.which, hosts).await {
         Some(desk) => desk.show(),
         None => ExitCode::from(2),
     }
@@ -139,9 +141,9 @@ struct Desk {
 }
 
 impl Desk {
-    async fn open(which: &Which) -> Option<Desk> {
+    async fn open(which: &Which, hosts: &Hosts) -> Option<Desk> {
         telemetry::for_command();
-        let config = match config::load(&which.config) {
+        let config = match build::read(&which.config, hosts) {
             Ok((config, _)) => config,
             Err(problems) => {
                 complain(&format!("the configuration has problems:\n{problems}"));
@@ -170,7 +172,7 @@ impl Desk {
             it.definitions != Definitions::Allow
                 && server.is_none_or(|server| it.name.as_str() == server)
         };
-        let offers = offers::of_config(&config, wanted, None, &Status::new()).await;
+        let offers = offers::of_config(&config, hosts, wanted, None, &Status::new()).await;
         let mut desk = Desk { path, lock, changes: Vec::new(), findings: Vec::new(), silent: 0 };
         let manifests = desk.manifests(offers);
         desk.compare(&manifests, which.resources);

@@ -9,9 +9,11 @@ use std::process::ExitCode;
 use std::time::SystemTime;
 
 use toolgate_audit::{Archive, Audit, Decision, Entry, Filter, Status, csv, header, json, moment};
-use toolgate_gateway::config::{self, Secret};
+use toolgate_gateway::config::Secret;
+use toolgate_upstreams::Hosts;
 
 use super::{complain, print};
+use crate::build;
 
 /// What to do with records.
 #[derive(clap::Args)]
@@ -135,14 +137,16 @@ struct Wanted {
 }
 
 /// Runs it.
-pub fn run(args: AuditArgs) -> ExitCode {
+pub fn run(args: AuditArgs, hosts: &Hosts) -> ExitCode {
     match args.action {
-        Action::Verify { source, json } => verify::run(source, json),
-        Action::Query { source, wanted, json: false } => table::run(source, wanted),
-        Action::Query { source, wanted, .. } => show(source, wanted, None, json),
-        Action::Export { source, wanted, format: Format::Json } => show(source, wanted, None, json),
+        Action::Verify { source, json } => verify::run(source, json, hosts),
+        Action::Query { source, wanted, json: false } => table::run(source, wanted, hosts),
+        Action::Query { source, wanted, .. } => show(source, wanted, hosts, None, json),
+        Action::Export { source, wanted, format: Format::Json } => {
+            show(source, wanted, hosts, None, json)
+        }
         Action::Export { source, wanted, format: Format::Csv } => {
-            show(source, wanted, Some(header()), csv)
+            show(source, wanted, hosts, Some(header()), csv)
         }
     }
 }
@@ -150,10 +154,11 @@ pub fn run(args: AuditArgs) -> ExitCode {
 fn show(
     source: Source,
     wanted: Wanted,
+    hosts: &Hosts,
     first: Option<String>,
     line: fn(&Entry) -> String,
 ) -> ExitCode {
-    let outcome = source.open().and_then(|place| {
+    let outcome = source.open(hosts).and_then(|place| {
         first.iter().for_each(|first| print(first));
         each(place.records, wanted, |entry| print(&line(&entry)))
     });
@@ -254,7 +259,7 @@ impl Records {
 }
 
 impl Source {
-    fn open(self) -> Result<Place, String> {
+    fn open(self, hosts: &Hosts) -> Result<Place, String> {
         let Some(config) = self.config else {
             let key = self.key_file.map(|path| {
                 let text = std::fs::read_to_string(&path)
@@ -264,7 +269,7 @@ impl Source {
             let records = Records::of_path(self.path.unwrap_or_default())?;
             return Ok(Place { records, key: key.transpose()? });
         };
-        let (checked, _) = config::load(&config)
+        let (checked, _) = build::read(&config, hosts)
             .map_err(|problems| format!("the configuration has problems:\n{problems}"))?;
         let audit = checked.audit.as_ref().ok_or("the configuration has no audit")?;
         let records = Records::of_config(audit, self.sink, self.chain)?;

@@ -5,9 +5,11 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 use toolgate_catalog::lock::Lock;
-use toolgate_gateway::config::{self, Checked, Kind, LockFile, Problem, Warning};
+use toolgate_gateway::config::{Checked, Kind, LockFile, Problem, Warning};
+use toolgate_upstreams::Hosts;
 
 use super::{complain, documents, print};
+use crate::build;
 
 /// What to check.
 #[derive(clap::Args)]
@@ -23,9 +25,9 @@ pub struct CheckArgs {
 }
 
 /// Prints all problems and warnings. Exit: 0 nothing is wrong, 1 something is.
-pub async fn run(args: CheckArgs) -> ExitCode {
+pub async fn run(args: CheckArgs, hosts: &Hosts) -> ExitCode {
     let (servers, problems, warnings, pinned, pinnable, documents) =
-        match config::load(&args.config) {
+        match build::read(&args.config, hosts) {
             Ok((checked, mut warnings)) => {
                 let (mut problems, pinned) = lock(&checked);
                 if !args.offline {

@@ -10,7 +10,6 @@ use toolgate_identity::rules::Authentication;
 use toolgate_issuer::settings::User;
 use toolgate_issuer::{Server, Settings};
 
-use super::stop::Stop;
 use super::{complain, print};
 use crate::fetch::Fetcher;
 use crate::telemetry;
@@ -48,7 +47,7 @@ pub async fn run(args: DevIssuerArgs) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let Ok(stop) = Stop::listen() else { return ExitCode::FAILURE };
+    let Some(stop) = super::stop() else { return ExitCode::FAILURE };
     print(&welcome(server.url()));
     let serving = tokio::spawn(server.serve());
     stop.wanted().await;

@@ -8,10 +8,11 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Subcommand;
-use toolgate_gateway::config;
 use toolgate_policy::Policy;
+use toolgate_upstreams::Hosts;
 
 use super::complain;
+use crate::build;
 
 /// What to do with the rules.
 #[derive(clap::Args)]
@@ -29,16 +30,16 @@ enum Command {
 }
 
 /// Runs the command.
-pub fn run(args: PolicyArgs) -> ExitCode {
+pub fn run(args: PolicyArgs, hosts: &Hosts) -> ExitCode {
     match args.command {
-        Command::Test(args) => test::run(&args),
-        Command::Explain(args) => explain::run(&args),
+        Command::Test(args) => test::run(&args, hosts),
+        Command::Explain(args) => explain::run(&args, hosts),
     }
 }
 
 /// The rules of a configuration; without any, says so.
-fn rules_of(path: &Path) -> Option<Arc<Policy>> {
-    let checked = match config::load(path) {
+fn rules_of(path: &Path, hosts: &Hosts) -> Option<Arc<Policy>> {
+    let checked = match build::read(path, hosts) {
         Ok((checked, _)) => checked,
         Err(problems) => {
             complain(&format!("the configuration has problems:\n{problems}"));

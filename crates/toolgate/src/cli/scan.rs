@@ -14,6 +14,7 @@ use toolgate_catalog::rules::{self, secrets};
 use toolgate_catalog::scan::{Report, scan};
 use toolgate_catalog::visible::shown;
 use toolgate_gateway::config::{self, Checked, Kind};
+use toolgate_upstreams::Hosts;
 
 use super::{complain, print};
 use crate::client::{Reach, Status, Target, is_url};
@@ -117,7 +118,7 @@ fn is_document(path: &Path) -> bool {
 }
 
 /// Prints what is found.
-pub async fn run(args: ScanArgs) -> ExitCode {
+pub async fn run(args: ScanArgs, hosts: &Hosts) -> ExitCode {
     telemetry::for_command();
     let args = args.settled();
     if args.rules {
@@ -128,7 +129,7 @@ pub async fn run(args: ScanArgs) -> ExitCode {
         complain("nothing to scan (name a configuration, a manifest, a URL or a command)");
         return ExitCode::from(2);
     }
-    let mut subject = Subject::default();
+    let mut subject = Subject { hosts: hosts.clone(), ..Subject::default() };
     let gathering = subject.gather(&args);
     tokio::select! {
         () = gathering => {}
@@ -157,6 +158,8 @@ fn code(report: &Report, threshold: Threshold, incomplete: bool) -> ExitCode {
 /// What is scanned, as it was gathered.
 #[derive(Default)]
 struct Subject {
+    /// The servers of this program.
+    hosts: Hosts,
     manifests: Vec<Manifest>,
     lock: Option<Lock>,
     more: Vec<Finding>,
@@ -217,7 +220,7 @@ impl Subject {
     }
 
     async fn configuration(&mut self, path: &Path, args: &ScanArgs, status: &Status) {
-        let examined = config::examine(path);
+        let examined = config::examine(path, &self.hosts.program());
         for problem in &examined.problems {
             let place = Place { line: Some(problem.line).filter(|it| *it > 0), ..Place::default() };
             let message = format!("{}: {}", problem.path, problem.message);
@@ -247,7 +250,7 @@ impl Subject {
     }
 
     async fn ask(&mut self, checked: &Checked, status: &Status) {
-        for offer in offers::of_config(checked, |_| true, None, status).await {
+        for offer in offers::of_config(checked, &self.hosts.clone(), |_| true, None, status).await {
             match offer.manifest {
                 Ok(manifest) => self.manifests.push(manifest),
                 Err(why) => self.silent(&offer.server, &why),
@@ -317,7 +320,8 @@ fn of_launch(server: &config::Server) -> Vec<Finding> {
                 env.iter().map(|(name, value)| (name.as_str(), value.reveal())).collect();
             launch::look(name, Launch::Command { words: &words, variables: &variables })
         }
-        Kind::Files { .. }
+        Kind::Hosted
+        | Kind::Files { .. }
         | Kind::Knowledge(_)
         | Kind::Sql(_)
         | Kind::HttpApi(_)

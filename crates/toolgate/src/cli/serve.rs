@@ -2,20 +2,12 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::time::Duration;
 
-use toolgate_upstreams::Shared;
+use toolgate_upstreams::Hosts;
 
 use super::complain;
-use super::stop::Stop;
-use crate::app::App;
-use crate::build::{self, Content};
-use crate::front::http::Listener;
-use crate::reload;
-
-/// How often what nobody uses is let go.
-const SWEEP: Duration = Duration::from_secs(30);
+use crate::build::Content;
+use crate::program::{ConfigFile, Error, Running};
 
 /// What to serve.
 #[derive(clap::Args, Default)]
@@ -26,54 +18,36 @@ pub struct ServeArgs {
 }
 
 /// Serves until told to stop.
-pub async fn run(args: ServeArgs) -> ExitCode {
+pub async fn run(args: ServeArgs, hosts: &Hosts) -> ExitCode {
     // Before it is read: what changes meanwhile is noticed then.
     let seen = args.config.as_ref().and_then(|path| std::fs::read(path).ok());
-    let Some((config, content)) = super::configure(args.config.as_deref()) else {
+    let Some((config, content)) = super::configure(args.config.as_deref(), hosts) else {
         return ExitCode::FAILURE;
     };
-    let listener = match Listener::bind(&config).await {
-        Ok(listener) => listener,
-        Err(error) => {
-            let address = config.listen.address();
-            complain(&format!("cannot listen on {address}: {error} (set listen: to another)"));
-            return ExitCode::FAILURE;
-        }
-    };
-    let shared = Arc::new(Shared::new(&config));
-    let app = match build::app(config, content, &shared) {
-        Ok(app) => app,
-        Err(error) => {
-            complain(&error);
-            return ExitCode::FAILURE;
-        }
-    };
+    let file = args.config.map(|path| ConfigFile { path, seen });
     // Before anybody learns that we serve: a supervisor may think better of it at once.
-    let Ok(stop) = Stop::listen() else { return ExitCode::FAILURE };
-    let watch = args.config.map(|path| reload::Watch::begin(&app.gateway().config, path, seen));
-    greet(&app, &listener, content);
-    let serving = tokio::spawn(listener.serve(app.clone()));
-    let sweeping = tokio::spawn(sweep(app.clone()));
-    let reloading =
-        watch.and_then(Result::ok).map(|watch| tokio::spawn(watch.run(app.clone(), shared)));
-    stop.wanted().await;
-    sweeping.abort();
-    if let Some(reloading) = reloading {
-        reloading.abort();
+    let Some(stop) = super::stop() else { return ExitCode::FAILURE };
+    match Running::start(config, content, hosts.clone(), file).await {
+        Ok(running) => {
+            greet(&running, content);
+            stop.wanted().await;
+            running.stop().await;
+            ExitCode::SUCCESS
+        }
+        Err(error @ Error::Listen { .. }) => {
+            complain(&format!("{error} (set listen: to another)"));
+            ExitCode::FAILURE
+        }
+        Err(error) => {
+            complain(&error.to_string());
+            ExitCode::FAILURE
+        }
     }
-    shut_down(&app).await;
-    // The connections have been told; what they still write is short.
-    let _ = tokio::time::timeout(Duration::from_secs(1), serving).await;
-    last_records(&app).await;
-    ExitCode::SUCCESS
 }
 
 /// Says where it serves, and to a newcomer how to begin.
-fn greet(app: &App, listener: &Listener, content: Content) {
-    let Ok(address) = listener.address() else { return };
-    let scheme = if listener.is_tls() { "https" } else { "http" };
-    let url = format!("{scheme}://{address}/mcp");
-    let gateway = app.gateway();
+fn greet(running: &Running, content: Content) {
+    let (url, gateway) = (running.url(), running.app().gateway());
     if gateway.catalog_version().is_none() && gateway.config.pins_any() {
         tracing::info!("no definition is pinned (toolgate lock pins what the servers say now)");
     }
@@ -112,35 +86,4 @@ Serve your own servers with: toolgate serve gateway.yaml
 #[expect(clippy::print_stdout, reason = "this is what the newcomer came to read")]
 fn say(text: &str) {
     println!("{text}");
-}
-
-/// Lets running calls finish, then ends everything.
-async fn shut_down(app: &Arc<App>) {
-    let gateway = app.gateway();
-    tracing::info!(calls = app.at_work(), "draining");
-    app.drain();
-    gateway.lasting.parking.clear();
-    if !app.idle(gateway.config.drain.duration()).await {
-        tracing::warn!(calls = app.at_work(), "calls are cut off: drain is over");
-    }
-    app.sessions.close();
-    gateway.close().await;
-    super::keep_usage(&gateway.lasting).await;
-}
-
-/// Writes the records that are left.
-pub async fn last_records(app: &App) {
-    let Some(audit) = &app.gateway().audit else { return };
-    if !audit.close().await {
-        tracing::error!("the last audit records could not be written");
-    }
-}
-
-async fn sweep(app: Arc<App>) {
-    let mut ticks = tokio::time::interval(SWEEP);
-    loop {
-        ticks.tick().await;
-        app.sessions.sweep();
-        app.gateway().end_approvals().await;
-    }
 }

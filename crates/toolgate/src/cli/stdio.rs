@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use toolgate_gateway::config::Checked;
-use toolgate_upstreams::Shared;
+use toolgate_upstreams::{Hosts, Shared};
 
 use super::complain;
-use super::stop::Stop;
 use crate::build;
 use crate::front::stdio;
+use crate::program::{keep_usage, last_records};
 
 /// What to serve.
 #[derive(clap::Args)]
@@ -23,15 +23,15 @@ pub struct StdioArgs {
 }
 
 /// Serves until the client closes its end. Nothing but messages is ever written to stdout.
-pub async fn run(args: StdioArgs) -> ExitCode {
-    let Some((config, content)) = super::configure(args.config.as_deref()) else {
+pub async fn run(args: StdioArgs, hosts: &Hosts) -> ExitCode {
+    let Some((config, content)) = super::configure(args.config.as_deref(), hosts) else {
         return ExitCode::FAILURE;
     };
     if let Some(wrong) = args.toolset.as_deref().and_then(|name| unfit(&config, name)) {
         complain(&wrong);
         return ExitCode::FAILURE;
     }
-    let shared = Shared::new(&config);
+    let shared = Shared::new(&config, hosts.clone());
     let app = match build::app(config, content, &shared) {
         Ok(app) => app,
         Err(error) => {
@@ -40,12 +40,12 @@ pub async fn run(args: StdioArgs) -> ExitCode {
         }
     };
     let input = io::BufReader::new(io::stdin());
-    let Ok(stop) = Stop::listen() else { return ExitCode::FAILURE };
+    let Some(stop) = super::stop() else { return ExitCode::FAILURE };
     let toolset = args.toolset.map(Into::into);
     stdio::serve(app.clone(), toolset, input, io::stdout(), stop.wanted()).await;
     app.gateway().close().await;
-    super::keep_usage(&app.lasting).await;
-    super::serve::last_records(&app).await;
+    keep_usage(&app.lasting).await;
+    last_records(&app).await;
     ExitCode::SUCCESS
 }
 

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use serde_json::json;
 use toolgate_gateway::config::Checked;
 use toolgate_gateway::usage::{Amount, Counter, Period, Store as _, What};
+use toolgate_upstreams::Hosts;
 
 use super::{complain, print};
 use crate::build;
@@ -39,8 +40,8 @@ pub struct UsageArgs {
 }
 
 /// Exit: 0 printed, 1 not.
-pub async fn run(args: UsageArgs) -> ExitCode {
-    match read(&args.path).await {
+pub async fn run(args: UsageArgs, hosts: &Hosts) -> ExitCode {
+    match read(&args.path, hosts).await {
         Ok(counters) => {
             let rows = rows(&args, counters);
             print(&if args.json { to_json(&rows) } else { to_table(&rows, args.quotas) });
@@ -54,11 +55,11 @@ pub async fn run(args: UsageArgs) -> ExitCode {
 }
 
 /// The file itself, or what a configuration names.
-async fn read(path: &Path) -> Result<Vec<(Counter, Amount)>, String> {
+async fn read(path: &Path, hosts: &Hosts) -> Result<Vec<(Counter, Amount)>, String> {
     if let Ok(counters) = usage_file::read(path) {
         return Ok(counters);
     }
-    let (config, ..) = build::load(Some(path))
+    let (config, ..) = build::load(Some(path), hosts)
         .map_err(|problems| format!("neither usage nor a sound configuration:\n{problems}"))?;
     if config.store.url().is_some() {
         return read_shared(&config).await;

@@ -63,6 +63,7 @@ mod http_toolsets;
 mod http_toolsets_auth;
 mod http_usage;
 mod http_vault;
+mod library;
 mod peer;
 mod stdio;
 mod support;

@@ -11,7 +11,7 @@ use crate::config::bind::Bindings;
 use crate::config::checked::{INHERITED, Kind};
 use crate::config::entry::{Entry, EraChoice, Transport};
 use crate::config::problem::{key_path, quote};
-use toolgate_values::Secret;
+use toolgate_values::{Name, Secret};
 
 /// Keys that only some kinds of server have, with those kinds.
 const FITTING: [(&str, &[&str]); 11] = [
@@ -23,7 +23,7 @@ const FITTING: [(&str, &[&str]); 11] = [
     ("idle", &["command"]),
     ("unpinned", &["command"]),
     ("era", &["upstream", "command"]),
-    ("sessions", &["upstream", "command"]),
+    ("sessions", &["upstream", "command", "hosted"]),
     ("upstream_auth", &["upstream", "command"]),
     ("context", &["upstream", "command"]),
 ];
@@ -37,7 +37,7 @@ pub(super) fn resolve(
     known: bool,
     bind: &mut Bindings,
 ) -> Option<Kind> {
-    let kinds = ["upstream", "command", "files", "knowledge", "sql", "http", "openapi"];
+    let kinds = ["upstream", "command", "files", "knowledge", "sql", "http", "openapi", "hosted"];
     let written: Vec<&str> =
         kinds.into_iter().filter(|kind| checks.places.has(&format!("{path}.{kind}"))).collect();
     match written.as_slice() {
@@ -56,6 +56,10 @@ pub(super) fn resolve(
         "upstream" => http(checks, path, entry),
         "command" => stdio(checks, path, entry),
         "files" => files(checks, path, entry),
+        "hosted" => {
+            entry.hosted?;
+            hosted(checks, path, &entry.name)
+        }
         "knowledge" => Some(knowledge::resolve(checks, path, entry.knowledge?, known)),
         "sql" => sql::resolve(checks, path, entry.sql?, known, bind).map(Kind::Sql),
         "http" => {
@@ -69,6 +73,18 @@ pub(super) fn resolve(
             Some(Kind::OpenApi(Box::new(api)))
         }
     }
+}
+
+fn hosted(checks: &mut Checks<'_>, path: &str, name: &Name) -> Option<Kind> {
+    if checks.sources.hosted().contains(name) {
+        return Some(Kind::Hosted);
+    }
+    let message = format!(
+        "this program has no server of its own called {} (start the program that has, or write the name that it gives to Gateway::builder().host)",
+        quote(name.as_str())
+    );
+    checks.problem(&format!("{path}.hosted"), message);
+    None
 }
 
 fn misplaced(checks: &mut Checks<'_>, path: &str, kind: &str) {

@@ -34,7 +34,12 @@ pub(super) fn resolve(
     let onwards = upstream_auth::resolve(checks, &path, &mut entry, known);
     let context = entry.context;
     let limits = std::mem::take(&mut entry.rate_limit);
-    let own = std::mem::take(&mut entry.screening);
+    let mut own = std::mem::take(&mut entry.screening);
+    if entry.hosted.is_some() {
+        // The schema comes with the code, and whoever writes a handler counts on it.
+        let said = own.validate.arguments.or(whole.validate.arguments);
+        own.validate.arguments = said.or(Some(true));
+    }
     let screen = screening::resolve(checks, &format!("{path}.screening"), own, whole);
     let audit_reads = entry.audit_reads;
     let required_scopes = std::mem::take(&mut entry.required_scopes);
@@ -42,7 +47,7 @@ pub(super) fn resolve(
     let kind = kind::resolve(checks, &path, entry, known, &mut bind)?;
     let definitions = definitions.unwrap_or(match kind {
         // Part of this program, like the code that serves them.
-        Kind::Files { .. } | Kind::Knowledge(_) => Definitions::Allow,
+        Kind::Files { .. } | Kind::Knowledge(_) | Kind::Hosted => Definitions::Allow,
         // Part of this file, which somebody approved by serving it.
         Kind::Sql(_) => Definitions::Allow,
         // Written by the operator, like this file.

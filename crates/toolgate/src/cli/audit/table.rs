@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use toolgate_audit::{Entry, plain};
+use toolgate_upstreams::Hosts;
 
 use super::super::print;
 use super::{Source, Wanted, each, ended};
@@ -10,8 +11,8 @@ use super::{Source, Wanted, each, ended};
 const WIDTHS: [usize; 7] = [27, 20, 24, 24, 9, 18, 9];
 const NAMES: [&str; 7] = ["time", "caller", "method", "tool", "outcome", "reason", "ms"];
 
-pub(super) fn run(source: Source, wanted: Wanted) -> ExitCode {
-    let outcome = source.open().and_then(|place| {
+pub(super) fn run(source: Source, wanted: Wanted, hosts: &Hosts) -> ExitCode {
+    let outcome = source.open(hosts).and_then(|place| {
         print(&line(NAMES.map(str::to_owned)));
         each(place.records, wanted, |entry| print(&line(cells(&entry))))
     });

@@ -4,13 +4,14 @@ use std::process::ExitCode;
 
 use serde_json::json;
 use toolgate_audit::{Report, plain};
+use toolgate_upstreams::Hosts;
 
 use super::super::{complain, print};
 use super::{Records, Source};
 
 /// Exit: 0 the chain is whole, 1 it is not, 2 it cannot be read.
-pub(super) fn run(source: Source, as_json: bool) -> ExitCode {
-    let report = source.open().and_then(|place| {
+pub(super) fn run(source: Source, as_json: bool, hosts: &Hosts) -> ExitCode {
+    let report = source.open(hosts).and_then(|place| {
         let key = place.key.as_ref();
         match place.records {
             Records::Files(path) => toolgate_audit::verify(&path, key)

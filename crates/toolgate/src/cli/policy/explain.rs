@@ -9,6 +9,7 @@ use std::time::SystemTime;
 use serde_json::{Map, Value};
 use toolgate_gateway::config;
 use toolgate_policy::{CaseCaller, Context, Kind, Policy, Thing};
+use toolgate_upstreams::Hosts;
 
 use super::rules_of;
 use crate::cli::{complain, print};
@@ -52,8 +53,8 @@ enum Of {
 }
 
 /// Prints the decision. Exit: 0 whatever it is, 2 when there is nothing to decide.
-pub fn run(args: &ExplainArgs) -> ExitCode {
-    let Some(policy) = rules_of(&args.config) else { return ExitCode::from(2) };
+pub fn run(args: &ExplainArgs, hosts: &Hosts) -> ExitCode {
+    let Some(policy) = rules_of(&args.config, hosts) else { return ExitCode::from(2) };
     match explained(args, &policy) {
         Ok(text) => {
             print(&text);

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use serde::Deserialize;
 use toolgate_gateway::config;
 use toolgate_policy::{Outcome, Table};
+use toolgate_upstreams::Hosts;
 
 use super::rules_of;
 use crate::cli::{complain, print};
@@ -33,7 +34,7 @@ struct File {
 }
 
 /// Prints what differs. Exit: 0 nothing, 1 something, 2 the files cannot be read.
-pub fn run(args: &TestArgs) -> ExitCode {
+pub fn run(args: &TestArgs, hosts: &Hosts) -> ExitCode {
     let unusable = ExitCode::from(2);
     let file = match read(&args.table) {
         Ok(file) => file,
@@ -48,7 +49,7 @@ pub fn run(args: &TestArgs) -> ExitCode {
         complain("no configuration (write config: FILE into the table, or pass --config FILE)");
         return unusable;
     };
-    let Some(policy) = rules_of(&path) else { return unusable };
+    let Some(policy) = rules_of(&path, hosts) else { return unusable };
     let outcomes = file.cases.run(&policy);
     let failed = outcomes.iter().filter(|outcome| !outcome.passed()).count();
     if args.json {

@@ -98,12 +98,12 @@ pub struct Modern {
 
 impl Modern {
     pub fn of(gateway: &Gateway) -> Modern {
-        Modern {
-            address: gateway.address,
-            toolset: None,
-            capabilities: "{}".into(),
-            meta: String::new(),
-        }
+        Modern::reaching(gateway.address)
+    }
+
+    /// A client of whatever listens here.
+    pub fn reaching(address: SocketAddr) -> Modern {
+        Modern { address, toolset: None, capabilities: "{}".into(), meta: String::new() }
     }
 
     /// A client of a toolset.
