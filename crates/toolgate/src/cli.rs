@@ -9,6 +9,7 @@ mod dev_issuer;
 mod documents;
 mod inspect;
 mod key;
+mod new;
 mod policy;
 mod scan;
 mod schema;
@@ -47,6 +48,8 @@ enum Command {
     Check(check::CheckArgs),
     /// Print the JSON Schema of the configuration, for editors.
     Schema,
+    /// Write a project of a server in Rust: builds, runs, has tests.
+    New(new::NewArgs),
     /// Show what an MCP server offers.
     Inspect(inspect::InspectArgs),
     /// Call one tool of an MCP server.
@@ -91,6 +94,7 @@ pub fn run_with(hosts: &Hosts) -> ExitCode {
         Command::Stdio(args) => block_on(stdio::run(args, hosts)),
         Command::Check(args) => block_on(check::run(args, hosts)),
         Command::Schema => schema::run(),
+        Command::New(args) => new::run(&args),
         Command::Inspect(args) => block_on(inspect::run(args)),
         Command::Call(args) => block_on(call::run(args)),
         Command::Scan(args) => block_on(scan::run(args, hosts)),

@@ -20,7 +20,8 @@ pub fn begin(log: &Log) {
     let level = match log.level {
         Level::Error => "error",
         Level::Warn => "warn",
-        Level::Info => "info",
+        // The SDK of hosted servers tells of each conversation.
+        Level::Info => "info,rmcp=warn",
         Level::Debug => "debug",
         Level::Trace => "trace",
     };

@@ -4,6 +4,7 @@
 
 mod cli;
 mod cli_login;
+mod cli_new;
 mod cli_policy;
 mod cli_scan;
 mod dev_issuer;
