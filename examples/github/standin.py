@@ -5,7 +5,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 RECORDED = Path(__file__).parent / "recorded"
-ADDRESS = ("127.0.0.1", 8099)
+ADDRESS = "127.0.0.1:8099"
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -13,7 +13,7 @@ class Handler(BaseHTTPRequestHandler):
         url = urlsplit(self.path)
         page = parse_qs(url.query).get("page", ["1"])[0]
         if url.path == "/search/repositories" and page == "1":
-            link = f'<http://{ADDRESS[0]}:{ADDRESS[1]}{self.path}&page=2>; rel="next"'
+            link = f'<http://{ADDRESS}{self.path}&page=2>; rel="next"'
             self.answer(200, "search.json", "application/json", link)
         elif url.path == "/search/repositories":
             self.answer(200, "search-2.json", "application/json")
@@ -34,4 +34,5 @@ class Handler(BaseHTTPRequestHandler):
 
 
 if __name__ == "__main__":
-    ThreadingHTTPServer(ADDRESS, Handler).serve_forever()
+    host, port = ADDRESS.split(":")
+    ThreadingHTTPServer((host, int(port)), Handler).serve_forever()

@@ -1,7 +1,7 @@
 // A browser without eyes: follows redirects and sends the forms of login and consent pages, until it
 // is sent to where the client waits.
 //
-//   node browser.mjs URL REDIRECT_URI      prints the URL it was sent to
+//   node browser.mjs URL REDIRECT_URI [USER]      prints the URL it was sent to
 
 import { pathToFileURL } from 'node:url';
 
@@ -35,10 +35,15 @@ function answered(html, url, user) {
   const form = /<form[^>]*>/.exec(html)?.[0];
   if (form === undefined) throw new Error(`no form at ${url}: ${html.slice(0, 500)}`);
   const fields = new URLSearchParams();
+  const namesUser = html.includes(`value="${user}"`);
   for (const [tag] of html.matchAll(/<(?:input|button)[^>]*>/g)) {
     const kind = tag.startsWith('<button') ? 'submit' : 'text';
     const { name, type = kind, value = '' } = attributes(tag);
-    const taken = !['radio', 'checkbox'].includes(type) || /\schecked/.test(tag);
+    const checked = /\schecked/.test(tag);
+    const taken =
+      type === 'checkbox' ? checked
+      : type === 'radio' ? (namesUser ? value === user : checked)
+      : true;
     if (name === undefined || !taken || value === 'deny') continue;
     fields.append(name, ['text', 'password'].includes(type) ? user : value);
   }
@@ -54,6 +59,6 @@ function attributes(tag) {
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {
-  const [url, redirect] = process.argv.slice(2);
-  console.log(String(await visit(url, redirect)));
+  const [url, redirect, user] = process.argv.slice(2);
+  console.log(String(await visit(url, redirect, user)));
 }
