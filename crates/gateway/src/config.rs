@@ -53,6 +53,7 @@ pub use screening::{
     Characters, Imitation, Markup, Misfits, Screening, SizePolicy, Structured, Unlisted, Validate,
 };
 pub use servers::knowledge::{Boosts, Knowledge, KnowledgeLimits, Language, Writers};
+pub use servers::state::State;
 pub use sources::{Fixed, Machine, Program, Sources};
 pub use store::{StoreRules, WhenUnavailable};
 pub use toolgate_values::{Listen, Misfit, Name, Network, Rate, Secret, Size, Span, Url};

@@ -23,7 +23,7 @@ use crate::quota::Limits;
 use crate::routing::Owners;
 use crate::screening::{Results, Schemas, Screen, ToolSchemas};
 use crate::seal::Keyring;
-use crate::store::Shared;
+use crate::store::{Keeping, Shared};
 use crate::tasks::{Origins, Support};
 use crate::toolset::Toolset;
 use crate::touched::Touched;
@@ -155,6 +155,8 @@ pub struct Lasting {
     pub limits: Arc<Limits>,
     /// What is shared with other replicas.
     pub store: Option<Arc<Shared>>,
+    /// Texts that servers of our own keep.
+    pub keeping: Arc<Keeping>,
     /// Calls that wait for consent.
     pub approvals: Arc<Approvals>,
     /// What was used within each day and month.

@@ -43,6 +43,8 @@ pub enum Purpose {
     Grant,
     /// A call that waits for somebody's consent, as it is kept.
     Approval,
+    /// A value that an agent keeps between its calls.
+    State,
 }
 
 impl Purpose {
@@ -62,6 +64,7 @@ impl Purpose {
             Purpose::Consent => b"toolgate consent 1",
             Purpose::Grant => b"toolgate grant 1",
             Purpose::Approval => b"toolgate approval 1",
+            Purpose::State => b"toolgate state 1",
         }
     }
 }
@@ -163,6 +166,11 @@ impl Keyring {
         if token.len() > LONGEST {
             return None;
         }
+        self.open_kept(purpose, token)
+    }
+
+    /// The same for what we keep ourselves, however long it is.
+    pub fn open_kept<T: DeserializeOwned>(&self, purpose: Purpose, token: &str) -> Option<T> {
         let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
         let (id, rest) = bytes.split_first()?;
         let (nonce, sealed) = rest.split_at_checked(NONCE)?;

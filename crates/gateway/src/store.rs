@@ -6,10 +6,12 @@
 
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
+mod keeping;
 #[cfg(any(test, feature = "testing"))]
 mod memory;
 mod name;
 mod shared;
+mod shelves;
 
 use std::time::Duration;
 
@@ -18,10 +20,12 @@ use crate::config::Rate;
 use crate::quota::Verdict;
 use crate::usage;
 
+pub use keeping::Keeping;
 #[cfg(any(test, feature = "testing"))]
 pub use memory::Memory;
 pub use name::Name;
 pub use shared::{Shared, Waits};
+pub use shelves::Shelves;
 
 /// Nobody can tell: what went wrong, for the log.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -55,6 +59,44 @@ pub struct Kept {
     pub version: u64,
     /// Sealed by whoever put it there.
     pub text: String,
+}
+
+/// A text to be kept.
+#[derive(Clone, Copy, Debug)]
+pub struct Item<'a> {
+    /// Under which name.
+    pub name: Name,
+    /// What is there has to have this version; 0 where nothing may be there.
+    pub version: u64,
+    /// The text.
+    pub text: &'a str,
+    /// For so long.
+    pub lasting: Duration,
+}
+
+/// How much a shelf holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// Texts.
+    pub count: usize,
+    /// Bytes of all texts together.
+    pub bytes: usize,
+}
+
+impl Room {
+    /// Whatever comes.
+    pub const UNBOUNDED: Room = Room { count: usize::MAX, bytes: usize::MAX };
+}
+
+/// What became of a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Placed {
+    /// It is there.
+    Kept,
+    /// Another version is there than was expected.
+    Changed,
+    /// There is no room for it.
+    Full,
 }
 
 /// A place that all replicas reach. Whatever it holds ends by itself.
@@ -111,6 +153,18 @@ pub trait Backend: usage::Store {
         text: &'a str,
         lasting: Duration,
     ) -> Boxed<'a, Result<bool, Away>>;
+
+    /// What is kept under this name.
+    fn find<'a>(&'a self, shelf: &'a str, name: Name) -> Boxed<'a, Result<Option<Kept>, Away>>;
+
+    /// Keeps a text if there is room for it: one more in number, or more bytes than were there.
+    /// What becomes no larger always has room.
+    fn place<'a>(
+        &'a self,
+        shelf: &'a str,
+        item: &'a Item<'a>,
+        room: Room,
+    ) -> Boxed<'a, Result<Placed, Away>>;
 
     /// Takes away what has this version. Whether it did.
     fn remove<'a>(

@@ -211,6 +211,7 @@ pub fn gateway(servers: &[(&str, Arc<Fake>)], more: &str) -> Arc<Gateway> {
         metrics: Arc::default(),
         limits: Arc::default(),
         store: None,
+        keeping: Arc::default(),
         usage: Arc::new(Memory::default()),
         results: Arc::default(),
         approvals: Arc::new(Approvals::new().expect("randomness")),

@@ -69,6 +69,7 @@ fn outline(server: &Server) -> String {
         Kind::Sql(rules) => format!("{:?}", rules.place),
         Kind::HttpApi(api) => format!("{} tools at {}", api.tools.len(), api.base),
         Kind::OpenApi(api) => format!("operations of {}", api.document),
+        Kind::State(state) => format!("{} for each {:?}", state.plural(), state.scope),
     };
     format!("{} = {kind}", server.name)
 }

@@ -95,7 +95,8 @@ impl Onwards {
             | Kind::Knowledge(_)
             | Kind::Sql(_)
             | Kind::HttpApi(_)
-            | Kind::OpenApi(_) => None,
+            | Kind::OpenApi(_)
+            | Kind::State(_) => None,
         };
         Some(Arc::new(Told::new(keys.clone(), audience, server.timeout_total)))
     }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use sqlx::PgPool;
 use toolgate_gateway::call::Boxed;
 use toolgate_gateway::quota::{Verdict, interval};
-use toolgate_gateway::store::{Away, Backend, Bucket, Cap, Kept, Name};
+use toolgate_gateway::store::{Away, Backend, Bucket, Cap, Item, Kept, Name, Placed, Room};
 
 use crate::Place;
 use crate::buckets::{burst, verdicts};
@@ -172,6 +172,19 @@ impl Backend for Postgres {
         lasting: Duration,
     ) -> Boxed<'a, Result<bool, Away>> {
         Box::pin(self.keep(shelf, name, version, text, lasting))
+    }
+
+    fn find<'a>(&'a self, shelf: &'a str, name: Name) -> Boxed<'a, Result<Option<Kept>, Away>> {
+        Box::pin(self.find_kept(shelf, name))
+    }
+
+    fn place<'a>(
+        &'a self,
+        shelf: &'a str,
+        item: &'a Item<'a>,
+        room: Room,
+    ) -> Boxed<'a, Result<Placed, Away>> {
+        Box::pin(self.keep_within(shelf, item, room))
     }
 
     fn remove<'a>(

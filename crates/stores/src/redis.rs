@@ -17,7 +17,7 @@ use ::redis::aio::MultiplexedConnection;
 use ::redis::{FromRedisValue, RedisError, Script, ScriptInvocation, cmd};
 use toolgate_gateway::call::Boxed;
 use toolgate_gateway::quota::{Verdict, interval};
-use toolgate_gateway::store::{Away, Backend, Bucket, Cap, Kept, Name};
+use toolgate_gateway::store::{Away, Backend, Bucket, Cap, Item, Kept, Name, Placed, Room};
 
 use crate::Place;
 use crate::buckets::{burst, verdicts};
@@ -187,6 +187,19 @@ impl Backend for Redis {
         lasting: Duration,
     ) -> Boxed<'a, Result<bool, Away>> {
         Box::pin(self.keep(shelf, name, version, text, lasting))
+    }
+
+    fn find<'a>(&'a self, shelf: &'a str, name: Name) -> Boxed<'a, Result<Option<Kept>, Away>> {
+        Box::pin(self.find_kept(shelf, name))
+    }
+
+    fn place<'a>(
+        &'a self,
+        shelf: &'a str,
+        item: &'a Item<'a>,
+        room: Room,
+    ) -> Boxed<'a, Result<Placed, Away>> {
+        Box::pin(self.keep_within(shelf, item, room))
     }
 
     fn remove<'a>(

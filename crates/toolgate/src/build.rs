@@ -14,7 +14,7 @@ use toolgate_gateway::gateway::{Gateway, Lasting, Route};
 use toolgate_gateway::parking::Parking;
 use toolgate_gateway::quota::Limits;
 use toolgate_gateway::seal::Keyring;
-use toolgate_gateway::store::{self, Waits};
+use toolgate_gateway::store::{self, Keeping, Waits};
 use toolgate_gateway::upstream::Upstream;
 use toolgate_gateway::usage::{Memory, Store};
 use toolgate_hosted::Hosted;
@@ -95,6 +95,7 @@ pub fn lasting(config: &Checked) -> Result<Lasting, String> {
         results: Arc::default(),
         metrics: Arc::default(),
         usage: usage(config, store.as_ref())?,
+        keeping: Arc::new(Keeping::of(store.clone())),
         store,
         approvals: Arc::new(approvals),
         touched: Arc::default(),
@@ -186,7 +187,7 @@ pub fn gateway(
         .map(|server| {
             let upstream = match previous.and_then(|previous| kept(previous, server, &config)) {
                 Some(upstream) => upstream,
-                None => connect(server, content, &config, shared, onwards, &lasting.keys)?,
+                None => connect(server, content, &config, shared, onwards, &lasting)?,
             };
             Ok(Route::new(server, several, upstream))
         })
@@ -234,7 +235,7 @@ fn connect(
     config: &Checked,
     shared: &Shared,
     onwards: &Onwards,
-    keys: &Arc<Keyring>,
+    lasting: &Lasting,
 ) -> Result<Arc<dyn Upstream>, String> {
     match content {
         Content::Sample => {
@@ -245,7 +246,9 @@ fn connect(
             let onward = onwards.of_server(server);
             onward
                 .and_then(|onward| {
-                    toolgate_upstreams::connect(server, &config.limits, shared, onward, keys)
+                    let Lasting { keys, keeping, .. } = lasting;
+                    let limits = &config.limits;
+                    toolgate_upstreams::connect(server, limits, shared, onward, keys, keeping)
                 })
                 .map_err(|error| format!("server {}: {error}", server.name.as_str()))
         }

@@ -56,8 +56,10 @@ async fn one(
 ) -> Result<Manifest, String> {
     let onward = build::onwards(config)?.of_server(server)?;
     let keys = Keyring::new([]).map_err(|error| format!("no randomness: {error}"))?;
+    let keys = Arc::new(keys);
+    let kept = Arc::default();
     let upstream =
-        toolgate_upstreams::connect(server, &config.limits, shared, onward, &Arc::new(keys))?;
+        toolgate_upstreams::connect(server, &config.limits, shared, onward, &keys, &kept)?;
     let way = Way {
         name: server.name.as_str().into(),
         upstream,

@@ -37,11 +37,13 @@ use toolgate_api::{Engine, HttpApi, LARGEST_DOCUMENT, OpenApi};
 use toolgate_gateway::config::{Checked, Kind, Limits, Server};
 use toolgate_gateway::onward::Onward;
 use toolgate_gateway::seal::Keyring;
+use toolgate_gateway::store::Keeping;
 use toolgate_gateway::upstream::Upstream;
 use toolgate_hosted::Hosted;
 use toolgate_knowledge::{Knowledge, PdfReader};
 use toolgate_protocol::json;
 use toolgate_sql::Sql;
+use toolgate_state::State;
 
 use builtin::files::Files;
 use child::{Slots, Spec};
@@ -82,7 +84,8 @@ impl Shared {
     }
 }
 
-/// The connector of a configured server. `keys` seal what it hands out to find its way back.
+/// The connector of a configured server. `keys` seal what it hands out to find its way back, and
+/// what it has kept in `keeping`.
 ///
 /// # Errors
 /// One sentence, when it cannot even be tried.
@@ -92,6 +95,7 @@ pub fn connect(
     shared: &Shared,
     onward: Onward,
     keys: &Arc<Keyring>,
+    keeping: &Arc<Keeping>,
 ) -> Result<Arc<dyn Upstream>, String> {
     match &server.kind {
         Kind::Http { url, headers, era, transport } => {
@@ -157,6 +161,10 @@ pub fn connect(
         Kind::Knowledge(rules) => {
             let knowledge = Knowledge::open(rules, pdf_reader())?;
             Ok(Arc::new(Hosted::new(server.name.as_str(), Arc::new(knowledge))))
+        }
+        Kind::State(rules) => {
+            let state = State::new(server.name.as_str(), rules, keys.clone(), keeping.clone())?;
+            Ok(Arc::new(Hosted::new(server.name.as_str(), Arc::new(state))))
         }
     }
 }

@@ -14,6 +14,7 @@ use super::servers::http::HttpApi;
 use super::servers::knowledge::Knowledge;
 use super::servers::openapi::OpenApi;
 use super::servers::sql::SqlRules;
+use super::servers::state::State;
 use super::tree::Config;
 use super::upstream_auth::Onwards;
 use crate::screening::Screen;
@@ -207,6 +208,8 @@ pub enum Kind {
     Hosted,
     /// A folder of documents to search and to read.
     Knowledge(Box<Knowledge>),
+    /// Values that agents keep between their calls.
+    State(Box<State>),
 }
 
 /// Our own environment variables that a child process gets unless `inherit_env` says otherwise:

@@ -13,12 +13,13 @@ use super::servers::http::HttpApi;
 use super::servers::knowledge::Knowledge;
 use super::servers::openapi::OpenApi;
 use super::servers::sql::SqlEntry;
+use super::servers::state::State;
 use super::upstream_auth::UpstreamAuth;
 use toolgate_values::Secret;
 use toolgate_values::{Name, Span, Url};
 
 /// One MCP server behind the gateway: exactly one of `upstream`, `command`, `files`, `knowledge`,
-/// `sql`, `http`, `openapi` and `hosted`.
+/// `sql`, `http`, `openapi`, `state` and `hosted`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Server")]
@@ -45,6 +46,8 @@ pub(super) struct Entry {
     pub(super) knowledge: Option<Knowledge>,
     /// A server of the program that this gateway is built into, by its name there.
     pub(super) hosted: Option<Hosted>,
+    /// Keep values for agents between their calls.
+    pub(super) state: Option<State>,
     /// Headers sent with every request (`upstream` only).
     #[serde(default)]
     pub(super) headers: BTreeMap<String, Secret>,
@@ -91,7 +94,8 @@ pub(super) struct Entry {
     pub(super) describe: BTreeMap<String, String>,
     /// What is done about definitions of this server that are not as in the lock file. Without it:
     /// quarantine; allow for what this file or a file beside it describes whole (`files`,
-    /// `knowledge`, `sql`, `http`, `openapi` with a file), and for what is part of this program.
+    /// `knowledge`, `sql`, `http`, `state`, `openapi` with a file), and for what is part of this
+    /// program.
     pub(super) definitions: Option<Definitions>,
     /// Arguments that the gateway gives, by the server's own names of tool and argument. The model
     /// neither sees nor sets them. A value is text with `${caller.subject}`, `${caller.tenant}`,

@@ -5,5 +5,6 @@ pub mod http;
 pub mod knowledge;
 pub mod openapi;
 pub mod sql;
+pub mod state;
 
 pub use anything::Anything;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Backend, Bucket, Cap, Name};
+use super::{Backend, Bucket, Cap, Item, Name, Placed, Room};
 use crate::config::Rate;
 use crate::quota::Verdict;
 use crate::usage;
@@ -34,6 +34,7 @@ pub async fn run(store: &dyn Backend, advance: &dyn Fn(Duration)) {
     says_yes_once(store, advance).await;
     counts_calls_in_and_out(store, advance).await;
     keeps_what_nobody_changed_meanwhile(store, advance).await;
+    keeps_what_there_is_room_for(store, advance).await;
     usage::conformance::run(store).await;
 }
 
@@ -143,6 +144,56 @@ async fn keeps_what_nobody_changed_meanwhile(store: &dyn Backend, advance: &dyn 
     advance(minute + SECOND);
     assert_eq!(store.list("shelf", 100).await, Ok(Vec::new()));
     assert_eq!(put("b", 0, "anew").await, Ok(true));
+}
+
+async fn keeps_what_there_is_room_for(store: &dyn Backend, advance: &dyn Fn(Duration)) {
+    let (lasting, room) = (60 * SECOND, Room { count: 3, bytes: 100 });
+    let name = |text: &str| Name::of("conformance", &["room", text]);
+    let place = async |what: &str, version, size| {
+        let text = "x".repeat(size);
+        let item = Item { name: name(what), version, text: &text, lasting };
+        store.place("room", &item, room).await.expect("a store that works")
+    };
+    let version = async |what: &str| {
+        let found = store.find("room", name(what)).await.expect("a store that works");
+        found.map_or(0, |kept| kept.version)
+    };
+    assert_eq!(version("a").await, 0, "nothing is there");
+    assert_eq!(place("a", 0, 40).await, Placed::Kept);
+    assert_eq!(place("a", 0, 40).await, Placed::Changed);
+    assert_eq!(place("a", 7, 40).await, Placed::Changed);
+    assert_eq!(store.find("another", name("a")).await, Ok(None));
+
+    let racing = (0..10).map(|n| {
+        let text = "x".repeat(10);
+        async move {
+            let name = Name::of("conformance", &["room", &n.to_string()]);
+            let item = Item { name, version: 0, text: &text, lasting };
+            store.place("room", &item, room).await
+        }
+    });
+    let placed = futures_util::future::join_all(racing).await;
+    assert_eq!(placed.iter().filter(|placed| **placed == Ok(Placed::Kept)).count(), 2);
+    assert_eq!(placed.iter().filter(|placed| **placed == Ok(Placed::Full)).count(), 8);
+
+    // 60 bytes are there: 80 are too many instead of 40, 81 even more so; less always fits.
+    let first = version("a").await;
+    assert_eq!(place("a", first, 81).await, Placed::Full);
+    assert_eq!(version("a").await, first);
+    assert_eq!(place("a", first, 80).await, Placed::Kept);
+    let second = version("a").await;
+    assert_ne!(second, first);
+    assert_eq!(place("a", first, 1).await, Placed::Changed);
+    assert_eq!(place("a", second, 1).await, Placed::Kept);
+    assert_eq!(
+        store.find("room", name("a")).await.map(|it| it.map(|it| it.text)),
+        Ok(Some("x".into()))
+    );
+
+    advance(lasting + SECOND);
+    assert_eq!(version("a").await, 0, "it ended");
+    assert_eq!(place("a", 0, 100).await, Placed::Kept);
+    assert_eq!(place("b", 0, 1).await, Placed::Full);
 }
 
 async fn counts_calls_in_and_out(store: &dyn Backend, advance: &dyn Fn(Duration)) {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::{Away, Backend, Bucket, Cap, Kept, Name};
+use super::{Away, Backend, Bucket, Cap, Item, Kept, Name, Placed, Room, Shelves};
 use crate::call::Boxed;
 use crate::clock::Timestamp;
 use crate::quota::{Buckets, Kind, Verdict};
@@ -16,8 +16,7 @@ use crate::usage::{self, Amount, Claim, Counter, Denied, Store};
 pub struct Memory {
     buckets: Buckets,
     used: Mutex<HashMap<Name, Instant>>,
-    shelves: Mutex<HashMap<(String, Name), (Kept, Instant)>>,
-    version: AtomicU64,
+    shelves: Shelves,
     working: Mutex<HashMap<(Name, Name), Instant>>,
     usage: usage::Memory,
     began: Instant,
@@ -29,8 +28,7 @@ impl Default for Memory {
         Memory {
             buckets: Buckets::default(),
             used: Mutex::default(),
-            shelves: Mutex::default(),
-            version: AtomicU64::new(1),
+            shelves: Shelves::default(),
             working: Mutex::default(),
             usage: usage::Memory::default(),
             began: Instant::now(),
@@ -70,13 +68,6 @@ impl Memory {
             let key = self.buckets.key(Kind::Caller, bucket.name);
             self.buckets.give_back(key, bucket.rate, cost, self.now());
         }
-    }
-
-    /// What has not ended.
-    fn shelves(&self) -> MutexGuard<'_, HashMap<(String, Name), (Kept, Instant)>> {
-        let mut shelves = self.shelves.lock().unwrap_or_else(PoisonError::into_inner);
-        shelves.retain(|_, (_, until)| *until > self.now());
-        shelves
     }
 
     /// What has not ended.
@@ -150,10 +141,7 @@ impl Backend for Memory {
     }
 
     fn list<'a>(&'a self, shelf: &'a str, most: usize) -> Boxed<'a, Result<Vec<Kept>, Away>> {
-        let shelves = self.shelves();
-        let of = shelves.iter().filter(|((of, _), _)| of == shelf);
-        let kept = of.map(|(_, (kept, _))| kept.clone()).take(most).collect();
-        Box::pin(ready(Ok(kept)))
+        Box::pin(ready(Ok(self.shelves.list(shelf, most, self.now()))))
     }
 
     fn put<'a>(
@@ -164,15 +152,22 @@ impl Backend for Memory {
         text: &'a str,
         lasting: Duration,
     ) -> Boxed<'a, Result<bool, Away>> {
-        let mut shelves = self.shelves();
-        let key = (shelf.to_owned(), name);
-        let fits = shelves.get(&key).map_or(0, |(kept, _)| kept.version) == version;
-        if fits {
-            let version = self.version.fetch_add(1, Ordering::Relaxed);
-            let kept = Kept { name, version, text: text.to_owned() };
-            shelves.insert(key, (kept, self.now() + lasting));
-        }
-        Box::pin(ready(Ok(fits)))
+        let item = Item { name, version, text, lasting };
+        let placed = self.shelves.place(shelf, &item, Room::UNBOUNDED, self.now());
+        Box::pin(ready(Ok(placed == Placed::Kept)))
+    }
+
+    fn find<'a>(&'a self, shelf: &'a str, name: Name) -> Boxed<'a, Result<Option<Kept>, Away>> {
+        Box::pin(ready(Ok(self.shelves.find(shelf, name, self.now()))))
+    }
+
+    fn place<'a>(
+        &'a self,
+        shelf: &'a str,
+        item: &'a Item<'a>,
+        room: Room,
+    ) -> Boxed<'a, Result<Placed, Away>> {
+        Box::pin(ready(Ok(self.shelves.place(shelf, item, room, self.now()))))
     }
 
     fn remove<'a>(
@@ -181,12 +176,7 @@ impl Backend for Memory {
         name: Name,
         version: u64,
     ) -> Boxed<'a, Result<bool, Away>> {
-        let (mut shelves, key) = (self.shelves(), (shelf.to_owned(), name));
-        let fits = shelves.get(&key).is_some_and(|(kept, _)| kept.version == version);
-        if fits {
-            shelves.remove(&key);
-        }
-        Box::pin(ready(Ok(fits)))
+        Box::pin(ready(Ok(self.shelves.remove(shelf, name, version, self.now()))))
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use toolgate_identity::dpop::{NobodyKnows, Once};
 
-use super::{Away, Backend, Bucket, Cap, Kept, Name};
+use super::{Away, Backend, Bucket, Cap, Item, Kept, Name, Placed, Room};
 use crate::call::Boxed;
 use crate::clock::Timestamp;
 use crate::fault::{Fault, Reason};
@@ -134,6 +134,22 @@ impl Shared {
         lasting: Duration,
     ) -> Result<bool, Away> {
         self.ask(self.backend.put(shelf, name, version, text, lasting)).await
+    }
+
+    /// See [`Backend::find`].
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub async fn find(&self, shelf: &str, name: Name) -> Result<Option<Kept>, Away> {
+        self.ask(self.backend.find(shelf, name)).await
+    }
+
+    /// See [`Backend::place`].
+    ///
+    /// # Errors
+    /// It does not answer: it may have kept the text or not.
+    pub async fn place(&self, shelf: &str, item: &Item<'_>, room: Room) -> Result<Placed, Away> {
+        self.ask(self.backend.place(shelf, item, room)).await
     }
 
     /// See [`Backend::remove`].

@@ -147,6 +147,35 @@ BEGIN
     RETURN FOUND;
 END $$;
 
+-- Keeps a text as `toolgate_put_1` does, if its shelf has room: 1; 0 where another version is there;
+-- 2 where there is no room.
+CREATE OR REPLACE FUNCTION toolgate_place_1(
+    whose text, on_shelf text, called bytea, expected bigint, content text, lasting bigint,
+    most bigint, room bigint, at bigint
+) RETURNS integer LANGUAGE plpgsql AS $$
+DECLARE
+    now bigint := toolgate_now_1(at);
+    size bigint := octet_length(content);
+    there bigint;
+    before bigint;
+    others bigint;
+    used bigint;
+BEGIN
+    -- One after the other on a shelf, as none is counted that is not committed.
+    PERFORM pg_advisory_xact_lock(hashtextextended(whose || ' ' || on_shelf, 0));
+    SELECT s.version, octet_length(s.text) INTO there, before FROM toolgate_shelf AS s
+        WHERE s.deployment = whose AND s.shelf = on_shelf AND s.name = called AND s.until > now;
+    IF coalesce(there, 0) <> expected THEN
+        RETURN 0;
+    END IF;
+    SELECT count(*), coalesce(sum(octet_length(s.text)), 0) INTO others, used FROM toolgate_shelf AS s
+        WHERE s.deployment = whose AND s.shelf = on_shelf AND s.name <> called AND s.until > now;
+    IF (expected = 0 AND others >= most) OR (size > coalesce(before, 0) AND used + size > room) THEN
+        RETURN 2;
+    END IF;
+    RETURN toolgate_put_1(whose, on_shelf, called, expected, content, lasting, at)::integer;
+END $$;
+
 -- Counts what was used, or refuses to: 0, or the number of the counter that refuses. Bounds and amounts
 -- stand one counter after the other: calls, cost, micros, bytes; calls, errors, cost, micros, bytes.
 CREATE OR REPLACE FUNCTION toolgate_count_1(

@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
-use toolgate_gateway::store::{Away, Kept, Name};
+use toolgate_gateway::store::{Away, Item, Kept, Name, Placed, Room};
 
 use super::{Postgres, nanos};
 
 const LIST: &str = "SELECT name, version, text FROM toolgate_shelf
     WHERE deployment = $1 AND shelf = $2 AND until > toolgate_now_1($3) LIMIT $4";
+const PLACE: &str = "SELECT toolgate_place_1($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+const FIND: &str = "SELECT version, text FROM toolgate_shelf
+    WHERE deployment = $1 AND shelf = $2 AND name = $3 AND until > toolgate_now_1($4)";
 const REMOVE: &str = "DELETE FROM toolgate_shelf
     WHERE deployment = $1 AND shelf = $2 AND name = $3 AND version = $4
     AND until > toolgate_now_1($5)";
@@ -31,6 +34,42 @@ impl Postgres {
             .bind(nanos(lasting))
             .bind(self.now());
         kept.fetch_one(&pool).await.map_err(|error| self.failed(&error))
+    }
+
+    pub(super) async fn find_kept(&self, shelf: &str, name: Name) -> Result<Option<Kept>, Away> {
+        let pool = self.link.session().await?;
+        let found = sqlx::query_as::<_, (i64, String)>(FIND)
+            .bind(&self.deployment)
+            .bind(shelf)
+            .bind(name.bytes())
+            .bind(self.now());
+        let row = found.fetch_optional(&pool).await.map_err(|error| self.failed(&error))?;
+        Ok(row.map(|(version, text)| Kept { name, version: version.cast_unsigned(), text }))
+    }
+
+    pub(super) async fn keep_within(
+        &self,
+        shelf: &str,
+        item: &Item<'_>,
+        room: Room,
+    ) -> Result<Placed, Away> {
+        let pool = self.link.session().await?;
+        let most = |bound: usize| i64::try_from(bound).unwrap_or(i64::MAX);
+        let placed = sqlx::query_scalar::<_, i32>(PLACE)
+            .bind(&self.deployment)
+            .bind(shelf)
+            .bind(item.name.bytes())
+            .bind(item.version.cast_signed())
+            .bind(item.text)
+            .bind(nanos(item.lasting))
+            .bind(most(room.count))
+            .bind(most(room.bytes))
+            .bind(self.now());
+        match placed.fetch_one(&pool).await.map_err(|error| self.failed(&error))? {
+            0 => Ok(Placed::Changed),
+            1 => Ok(Placed::Kept),
+            _ => Ok(Placed::Full),
+        }
     }
 
     pub(super) async fn let_go(&self, shelf: &str, name: Name, version: u64) -> Result<bool, Away> {

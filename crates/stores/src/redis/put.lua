@@ -8,15 +8,5 @@ local version = redis.call('HGET', KEYS[2], 'version') or '0'
 if version ~= ARGV[2] then
   return 0
 end
-local lasting = tonumber(ARGV[4])
--- By the clock, so that what is put here anew never has a version of before.
-local seconds, nanos = clock('')
-local next = string.format('%.0f', math.max(tonumber(version) + 1, seconds * 1e6 + nanos / 1e3))
-redis.call('DEL', KEYS[2])
-redis.call('HSET', KEYS[2], 'version', next, 'text', ARGV[3])
-redis.call('PEXPIRE', KEYS[2], ARGV[4])
-redis.call('ZADD', KEYS[1], string.format('%.0f', millis('') + lasting), ARGV[1])
-if redis.call('PTTL', KEYS[1]) < lasting then
-  redis.call('PEXPIRE', KEYS[1], ARGV[4])
-end
+keep(KEYS[1], KEYS[2], ARGV[1], version, ARGV[3], tonumber(ARGV[4]))
 return 1

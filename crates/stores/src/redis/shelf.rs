@@ -4,11 +4,15 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use ::redis::Script;
-use toolgate_gateway::store::{Away, Kept, Name};
+use toolgate_gateway::store::{Away, Item, Kept, Name, Placed, Room};
 
 use super::{Redis, script};
 
-static PUT: LazyLock<Script> = LazyLock::new(|| script(include_str!("put.lua")));
+static PUT: LazyLock<Script> =
+    LazyLock::new(|| script(&[include_str!("keep.lua"), include_str!("put.lua")].concat()));
+static PLACE: LazyLock<Script> =
+    LazyLock::new(|| script(&[include_str!("keep.lua"), include_str!("place.lua")].concat()));
+static FIND: LazyLock<Script> = LazyLock::new(|| script(include_str!("find.lua")));
 static REMOVE: LazyLock<Script> = LazyLock::new(|| script(include_str!("remove.lua")));
 static LIST: LazyLock<Script> = LazyLock::new(|| script(include_str!("list.lua")));
 
@@ -29,12 +33,39 @@ impl Redis {
         text: &str,
         lasting: Duration,
     ) -> Result<bool, Away> {
-        let millis = u64::try_from(lasting.as_millis()).unwrap_or(u64::MAX).max(1);
         let mut script = PUT.prepare_invoke();
         script.key(self.shelf(shelf)).key(self.place(shelf, name));
-        script.arg(name.to_string()).arg(version).arg(text).arg(millis);
+        script.arg(name.to_string()).arg(version).arg(text).arg(millis(lasting));
         let mut connection = self.link.session().await?;
         self.run(&script, &mut connection).await
+    }
+
+    pub(super) async fn find_kept(&self, shelf: &str, name: Name) -> Result<Option<Kept>, Away> {
+        let mut script = FIND.prepare_invoke();
+        script.key(self.place(shelf, name));
+        let mut connection = self.link.session().await?;
+        let said: Vec<String> = self.run(&script, &mut connection).await?;
+        let [version, text] = said.as_slice() else { return Ok(None) };
+        let version = version.parse().map_err(|_| Away("a version that is none".to_owned()))?;
+        Ok(Some(Kept { name, version, text: text.clone() }))
+    }
+
+    pub(super) async fn keep_within(
+        &self,
+        shelf: &str,
+        item: &Item<'_>,
+        room: Room,
+    ) -> Result<Placed, Away> {
+        let mut script = PLACE.prepare_invoke();
+        script.key(self.shelf(shelf)).key(self.place(shelf, item.name));
+        script.arg(item.name.to_string()).arg(item.version).arg(item.text);
+        script.arg(millis(item.lasting)).arg(room.count).arg(room.bytes);
+        let mut connection = self.link.session().await?;
+        match self.run::<u8>(&script, &mut connection).await? {
+            0 => Ok(Placed::Changed),
+            1 => Ok(Placed::Kept),
+            _ => Ok(Placed::Full),
+        }
     }
 
     pub(super) async fn let_go(&self, shelf: &str, name: Name, version: u64) -> Result<bool, Away> {
@@ -55,4 +86,8 @@ impl Redis {
         };
         Ok(said.into_iter().filter_map(kept).collect())
     }
+}
+
+fn millis(lasting: Duration) -> u64 {
+    u64::try_from(lasting.as_millis()).unwrap_or(u64::MAX).max(1)
 }

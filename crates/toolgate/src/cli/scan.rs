@@ -325,7 +325,8 @@ fn of_launch(server: &config::Server) -> Vec<Finding> {
         | Kind::Knowledge(_)
         | Kind::Sql(_)
         | Kind::HttpApi(_)
-        | Kind::OpenApi(_) => Vec::new(),
+        | Kind::OpenApi(_)
+        | Kind::State(_) => Vec::new(),
     }
 }
 

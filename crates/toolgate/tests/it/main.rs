@@ -56,6 +56,7 @@ mod http_screening_size;
 mod http_several;
 mod http_sql;
 mod http_sql_postgres;
+mod http_state;
 mod http_store;
 mod http_tasks;
 mod http_tls;

@@ -37,12 +37,13 @@ pub(super) fn resolve(
     known: bool,
     bind: &mut Bindings,
 ) -> Option<Kind> {
-    let kinds = ["upstream", "command", "files", "knowledge", "sql", "http", "openapi", "hosted"];
+    let kinds =
+        ["upstream", "command", "files", "knowledge", "sql", "http", "openapi", "state", "hosted"];
     let written: Vec<&str> =
         kinds.into_iter().filter(|kind| checks.places.has(&format!("{path}.{kind}"))).collect();
     match written.as_slice() {
         [] => {
-            checks.problem(path, "nothing says how to reach the server (add upstream: URL, command: [PROGRAM, ...], files: {root: DIR}, knowledge: {root: DIR}, sql: {url: URL, tools: {...}}, http: {base: URL, tools: {...}} or openapi: {document: FILE})");
+            checks.problem(path, "nothing says how to reach the server (add upstream: URL, command: [PROGRAM, ...], files: {root: DIR}, knowledge: {root: DIR}, sql: {url: URL, tools: {...}}, http: {base: URL, tools: {...}}, openapi: {document: FILE} or state: {})");
             return None;
         }
         [kind] => misplaced(checks, path, kind),
@@ -66,6 +67,11 @@ pub(super) fn resolve(
             let api = entry.http?;
             servers::http::check(checks, &format!("{path}.http"), &api);
             Some(Kind::HttpApi(Box::new(api)))
+        }
+        "state" => {
+            let state = entry.state?;
+            servers::state::check(checks, &format!("{path}.state"), &state, known);
+            Some(Kind::State(Box::new(state)))
         }
         _ => {
             let mut api = entry.openapi?;

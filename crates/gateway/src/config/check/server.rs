@@ -49,7 +49,7 @@ pub(super) fn resolve(
         // Part of this program, like the code that serves them.
         Kind::Files { .. } | Kind::Knowledge(_) | Kind::Hosted => Definitions::Allow,
         // Part of this file, which somebody approved by serving it.
-        Kind::Sql(_) => Definitions::Allow,
+        Kind::Sql(_) | Kind::State(_) => Definitions::Allow,
         // Written by the operator, like this file.
         Kind::HttpApi(_) => Definitions::Allow,
         Kind::OpenApi(ref api) if api.file().is_some() => Definitions::Allow,

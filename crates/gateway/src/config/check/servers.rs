@@ -4,6 +4,7 @@ pub(super) mod http;
 pub(super) mod knowledge;
 pub(super) mod openapi;
 pub(super) mod sql;
+pub(super) mod state;
 
 use std::collections::BTreeMap;
 
