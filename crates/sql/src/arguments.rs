@@ -31,16 +31,20 @@ fn one(
         };
     };
     if parameter.list.is_none() {
-        return scalar(parameter, value);
+        return scalar(parameter, value, database);
     }
     let elements = value.as_array().ok_or_else(|| unfit(parameter, "is no list"))?;
     for element in elements {
-        scalar(parameter, element)?;
+        scalar(parameter, element, database)?;
     }
     Ok(Argument::Text(database.list(elements)))
 }
 
-fn scalar(parameter: &ParameterRules, value: &Value) -> Result<Argument, Fault> {
+fn scalar(
+    parameter: &ParameterRules,
+    value: &Value,
+    database: &Database,
+) -> Result<Argument, Fault> {
     let misfit = || unfit(parameter, "is of another type");
     Ok(match parameter.kind {
         ParameterType::Integer => Argument::Integer(whole(value).ok_or_else(misfit)?),
@@ -51,7 +55,11 @@ fn scalar(parameter: &ParameterRules, value: &Value) -> Result<Argument, Fault> 
             if !is_day(text) {
                 return Err(unfit(parameter, "is no day of the calendar"));
             }
-            Argument::Text(text.to_owned())
+            let sent = match parameter.kind {
+                ParameterType::Timestamp => database.timestamp(text),
+                _ => Some(text.to_owned()),
+            };
+            Argument::Text(sent.ok_or_else(|| unfit(parameter, "is no time of a day"))?)
         }
         _ => Argument::Text(value.as_str().ok_or_else(misfit)?.to_owned()),
     })
@@ -68,19 +76,23 @@ fn whole(value: &Value) -> Option<i64> {
 
 /// Whether a text that begins as `2026-02-30` names a day that there is. SQLite would not say.
 fn is_day(text: &str) -> bool {
-    let number = |range: std::ops::Range<usize>| text.get(range)?.parse::<u32>().ok();
+    let number = |range: std::ops::Range<usize>| text.get(range)?.parse::<i32>().ok();
     let (Some(year), Some(month), Some(day)) = (number(0..4), number(5..7), number(8..10)) else {
         return false;
     };
+    days_in(year, month).is_some_and(|days| (1..=days).contains(&day))
+}
+
+/// The days of a month in the Gregorian calendar; `None` if there is no such month.
+pub(crate) fn days_in(year: i32, month: i32) -> Option<i32> {
     let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let length = match month {
+    Some(match month {
         2 if is_leap => 29,
         2 => 28,
         4 | 6 | 9 | 11 => 30,
         1..=12 => 31,
-        _ => return false,
-    };
-    (1..=length).contains(&day)
+        _ => return None,
+    })
 }
 
 fn unfit(parameter: &ParameterRules, how: &str) -> Fault {

@@ -59,6 +59,11 @@ impl Collector {
         }
     }
 
+    /// How many rows it takes.
+    pub(crate) fn most_rows(&self) -> usize {
+        self.most_rows
+    }
+
     /// Takes a row, unless there are enough. Whether it wants another.
     pub(crate) fn take(&mut self, row: Vec<Cell>) -> bool {
         if self.stopped.is_some() {

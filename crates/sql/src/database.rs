@@ -9,6 +9,8 @@ use toolgate_gateway::config::servers::sql::{Place, Pool, ToolRules};
 
 use crate::collect::{Collected, Collector};
 use crate::column::{Column, Kind};
+use crate::mysql::MySql;
+use crate::page::Key;
 use crate::postgres::Postgres;
 use crate::sqlite::Sqlite;
 use crate::trouble::{Failure, Trouble};
@@ -49,6 +51,7 @@ pub(crate) struct Outcome {
 pub(crate) enum Database {
     Sqlite(Sqlite),
     Postgres(Postgres),
+    MySql(MySql),
 }
 
 impl Database {
@@ -60,6 +63,7 @@ impl Database {
         match place {
             Place::Sqlite(path) => Ok(Database::Sqlite(Sqlite::new(path, pool, writes))),
             Place::Postgres(url) => Ok(Database::Postgres(Postgres::new(url, pool)?)),
+            Place::MySql(url) => Ok(Database::MySql(MySql::new(url, pool)?)),
         }
     }
 
@@ -68,6 +72,7 @@ impl Database {
         match self {
             Database::Sqlite(it) => it.run(job).await,
             Database::Postgres(it) => it.run(job).await,
+            Database::MySql(it) => it.run(job).await,
         }
     }
 
@@ -76,6 +81,7 @@ impl Database {
         match self {
             Database::Sqlite(it) => it.describe(sql).await,
             Database::Postgres(it) => it.describe(sql).await,
+            Database::MySql(it) => it.describe(sql).await,
         }
     }
 
@@ -84,6 +90,7 @@ impl Database {
         match self {
             Database::Sqlite(it) => it.ping().await,
             Database::Postgres(it) => it.ping().await,
+            Database::MySql(it) => it.ping().await,
         }
     }
 
@@ -92,6 +99,42 @@ impl Database {
         match self {
             Database::Sqlite(_) => crate::sqlite::render(tool),
             Database::Postgres(_) => crate::postgres::render(tool),
+            Database::MySql(_) => crate::mysql::render(tool),
+        }
+    }
+
+    /// The text by which a tool's statement is described; `text`: the one that runs.
+    pub(crate) fn sample(&self, tool: &ToolRules, text: String) -> String {
+        match self {
+            Database::Sqlite(_) | Database::Postgres(_) => text,
+            Database::MySql(_) => crate::mysql::sample(tool),
+        }
+    }
+
+    /// What is bound to the placeholders of a tool's statement, in their order.
+    pub(crate) fn bound(&self, tool: &ToolRules, arguments: Vec<Argument>) -> Vec<Argument> {
+        match self {
+            Database::Sqlite(_) | Database::Postgres(_) => arguments,
+            Database::MySql(_) => crate::mysql::bound(tool, &arguments),
+        }
+    }
+
+    /// A point in time (RFC 3339) as it is sent; `None` if there is no such time.
+    pub(crate) fn timestamp(&self, text: &str) -> Option<String> {
+        match self {
+            Database::Sqlite(_) | Database::Postgres(_) => Some(text.to_owned()),
+            Database::MySql(_) => crate::mysql::utc(text),
+        }
+    }
+
+    /// A name in quotes.
+    pub(crate) fn quoted(&self, name: &str) -> String {
+        match self {
+            // As in the standard.
+            Database::Sqlite(_) | Database::Postgres(_) => {
+                format!("\"{}\"", name.replace('"', "\"\""))
+            }
+            Database::MySql(_) => crate::mysql::quoted(name),
         }
     }
 
@@ -100,6 +143,7 @@ impl Database {
         match self {
             Database::Sqlite(_) => Value::from(elements.to_vec()).to_string(),
             Database::Postgres(_) => crate::postgres::array(elements),
+            Database::MySql(_) => crate::mysql::list(elements),
         }
     }
 
@@ -108,26 +152,54 @@ impl Database {
         match self {
             // It computes a row when that is asked for.
             Database::Sqlite(_) => query,
+            // Its session is told, as a subquery would lose its order.
+            Database::MySql(_) => query,
             Database::Postgres(_) => {
                 format!("SELECT * FROM (\n{query}\n) AS toolgate_rows LIMIT {rows}")
             }
         }
     }
 
-    /// The text that stands for the value of a key of this kind: the placeholder of this number.
-    pub(crate) fn key(&self, number: usize, kind: &Kind) -> Option<String> {
+    /// Whether values of this kind have an order by which pages can be cut.
+    pub(crate) fn orders(&self, kind: &Kind) -> bool {
         match self {
-            Database::Sqlite(_) => Some(format!("?{number}")),
-            Database::Postgres(_) => {
-                Some(format!("CAST(CAST(${number} AS text) AS {})", kind.compared_as()?))
-            }
+            Database::Sqlite(_) => true,
+            Database::Postgres(_) => kind.compared_as().is_some(),
+            Database::MySql(_) => crate::mysql::orders(kind),
         }
+    }
+
+    /// The condition for the rows after these keys in this order (`<` or `>`), and what is bound to its
+    /// placeholders, after so many others; `None` if one has no order that pages can have.
+    pub(crate) fn after(
+        &self,
+        columns: &[String],
+        keys: &[Key],
+        order: &str,
+        others: usize,
+    ) -> Option<(String, Vec<Argument>)> {
+        let place = |(at, key): (usize, &Key)| {
+            let number = others + at + 1;
+            Some(match self {
+                Database::Postgres(_) => {
+                    format!("CAST(CAST(${number} AS text) AS {})", key.kind.compared_as()?)
+                }
+                _ => format!("?{number}"),
+            })
+        };
+        if let Database::MySql(_) = self {
+            return crate::mysql::after(columns, keys, order);
+        }
+        let places = keys.iter().enumerate().map(place).collect::<Option<Vec<_>>>()?;
+        let names: Vec<_> = columns.iter().map(|name| self.quoted(name)).collect();
+        let condition = format!("({}) {order} ({})", names.join(", "), places.join(", "));
+        Some((condition, keys.iter().map(Key::argument).collect()))
     }
 
     /// Whether it turned out since the last time to be another than it was.
     pub(crate) fn has_changed(&self) -> bool {
         match self {
-            Database::Sqlite(_) => false,
+            Database::Sqlite(_) | Database::MySql(_) => false,
             Database::Postgres(it) => it.has_changed(),
         }
     }
@@ -137,6 +209,7 @@ impl Database {
         match self {
             Database::Sqlite(it) => it.connections(),
             Database::Postgres(it) => it.connections(),
+            Database::MySql(it) => it.connections(),
         }
     }
 
@@ -145,6 +218,7 @@ impl Database {
         match self {
             Database::Sqlite(it) => it.close().await,
             Database::Postgres(it) => it.close().await,
+            Database::MySql(it) => it.close().await,
         }
     }
 }

@@ -11,7 +11,7 @@ use sqlparser::ast::{
     BinaryOperator, Expr, Function, FunctionArguments, Ident, InTarget, ObjectName, Query, Select,
     SelectFlavor, SetExpr, Statement, TableFactor, Value as Literal, ValueWithSpan, Visit, Visitor,
 };
-use sqlparser::dialect::{PostgreSqlDialect, SQLiteDialect};
+use sqlparser::dialect::{MySqlDialect, PostgreSqlDialect, SQLiteDialect};
 use sqlparser::parser::Parser;
 use toolgate_gateway::config::servers::sql::{Dialect, ExploreRules};
 use toolgate_gateway::fault::{Fault, Reason};
@@ -27,7 +27,7 @@ const DEEPEST: usize = 30;
 /// Values of one row: a row is held in memory whole.
 const WIDEST: usize = 100;
 
-/// Functions that compute from their arguments and nothing else, in both databases or in one. None of
+/// Functions that compute from their arguments and nothing else, in all databases or in one. None of
 /// them, no operator and no type makes a text longer: a few of those, one within the other, would fill
 /// any memory.
 const FUNCTIONS: [&str; 25] = [
@@ -58,21 +58,28 @@ const FUNCTIONS: [&str; 25] = [
     "upper",
 ];
 
+/// Those of them that MySQL does not have: somebody may have made functions of these names.
+const NOT_IN_MYSQL: [&str; 2] = ["date_trunc", "strftime"];
+
 /// Types that a value may be cast to.
-const TYPES: [&str; 14] = [
+const TYPES: [&str; 18] = [
     "BIGINT",
     "BOOLEAN",
     "DATE",
+    "DATETIME",
     "DECIMAL",
+    "DOUBLE",
     "DOUBLE PRECISION",
     "INT",
     "INTEGER",
     "NUMERIC",
     "REAL",
+    "SIGNED",
     "SMALLINT",
     "TEXT",
     "TIME",
     "TIMESTAMP",
+    "UNSIGNED",
     "VARCHAR",
 ];
 
@@ -145,13 +152,18 @@ fn restricted(text: &str, tables: &[String], dialect: Dialect) -> Result<String,
     let parsed = match dialect {
         Dialect::Postgres => read(&PostgreSqlDialect {}, text),
         Dialect::Sqlite => read(&SQLiteDialect {}, text),
+        // It would be written as the text that it stands for, and begin another escape there.
+        Dialect::MySql if text.contains('\\') => {
+            return Err("a backslash is not allowed".to_owned());
+        }
+        Dialect::MySql => read(&MySqlDialect {}, text),
     };
     let statements =
         parsed.map_err(|_| "the query is no SQL that is understood here".to_owned())?;
     let [statement @ Statement::Query(_)] = statements.as_slice() else {
         return Err("the query has to be one SELECT".to_owned());
     };
-    match statement.visit(&mut Restriction { tables }) {
+    match statement.visit(&mut Restriction { tables, dialect }) {
         ControlFlow::Continue(()) => Ok(statement.to_string()),
         ControlFlow::Break(why) => Err(why),
     }
@@ -167,6 +179,7 @@ fn read(
 /// Stops at the first thing that is not allowed.
 struct Restriction<'a> {
     tables: &'a [String],
+    dialect: Dialect,
 }
 
 type Flow = ControlFlow<String>;
@@ -245,9 +258,16 @@ impl Visitor for Restriction<'_> {
     }
 
     fn pre_visit_relation(&mut self, relation: &ObjectName) -> Flow {
-        let name = name_of(relation);
+        let name = name_of(relation, self.dialect);
         let is_listed = name.is_some_and(|name| self.tables.contains(&name));
         unless(is_listed, "a table that is not listed")
+    }
+
+    fn pre_visit_ident(&mut self, ident: &Ident) -> Flow {
+        // `@name` and `@@name` are no columns of MySQL; `$1` is none anywhere.
+        let is_variable = ident.quote_style.is_none()
+            && (ident.value.contains('@') || ident.value.starts_with('$'));
+        unless(!is_variable, "a variable")
     }
 
     fn pre_visit_expr(&mut self, expr: &Expr) -> Flow {
@@ -285,7 +305,9 @@ impl Visitor for Restriction<'_> {
             Expr::BinaryOp { op, .. } => unless(is_plain(op), "an operator"),
             Expr::Cast { data_type, .. } => unless(is_type(&data_type.to_string()), "a type"),
             Expr::TypedString(typed) => unless(is_type(&typed.data_type.to_string()), "a type"),
-            Expr::Function(function) => unless(is_known(function), "a function that is not listed"),
+            Expr::Function(function) => {
+                unless(is_known(function, self.dialect), "a function that is not listed")
+            }
             _ => unless(false, "an expression"),
         }
     }
@@ -338,10 +360,12 @@ fn is_type(text: &str) -> bool {
             .is_some_and(|rest| rest.chars().all(|c| c.is_ascii_digit() || c == ',' || c == ' '))
 }
 
-fn is_known(function: &Function) -> bool {
+fn is_known(function: &Function, dialect: Dialect) -> bool {
     let is_listed = match function.name.0.as_slice() {
         [part] => part.as_ident().is_some_and(|name| {
-            name.quote_style.is_none() && FUNCTIONS.contains(&name.value.to_lowercase().as_str())
+            let lower = name.value.to_lowercase();
+            let is_there = dialect != Dialect::MySql || !NOT_IN_MYSQL.contains(&lower.as_str());
+            name.quote_style.is_none() && FUNCTIONS.contains(&lower.as_str()) && is_there
         }),
         _ => false,
     };
@@ -353,13 +377,16 @@ fn is_known(function: &Function) -> bool {
         && function.null_treatment.is_none()
 }
 
-/// The name as the database folds it.
-fn name_of(relation: &ObjectName) -> Option<String> {
-    let part = |ident: &Ident| match ident.quote_style {
-        None => ident.value.to_ascii_lowercase(),
-        Some(_) => ident.value.clone(),
+/// The name as the database folds it. MySQL folds none, or all of them whether quoted or not: names are
+/// those that are listed, to the letter.
+fn name_of(relation: &ObjectName, dialect: Dialect) -> Option<String> {
+    let part = |ident: &Ident| match (ident.quote_style, dialect) {
+        // It would read as two.
+        _ if ident.value.contains('.') => None,
+        (None, Dialect::Postgres | Dialect::Sqlite) => Some(ident.value.to_ascii_lowercase()),
+        _ => Some(ident.value.clone()),
     };
-    let parts: Option<Vec<_>> = relation.0.iter().map(|it| it.as_ident().map(part)).collect();
+    let parts: Option<Vec<_>> = relation.0.iter().map(|it| part(it.as_ident()?)).collect();
     parts.map(|parts| parts.join("."))
 }
 
@@ -367,9 +394,11 @@ fn name_of(relation: &ObjectName) -> Option<String> {
 mod tests {
     use super::*;
 
+    const ALL: [Dialect; 3] = [Dialect::Postgres, Dialect::Sqlite, Dialect::MySql];
+
     fn tried(text: &str) -> Vec<Result<String, String>> {
         let tables = ["orders".to_owned(), "sales.items".to_owned()];
-        [Dialect::Postgres, Dialect::Sqlite].map(|it| restricted(text, &tables, it)).into()
+        ALL.map(|it| restricted(text, &tables, it)).into()
     }
 
     #[test]
@@ -377,10 +406,10 @@ mod tests {
         for (text, expected) in [
             ("select id from orders", "SELECT id FROM orders"),
             (
-                "SELECT o.id, count(*) AS n FROM Orders o LEFT JOIN sales.items i ON i.id = o.id \
+                "SELECT o.id, count(*) AS n FROM orders o LEFT JOIN sales.items i ON i.id = o.id \
                  WHERE o.note LIKE 'a%' AND o.id IN (1, 2) GROUP BY o.id HAVING count(*) > 1 \
                  ORDER BY n DESC LIMIT 5 -- done",
-                "SELECT o.id, count(*) AS n FROM Orders o LEFT JOIN sales.items i ON i.id = o.id \
+                "SELECT o.id, count(*) AS n FROM orders o LEFT JOIN sales.items i ON i.id = o.id \
                  WHERE o.note LIKE 'a%' AND o.id IN (1, 2) GROUP BY o.id HAVING count(*) > 1 \
                  ORDER BY n DESC LIMIT 5",
             ),
@@ -402,6 +431,65 @@ mod tests {
                 assert_eq!(written.as_deref(), Ok(expected), "{text}");
             }
         }
+    }
+
+    #[test]
+    fn a_table_is_named_as_the_database_names_it() {
+        let tables = ["orders".to_owned(), "sales.items".to_owned()];
+        let is_read = |text, dialect| restricted(text, &tables, dialect).is_ok();
+        for (text, folded, exact) in [
+            ("SELECT * FROM Orders", true, false),
+            ("SELECT * FROM orders", true, true),
+            ("SELECT * FROM Sales.items", true, false),
+        ] {
+            assert_eq!(is_read(text, Dialect::Postgres), folded, "{text}");
+            assert_eq!(is_read(text, Dialect::Sqlite), folded, "{text}");
+            assert_eq!(is_read(text, Dialect::MySql), exact, "{text}");
+        }
+        assert!(!is_read("SELECT * FROM \"sales.items\"", Dialect::Postgres));
+        assert!(!is_read("SELECT * FROM `sales.items`", Dialect::MySql));
+        assert!(is_read("SELECT * FROM `sales`.`items`", Dialect::MySql));
+    }
+
+    #[test]
+    fn what_mysql_alone_reads_otherwise_is_refused() {
+        let tables = ["orders".to_owned()];
+        for text in [
+            "SELECT 'a\\' FROM orders",
+            "SELECT @@datadir FROM orders",
+            "SELECT @caller FROM orders",
+            "SELECT orders.@x FROM orders",
+            "SELECT id INTO @x FROM orders",
+            "SELECT id INTO OUTFILE '/tmp/x' FROM orders",
+            "SELECT id FROM orders INTO OUTFILE '/tmp/x'",
+            "SELECT id FROM orders LOCK IN SHARE MODE",
+            "SELECT id /*! INTO OUTFILE '/tmp/x' */ FROM orders",
+            "SELECT /*+ SET_VAR(max_execution_time=0) */ id FROM orders",
+            "SELECT SQL_CALC_FOUND_ROWS id FROM orders",
+            "SELECT \"a\" FROM orders",
+            "SELECT 0x41 FROM orders",
+            "SELECT X'41' FROM orders",
+            "SELECT _latin1'a' FROM orders",
+            "SELECT N'a' FROM orders",
+            "SELECT sleep(5) FROM orders",
+            "SELECT get_lock('a', 5) FROM orders",
+            "SELECT load_file('/etc/passwd') FROM orders",
+            "SELECT benchmark(1000000000, 1) FROM orders",
+            "SELECT strftime('%Y', id) FROM orders",
+            "SELECT group_concat(id) FROM orders",
+            "SELECT id FROM orders WHERE id := 1",
+            "SELECT id FROM orders WHERE note RLIKE 'a'",
+            "SELECT id FROM orders WHERE MATCH (note) AGAINST ('a')",
+            "SELECT id FROM orders PARTITION (p0)",
+            "SELECT id FROM orders USE INDEX (x)",
+            "SELECT * FROM orders, JSON_TABLE('[]', '$[*]' COLUMNS (a INT PATH '$')) AS t",
+        ] {
+            let written = restricted(text, &tables, Dialect::MySql);
+            assert!(written.is_err(), "{text}: {written:?}");
+        }
+        let text = "SELECT `id` FROM orders WHERE note = 'it''s' # and no more";
+        let written = restricted(text, &tables, Dialect::MySql);
+        assert_eq!(written.as_deref(), Ok("SELECT `id` FROM orders WHERE note = 'it''s'"));
     }
 
     #[test]
@@ -456,7 +544,7 @@ mod tests {
             "SELECT $1 FROM orders",
             "SELECT ? FROM orders",
         ] {
-            for (written, dialect) in tried(text).into_iter().zip(["PostgreSQL", "SQLite"]) {
+            for (written, dialect) in tried(text).into_iter().zip(ALL) {
                 assert!(written.is_err(), "{dialect}: {text}: {written:?}");
             }
         }

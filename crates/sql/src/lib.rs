@@ -16,6 +16,7 @@ mod database;
 mod definition;
 mod explore;
 mod live;
+mod mysql;
 mod page;
 mod postgres;
 mod resources;

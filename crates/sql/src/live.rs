@@ -29,8 +29,8 @@ pub async fn check(rules: &SqlRules) -> Result<Vec<Finding>, String> {
     let mut findings = Vec::new();
     for rules in &rules.tools {
         let tool = Tool::new(rules.clone(), &database)?;
-        let found = match database.describe(tool.first()).await {
-            Ok(columns) => wrong(&tool, &columns),
+        let found = match database.describe(tool.sample()).await {
+            Ok(columns) => wrong(&tool, &columns, &database),
             Err(failure) if failure.trouble == Trouble::Away => return Err(failure.to_string()),
             Err(failure) => Some(failure.to_string()),
         };
@@ -40,7 +40,7 @@ pub async fn check(rules: &SqlRules) -> Result<Vec<Finding>, String> {
     Ok(findings)
 }
 
-fn wrong(tool: &Tool, columns: &[Column]) -> Option<String> {
+fn wrong(tool: &Tool, columns: &[Column], database: &Database) -> Option<String> {
     let mut seen = BTreeSet::new();
     if let Some(twice) = columns.iter().find(|column| !seen.insert(&column.name)) {
         return Some(format!(
@@ -53,7 +53,7 @@ fn wrong(tool: &Tool, columns: &[Column]) -> Option<String> {
         let Some(column) = columns.iter().find(|column| column.name == *name) else {
             return Some(format!("page_by: there is no column {name} in the result"));
         };
-        if column.kind.compared_as().is_none() && column.kind != crate::column::Kind::Any {
+        if !database.orders(&column.kind) {
             return Some(format!("page_by: values of {name} have no order that pages can have"));
         }
     }

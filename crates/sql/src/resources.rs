@@ -98,5 +98,12 @@ fn columns_of(database: &Database) -> &'static str {
                AND attnum > 0 AND NOT attisdropped
              ORDER BY attnum"
         }
+        Database::MySql(_) => {
+            "SELECT column_name AS name, column_type AS type,
+                    IF(is_nullable = 'YES', 'yes', 'no') AS nullable
+             FROM information_schema.columns
+             WHERE table_schema = COALESCE(?, DATABASE()) AND table_name = ?
+             ORDER BY ordinal_position"
+        }
     }
 }

@@ -1,17 +1,18 @@
 //! The server: what it lists, and whom it hands a call to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use toolgate_gateway::call::{Boxed, Who};
 use toolgate_gateway::config::servers::sql::{Effect, ExploreRules, SqlRules};
 use toolgate_gateway::fault::{Fault, Reason};
 use toolgate_gateway::seal::Keyring;
 use toolgate_gateway::upstream::Vitals;
 use toolgate_hosted::{
-    About, Answer, Asked, Called, Change, Changes, Failed, Paged, Refusal, Server, Tools,
+    About, Answer, Asked, Called, Change, Changes, Failed, Paged, Refusal, Server, ToolResult,
+    Tools,
 };
 
 use crate::collect::Collector;
@@ -29,11 +30,18 @@ pub struct Sql {
     tools: BTreeMap<String, Tool>,
     tables: Tables,
     keys: Arc<Keyring>,
-    /// The definitions with the columns that the database told of.
-    described: RwLock<Option<Arc<Tools>>>,
+    /// What the database told of.
+    described: RwLock<Option<Described>>,
     /// Somebody was told less, as the database was away.
     owes: AtomicBool,
     changes: Changes,
+}
+
+/// The definitions with columns, and the columns by tool.
+#[derive(Clone)]
+struct Described {
+    tools: Arc<Tools>,
+    columns: Arc<BTreeMap<String, Vec<String>>>,
 }
 
 impl Sql {
@@ -64,9 +72,8 @@ impl Sql {
 
     /// The definitions, with columns as far as the database can be asked.
     async fn tools(&self) -> Arc<Tools> {
-        let known = self.described.read().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some(known) = known {
-            return known;
+        if let Some(known) = self.known() {
+            return known.tools;
         }
         if self.database.ping().await.is_err() {
             self.owes.store(true, Ordering::Relaxed);
@@ -74,18 +81,37 @@ impl Sql {
             return Arc::new(Tools::new(plain.chain(self.explore()).collect()));
         }
         let mut tools = Vec::with_capacity(self.rules.tools.len());
+        let mut names = BTreeMap::new();
         for rules in &self.rules.tools {
             let columns = match self.tools.get(&rules.name) {
-                Some(tool) => self.database.describe(tool.first()).await.ok(),
+                Some(tool) => self.database.describe(tool.sample()).await.ok(),
                 None => None,
             };
             tools.push(definition::tool(rules, columns.as_deref()));
+            if let Some(columns) = columns {
+                // As a row has them, which has each name once.
+                let mut seen = BTreeSet::new();
+                let columns = columns.into_iter().map(|column| column.name);
+                let columns = columns.filter(|name| seen.insert(name.clone())).collect();
+                names.insert(rules.name.clone(), columns);
+            }
         }
         tools.extend(self.explore());
         let tools = Arc::new(Tools::new(tools));
         let mut described = self.described.write().unwrap_or_else(PoisonError::into_inner);
-        *described = Some(tools.clone());
+        *described = Some(Described { tools: tools.clone(), columns: Arc::new(names) });
         tools
+    }
+
+    fn known(&self) -> Option<Described> {
+        self.described.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether a tool answers with other columns than it was said to.
+    fn is_other(&self, tool: &str, result: &ToolResult) -> bool {
+        let row = result.structured_content.as_ref().and_then(|it| it.pointer("/rows/0"));
+        let (Some(Value::Object(row)), Some(known)) = (row, self.known()) else { return false };
+        known.columns.get(tool).is_some_and(|columns| !row.keys().eq(columns.iter()))
     }
 
     fn explore(&self) -> Option<toolgate_hosted::Tool> {
@@ -144,6 +170,9 @@ impl Sql {
             self.forget();
         }
         let result = result?;
+        if self.is_other(&called.name, &result) {
+            self.forget();
+        }
         if self.owes.swap(false, Ordering::Relaxed) {
             self.changes.announce(Change::Tools);
         }

@@ -12,7 +12,7 @@ use toolgate_hosted::ToolResult;
 use toolgate_screen::schema::Compiled;
 
 use crate::collect::{Collected, Collector};
-use crate::database::{Database, Job};
+use crate::database::{Argument, Database, Job};
 use crate::definition::{self, CURSOR};
 use crate::page::{Book, Key};
 use crate::trouble::{Failure, Trouble};
@@ -26,6 +26,8 @@ pub(crate) struct Tool {
     statement: String,
     /// What is run for the first page, or for the only one.
     first: Arc<str>,
+    /// What is prepared to learn of its columns.
+    sample: Arc<str>,
 }
 
 /// What a call takes with it besides its arguments.
@@ -44,19 +46,19 @@ impl Tool {
         let input = Compiled::new(definition::input(&rules).to_string().as_bytes())
             .map_err(|error| format!("sql.tools.{}: {error}", rules.name))?;
         let statement = database.render(&rules);
-        let first = match (rules.effect, rules.page_by.is_empty()) {
-            (Effect::Writes { .. }, _) => statement.clone(),
-            (Effect::Reads, true) => {
-                database.limited(statement.clone(), rules.limit.rows.get() + 1)
-            }
-            (Effect::Reads, false) => page(&rules, &statement, ""),
+        let first = |statement: String| match (rules.effect, rules.page_by.is_empty()) {
+            (Effect::Writes { .. }, _) => statement,
+            (Effect::Reads, true) => database.limited(statement, rules.limit.rows.get() + 1),
+            (Effect::Reads, false) => page(&rules, database, &statement, ""),
         };
-        Ok(Tool { rules, input, statement, first: first.into() })
+        let sample = first(database.sample(&rules, statement.clone())).into();
+        let first = first(statement.clone()).into();
+        Ok(Tool { rules, input, statement, first, sample })
     }
 
-    /// What is run first.
-    pub(crate) fn first(&self) -> Arc<str> {
-        self.first.clone()
+    /// What is prepared to learn of its columns.
+    pub(crate) fn sample(&self) -> Arc<str> {
+        self.sample.clone()
     }
 
     /// Runs it.
@@ -70,8 +72,8 @@ impl Tool {
             Fault::new(Reason::Internal, "the arguments cannot be written").because(error)
         })?;
         self.input.check(&text).map_err(|hints| refused_arguments(&hints))?;
-        let mut arguments = arguments::read(&rules.parameters, given, context.database)?;
-        let asked = arguments.clone();
+        let asked = arguments::read(&rules.parameters, given, context.database)?;
+        let mut arguments = context.database.bound(rules, asked.clone());
         let book = Book {
             server: context.server,
             tool: &rules.name,
@@ -82,8 +84,9 @@ impl Tool {
         let sql = match given.get(CURSOR).and_then(Value::as_str) {
             Some(cursor) if !rules.page_by.is_empty() => {
                 let after = book.open(context.keys, cursor)?;
-                let sql = self.next(&after, context.database).map_err(|it| it.fault(time))?;
-                arguments.extend(after.iter().map(Key::argument));
+                let next = self.next(&after, context.database);
+                let (sql, keys) = next.map_err(|it| it.fault(time))?;
+                arguments.extend(keys);
                 sql.into()
             }
             _ => self.first.clone(),
@@ -108,25 +111,17 @@ impl Tool {
         answer::of(&rules.limit, rules.effect != Effect::Reads, outcome, next)
     }
 
-    /// The text for the page after these keys.
-    fn next(&self, after: &[Key], database: &Database) -> Result<String, Failure> {
-        let count = self.rules.parameters.len();
-        let keys: Vec<_> = after
-            .iter()
-            .enumerate()
-            .map(|(at, key)| {
-                database.key(count + at + 1, &key.kind).ok_or_else(|| {
-                    Failure::new(
-                        Trouble::Type,
-                        "a column of page_by has no order that pages can have",
-                    )
-                })
-            })
-            .collect::<Result<_, _>>()?;
-        let order = if self.rules.descending { "<" } else { ">" };
-        let names: Vec<_> = self.rules.page_by.iter().map(|name| quoted(name)).collect();
-        let condition = format!(" WHERE ({}) {order} ({})", names.join(", "), keys.join(", "));
-        Ok(page(&self.rules, &self.statement, &condition))
+    /// The text for the page after these keys, and what is bound to it after the arguments.
+    fn next(&self, after: &[Key], database: &Database) -> Result<(String, Vec<Argument>), Failure> {
+        let rules = &self.rules;
+        let order = if rules.descending { "<" } else { ">" };
+        let after = database.after(&rules.page_by, after, order, rules.parameters.len());
+        let (condition, keys) = after.ok_or_else(|| {
+            let told = "a column of page_by has no order that pages can have";
+            Failure::new(Trouble::Type, told)
+        })?;
+        let condition = format!(" WHERE {condition}");
+        Ok((page(rules, database, &self.statement, &condition), keys))
     }
 
     /// The keys of the last row, after which the next page begins; none if there is no row.
@@ -148,18 +143,13 @@ impl Tool {
 }
 
 /// A page of the statement's rows.
-fn page(rules: &ToolRules, statement: &str, condition: &str) -> String {
+fn page(rules: &ToolRules, database: &Database, statement: &str, condition: &str) -> String {
     let direction = if rules.descending { " DESC" } else { "" };
     let order: Vec<_> =
-        rules.page_by.iter().map(|name| format!("{}{direction}", quoted(name))).collect();
+        rules.page_by.iter().map(|name| format!("{}{direction}", database.quoted(name))).collect();
     let limit = rules.limit.rows.get() + 1;
     format!(
         "SELECT * FROM (\n{statement}\n) AS toolgate_rows{condition} ORDER BY {} LIMIT {limit}",
         order.join(", ")
     )
-}
-
-/// A name in quotes, as in the standard.
-fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }

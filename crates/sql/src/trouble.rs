@@ -153,9 +153,15 @@ impl From<Error> for Failure {
                     ErrorKind::UniqueViolation => Trouble::Taken,
                     ErrorKind::ForeignKeyViolation => Trouble::Dangling,
                     ErrorKind::NotNullViolation | ErrorKind::CheckViolation => Trouble::Rule,
-                    _ => by_code(said.code().as_deref().unwrap_or(""), said.is_sqlite()),
+                    _ => match said.mysql() {
+                        Some(number) => by_number(number, said.code().as_deref().unwrap_or("")),
+                        None => by_code(said.code().as_deref().unwrap_or(""), said.is_sqlite()),
+                    },
                 };
-                let code = said.code().unwrap_or_default();
+                let code = match said.mysql() {
+                    Some(number) => number.to_string().into(),
+                    None => said.code().unwrap_or_default(),
+                };
                 // What is said of values repeats them, and they may be secret.
                 let about_values = matches!(
                     trouble,
@@ -178,7 +184,10 @@ impl From<Error> for Failure {
             Error::PoolClosed => Failure::new(Trouble::Away, "the server is being closed"),
             Error::Encode(_) => Failure::new(Trouble::Value, "a value cannot be sent"),
             // It repeats parts of the URL, which holds the password.
-            Error::Configuration(_) => Failure::new(Trouble::Away, "the url is no address"),
+            Error::Configuration(_) => {
+                let told = "the url is no address, or the server asks for the password in a way that TLS has to protect";
+                Failure::new(Trouble::Away, told)
+            }
             _ => Failure::new(Trouble::Other, error.to_string()),
         }
     }
@@ -187,11 +196,42 @@ impl From<Error> for Failure {
 /// Tells the codes of SQLite, which are numbers, from the SQLSTATE of the others.
 trait Said {
     fn is_sqlite(&self) -> bool;
+    /// The number by which MySQL tells apart what has one SQLSTATE.
+    fn mysql(&self) -> Option<u16>;
 }
 
 impl Said for Box<dyn sqlx::error::DatabaseError> {
     fn is_sqlite(&self) -> bool {
         self.try_downcast_ref::<sqlx::sqlite::SqliteError>().is_some()
+    }
+
+    fn mysql(&self) -> Option<u16> {
+        self.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>().map(|it| it.number())
+    }
+}
+
+/// MySQL and MariaDB, by their references of errors.
+fn by_number(number: u16, state: &str) -> Trouble {
+    match number {
+        1040 | 1053 | 1203 => Trouble::Away,
+        1045 | 1049 | 1130 | 1251 | 1698 => Trouble::Refused,
+        1044 | 1142 | 1143 | 1227 | 1290 | 1369 | 1370 => Trouble::Denied,
+        1205 | 1213 | 1412 | 3572 => Trouble::Conflict,
+        1317 | 1969 | 3024 => Trouble::Late,
+        1644 => Trouble::Rule,
+        1792 => Trouble::Writes,
+        1264 | 1265 | 1292 | 1365 | 1366 | 1406 | 1411 | 1525 | 1690 | 3140 | 3141 | 3156
+        | 4037 | 4038 => Trouble::Value,
+        _ => match state.get(..2).unwrap_or("") {
+            "08" => Trouble::Lost,
+            "22" => Trouble::Value,
+            "23" | "45" => Trouble::Rule,
+            "28" => Trouble::Refused,
+            "40" => Trouble::Conflict,
+            "42" => Trouble::Statement,
+            "70" => Trouble::Late,
+            _ => Trouble::Other,
+        },
     }
 }
 

@@ -7,7 +7,7 @@ use sqlx::postgres::{PgTypeInfo, PgTypeKind, PgValueFormat, PgValueRef};
 use sqlx::{TypeInfo as _, ValueRef as _};
 
 use super::{calendar, numeric};
-use crate::column::{Kind, long, number};
+use crate::column::{Kind, document, long, number, single};
 
 /// Dimensions of an array (`MAXDIM`).
 const MAX_DIMENSIONS: usize = 6;
@@ -15,7 +15,7 @@ const MAX_DIMENSIONS: usize = 6;
 /// What values of this type are; `None` for types that we cannot read.
 pub(super) fn kind(info: &PgTypeInfo) -> Option<Kind> {
     match info.kind() {
-        PgTypeKind::Enum(_) => return Some(Kind::Text),
+        PgTypeKind::Enum(_) => return Some(Kind::Word),
         PgTypeKind::Domain(inner) => return kind(inner),
         PgTypeKind::Array(inner) => return Some(Kind::List(Box::new(kind(inner)?))),
         PgTypeKind::Simple => {}
@@ -25,7 +25,8 @@ pub(super) fn kind(info: &PgTypeInfo) -> Option<Kind> {
         "BOOL" => Kind::Boolean,
         "INT2" | "INT4" => Kind::Integer,
         "INT8" => Kind::Long,
-        "FLOAT4" | "FLOAT8" => Kind::Number,
+        "FLOAT4" => Kind::Single,
+        "FLOAT8" => Kind::Number,
         "NUMERIC" => Kind::Decimal,
         "TEXT" | "VARCHAR" | "CHAR" | "NAME" | "UNKNOWN" | "XML" | "citext" => Kind::Text,
         "BYTEA" => Kind::Bytes,
@@ -60,13 +61,10 @@ fn read(kind: &Kind, bytes: &[u8]) -> Option<Value> {
             _ => i32::from_be_bytes(bytes.try_into().ok()?).into(),
         },
         Kind::Long => long(i64::from_be_bytes(bytes.try_into().ok()?)),
-        Kind::Number => match *bytes {
-            // The shortest digits of a single are not those of the double that equals it.
-            [a, b, c, d] => single(f32::from_be_bytes([a, b, c, d]))?,
-            _ => number(f64::from_be_bytes(bytes.try_into().ok()?)),
-        },
+        Kind::Single => single(f32::from_be_bytes(bytes.try_into().ok()?))?,
+        Kind::Number => number(f64::from_be_bytes(bytes.try_into().ok()?)),
         Kind::Decimal => numeric::text(bytes)?.into(),
-        Kind::Text => std::str::from_utf8(bytes).ok()?.into(),
+        Kind::Text | Kind::Word => std::str::from_utf8(bytes).ok()?.into(),
         Kind::Bytes => BASE64_STANDARD.encode(bytes).into(),
         Kind::Date => calendar::date(i32::from_be_bytes(bytes.try_into().ok()?)).into(),
         Kind::Time => calendar::time(i64::from_be_bytes(bytes.try_into().ok()?)).into(),
@@ -88,17 +86,10 @@ fn read(kind: &Kind, bytes: &[u8]) -> Option<Value> {
         }
         Kind::Uuid => uuid(bytes.try_into().ok()?).into(),
         // The binary form of jsonb is its text after a version; text never begins with one.
-        Kind::Json => serde_json::from_slice(bytes.strip_prefix(&[1]).unwrap_or(bytes)).ok()?,
+        Kind::Json => document(bytes.strip_prefix(&[1]).unwrap_or(bytes))?,
         Kind::List(inner) => array(inner, bytes)?,
         Kind::Any => return None,
     })
-}
-
-fn single(value: f32) -> Option<Value> {
-    match value.is_finite() {
-        true => Some(number(value.to_string().parse().ok()?)),
-        false => Some(number(f64::from(value))),
-    }
 }
 
 fn uuid(bytes: [u8; 16]) -> String {

@@ -55,6 +55,7 @@ mod http_screening_results;
 mod http_screening_size;
 mod http_several;
 mod http_sql;
+mod http_sql_mysql;
 mod http_sql_postgres;
 mod http_state;
 mod http_store;

@@ -20,13 +20,15 @@ pub use statement::{Dialect, Malformed, Statement};
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Sql")]
 pub(in crate::config) struct SqlEntry {
-    /// Which database: `sqlite:PATH` (relative to this file) or `postgres://USER:PASSWORD@HOST/NAME`.
+    /// Which database: `sqlite:PATH` (relative to this file), `postgres://USER:PASSWORD@HOST/NAME` or
+    /// `mysql://USER:PASSWORD@HOST/NAME` (MariaDB too).
     pub(in crate::config) url: Secret,
     /// The connections that calls share.
     #[serde(default)]
     pub(in crate::config) pool: Pool,
-    /// Settings of the database's session while a call runs, for row-level security (PostgreSQL). Each
-    /// is text with references to the caller, as in `bind`, and has a dot in its name or is `role`.
+    /// What the database's session knows of the caller while a call runs. Each is text with references
+    /// to the caller, as in `bind`. PostgreSQL: settings, with a dot in their names, or `role`. MySQL:
+    /// variables, `caller_tenant` for `@caller_tenant`.
     #[serde(default)]
     pub(in crate::config) session: BTreeMap<String, Secret>,
     /// The tools, by name.
@@ -143,7 +145,7 @@ pub(in crate::config) struct ParameterEntry {
     pub(in crate::config) kind: ParameterType,
     /// What it means, for the model.
     pub(in crate::config) description: Option<String>,
-    /// A list of such values. PostgreSQL gets an array, SQLite JSON text.
+    /// A list of such values. PostgreSQL gets an array, the others JSON text.
     #[serde(default)]
     pub(in crate::config) list: bool,
     /// Values of a list. Without it: 100.
@@ -227,6 +229,8 @@ pub enum Place {
     Sqlite(PathBuf),
     /// The URL of a server.
     Postgres(Secret),
+    /// The same for MySQL or MariaDB.
+    MySql(Secret),
 }
 
 impl Place {
@@ -235,6 +239,7 @@ impl Place {
         match self {
             Place::Sqlite(_) => Dialect::Sqlite,
             Place::Postgres(_) => Dialect::Postgres,
+            Place::MySql(_) => Dialect::MySql,
         }
     }
 }

@@ -10,6 +10,7 @@ mod hall;
 mod identity;
 mod issuer;
 mod legacy_server;
+mod mariadb;
 mod modern_server;
 mod oldest;
 #[expect(dead_code, reason = "the tests of the audit itself use the rest")]
@@ -36,6 +37,7 @@ pub use gateway::{Gateway, free_port};
 pub use identity::Identity;
 pub use issuer::Issuer;
 pub use legacy_server::{legacy, legacy_with, sse};
+pub use mariadb::MariaDb;
 pub use modern_server::{modern, modern_with, quick};
 pub use oldest::Oldest;
 pub use postgres::Postgres;

@@ -118,8 +118,9 @@ fn place(checks: &mut Checks<'_>, path: &str, url: &Secret) -> Option<Place> {
         Some(("postgres" | "postgresql", rest)) if !rest.is_empty() => {
             Some(Place::Postgres(url.clone()))
         }
+        Some(("mysql" | "mariadb", rest)) if !rest.is_empty() => Some(Place::MySql(url.clone())),
         _ => {
-            let message = "that is no address of a database (write sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME)";
+            let message = "that is no address of a database (write sqlite:PATH, or postgres:// or mysql:// and USER:PASSWORD@HOST/NAME)";
             checks.problem(&key, message);
             None
         }
@@ -155,6 +156,9 @@ fn wrong_setting(name: &str, dialect: Dialect) -> Option<&'static str> {
             (!is_own && name != "role")
                 .then_some("that is no setting of yours (write app.NAME in small letters, or role)")
         }
+        Dialect::MySql => (!is_word(name) || name.len() > 64).then_some(
+            "that names no variable (write caller_NAME in small letters, for @caller_NAME)",
+        ),
     }
 }
 
@@ -262,6 +266,9 @@ impl Reader<'_, '_> {
             );
             self.problem("statement", message);
         }
+        if self.dialect == Dialect::MySql {
+            return self.effect_in_mysql(entry.writes, statement);
+        }
         // They would take the call out of its transaction, and with it out of its limits.
         const CONTROL: [&str; 13] = [
             "ABORT",
@@ -282,6 +289,34 @@ impl Reader<'_, '_> {
             let message = format!(
                 "{} is not for tools: the gateway itself begins and ends transactions",
                 quote(statement.first_word())
+            );
+            self.problem("statement", message);
+        }
+    }
+
+    /// What a transaction of MySQL does not stop: files, variables and locks while it reads; and much
+    /// of what else there is ends it (reference manual, 15.3.3).
+    fn effect_in_mysql(&mut self, writes: bool, statement: &Statement) {
+        const UNSTOPPED: [&str; 6] =
+            ["INTO", "UPDATE", "SHARE", "GET_LOCK", "RELEASE_LOCK", "RELEASE_ALL_LOCKS"];
+        const WRITE: [&str; 4] = ["INSERT", "REPLACE", "UPDATE", "DELETE"];
+        let first = statement.first_word();
+        if statement.is_query() {
+            let unstopped = if writes { &UNSTOPPED[..1] } else { &UNSTOPPED };
+            if let Some(word) = statement.has_word(unstopped) {
+                let message = format!(
+                    "no transaction of MySQL stops what {} does here (remove it; where it is a name, \
+                     write `{}`)",
+                    quote(word),
+                    word.to_ascii_lowercase()
+                );
+                self.problem("statement", message);
+            }
+        } else if writes && !WRITE.contains(&first) {
+            let message = format!(
+                "{} may end the transaction of the call in MySQL (write INSERT, REPLACE, UPDATE, \
+                 DELETE, WITH or SELECT)",
+                quote(first)
             );
             self.problem("statement", message);
         }

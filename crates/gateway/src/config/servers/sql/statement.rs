@@ -10,6 +10,9 @@ pub enum Dialect {
     Sqlite,
     /// PostgreSQL (manual, 4.1 Lexical Structure).
     Postgres,
+    /// MySQL and MariaDB (reference manual, 11 Language Structure), with the `sql_mode` that our
+    /// sessions have: `"` begins a text, and `\` escapes in it.
+    MySql,
 }
 
 impl fmt::Display for Dialect {
@@ -17,6 +20,7 @@ impl fmt::Display for Dialect {
         f.write_str(match self {
             Dialect::Sqlite => "SQLite",
             Dialect::Postgres => "PostgreSQL",
+            Dialect::MySql => "MySQL",
         })
     }
 }
@@ -25,7 +29,8 @@ impl fmt::Display for Dialect {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Statement {
     pieces: Vec<Piece>,
-    first: String,
+    /// What is no text, quoted name or comment, in capitals.
+    words: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +57,12 @@ pub enum Malformed {
     /// A character that ends a text for the database.
     #[error("a NUL character (remove it)")]
     Nul,
+    /// `/*! ... */` or `/*M! ... */` in MySQL.
+    #[error("a comment that some servers run (write what is in it, or remove it)")]
+    Executable,
+    /// `@name := ...` in MySQL.
+    #[error("an assignment, which whoever has the connection next would meet (remove it)")]
+    Assigned,
 }
 
 impl Statement {
@@ -61,7 +72,7 @@ impl Statement {
     /// It is none, more than one, or has an end missing.
     pub fn parse(text: &str, dialect: Dialect) -> Result<Statement, Malformed> {
         let mut reader = Reader { text, at: 0, dialect };
-        let (mut pieces, mut plain, mut first) = (Vec::new(), String::new(), String::new());
+        let (mut pieces, mut plain, mut words) = (Vec::new(), String::new(), Vec::new());
         loop {
             let begin = reader.at;
             match reader.next()? {
@@ -74,28 +85,33 @@ impl Statement {
                     reader.nothing_more()?;
                     break;
                 }
-                Some(Token::Word(word)) if first.is_empty() => first = word.to_ascii_uppercase(),
+                Some(Token::Word(word)) => words.push(word.to_ascii_uppercase()),
                 Some(_) => {}
                 None => break,
             }
             plain.push_str(&text[begin..reader.at]);
         }
-        if first.is_empty() {
+        if words.is_empty() {
             return Err(Malformed::Empty);
         }
         pieces.push(Piece::Text(plain));
-        Ok(Statement { pieces, first })
+        Ok(Statement { pieces, words })
     }
 
     /// Its first word, in capitals.
     pub fn first_word(&self) -> &str {
-        &self.first
+        self.words.first().map_or("", String::as_str)
+    }
+
+    /// The first of these words that stands in it, other than in a text, a quoted name or a comment.
+    pub fn has_word<'a>(&self, words: &[&'a str]) -> Option<&'a str> {
+        words.iter().find(|word| self.words.iter().any(|it| it == *word)).copied()
     }
 
     /// Whether it is a query by its first word. Whether it writes all the same is for the database to
     /// find out.
     pub fn is_query(&self) -> bool {
-        matches!(self.first.as_str(), "SELECT" | "WITH" | "VALUES" | "TABLE")
+        matches!(self.first_word(), "SELECT" | "WITH" | "VALUES" | "TABLE")
     }
 
     /// The names of its parameters, as often as they stand there.
@@ -150,7 +166,7 @@ impl<'a> Reader<'a> {
     }
 
     fn next(&mut self) -> Result<Option<Token<'a>>, Malformed> {
-        use Dialect::{Postgres, Sqlite};
+        use Dialect::{MySql, Postgres, Sqlite};
         let rest = self.rest();
         let mut characters = rest.chars();
         let Some(first) = characters.next() else { return Ok(None) };
@@ -164,9 +180,10 @@ impl<'a> Reader<'a> {
                 self.at += 1;
                 Token::End
             }
+            ('\'' | '"', MySql) => self.quoted(first, true)?,
             ('\'', _) => self.quoted('\'', false)?,
             ('"', _) => self.quoted('"', false)?,
-            ('`', Sqlite) => self.quoted('`', false)?,
+            ('`', Sqlite | MySql) => self.quoted('`', false)?,
             ('[', Sqlite) => self.until("]")?,
             (':', _) if second.is_some_and(is_start) => {
                 self.at += 1;
@@ -177,8 +194,15 @@ impl<'a> Reader<'a> {
                 self.at += 2;
                 Token::Other
             }
+            (':', MySql) if second == Some('=') => return Err(Malformed::Assigned),
             ('$', Postgres) => self.dollar(second)?,
-            ('?' | '$' | '@', Sqlite) => return Err(Malformed::Unnamed),
+            ('?' | '$' | '@', Sqlite) | ('?', MySql) => return Err(Malformed::Unnamed),
+            // `@name` and `@@name`: no words of the language.
+            ('@', MySql) => {
+                self.take(|c| c == '@');
+                self.take(|c| is_continued(c) || c == '$' || c == '.');
+                Token::Other
+            }
             (c, _) if is_start(c) => self.word()?,
             (c, _) if c.is_ascii_digit() => {
                 self.take(|c| is_continued(c) || c == '.');
@@ -205,11 +229,25 @@ impl<'a> Reader<'a> {
     /// Takes space or a comment, if it stands here.
     fn space(&mut self, first: char) -> Result<bool, Malformed> {
         let rest = self.rest();
+        let is_line = match self.dialect {
+            // Without a space after it, it is minus and minus.
+            Dialect::MySql => {
+                let after = rest.strip_prefix("--").map(|rest| rest.chars().next());
+                let is_apart =
+                    |c: Option<char>| c.is_none_or(|c| c.is_whitespace() || c.is_control());
+                first == '#' || after.is_some_and(is_apart)
+            }
+            _ => rest.starts_with("--"),
+        };
         if first.is_whitespace() {
             self.take(char::is_whitespace);
-        } else if rest.starts_with("--") {
+        } else if is_line {
             self.take(|c| c != '\n');
         } else if rest.starts_with("/*") {
+            let is_run = rest.starts_with("/*!") || rest.starts_with("/*M!");
+            if is_run && self.dialect == Dialect::MySql {
+                return Err(Malformed::Executable);
+            }
             self.comment()?;
         } else {
             return Ok(false);
@@ -296,10 +334,10 @@ fn is_continued(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::Dialect::{Postgres, Sqlite};
+    use super::Dialect::{MySql, Postgres, Sqlite};
     use super::*;
 
-    const ALL: [Dialect; 2] = [Sqlite, Postgres];
+    const ALL: [Dialect; 3] = [Sqlite, Postgres, MySql];
 
     fn shown(text: &str, dialect: Dialect) -> Result<String, Malformed> {
         Statement::parse(text, dialect).map(|it| it.render(|name| format!("<{name}>")))
@@ -314,7 +352,7 @@ mod tests {
             ("SELECT 1 -- :a\n, :b", "SELECT 1 -- :a\n, <b>", &ALL),
             ("SELECT 1 /* :a ' */, :b", "SELECT 1 /* :a ' */, <b>", &ALL),
             ("SELECT 1 /* /* :a */ :b */", "SELECT 1 /* /* :a */ :b */", &[Postgres]),
-            ("SELECT 1 /* /* :a */ + :b", "SELECT 1 /* /* :a */ + <b>", &[Sqlite]),
+            ("SELECT 1 /* /* :a */ + :b", "SELECT 1 /* /* :a */ + <b>", &[Sqlite, MySql]),
             ("SELECT :a::date, x::text", "SELECT <a>::date, x::text", &[Postgres]),
             (
                 "SELECT $$:a;$$, $t$ :b $$ $t$, :c",
@@ -324,7 +362,11 @@ mod tests {
             ("SELECT a$b$, :c", "SELECT a$b$, <c>", &[Postgres]),
             ("SELECT E'\\':a', :b", "SELECT E'\\':a', <b>", &[Postgres]),
             ("SELECT 'x\\', :b", "SELECT 'x\\', <b>", &[Postgres, Sqlite]),
-            ("SELECT `:a`, :b", "SELECT `:a`, <b>", &[Sqlite]),
+            ("SELECT `:a`, :b", "SELECT `:a`, <b>", &[Sqlite, MySql]),
+            ("SELECT 'a\\':b', :c", "SELECT 'a\\':b', <c>", &[MySql]),
+            ("SELECT \"a\\\":b\", :c", "SELECT \"a\\\":b\", <c>", &[MySql]),
+            ("SELECT 1--:a # :b\n, :c", "SELECT 1--<a> # :b\n, <c>", &[MySql]),
+            ("SELECT @a, @@b.c, :d", "SELECT @a, @@b.c, <d>", &[MySql]),
             ("SELECT [:a], :b", "SELECT [:a], <b>", &[Sqlite]),
             ("SELECT a[1], j ? 'k', :b", "SELECT a[1], j ? 'k', <b>", &[Postgres]),
             ("SELECT 1; -- done", "SELECT 1", &ALL),
@@ -352,6 +394,11 @@ mod tests {
             ("SELECT $1", Malformed::Unnamed, &[Postgres, Sqlite]),
             ("SELECT ?", Malformed::Unnamed, &[Sqlite]),
             ("SELECT @a", Malformed::Unnamed, &[Sqlite]),
+            ("SELECT ?", Malformed::Unnamed, &[MySql]),
+            ("SELECT 1 /*! INTO OUTFILE 'x' */", Malformed::Executable, &[MySql]),
+            ("SELECT 1 /*M!100000 + 1 */", Malformed::Executable, &[MySql]),
+            ("SELECT @a := 1", Malformed::Assigned, &[MySql]),
+            ("SELECT 'a\\'; DROP TABLE t", Malformed::Open, &[MySql]),
         ] {
             for &dialect in dialects {
                 assert_eq!(shown(text, dialect), Err(expected), "{dialect}: {text}");
@@ -369,6 +416,14 @@ mod tests {
         ] {
             assert_eq!(Statement::parse(text, Postgres).unwrap().is_query(), is_query, "{text}");
         }
+    }
+
+    #[test]
+    fn a_word_is_found_where_it_is_one() {
+        let read = |text| Statement::parse(text, MySql).unwrap();
+        assert_eq!(read("SELECT 1 into outfile '/x'").has_word(&["INTO"]), Some("INTO"));
+        let text = "SELECT 'into', `into`, \"into\" -- into\n # into\n FROM t /* into */";
+        assert_eq!(read(text).has_word(&["INTO"]), None);
     }
 
     proptest::proptest! {
