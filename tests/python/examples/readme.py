@@ -3,9 +3,9 @@
 import re
 from dataclasses import dataclass
 
-STAYS = ("toolgate serve ", "toolgate dev-issuer ", "python3 standin.py")
+STAYS = re.compile(r"toolgate serve (?P<config>\S+)|toolgate dev-issuer |python3 standin\.py")
 """What goes on until it is stopped: a reader has another terminal for it."""
-INSTALLS = ("npm ", "pip ", "python3 -m venv ", "cd examples/")
+INSTALLS = ("npm ", "pip ", "python3 -m venv ", ". .venv/", "cd examples/")
 """What tests/setup, and the copy that everything runs in, have done already."""
 
 
@@ -17,12 +17,13 @@ class Command:
 
     @property
     def stays(self):
-        return self.line.startswith(STAYS)
+        return STAYS.match(self.line) is not None
 
     @property
     def serves(self):
         """The configuration that it serves, or None."""
-        return self.line.split()[2] if self.line.startswith("toolgate serve ") else None
+        found = STAYS.match(self.line)
+        return found and found["config"]
 
 
 def commands(text):

@@ -17,8 +17,8 @@ class Session:
     that are listed, as far as declared), `annotations` (of tools) and `does`, a list of steps.
 
     A step is `call`, `prompt` (both by name, `with` arguments) or `read` (a URI), and what it `gives`
-    (of its structured result), `says` (in its text) or `refuses` with (a text). `"$NAME"` as an
-    argument is that member of the structured result before, as with cursors.
+    (of its structured result), `is` (all of that), `says` (in its text) or `refuses` with (a text).
+    `"$NAME"` as an argument is that member of the structured result before, as with cursors.
     """
 
     def __init__(self, place, peer, told):
@@ -76,6 +76,8 @@ class Session:
             self._fits(step, structured)
         if "says" in step and step["says"] not in _text(result):
             raise self._failed(step, f"says {_text(result)!r}")
+        if "is" in step and step["is"] != structured:
+            raise self._failed(step, f"is {structured}")
         if "gives" in step and (problem := differs(step["gives"], structured)):
             raise self._failed(step, f"{problem} in {structured}")
 
