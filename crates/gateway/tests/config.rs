@@ -248,6 +248,15 @@ fn what_is_unwise_but_possible_is_a_warning() {
 }
 
 #[test]
+fn what_only_a_process_is_told_needs_no_key_to_sign_with() {
+    let (_, of_process) = sound("servers: [{ name: a, command: run, context: true }]");
+    let (_, of_remote) = sound("servers: [{ name: a, upstream: 'https://h/mcp', context: true }]");
+
+    assert_eq!(of_process, "");
+    assert!(of_remote.contains("no key to sign with"), "{of_remote}");
+}
+
+#[test]
 fn the_files_of_other_clients_are_configurations_too() {
     let cases = [
         ("claude_desktop_config.json", include_str!("config/claude_desktop_config.json")),

@@ -7,7 +7,7 @@ use toolgate_identity::signing::SigningKey;
 use toolgate_values::{Secret, Span, Url};
 
 use super::Checks;
-use crate::config::checked::Server;
+use crate::config::checked::{Kind, Server};
 use crate::config::entry::{Entry, Sessions};
 use crate::config::problem::quote;
 use crate::config::tree::Config;
@@ -365,7 +365,9 @@ pub(super) fn keys(checks: &mut Checks<'_>, config: &Config, servers: &[(usize, 
             checks.warning(&path, message);
         }
     }
-    let signs = servers.iter().any(|(_, server)| server.context || server.onwards.is_signed());
+    // A process is told the context in `_meta` alone, which nobody signs.
+    let told = |server: &Server| server.context && matches!(server.kind, Kind::Http { .. });
+    let signs = servers.iter().any(|(_, server)| told(server) || server.onwards.is_signed());
     if !signs || !config.signing.keys.is_empty() {
         return;
     }
