@@ -1,19 +1,22 @@
 // The official TypeScript client: connects to a URL and does what lines on its standard input ask.
 //
-//   node client.mjs URL      the first line is the token to send, or null; peer.py has the others
+//   node client.mjs URL      the first line says who it is; peer.py has what it and the others hold
 
 import { createInterface } from 'node:readline';
 
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
-import { McpError } from '@modelcontextprotocol/sdk/types.js';
+import { ElicitRequestSchema, McpError } from '@modelcontextprotocol/sdk/types.js';
 
 import { pages } from '../clients/common.mjs';
 
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
-const token = JSON.parse((await lines.next()).value);
+const { token, answers } = JSON.parse((await lines.next()).value);
 const headers = token === null ? {} : { authorization: `Bearer ${token}` };
-const client = new Client({ name: 'examples', version: '0.1.0' });
+const capabilities = answers === null ? {} : { elicitation: {} };
+const client = new Client({ name: 'examples', version: '0.1.0' }, { capabilities });
+if (answers !== null)
+  client.setRequestHandler(ElicitRequestSchema, () => ({ action: 'accept', content: answers }));
 const url = new URL(process.argv[2]);
 await client.connect(new StreamableHTTPClientTransport(url, { requestInit: { headers } }));
 for (let { value, done } = await lines.next(); !done; { value, done } = await lines.next())

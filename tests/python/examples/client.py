@@ -1,6 +1,6 @@
 """The official Python client: connects to a URL and does what lines on its standard input ask.
 
-    python client.py URL      the first line is the token to send, or null; peer.py has the others
+    python client.py URL      the first line says who it is; peer.py has what it and the others hold
 """
 
 import asyncio
@@ -10,15 +10,26 @@ import sys
 import httpx2
 from mcp import Client, MCPError
 from mcp.client.streamable_http import streamable_http_client
+from mcp.types import ElicitResult
 
 
 async def main(url):
-    token = json.loads(await _line())
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    who = json.loads(await _line())
+    headers = {"Authorization": f"Bearer {who['token']}"} if who["token"] else {}
     async with httpx2.AsyncClient(headers=headers, timeout=30) as http:
-        async with Client(streamable_http_client(url, http_client=http)) as client:
+        transport = streamable_http_client(url, http_client=http)
+        async with Client(transport, elicitation_callback=person(who["answers"])) as client:
             while line := await _line():
                 print(json.dumps(await answer(client, json.loads(line))), flush=True)
+
+
+def person(answers):
+    """Whoever accepts each question with these answers; nobody without any."""
+
+    async def accepts(_context, _question):
+        return ElicitResult(action="accept", content=answers)
+
+    return None if answers is None else accepts
 
 
 async def answer(client, asked):

@@ -21,10 +21,13 @@ PEERS = {
 
 
 class Peer:
-    """A client that is connected to `url`. Each question is one line of JSON, and so is each answer:
-    `{"list": true}`, or `call`, `prompt` (`with` arguments) or `read` gives `result` or `error`."""
+    """A client that is connected to `url`, with a `token` or None, whose user accepts what servers ask with
+    `answers`; with None it cannot be asked. The first line that it reads holds both.
 
-    def __init__(self, name, url, token):
+    Each question is one line of JSON, and so is each answer: `{"list": true}` gives `tools`, `resources`,
+    `templates` and `prompts`; `call`, `prompt` (`with` arguments) or `read` gives `result` or `error`."""
+
+    def __init__(self, name, url, token, answers):
         self._name = name
         self._errors = tempfile.TemporaryFile("w+")
         self._process = subprocess.Popen(
@@ -34,7 +37,7 @@ class Peer:
             stderr=self._errors,
             text=True,
         )
-        self._send(token)
+        self._send({"token": token, "answers": answers})
 
     def __enter__(self):
         return self

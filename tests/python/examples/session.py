@@ -12,9 +12,10 @@ LISTS = {"tools": "name", "resources": "uri", "templates": "uriTemplate", "promp
 
 
 class Session:
-    """Keys of a declaration: `endpoint`, `key` (a variable with a key of the gateway) or `user` and
-    `issuer` (who signs in there), `tools`, `resources`, `templates` and `prompts` (the names of all
-    that are listed, as far as declared), `annotations` (of tools) and `does`, a list of steps.
+    """Keys of a declaration: `endpoint`; `key` (a variable with a key of the gateway), or `user` and
+    `issuer` (who signs in there); `answers` (what the user accepts each question with); `tools`,
+    `resources`, `templates` and `prompts` (the names of all that are listed, as far as declared);
+    `annotations` (of tools); and `does`, a list of steps.
 
     A step is `call`, `prompt` (both by name, `with` arguments) or `read` (a URI), and what it `gives`
     (of its structured result), `is` (all of that), `says` (in its text) or `refuses` with (a text).
@@ -32,7 +33,7 @@ class Session:
     def run(self):
         """Goes through it; returns how many steps there were."""
         url = self._told["endpoint"]
-        with Peer(self._peer, url, self._token(url)) as peer:
+        with Peer(self._peer, url, self._token(url), self._told.get("answers")) as peer:
             self._lists(peer.ask({"list": True}))
             for step in self._told.get("does", []):
                 self._step(peer, step)
