@@ -19,6 +19,8 @@ ROOT = Path(__file__).parents[3]
 NODE_MODULES = ROOT / "tests/node/node_modules"
 PATIENCE_S = 60
 """Nothing that works takes longer."""
+TRIED = ("node_modules", ".venv", "keys.yaml", "*.key", "*.sqlite*", ".index", "audit.jsonl*")
+"""What somebody who tried an example leaves in its folder."""
 ADDRESS = re.compile(r"127\.0\.0\.1:(\d{4,5})\b")
 
 
@@ -31,7 +33,8 @@ class Place:
         self._ports = {}
         self._running = []
         self._logs = self.folder / ".logs"
-        shutil.copytree(example, self.folder, dirs_exist_ok=True)
+        fresh = shutil.ignore_patterns(*TRIED)
+        shutil.copytree(example, self.folder, dirs_exist_ok=True, ignore=fresh)
         self._logs.mkdir()
         self._move()
         (self.folder / "node_modules").symlink_to(NODE_MODULES)
