@@ -16,7 +16,7 @@ pub fn after(cursor: &str) -> Option<Place> {
         return None;
     }
     let path = String::from_utf8(BASE64_URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?;
-    let place = Place::parse(&path).ok()?;
+    let place = Place::with_hidden(&path).ok()?;
     // What we encode is in its one form already.
     (place.as_str() == path && !path.is_empty()).then_some(place)
 }

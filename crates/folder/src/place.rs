@@ -12,11 +12,24 @@ pub const LONGEST: usize = 4096;
 pub struct Place(String);
 
 impl Place {
-    /// From a path. Empty components and `.` mean nothing and are dropped.
+    /// From a path without hidden names. Empty components and `.` mean nothing and are dropped.
     ///
     /// # Errors
-    /// A sentence for the model if the path is of a kind we never serve.
+    /// A sentence for the model if the path is of a kind that is not served.
     pub fn parse(path: &str) -> Result<Self, String> {
+        let place = Self::with_hidden(path)?;
+        if place.is_hidden() {
+            let shown = path.escape_debug();
+            return Err(format!("{shown}: hidden files are not served"));
+        }
+        Ok(place)
+    }
+
+    /// The same from a path in which names may begin with a dot.
+    ///
+    /// # Errors
+    /// A sentence for the model if the path is of a kind that is never served.
+    pub fn with_hidden(path: &str) -> Result<Self, String> {
         if path.len() > LONGEST {
             return Err(format!("the path is longer than {LONGEST} bytes"));
         }
@@ -34,24 +47,23 @@ impl Place {
             if name == ".." {
                 return Err(format!("{shown}: paths cannot lead upwards; leave out .."));
             }
-            if !is_served(name) {
-                return Err(format!(
-                    "{shown}: hidden files and names with control characters are not served"
-                ));
+            if !is_sound(name) {
+                return Err(format!("{shown}: names with control characters are not served"));
             }
             place = place.join(name);
         }
         Ok(place)
     }
 
-    /// From the URI of a resource, which is `base` and the path, percent-encoded.
+    /// From the URI of a resource, which is `base` and the path, percent-encoded. Hidden names are
+    /// the source's to refuse.
     pub fn from_uri(uri: &str, base: &str) -> Option<Self> {
         let path = uri.strip_prefix(base)?;
         // A query or fragment would make two names for one resource; ours are percent-encoded.
         if path.contains(['?', '#']) {
             return None;
         }
-        Self::parse(&decode(path)?).ok()
+        Self::with_hidden(&decode(path)?).ok()
     }
 
     /// `base` and the path, of which every byte but the unreserved of RFC 3986 and `/` is
@@ -84,6 +96,35 @@ impl Place {
         self.0.rsplit('/').next().unwrap_or_default()
     }
 
+    /// Whether it is the root.
+    pub fn is_root(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// How many names lead to it.
+    pub fn depth(&self) -> usize {
+        self.names().count()
+    }
+
+    /// The names that lead to it, the root having none.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.split('/').filter(|name| !name.is_empty())
+    }
+
+    /// Whether it is, or is in, what programs keep to themselves: names that begin with a dot.
+    pub fn is_hidden(&self) -> bool {
+        self.names().any(|name| name.starts_with('.'))
+    }
+
+    /// `other`, as it is called from this folder.
+    pub fn place(&self, other: &Self) -> Self {
+        match (self.is_root(), other.is_root()) {
+            (true, _) => other.clone(),
+            (_, true) => self.clone(),
+            _ => self.join(&other.0),
+        }
+    }
+
     /// The path, with `/`.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -105,9 +146,9 @@ impl Place {
     }
 }
 
-/// Whether a file or folder of this name is served at all.
-pub fn is_served(name: &str) -> bool {
-    !name.starts_with('.') && !name.contains('\\') && !name.chars().any(char::is_control)
+/// Whether a file or folder of this name can be told of at all.
+pub(crate) fn is_sound(name: &str) -> bool {
+    !name.contains('\\') && !name.chars().any(char::is_control)
 }
 
 fn decode(text: &str) -> Option<String> {
@@ -181,7 +222,6 @@ mod tests {
             "files:///%2Fetc",
             "files:///%5C..%5Ca",
             "files:///a%00b",
-            "files:///%2eenv",
             "files:///%ff",
             "files:///%+1",
             "files:///%2",

@@ -12,7 +12,8 @@ use cap_std::{
     fs::{Dir, DirEntry, OpenOptions, OpenOptionsExt as _},
 };
 
-use crate::place::{Place, is_served};
+use crate::place::{Place, is_sound};
+use crate::shown::{Shown, is_temporary};
 
 /// A folder with more entries than this is not listed: to sort it would take too long.
 const FOLDER_LIMIT: usize = 50_000;
@@ -21,7 +22,12 @@ const FOLDER_LIMIT: usize = 50_000;
 #[derive(Debug)]
 pub enum Source {
     /// A folder on disk, and nothing outside of it.
-    Folder(Dir),
+    Folder {
+        /// The capability.
+        root: Dir,
+        /// What of it is served.
+        shown: Shown,
+    },
     /// Files of the program: relative paths with `/`, and their contents.
     Embedded(&'static [(&'static str, &'static [u8])]),
 }
@@ -56,17 +62,27 @@ pub enum Kind {
 pub struct Content {
     /// In bytes, when it was opened.
     pub size: u64,
+    /// When it was last written, as far as the file system tells.
+    pub modified: Option<SystemTime>,
     /// What is in it.
     pub bytes: Box<dyn Read>,
 }
 
 impl Source {
-    /// The folder `root`.
+    /// The folder `root` without what is hidden.
     ///
     /// # Errors
     /// When it cannot be opened, or is not a folder.
     pub fn open(root: &Path) -> io::Result<Self> {
-        Ok(Self::Folder(Dir::open_ambient_dir(root, ambient_authority())?))
+        Self::showing(root, Shown::default())
+    }
+
+    /// The same with a choice of what is served.
+    ///
+    /// # Errors
+    /// When it cannot be opened, or is not a folder.
+    pub fn showing(root: &Path, shown: Shown) -> io::Result<Self> {
+        Ok(Self::Folder { root: Dir::open_ambient_dir(root, ambient_authority())?, shown })
     }
 
     /// The entries of `folder` that are served, sorted by name.
@@ -75,7 +91,7 @@ impl Source {
     /// When it cannot be read, is no folder, or has too many entries.
     pub fn entries(&self, folder: &Place) -> io::Result<Vec<Entry>> {
         let mut entries = match self {
-            Self::Folder(root) => entries_on_disk(&root.open_dir(folder.on_disk())?)?,
+            Self::Folder { root, shown } => entries_on_disk(root, shown, folder)?,
             Self::Embedded(files) => entries_embedded(files, folder)?,
         };
         entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
@@ -88,13 +104,14 @@ impl Source {
     /// When there is none, or it cannot be read.
     pub fn file(&self, place: &Place) -> io::Result<Content> {
         match self {
-            Self::Folder(root) => file_on_disk(root, place),
+            Self::Folder { root, shown } => file_on_disk(root, shown, place),
             Self::Embedded(files) => {
                 let (_, bytes) = files
                     .iter()
-                    .find(|(path, _)| *path == place.as_str())
+                    .find(|(path, _)| *path == place.as_str() && !place.is_hidden())
                     .ok_or(io::ErrorKind::NotFound)?;
-                Ok(Content { size: bytes.len() as u64, bytes: Box::new(*bytes) })
+                let bytes = *bytes;
+                Ok(Content { size: bytes.len() as u64, modified: None, bytes: Box::new(bytes) })
             }
         }
     }
@@ -102,50 +119,86 @@ impl Source {
     /// Whether `place` is a folder.
     pub fn is_folder(&self, place: &Place) -> bool {
         match self {
-            Self::Folder(root) => root.metadata(place.on_disk()).is_ok_and(|meta| meta.is_dir()),
+            Self::Folder { root, shown } => {
+                root.metadata(place.on_disk()).is_ok_and(|meta| meta.is_dir())
+                    && shown.folder(place)
+                    && real(root, place).is_ok_and(|real| shown.folder(&real))
+            }
             Self::Embedded(_) => self.entries(place).is_ok(),
         }
     }
 }
 
-fn file_on_disk(root: &Dir, place: &Place) -> io::Result<Content> {
+fn file_on_disk(root: &Dir, shown: &Shown, place: &Place) -> io::Result<Content> {
+    if !shown.file(place) {
+        return Err(io::ErrorKind::NotFound.into());
+    }
     let mut options = OpenOptions::new();
     // Otherwise opening a named pipe would wait for a writer. What was opened is judged by its
     // handle, because a name may mean something else a moment later.
     options.read(true).custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
     let file = root.open_with(place.on_disk(), &options)?;
     let meta = file.metadata()?;
-    if !meta.is_file() {
+    if !meta.is_file() || !shown.file(&real(root, place)?) {
         return Err(io::ErrorKind::NotFound.into());
     }
-    Ok(Content { size: meta.len(), bytes: Box::new(file) })
+    let modified = meta.modified().ok().map(cap_std::time::SystemTime::into_std);
+    Ok(Content { size: meta.len(), modified, bytes: Box::new(file) })
 }
 
-fn entries_on_disk(folder: &Dir) -> io::Result<Vec<Entry>> {
+/// Where links lead, without which nobody could tell whether it is to be served.
+pub(crate) fn real(root: &Dir, place: &Place) -> io::Result<Place> {
+    let path = root.canonicalize(place.on_disk())?;
+    let path = path.to_str().and_then(|path| Place::with_hidden(path).ok());
+    path.ok_or_else(|| io::ErrorKind::NotFound.into())
+}
+
+fn entries_on_disk(root: &Dir, shown: &Shown, place: &Place) -> io::Result<Vec<Entry>> {
+    let folder = root.open_dir(place.on_disk())?;
+    if !shown.folder(place) || !shown.folder(&real(root, place)?) {
+        return Err(io::ErrorKind::NotFound.into());
+    }
     let mut entries = Vec::new();
     for entry in folder.entries()? {
         if entries.len() == FOLDER_LIMIT {
             let message = format!("the folder has more than {FOLDER_LIMIT} entries");
             return Err(io::Error::other(message));
         }
-        entries.extend(served(folder, &entry?));
+        entries.extend(
+            served(&folder, &entry?)
+                .filter(|(entry, link)| {
+                    let place = place.join(&entry.name);
+                    let is_shown = |place: &Place| match entry.kind {
+                        Kind::File { .. } => shown.file(place),
+                        Kind::Folder { .. } => shown.folder(place),
+                    };
+                    is_shown(&place)
+                        && (!link || real(root, &place).is_ok_and(|real| is_shown(&real)))
+                })
+                .map(|(entry, _)| entry),
+        );
     }
     Ok(entries)
 }
 
-/// `None` for what is not served; also for what disappears while we look.
-fn served(folder: &Dir, entry: &DirEntry) -> Option<Entry> {
-    let name = entry.file_name().into_string().ok().filter(|name| is_served(name))?;
+/// What the entry is, and whether it is a link to that; `None` for what is not served whatever the
+/// rules, and for what disappears while we look.
+fn served(folder: &Dir, entry: &DirEntry) -> Option<(Entry, bool)> {
+    let name = entry.file_name().into_string().ok()?;
+    if !is_sound(&name) || is_temporary(&name) {
+        return None;
+    }
     let link = entry.file_type().ok()?.is_symlink();
     let meta = if link { folder.metadata(&name) } else { entry.metadata() }.ok()?;
     let kind = if meta.is_dir() {
         Kind::Folder { link }
     } else if meta.is_file() {
-        Kind::File { size: meta.len(), modified: meta.modified().ok().map(|it| it.into_std()) }
+        let modified = meta.modified().ok().map(cap_std::time::SystemTime::into_std);
+        Kind::File { size: meta.len(), modified }
     } else {
         return None;
     };
-    Some(Entry { name, kind })
+    Some((Entry { name, kind }, link))
 }
 
 fn entries_embedded(files: &[(&str, &[u8])], folder: &Place) -> io::Result<Vec<Entry>> {

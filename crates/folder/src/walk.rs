@@ -26,7 +26,22 @@ impl Bounds {
 }
 
 /// Deeper folders are left out.
-const DEPTH: usize = 32;
+pub const DEPTH: usize = 32;
+
+/// What can be walked.
+pub trait Listing {
+    /// The entries of `folder` that are served, sorted by name.
+    ///
+    /// # Errors
+    /// When it cannot be read, is no folder, or has too many entries.
+    fn entries(&self, folder: &Place) -> io::Result<Vec<Entry>>;
+}
+
+impl Listing for Source {
+    fn entries(&self, folder: &Place) -> io::Result<Vec<Entry>> {
+        Source::entries(self, folder)
+    }
+}
 
 /// Why a walk ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,8 +56,9 @@ pub enum End {
 
 /// A walk below one folder.
 pub struct Walk<'a> {
-    source: &'a Source,
-    recursive: bool,
+    source: &'a dyn Listing,
+    /// Levels that are visited.
+    levels: usize,
     /// Everything up to here was visited by an earlier call.
     after: Option<Place>,
     /// The last entry visited.
@@ -55,20 +71,27 @@ pub struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     /// Through one folder, or all below it, beginning behind `after`, within the bounds of a call.
-    pub fn new(source: &'a Source, recursive: bool, after: Option<Place>) -> Self {
+    pub fn new(source: &'a dyn Listing, recursive: bool, after: Option<Place>) -> Self {
         Self::within(source, recursive, after, Bounds::CALL)
     }
 
     /// The same within bounds of its own.
     pub fn within(
-        source: &'a Source,
+        source: &'a dyn Listing,
         recursive: bool,
         after: Option<Place>,
         bounds: Bounds,
     ) -> Self {
         let Bounds { entries: left, time } = bounds;
         let deadline = Instant::now() + time;
-        Self { source, recursive, after, last: None, unreadable: 0, left, deadline }
+        let levels = if recursive { DEPTH } else { 1 };
+        Self { source, levels, after, last: None, unreadable: 0, left, deadline }
+    }
+
+    /// The same through so many levels at most.
+    #[must_use]
+    pub fn levels(self, levels: usize) -> Self {
+        Self { levels: levels.clamp(1, DEPTH), ..self }
     }
 
     /// Whether to leave the rest to the next page. A call visits one entry at least, so that
@@ -118,8 +141,8 @@ impl<'a> Walk<'a> {
                 self.last = Some(place.clone());
             }
             // A linked folder may contain the one we are in.
-            let enter = self.recursive && entry.kind == Kind::Folder { link: false };
-            if enter && (is_new || leads_on) && depth < DEPTH {
+            let enter = depth < self.levels && entry.kind == Kind::Folder { link: false };
+            if enter && (is_new || leads_on) {
                 match self.source.entries(&place) {
                     Ok(entries) => self.level(&place, entries, depth + 1, visit)?,
                     Err(_) => self.unreadable += 1,

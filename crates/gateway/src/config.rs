@@ -52,6 +52,7 @@ pub use schema::schema;
 pub use screening::{
     Characters, Imitation, Markup, Misfits, Screening, SizePolicy, Structured, Unlisted, Validate,
 };
+pub use servers::files::{FileQuota, Files, FilesPlace, FilesRoot, HomeName};
 pub use servers::knowledge::{Boosts, Knowledge, KnowledgeLimits, Language, Writers};
 pub use servers::state::State;
 pub use sources::{Fixed, Machine, Program, Sources};

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use toolgate_gateway::config::{
-    self, CacheScope, Checked, EraChoice, Fixed, Kind, Level, Problems, Secret, Server, Sessions,
-    Sources, Transport, Warning,
+    self, CacheScope, Checked, EraChoice, FilesPlace, Fixed, Kind, Level, Problems, Secret, Server,
+    Sessions, Sources, Transport, Warning,
 };
 
 const KEY: &str = "kq3v9Z0eTn1bXw7RyP5sLd2HfJ8mCa4G";
@@ -21,6 +21,7 @@ fn world() -> Fixed {
         ("/etc/gate/two-lines", "one\ntwo\n"),
         ("/etc/gate/notes/a.md", ""),
         ("/etc/gate/articles/a.md", ""),
+        ("/etc/gate/drafts/a.md", ""),
         ("/etc/gate/cert.pem", ""),
         ("/etc/gate/key.pem", ""),
     ];
@@ -65,7 +66,10 @@ fn outline(server: &Server) -> String {
         }
         Kind::Hosted => "of this program".to_owned(),
         Kind::Knowledge(knowledge) => format!("{knowledge:?}"),
-        Kind::Files { root, write } => format!("{root:?} write={write}"),
+        Kind::Files(files) => {
+            let root = &files.roots[0];
+            format!("{:?} write={}", root.place, root.write)
+        }
         Kind::Sql(rules) => format!("{:?}", rules.place),
         Kind::HttpApi(api) => format!("{} tools at {}", api.tools.len(), api.base),
         Kind::OpenApi(api) => format!("operations of {}", api.document),
@@ -104,7 +108,18 @@ fn the_documented_example_checks_clean() {
 
     assert_eq!(warnings, []);
     let prefixes: Vec<&str> = checked.servers().iter().map(Server::published_prefix).collect();
-    let expected = ["gh_", "time_", "archive_", "notes_", "sales_", "tracker_", "petstore_", "kb_"];
+    let expected = [
+        "gh_",
+        "time_",
+        "archive_",
+        "notes_",
+        "shared_",
+        "sales_",
+        "tracker_",
+        "petstore_",
+        "carts_",
+        "kb_",
+    ];
     assert_eq!(prefixes, expected);
 }
 
@@ -175,10 +190,39 @@ fn references_are_replaced_once_and_paths_are_relative_to_the_file() {
     assert_eq!(headers["A"].reveal(), format!("Bearer {TOKEN}"));
     assert_eq!(headers["B"].reveal(), "from-file-5150");
     assert_eq!(headers["C"].reveal(), "a ${env:TOKEN} $x");
-    assert_eq!(
-        checked.servers()[1].kind,
-        Kind::Files { root: "/etc/gate/notes".into(), write: false }
-    );
+    let Kind::Files(files) = &checked.servers()[1].kind else { panic!() };
+    assert_eq!(files.roots[0].place, FilesPlace::Shared("/etc/gate/notes".into()));
+    assert!(!files.roots[0].write && files.roots[0].name.is_none());
+}
+
+#[test]
+fn the_folder_of_a_caller_is_found_by_names_behind_what_is_there() {
+    let root = |path: &str| {
+        let text = format!(
+            "authentication: {{resource: 'https://g/mcp', jwt: [{{issuer: 'https://i'}}]}}\nservers: [{{name: a, files: {{roots: [{{path: '{path}'}}]}}}}]"
+        );
+        let (checked, _) = sound(&text);
+        let Kind::Files(files) = &checked.servers()[0].kind else { panic!() };
+        let FilesPlace::PerCaller { base, names } = &files.roots[0].place else { panic!() };
+        let name = |name: &config::HomeName| {
+            let of = name.of.as_ref().map_or(String::new(), |of| format!("{:?}", of.0[0]));
+            format!("{}<{of}>{}", name.before, name.after)
+        };
+        (
+            base.components().collect::<PathBuf>().display().to_string(),
+            names.iter().map(name).collect::<Vec<_>>().join("/"),
+        )
+    };
+
+    for (path, base, names) in [
+        ("notes/${caller.principal}", "/etc/gate/notes", "<Principal>"),
+        ("notes/u-${caller.subject}.d/x", "/etc/gate/notes", "u-<Subject>.d/x<>"),
+        ("notes/${caller.tenant}//${caller.subject}", "/etc/gate/notes", "<Tenant>/<Subject>"),
+        ("/etc/gate/notes/${caller.claims.org}/", "/etc/gate/notes", "<Claim(\"org\")>"),
+        ("${caller.subject}", "/etc/gate", "<Subject>"),
+    ] {
+        assert_eq!(root(path), (base.to_owned(), names.to_owned()), "{path}");
+    }
 }
 
 #[test]
@@ -345,6 +389,7 @@ fn a_file_on_this_machine_is_loaded_with_what_it_refers_to() {
 
     let Kind::Http { headers, .. } = &checked.servers()[0].kind else { panic!() };
     assert_eq!(headers["A"].reveal(), "abc");
-    let Kind::Files { root, .. } = &checked.servers()[1].kind else { panic!() };
+    let Kind::Files(files) = &checked.servers()[1].kind else { panic!() };
+    let FilesPlace::Shared(root) = &files.roots[0].place else { panic!() };
     assert!(config::Machine.is_directory(root) && root.is_absolute());
 }

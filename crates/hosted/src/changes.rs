@@ -7,8 +7,8 @@ use toolgate_gateway::upstream::{Interest, Watch};
 use toolgate_protocol::json::quote;
 use toolgate_protocol::jsonrpc::{self, Message};
 
-/// Announcements that a slow listener may be behind; after that it hears of a part only, which is
-/// enough to list again.
+/// Announcements that a slow listener may be behind; after that it hears of all that it wanted to hear
+/// of, which may have changed.
 const BEHIND: usize = 64;
 
 /// Something that clients know has become another.
@@ -64,30 +64,55 @@ impl Changes {
         let _ = self.0.send(change);
     }
 
-    /// Delivers what somebody wants to hear of.
-    pub(crate) fn watch(&self, accepted: Interest) -> Watch {
-        let mut changes = self.0.subscribe();
-        let (sender, events) = mpsc::channel(BEHIND);
-        let wanted = accepted.clone();
-        let forwarding = tokio::spawn(async move {
-            loop {
-                let change = match changes.recv().await {
-                    Ok(change) => change,
-                    Err(broadcast::error::RecvError::Lagged(_)) => continue,
-                    Err(broadcast::error::RecvError::Closed) => return,
-                };
-                let Some(message) =
-                    Some(change).filter(|it| it.is_wanted(&wanted)).and_then(|it| it.message())
-                else {
-                    continue;
-                };
-                if sender.send(Arc::new(message)).await.is_err() {
-                    return;
-                }
-            }
-        });
-        Watch { accepted, events, guard: Box::new(Ended(forwarding)) }
+    /// Whether anybody listens.
+    pub fn is_heard(&self) -> bool {
+        self.0.receiver_count() > 0
     }
+
+    /// Delivers what somebody wants to hear of.
+    pub(crate) fn watch(several: &[Changes], accepted: Interest) -> Watch {
+        let (sender, events) = mpsc::channel(BEHIND);
+        let forward = |changes: &Changes| {
+            let changes = changes.0.subscribe();
+            Ended(tokio::spawn(forward(changes, accepted.clone(), sender.clone())))
+        };
+        let forwarding: Vec<_> = several.iter().map(forward).collect();
+        // Where nothing is ever announced, the watch stays open all the same.
+        let open = several.is_empty().then_some(sender);
+        Watch { accepted, events, guard: Box::new((forwarding, open)) }
+    }
+}
+
+async fn forward(
+    mut changes: broadcast::Receiver<Change>,
+    wanted: Interest,
+    sender: mpsc::Sender<Arc<Message>>,
+) {
+    loop {
+        let changed = match changes.recv().await {
+            Ok(change) if change.is_wanted(&wanted) => vec![change],
+            Ok(_) => continue,
+            // What was missed may have been any of it.
+            Err(broadcast::error::RecvError::Lagged(_)) => all(&wanted),
+            Err(broadcast::error::RecvError::Closed) => return,
+        };
+        for message in changed.iter().filter_map(Change::message) {
+            if sender.send(Arc::new(message)).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// All that somebody could hear of.
+fn all(wanted: &Interest) -> Vec<Change> {
+    let lists = [
+        (wanted.tools, Change::Tools),
+        (wanted.prompts, Change::Prompts),
+        (wanted.resources, Change::Resources),
+    ];
+    let lists = lists.into_iter().filter_map(|(is_wanted, change)| is_wanted.then_some(change));
+    lists.chain(wanted.uris.iter().cloned().map(Change::Updated)).collect()
 }
 
 /// Ends a task when it is dropped.
@@ -96,5 +121,45 @@ struct Ended(tokio::task::JoinHandle<()>);
 impl Drop for Ended {
     fn drop(&mut self) {
         self.0.abort();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn who_falls_behind_hears_of_all_that_may_have_changed() {
+        let changes = Changes::default();
+        let uris = vec!["x:a".to_owned(), "x:b".to_owned()];
+        let interest = Interest { resources: true, uris, ..Interest::default() };
+        let mut watch = Changes::watch(std::slice::from_ref(&changes), interest);
+
+        // More than are kept, before the listener has a turn; none of them is its own.
+        for at in 0..2 * BEHIND {
+            changes.announce(Change::Updated(format!("x:{at}")));
+        }
+
+        let mut heard = Vec::new();
+        for _ in 0..3 {
+            let message = watch.events.recv().await.unwrap();
+            heard.push(String::from_utf8(message.bytes().to_vec()).unwrap());
+        }
+        assert!(heard[0].contains("list_changed"), "{heard:?}");
+        assert!(heard[1].contains("\"x:a\"") && heard[2].contains("\"x:b\""), "{heard:?}");
+    }
+
+    #[tokio::test]
+    async fn several_sources_of_changes_are_heard_as_one() {
+        let (one, other) = (Changes::default(), Changes::default());
+        let interest = Interest { tools: true, ..Interest::default() };
+        let mut watch = Changes::watch(&[one.clone(), other.clone()], interest);
+
+        for changes in [&one, &other] {
+            changes.announce(Change::Tools);
+            watch.events.recv().await.unwrap();
+        }
+        drop((one, other));
+        assert!(watch.events.recv().await.is_none(), "it ends when there is nobody to announce");
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::Value;
-use toolgate_gateway::call::Boxed;
+use toolgate_gateway::call::{Boxed, Who};
 use toolgate_gateway::fault::Fault;
 use toolgate_gateway::upstream::Vitals;
 
@@ -34,9 +34,14 @@ pub trait Server: Send + Sync + 'static {
     /// time is up.
     fn answer(self: Arc<Self>, asked: Asked) -> Boxed<'static, Result<Answer, Failed>>;
 
-    /// What it announces, if it ever does.
+    /// What it announces to everybody, if it ever does.
     fn changes(&self) -> Option<&Changes> {
         None
+    }
+
+    /// What it announces to this caller: several, if what the caller sees has several parts.
+    fn changes_for<'a>(&'a self, _who: &'a Who) -> Boxed<'a, Vec<Changes>> {
+        Box::pin(std::future::ready(self.changes().cloned().into_iter().collect()))
     }
 
     /// Whether it can work now.

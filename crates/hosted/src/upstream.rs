@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use tokio::sync::mpsc;
 use toolgate_gateway::call::{Boxed, End, Frame, Reply, Request, Who};
 use toolgate_gateway::fault::{Fault, Reason};
 use toolgate_gateway::upstream::{Description, Interest, Upstream, Vitals, Watch};
@@ -14,6 +13,7 @@ use toolgate_protocol::version::{Era, Version};
 
 use crate::answer::Answer;
 use crate::asked::Asked;
+use crate::changes::Changes;
 use crate::failed::Failed;
 use crate::running::Running;
 use crate::server::{About, Server};
@@ -117,27 +117,24 @@ impl Upstream for Hosted {
 
     fn watch<'a>(
         &'a self,
-        _who: &'a Who,
+        who: &'a Who,
         _abilities: Abilities,
         interest: Interest,
     ) -> Boxed<'a, Result<Watch, Fault>> {
         let offers = |path: &[&str]| self.description.offers(path);
-        let watch = match self.server.changes() {
-            Some(changes) => changes.watch(Interest {
-                tools: interest.tools && offers(&["tools", "listChanged"]),
-                prompts: interest.prompts && offers(&["prompts", "listChanged"]),
-                resources: interest.resources && offers(&["resources", "listChanged"]),
-                uris: if offers(&["resources", "subscribe"]) { interest.uris } else { Vec::new() },
-                tasks: Vec::new(),
-                logs_of: None,
-            }),
-            None => {
-                // The sender lives in the guard, so the watch stays open.
-                let (sender, events) = mpsc::channel(1);
-                Watch { accepted: Interest::default(), events, guard: Box::new(sender) }
-            }
+        let accepted = Interest {
+            tools: interest.tools && offers(&["tools", "listChanged"]),
+            prompts: interest.prompts && offers(&["prompts", "listChanged"]),
+            resources: interest.resources && offers(&["resources", "listChanged"]),
+            uris: if offers(&["resources", "subscribe"]) { interest.uris } else { Vec::new() },
+            tasks: Vec::new(),
+            logs_of: None,
         };
-        Box::pin(std::future::ready(Ok(watch)))
+        Box::pin(async move {
+            let changes = self.server.changes_for(who).await;
+            let accepted = if changes.is_empty() { Interest::default() } else { accepted };
+            Ok(Changes::watch(&changes, accepted))
+        })
     }
 
     fn probe(&self) -> Boxed<'_, Result<(), Fault>> {

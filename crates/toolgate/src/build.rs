@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use toolgate_audit::{Books, OtlpRules, Post};
 use toolgate_catalog::lock::Lock;
+use toolgate_files::Files;
 use toolgate_gateway::approval::Approvals;
 use toolgate_gateway::config::{
     self, Checked, LockFile, Machine, Problems, Server, Warning, WhenUnavailable,
@@ -19,7 +20,6 @@ use toolgate_gateway::upstream::Upstream;
 use toolgate_gateway::usage::{Memory, Store};
 use toolgate_hosted::Hosted;
 use toolgate_onward::Onwards;
-use toolgate_upstreams::builtin::files::Files;
 use toolgate_upstreams::{Hosts, Shared};
 
 use crate::app::App;

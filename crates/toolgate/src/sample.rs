@@ -6,7 +6,7 @@ macro_rules! files {
     };
 }
 
-/// Path and content of each, for [`toolgate_upstreams::builtin::files::Files::embedded`].
+/// Path and content of each, for [`toolgate_files::Files::embedded`].
 pub const FILES: &[(&str, &[u8])] = files![
     "README.md",
     "checklists/security.md",

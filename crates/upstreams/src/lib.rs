@@ -1,7 +1,6 @@
 //! Connectors to what stands behind the gateway: remote servers of either era, child processes,
 //! built-in servers.
 
-pub mod builtin;
 mod channel;
 pub mod child;
 mod connector;
@@ -34,6 +33,7 @@ use std::time::Duration;
 
 use ::http::{HeaderName, HeaderValue};
 use toolgate_api::{Engine, HttpApi, LARGEST_DOCUMENT, OpenApi};
+use toolgate_files::Files;
 use toolgate_gateway::config::{Checked, Kind, Limits, Server};
 use toolgate_gateway::onward::Onward;
 use toolgate_gateway::seal::Keyring;
@@ -45,7 +45,6 @@ use toolgate_protocol::json;
 use toolgate_sql::Sql;
 use toolgate_state::State;
 
-use builtin::files::Files;
 use child::{Slots, Spec};
 pub use endpoint::Bounds;
 pub use host::{Host, Hosts, Native};
@@ -136,9 +135,8 @@ pub fn connect(
             };
             Ok(Arc::new(Process::new(spec, shared.slots.clone())))
         }
-        Kind::Files { root, .. } => {
-            let files = Files::open(root)
-                .map_err(|error| format!("cannot open {}: {error}", root.display()))?;
+        Kind::Files(rules) => {
+            let files = Files::open(rules)?;
             Ok(Arc::new(Hosted::new(server.name.as_str(), Arc::new(files))))
         }
         Kind::Sql(rules) => {

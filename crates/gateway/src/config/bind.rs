@@ -55,6 +55,7 @@ impl Part {
 pub(super) fn is_left_for_calls(reference: &str, path: &str) -> bool {
     let is_place = path.contains("].bind")
         || path.contains("].sql.session")
+        || path.contains("].files.roots[") && path.ends_with("].path")
         || path.contains("].sql.tools") && path.ends_with(".from");
     path.starts_with("servers[") && is_place && Part::of(reference).is_some()
 }

@@ -10,6 +10,7 @@ use super::bind::Bindings;
 use super::definitions::Definitions;
 use super::entry::{AuditReads, CacheScope, EraChoice, Sessions, Transport};
 use super::rates::ServerLimits;
+use super::servers::files::Files;
 use super::servers::http::HttpApi;
 use super::servers::knowledge::Knowledge;
 use super::servers::openapi::OpenApi;
@@ -191,13 +192,8 @@ pub enum Kind {
         /// The generation of MCP it speaks.
         era: EraChoice,
     },
-    /// The built-in files server.
-    Files {
-        /// The directory served.
-        root: PathBuf,
-        /// Whether files may be changed.
-        write: bool,
-    },
+    /// Folders of files.
+    Files(Files),
     /// A database.
     Sql(SqlRules),
     /// Endpoints of an HTTP API.

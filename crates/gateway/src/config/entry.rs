@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::definitions::Definitions;
 use super::rates::ServerLimits;
 use super::screening::Screening;
+use super::servers::files::FilesEntry;
 use super::servers::http::HttpApi;
 use super::servers::knowledge::Knowledge;
 use super::servers::openapi::OpenApi;
@@ -34,8 +35,8 @@ pub(super) struct Entry {
     #[serde(default)]
     #[schemars(schema_with = "command_schema")]
     pub(super) command: Option<Vec<String>>,
-    /// Serve a directory with the built-in files server.
-    pub(super) files: Option<Files>,
+    /// Serve directories of files: to read, and to write where that is turned on.
+    pub(super) files: Option<FilesEntry>,
     /// Serve a database: each tool is one statement that is written here.
     pub(super) sql: Option<SqlEntry>,
     /// Make tools of the endpoints of an HTTP API.
@@ -175,18 +176,6 @@ fn command_schema(_: &mut SchemaGenerator) -> Schema {
         ],
         "examples": [["npx", "-y", "@modelcontextprotocol/server-everything"], "uvx mcp-server-time"],
     })
-}
-
-/// A directory for the built-in files server.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Files {
-    /// The directory, relative to this file. Nothing outside it is ever served.
-    #[schemars(example = &"notes")]
-    pub(super) root: PathBuf,
-    /// Offer the tools that change files.
-    #[serde(default)]
-    pub(super) write: bool,
 }
 
 /// Which generation of MCP to speak with a server.

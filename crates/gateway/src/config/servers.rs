@@ -1,6 +1,7 @@
 //! Servers that are made from configuration alone: one file a kind.
 
 mod anything;
+pub mod files;
 pub mod http;
 pub mod knowledge;
 pub mod openapi;

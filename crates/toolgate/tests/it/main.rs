@@ -25,6 +25,7 @@ mod http_dpop;
 mod http_drain;
 mod http_exchange;
 mod http_fidelity;
+mod http_files;
 mod http_floods;
 mod http_github;
 mod http_input;

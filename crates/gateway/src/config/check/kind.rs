@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use http::{HeaderName, HeaderValue};
 
-use super::servers::{self, knowledge, sql};
+use super::servers::{self, files, knowledge, sql};
 use super::{Checks, launch};
 use crate::config::bind::Bindings;
 use crate::config::checked::{INHERITED, Kind};
@@ -56,7 +56,7 @@ pub(super) fn resolve(
     match *written.first()? {
         "upstream" => http(checks, path, entry),
         "command" => stdio(checks, path, entry),
-        "files" => files(checks, path, entry),
+        "files" => files::resolve(checks, path, entry.files?, known, entry.cache_scope),
         "hosted" => {
             entry.hosted?;
             hosted(checks, path, &entry.name)
@@ -217,12 +217,6 @@ fn variable(checks: &mut Checks<'_>, place: &str, name: &str) {
     if name.is_empty() || name.contains(['=', '\0']) {
         checks.problem(place, "that cannot name a variable (write NAME alone, without =)");
     }
-}
-
-fn files(checks: &mut Checks<'_>, path: &str, entry: Entry) -> Option<Kind> {
-    let files = entry.files?;
-    let root = directory(checks, &format!("{path}.files.root"), &files.root);
-    Some(Kind::Files { root, write: files.write })
 }
 
 pub(super) fn directory(checks: &mut Checks<'_>, key: &str, path: &Path) -> PathBuf {

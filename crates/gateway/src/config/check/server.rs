@@ -47,7 +47,7 @@ pub(super) fn resolve(
     let kind = kind::resolve(checks, &path, entry, known, &mut bind)?;
     let definitions = definitions.unwrap_or(match kind {
         // Part of this program, like the code that serves them.
-        Kind::Files { .. } | Kind::Knowledge(_) | Kind::Hosted => Definitions::Allow,
+        Kind::Files(_) | Kind::Knowledge(_) | Kind::Hosted => Definitions::Allow,
         // Part of this file, which somebody approved by serving it.
         Kind::Sql(_) | Kind::State(_) => Definitions::Allow,
         // Written by the operator, like this file.

@@ -1,5 +1,6 @@
 //! The kinds of servers that are made from configuration alone.
 
+pub(super) mod files;
 pub(super) mod http;
 pub(super) mod knowledge;
 pub(super) mod openapi;

@@ -17,9 +17,9 @@ fn docs() -> (TempDir, Files) {
 async fn a_folder_is_listed_in_one_order() {
     let (_root, files) = docs();
 
-    let level = structured(&files, "list_files", json!({})).await;
-    let all = structured(&files, "list_files", json!({ "recursive": true })).await;
-    let docs = structured(&files, "list_files", json!({ "path": "docs/" })).await;
+    let level = structured(&files, "list_directory", json!({})).await;
+    let all = structured(&files, "list_directory", json!({ "recursive": true })).await;
+    let docs = structured(&files, "list_directory", json!({ "path": "docs/" })).await;
 
     assert_eq!(paths(&level["entries"]), ["a.md", "docs", "docs-old", "empty.txt", "tool"]);
     assert_eq!(
@@ -37,10 +37,13 @@ async fn a_folder_is_listed_in_one_order() {
         ]
     );
     assert_eq!(paths(&docs["entries"]), ["docs/b.txt", "docs/deep"]);
+    let mut first = docs["entries"][0].clone();
+    let modified = first.as_object_mut().unwrap().remove("modified").unwrap();
     assert_eq!(
-        docs["entries"][0],
+        first,
         json!({ "path": "docs/b.txt", "kind": "file", "size": 13, "mime_type": "text/plain" })
     );
+    assert!(modified.as_str().unwrap().ends_with('Z'), "{modified}");
 }
 
 #[tokio::test]
@@ -58,7 +61,7 @@ async fn globs_choose_by_name_or_by_path() {
         (json!({ "pattern": "{a,b}.{md,txt}", "recursive": true }), &["a.md", "docs/b.txt"]),
     ];
     for (arguments, expected) in cases {
-        let listed = structured(&files, "list_files", arguments.clone()).await;
+        let listed = structured(&files, "list_directory", arguments.clone()).await;
         assert_eq!(paths(&listed["entries"]), *expected, "{arguments}");
     }
 }
@@ -69,7 +72,7 @@ async fn pages_show_everything_exactly_once() {
         (0..57).map(|n| format!("{}/{n}.txt", ["a", "a b", "a/c", "b"][n % 4])).collect();
     let content: Vec<_> = names.iter().map(|name| (name.as_str(), &b"x"[..])).collect();
     let (_root, files) = folder(&content);
-    let whole = structured(&files, "list_files", json!({ "recursive": true })).await;
+    let whole = structured(&files, "list_directory", json!({ "recursive": true })).await;
     let whole = paths(&whole["entries"]);
     assert_eq!(whole.len(), 57 + 4);
 
@@ -77,7 +80,7 @@ async fn pages_show_everything_exactly_once() {
         let mut arguments = json!({ "recursive": true, "limit": limit });
         let mut seen = Vec::new();
         loop {
-            let page = structured(&files, "list_files", arguments.clone()).await;
+            let page = structured(&files, "list_directory", arguments.clone()).await;
             seen.extend(paths(&page["entries"]));
             if page["next_cursor"].is_null() {
                 break;
@@ -91,11 +94,11 @@ async fn pages_show_everything_exactly_once() {
 #[tokio::test]
 async fn a_page_goes_on_although_its_last_file_was_deleted() {
     let (root, files) = docs();
-    let first = structured(&files, "list_files", json!({ "limit": 1 })).await;
+    let first = structured(&files, "list_directory", json!({ "limit": 1 })).await;
     fs::remove_file(root.path().join("a.md")).unwrap();
 
     let next = json!({ "limit": 1, "cursor": first["next_cursor"] });
-    let second = structured(&files, "list_files", next).await;
+    let second = structured(&files, "list_directory", next).await;
 
     assert_eq!(paths(&second["entries"]), ["docs"]);
 }
@@ -104,7 +107,7 @@ async fn a_page_goes_on_although_its_last_file_was_deleted() {
 async fn an_empty_folder_is_no_error() {
     let (_root, files) = folder(&[]);
 
-    let listed = call(&files, "list_files", json!({ "recursive": true })).await;
+    let listed = call(&files, "list_directory", json!({ "recursive": true })).await;
     let found = call(&files, "search_files", json!({ "query": "x" })).await;
 
     assert_eq!(listed["content"][0]["text"], "No files in the root match.");
@@ -194,17 +197,12 @@ async fn a_failure_says_what_to_do_instead() {
         (
             "read_file",
             json!({ "path": "docs" }),
-            "docs is a folder; list it with list_files path=\"docs\"",
+            "docs is a folder; list it with list_directory path=\"docs\"",
         ),
         (
             "read_file",
             json!({ "path": "a.md/b" }),
             "no folder a.md; files at the root: a.md, docs/, docs-old/, empty.txt, tool",
-        ),
-        (
-            "read_file",
-            json!({ "path": "tool" }),
-            "tool is not text (text/plain, 6 bytes); its bytes are the resource files:///tool",
         ),
         (
             "read_file",
@@ -223,17 +221,17 @@ async fn a_failure_says_what_to_do_instead() {
         ),
         ("read_file", json!({}), "the arguments do not fit the input schema: missing field `path`"),
         (
-            "list_files",
+            "list_directory",
             json!({ "path": "a.md" }),
             "a.md is a file; read it with read_file path=\"a.md\"",
         ),
         (
-            "list_files",
+            "list_directory",
             json!({ "path": "doc" }),
             "no folder doc; files at the root: a.md, docs/, docs-old/, empty.txt, tool",
         ),
         (
-            "list_files",
+            "list_directory",
             json!({ "cursor": "x" }),
             "the cursor is none of ours; leave it out to begin at the start",
         ),
@@ -246,7 +244,7 @@ async fn a_failure_says_what_to_do_instead() {
     for (tool, arguments, sentence) in cases {
         assert_eq!(failure(&files, tool, arguments).await, sentence);
     }
-    let glob = failure(&files, "list_files", json!({ "pattern": "[" })).await;
+    let glob = failure(&files, "list_directory", json!({ "pattern": "[" })).await;
     let regex = failure(&files, "search_files", json!({ "query": "(", "regex": true })).await;
     let size = json!({ "query": "(\\w{99}){99}", "regex": true });
     let size = failure(&files, "search_files", size).await;
@@ -310,29 +308,174 @@ async fn a_match_in_a_long_line_is_shown_with_what_is_around_it() {
 }
 
 #[tokio::test]
-async fn structured_content_has_the_shape_that_is_promised() {
+async fn what_is_neither_text_nor_shown_is_a_resource_to_read() {
     let (_root, files) = docs();
-    let tools = files.result("tools/list", &json!({})).await.unwrap();
+
+    let read = call(&files, "read_file", json!({ "path": "tool" })).await;
+
+    let text = read["content"][0]["text"].as_str().unwrap();
+    assert_eq!(
+        text,
+        "tool is not text (text/plain, 6 bytes); its bytes are the resource files:///tool"
+    );
+    let link = json!({ "type": "resource_link", "uri": "files:///tool", "name": "tool", "mimeType": "text/plain", "size": 6 });
+    assert_eq!(read["content"][1], link);
+    assert_eq!(read["structuredContent"]["uri"], "files:///tool");
+    assert!(
+        read_resource(&files, "files:///tool").await.unwrap()["contents"][0]["blob"].is_string()
+    );
+}
+
+#[tokio::test]
+async fn several_files_are_read_as_far_as_there_is_room() {
+    let line = "x".repeat(1000) + "\n";
+    let (_root, files) = folder(&[
+        ("a.md", b"# Alpha\none\n"),
+        ("long.txt", line.repeat(120).as_bytes()),
+        ("longer.txt", line.repeat(400).as_bytes()),
+        ("i.png", b"PNG"),
+        ("z.md", b"last"),
+    ]);
+
+    let paths = json!(["a.md", "no.md", "i.png", "long.txt", "longer.txt", "z.md"]);
+    let read = call(&files, "read_files", json!({ "paths": paths })).await;
+
+    let rows = &read["structuredContent"]["files"];
+    assert_eq!(rows[0]["text"], "# Alpha\none");
+    assert!(rows[1]["error"].as_str().unwrap().starts_with("no file no.md; files at the root"));
+    assert_eq!(rows[3]["lines"], 120);
+    assert!(rows[4]["next_offset"].as_u64().unwrap() < 20, "{}", rows[4]["next_offset"]);
+    assert!(rows.as_array().unwrap().len() == 6 && read.to_string().len() < 400_000);
+    assert!(read["content"].as_array().unwrap().iter().any(|block| block["type"] == "image"));
+}
+
+#[tokio::test]
+async fn a_tree_shows_levels_page_by_page() {
+    let (_root, files) = docs();
+
+    let all = call(&files, "tree", json!({})).await;
+    let two = structured(&files, "tree", json!({ "depth": 2 })).await;
+    let (mut seen, mut arguments) = (Vec::new(), json!({ "limit": 2 }));
+    loop {
+        let page = structured(&files, "tree", arguments.clone()).await;
+        seen.extend(paths(&page["entries"]));
+        if page["next_cursor"].is_null() {
+            break;
+        }
+        arguments["cursor"] = page["next_cursor"].clone();
+    }
+
+    assert_eq!(
+        all["content"][0]["text"],
+        "the root:\n  a.md (16 bytes)\n  docs/\n    b.txt (13 bytes)\n    deep/\n      c.md (15 bytes)\n  docs-old/\n    d.md (6 bytes)\n  empty.txt (0 bytes)\n  tool (6 bytes)"
+    );
+    assert_eq!(seen, paths(&all["structuredContent"]["entries"]));
+    assert!(!paths(&two["entries"]).contains(&"docs/deep/c.md".to_owned()));
+    let deep = structured(&files, "tree", json!({ "path": "docs", "depth": 1 })).await;
+    assert_eq!(paths(&deep["entries"]), ["docs/b.txt", "docs/deep"]);
+}
+
+#[tokio::test]
+async fn matches_are_shown_with_the_lines_around_them() {
+    let text = "1\n2 x\n3\n4\n5 x\n6 x\n7\n8\n9 x\n";
+    let (_root, files) = folder(&[("a.txt", text.as_bytes()), ("b.txt", b"x")]);
+
+    let found =
+        call(&files, "search_files", json!({ "query": "x", "context": 1, "limit": 3 })).await;
+
+    let rows = &found["structuredContent"]["matches"];
+    let around = |row: usize| (rows[row]["before"].clone(), rows[row]["after"].clone());
+    assert_eq!(around(0), (json!(["1"]), json!(["3"])));
+    assert_eq!(around(1), (json!(["4"]), json!(["6 x"])));
+    assert_eq!(around(2), (json!(["5 x"]), json!(["7"])));
+    let text = found["content"][0]["text"].as_str().unwrap();
+    assert!(text.starts_with("a.txt-1- 1\na.txt:2: 2 x\na.txt-3- 3\n--\n"), "{text}");
+    assert_eq!(found["structuredContent"]["complete"], false);
+    let wide = json!({ "query": "x", "context": 6 });
+    assert!(failure(&files, "search_files", wide).await.starts_with("context must be"));
+}
+
+#[tokio::test]
+async fn what_is_known_of_a_file_is_told_without_its_contents() {
+    let (_root, files) = docs();
+
+    let info = structured(&files, "file_info", json!({ "path": "a.md" })).await;
+    let read = structured(&files, "read_file", json!({ "path": "a.md" })).await;
+    let folder = structured(&files, "file_info", json!({ "path": "docs" })).await;
+
+    assert_eq!(
+        (&info["kind"], &info["size"], &info["writable"]),
+        (&json!("file"), &json!(16), &json!(false))
+    );
+    assert_eq!(info["version"], read["version"]);
+    assert_eq!((&folder["kind"], &folder["entries"]), (&json!("folder"), &json!(2)));
+    assert!(failure(&files, "file_info", json!({ "path": "b" })).await.starts_with("no file b;"));
+}
+
+#[tokio::test]
+async fn ten_thousand_files_are_listed_and_searched_in_time() {
+    let (root, files) = folder(&[]);
+    for n in 0..10_000 {
+        fs::write(root.path().join(format!("{n:05}.txt")), "needle").unwrap();
+    }
+
+    let begun = std::time::Instant::now();
+    let listed = structured(&files, "list_directory", json!({ "limit": 1000 })).await;
+    let found = structured(&files, "search_files", json!({ "query": "needl", "limit": 200 })).await;
+    let all = structured(&files, "search_files", json!({ "query": "none" })).await;
+
+    assert_eq!(listed["entries"].as_array().unwrap().len(), 1000);
+    assert_eq!(found["matches"].as_array().unwrap().len(), 200);
+    assert_eq!((&all["files_searched"], &all["complete"]), (&json!(10_000), &json!(true)));
+    assert!(begun.elapsed() < std::time::Duration::from_secs(10), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn structured_content_has_the_shape_that_is_promised() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "a.md", b"one\ntwo\n");
+    let files = open(vec![writable(folder.path())]);
+    let tools = ask(&files, "tools/list", &json!({})).await.unwrap();
+    let version =
+        structured(&files, "file_info", json!({ "path": "a.md" })).await["version"].clone();
     let calls = [
-        ("list_files", json!({ "recursive": true, "limit": 2 })),
+        ("list_directory", json!({ "recursive": true })),
+        ("tree", json!({})),
         ("read_file", json!({ "path": "a.md", "limit": 1 })),
-        ("search_files", json!({ "query": "one" })),
+        ("read_files", json!({ "paths": ["a.md", "b.md"] })),
+        ("search_files", json!({ "query": "one", "context": 1 })),
+        ("file_info", json!({ "path": "a.md" })),
+        ("write_file", json!({ "path": "a.md", "content": "three", "expected_version": version })),
+        ("edit_file", json!({ "path": "a.md", "edits": [{ "old": "three", "new": "four" }] })),
+        ("move_file", json!({ "path": "a.md", "destination": "b.md" })),
+        ("create_directory", json!({ "path": "c" })),
+        ("delete_file", json!({ "path": "c" })),
     ];
     assert_eq!(tools["tools"].as_array().unwrap().len(), calls.len());
 
     for (tool, (name, arguments)) in tools["tools"].as_array().unwrap().iter().zip(calls) {
-        let schema = &tool["outputSchema"];
         let content = structured(&files, name, arguments).await;
 
         assert_eq!(tool["name"], name);
-        assert_eq!(tool["annotations"]["readOnlyHint"], true);
         assert_eq!(tool["annotations"]["openWorldHint"], false);
-        let properties = schema["properties"].as_object().unwrap();
-        let content = content.as_object().unwrap();
-        assert_eq!(content.len(), properties.len(), "all but nothing else: {content:?}");
-        assert!(content.keys().all(|key| properties.contains_key(key)), "{content:?}");
+        fits(&tool["outputSchema"], &content);
         for input in tool["inputSchema"]["properties"].as_object().unwrap().values() {
             assert!(input["description"].is_string(), "{input}");
         }
+    }
+}
+
+/// Whether objects have what they have to have, and nothing that is not said.
+fn fits(schema: &Value, value: &Value) {
+    if let Some(items) = value.as_array() {
+        items.iter().for_each(|item| fits(&schema["items"], item));
+    }
+    let Some(members) = value.as_object() else { return };
+    let properties = schema["properties"].as_object().unwrap();
+    for name in schema["required"].as_array().unwrap() {
+        assert!(members.contains_key(name.as_str().unwrap()), "{name}: {value}");
+    }
+    for (name, member) in members {
+        fits(properties.get(name).unwrap_or_else(|| panic!("{name}: {schema}")), member);
     }
 }

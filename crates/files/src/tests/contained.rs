@@ -25,7 +25,7 @@ fn house() -> (TempDir, Files) {
     symlink("file_link", root.join("link_to_link")).unwrap();
     symlink("loop", root.join("loop")).unwrap();
     symlink("inside.txt", root.join("good_link")).unwrap();
-    let files = Files::open(&root).unwrap();
+    let files = open(vec![writable(&root)]);
     (house, files)
 }
 
@@ -71,7 +71,7 @@ async fn no_form_of_path_leads_out() {
     ];
     for path in paths {
         let read = call(&files, "read_file", json!({ "path": path })).await;
-        let list = call(&files, "list_files", json!({ "path": path })).await;
+        let list = call(&files, "list_directory", json!({ "path": path })).await;
         let search = call(&files, "search_files", json!({ "path": path, "query": "e" })).await;
         let refusal = read_resource(&files, &format!("files:///{path}")).await.unwrap_err();
 
@@ -87,9 +87,9 @@ async fn no_form_of_path_leads_out() {
 async fn lists_and_searches_show_neither_hidden_files_nor_what_is_outside() {
     let (_house, files) = house();
 
-    let listed = structured(&files, "list_files", json!({ "recursive": true })).await;
+    let listed = structured(&files, "list_directory", json!({ "recursive": true })).await;
     let found = structured(&files, "search_files", json!({ "query": "secret" })).await;
-    let resources = files.result("resources/list", &json!({})).await.unwrap();
+    let resources = ask(&files, "resources/list", &json!({})).await.unwrap();
 
     assert_eq!(paths(&listed["entries"]), ["docs", "good_link", "inside.txt"]);
     assert_eq!(found["matches"], json!([]));
@@ -155,7 +155,7 @@ async fn a_named_pipe_is_not_opened() {
     let made = std::process::Command::new("mkfifo").arg(root.path().join("pipe")).status();
     assert!(made.unwrap().success());
 
-    let listed = structured(&files, "list_files", json!({})).await;
+    let listed = structured(&files, "list_directory", json!({})).await;
     let read = failure(&files, "read_file", json!({ "path": "pipe" })).await;
 
     assert_eq!(paths(&listed["entries"]), ["a.txt"]);
@@ -168,7 +168,7 @@ async fn names_that_cannot_be_shown_are_left_out() {
     let (root, files) = folder(&[("é b.txt", b"e"), ("a\nb.txt", b""), ("a\\b.txt", b"")]);
     fs::write(root.path().join(OsStr::from_bytes(b"\xff.txt")), "").unwrap();
 
-    let listed = structured(&files, "list_files", json!({})).await;
+    let listed = structured(&files, "list_directory", json!({})).await;
 
     assert_eq!(paths(&listed["entries"]), ["é b.txt"]);
     assert!(read_resource(&files, "files:///%C3%A9%20b.txt").await.is_ok());

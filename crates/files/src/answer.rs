@@ -2,25 +2,45 @@
 
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
-use toolgate_folder::{Place, Source};
+use toolgate_folder::Place;
 use toolgate_hosted::Refusal;
 
-use super::{definitions, failure::Failure, list, read, resources, search};
+use crate::Tell;
+use crate::definitions::{self, Reach};
+use crate::failure::Failure;
+use crate::view::View;
+use crate::{edit, info, list, read, resources, search, tree, write};
 
 /// A well-formed request.
-pub(super) enum Request {
+pub(crate) enum Request {
     ListTools,
     Call(Call),
-    ListResources { after: Option<Place> },
+    ListResources {
+        after: Option<Place>,
+    },
     ListTemplates,
-    ReadResource { uri: String },
-    Complete { path: String },
+    ReadResource {
+        uri: String,
+    },
+    Complete {
+        path: String,
+    },
+    /// The gateway hears of every change and tells whoever subscribed.
+    Subscribe,
 }
 
-pub(super) enum Call {
+pub(crate) enum Call {
     List(list::Input),
+    Tree(tree::Input),
     Read(read::Input),
+    ReadSeveral(read::Several),
     Search(search::Input),
+    Info(info::Input),
+    Write(write::Writing),
+    Edit(edit::Input),
+    Move(write::Moving),
+    MakeFolder(write::Making),
+    Delete(write::Deleting),
     /// Arguments the model can correct, so it is told as a result.
     Wrong(Failure),
 }
@@ -60,63 +80,83 @@ struct Argument {
 }
 
 impl Request {
-    pub(super) fn parse(method: &str, params: &Value) -> Result<Self, Refusal> {
+    pub(crate) fn parse(method: &str, params: &Value, reach: Reach) -> Result<Self, Refusal> {
         match method {
             "tools/list" => unpaged(params).map(|()| Self::ListTools),
-            "tools/call" => parameters(params).and_then(Call::parse).map(Self::Call),
+            "tools/call" => Call::parse(parameters(params)?, reach).map(Self::Call),
             "resources/list" => after(params).map(|after| Self::ListResources { after }),
             "resources/templates/list" => unpaged(params).map(|()| Self::ListTemplates),
             "resources/read" => {
                 let Located { uri } = parameters(params)?;
                 Ok(Self::ReadResource { uri })
             }
+            "resources/subscribe" | "resources/unsubscribe" => {
+                parameters::<Located>(params).map(|_| Self::Subscribe)
+            }
             "completion/complete" => complete(parameters(params)?),
             _ => Err(Refusal::no_method(method)),
         }
     }
 
-    pub(super) fn run(self, source: &Source) -> Result<Value, Refusal> {
+    pub(crate) fn run(self, view: &View, reach: Reach, tell: &Tell) -> Result<Value, Refusal> {
         Ok(match self {
-            Self::ListTools => json!({ "tools": definitions::tools() }),
-            Self::Call(call) => call.run(source).unwrap_or_else(|Failure(sentence)| {
-                json!({ "content": [{ "type": "text", "text": sentence }], "isError": true })
-            }),
-            Self::ListResources { after } => resources::list(source, after)?,
+            Self::ListTools => json!({ "tools": definitions::tools(reach) }),
+            Self::Call(call) => call.run(view, tell).unwrap_or_else(|failure| failure.result()),
+            Self::ListResources { after } => resources::list(view, after)?,
             Self::ListTemplates => json!({ "resourceTemplates": [definitions::template()] }),
-            Self::ReadResource { uri } => resources::read(source, &uri)?,
-            Self::Complete { path } => resources::complete(source, &path),
+            Self::ReadResource { uri } => resources::read(view, &uri)?,
+            Self::Complete { path } => resources::complete(view, &path),
+            Self::Subscribe => json!({}),
         })
     }
 }
 
 impl Call {
-    fn parse(named: Named) -> Result<Self, Refusal> {
+    /// A tool that this caller may not use is not there.
+    fn parse(named: Named, reach: Reach) -> Result<Self, Refusal> {
         let arguments = match named.arguments {
             None | Some(Value::Null) => json!({}),
             Some(arguments) => arguments,
         };
         let call = match named.name.as_str() {
-            "list_files" => input(arguments).map(Self::List),
+            "list_directory" => input(arguments).map(Self::List),
+            "tree" => input(arguments).map(Self::Tree),
             "read_file" => input(arguments).map(Self::Read),
+            "read_files" => input(arguments).map(Self::ReadSeveral),
             "search_files" => input(arguments).map(Self::Search),
+            "file_info" => input(arguments).map(Self::Info),
+            "write_file" if reach.write => input(arguments).map(Self::Write),
+            "edit_file" if reach.write => input(arguments).map(Self::Edit),
+            "move_file" if reach.write => input(arguments).map(Self::Move),
+            "create_directory" if reach.write => input(arguments).map(Self::MakeFolder),
+            "delete_file" if reach.delete => input(arguments).map(Self::Delete),
             name => return Err(Refusal::invalid(format!("unknown tool: {name}"))),
         };
         Ok(call.unwrap_or_else(Self::Wrong))
     }
 
-    fn run(self, source: &Source) -> Result<Value, Failure> {
+    fn run(self, view: &View, tell: &Tell) -> Result<Value, Failure> {
         match self {
-            Self::List(input) => list::run(source, &input),
-            Self::Read(input) => read::run(source, &input),
-            Self::Search(input) => search::run(source, &input),
+            Self::List(input) => list::run(view, &input),
+            Self::Tree(input) => tree::run(view, &input),
+            Self::Read(input) => read::run(view, &input),
+            Self::ReadSeveral(input) => read::several(view, &input),
+            Self::Search(input) => search::run(view, &input, tell),
+            Self::Info(input) => info::run(view, &input),
+            Self::Write(input) => write::write(view, &input),
+            Self::Edit(input) => edit::run(view, &input),
+            Self::Move(input) => write::move_to(view, &input),
+            Self::MakeFolder(input) => write::make_folder(view, &input),
+            Self::Delete(input) => write::delete(view, &input),
             Self::Wrong(failure) => Err(failure),
         }
     }
 }
 
 fn input<T: DeserializeOwned>(arguments: Value) -> Result<T, Failure> {
-    serde_json::from_value(arguments)
-        .map_err(|error| Failure(format!("the arguments do not fit the input schema: {error}")))
+    serde_json::from_value(arguments).map_err(|error| {
+        Failure::told(format!("the arguments do not fit the input schema: {error}"))
+    })
 }
 
 fn parameters<T: DeserializeOwned>(params: &Value) -> Result<T, Refusal> {

@@ -7,25 +7,25 @@ use std::{
 
 use memchr::memchr;
 
-use super::media::is_text;
+use crate::media::is_text;
 
 /// Of a longer line only the beginning is looked at.
-pub(super) const LINE: usize = 64 << 10;
+pub(crate) const LINE: usize = 64 << 10;
 /// How much of a file tells whether it is text.
 const BEGINNING: usize = 8 << 10;
 
 /// One line, without its line end.
-pub(super) struct Line<'a> {
+pub(crate) struct Line<'a> {
     /// From 1.
-    pub(super) number: u64,
-    pub(super) bytes: &'a [u8],
+    pub(crate) number: u64,
+    pub(crate) bytes: &'a [u8],
     /// Whether there was more than [`LINE`] bytes of it.
-    pub(super) cut: bool,
+    pub(crate) cut: bool,
 }
 
 /// How far reading came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reached {
+pub(crate) enum Reached {
     /// The end; so many lines there are.
     End(u64),
     /// The visitor stopped.
@@ -37,7 +37,7 @@ pub(super) enum Reached {
 }
 
 /// Calls `visit` with each line in the first `limit` bytes.
-pub(super) fn lines(
+pub(crate) fn lines(
     bytes: impl Read,
     limit: u64,
     visit: &mut dyn FnMut(Line<'_>) -> ControlFlow<()>,

@@ -4,10 +4,13 @@ use std::ops::ControlFlow;
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
-use toolgate_folder::{End, Kind, Place, Source, Walk, cursor};
+use toolgate_folder::{End, Kind, Place, Walk, cursor};
 use toolgate_hosted::Refusal;
 
-use super::{definitions::BASE, media, read::whole};
+use crate::definitions::BASE;
+use crate::media;
+use crate::read::whole;
+use crate::view::View;
 
 const PAGE: usize = 100;
 /// The largest resource that is sent.
@@ -16,9 +19,9 @@ const LARGEST: u64 = 4 << 20;
 const VALUES: usize = 100;
 
 /// One page of all files.
-pub(super) fn list(source: &Source, after: Option<Place>) -> Result<Value, Refusal> {
+pub(crate) fn list(view: &View, after: Option<Place>) -> Result<Value, Refusal> {
     let mut resources = Vec::new();
-    let mut walk = Walk::new(source, true, after);
+    let mut walk = Walk::new(view, true, after);
     let end = walk.run(&Place::default(), &mut |_, place, entry| {
         let Kind::File { size, .. } = entry.kind else { return ControlFlow::Continue(()) };
         if resources.len() == PAGE {
@@ -45,12 +48,12 @@ pub(super) fn list(source: &Source, after: Option<Place>) -> Result<Value, Refus
 }
 
 /// The contents of one file.
-pub(super) fn read(source: &Source, uri: &str) -> Result<Value, Refusal> {
+pub(crate) fn read(view: &View, uri: &str) -> Result<Value, Refusal> {
     let refused = |message: &str| Refusal::invalid(message).with(json!({ "uri": uri }));
     // What we do not serve and what does not exist look the same from outside.
     let absent = || refused("resource not found");
     let place = Place::from_uri(uri, BASE).ok_or_else(absent)?;
-    let content = source.file(&place).map_err(|_| absent())?;
+    let content = view.file(&place).map_err(|_| absent())?;
 
     let failed = |error| Refusal::internal(format!("{place} cannot be read: {error}"));
     let Some(bytes) = whole(content, LARGEST).map_err(failed)? else {
@@ -73,11 +76,11 @@ fn blob(uri: &str, mime: &str, bytes: &[u8]) -> Value {
 }
 
 /// The paths that begin with `begun`, one level further; folders end in `/`.
-pub(super) fn complete(source: &Source, begun: &str) -> Value {
+pub(crate) fn complete(view: &View, begun: &str) -> Value {
     let (folder, start) = begun.rsplit_once('/').unwrap_or(("", begun));
     let start = start.to_lowercase();
-    let entries = Place::parse(folder).ok().and_then(|folder| {
-        let entries = source.entries(&folder).ok()?;
+    let entries = Place::with_hidden(folder).ok().and_then(|folder| {
+        let entries = view.entries(&folder).ok()?;
         Some((folder, entries))
     });
     let (folder, entries) = entries.unwrap_or_default();

@@ -1,24 +1,24 @@
-//! The tool `list_files`.
+//! The tool `list_directory`.
 
 use std::ops::ControlFlow;
 
 use globset::{GlobBuilder, GlobMatcher};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use toolgate_folder::{End, Entry, Kind, Place, Source, Walk, cursor};
+use toolgate_audit::stamp;
+use toolgate_folder::{End, Entry, Kind, Place, Walk, cursor};
 
-use super::{
-    failure::{Failure, missing, place},
-    media,
-};
+use crate::failure::{Failure, missing_folder, place};
+use crate::media;
+use crate::view::View;
 
-pub(super) const LIMIT: usize = 100;
-pub(super) const LIMIT_MAX: usize = 1000;
-pub(super) const PATTERN_MAX: usize = 200;
+pub(crate) const LIMIT: usize = 100;
+pub(crate) const LIMIT_MAX: usize = 1000;
+pub(crate) const PATTERN_MAX: usize = 200;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Input {
+pub(crate) struct Input {
     #[serde(default)]
     path: String,
     pattern: Option<String>,
@@ -33,7 +33,7 @@ fn limit() -> usize {
     LIMIT
 }
 
-pub(super) fn run(source: &Source, input: &Input) -> Result<Value, Failure> {
+pub(crate) fn run(view: &View, input: &Input) -> Result<Value, Failure> {
     let folder = place(&input.path)?;
     let pattern = input.pattern.as_deref().map(Pattern::parse).transpose()?;
     between("limit", input.limit, LIMIT_MAX)?;
@@ -41,7 +41,7 @@ pub(super) fn run(source: &Source, input: &Input) -> Result<Value, Failure> {
 
     let recursive = input.recursive || pattern.as_ref().is_some_and(|pattern| pattern.is_deep);
     let mut found = Vec::new();
-    let mut walk = Walk::new(source, recursive, after);
+    let mut walk = Walk::new(view, recursive, after);
     let end = walk.run(&folder, &mut |_, place, entry| {
         if pattern.as_ref().is_none_or(|pattern| pattern.matches(place, &folder)) {
             if found.len() == input.limit {
@@ -51,7 +51,7 @@ pub(super) fn run(source: &Source, input: &Input) -> Result<Value, Failure> {
         }
         ControlFlow::Continue(())
     });
-    let end = end.map_err(|error| unlisted(source, &folder, &error))?;
+    let end = end.map_err(|error| unlisted(view, &folder, &error))?;
 
     let next = walk.last.as_ref().filter(|_| end != End::Complete).map(cursor::cursor);
     Ok(answer(&folder, &found, next, &walk))
@@ -68,7 +68,7 @@ fn answer(
         lines.push(format!("No files in {folder} match."));
     }
     if let Some(next) = &next {
-        lines.push(format!("More follow: call list_files again with cursor \"{next}\"."));
+        lines.push(format!("More follow: call list_directory again with cursor \"{next}\"."));
     }
     if walk.unreadable > 0 {
         lines.push(format!("{} folders could not be read.", walk.unreadable));
@@ -91,58 +91,65 @@ fn line(place: &Place, entry: &Entry) -> String {
     }
 }
 
-fn row(place: &Place, entry: &Entry) -> Value {
+pub(crate) fn row(place: &Place, entry: &Entry) -> Value {
     match entry.kind {
-        Kind::File { size, .. } => json!({
-            "path": place.as_str(), "kind": "file", "size": size, "mime_type": media::of(place),
-        }),
+        Kind::File { size, modified } => {
+            let mut row = json!({
+                "path": place.as_str(), "kind": "file", "size": size, "mime_type": media::of(place),
+            });
+            if let Some(modified) = modified {
+                row["modified"] = stamp(modified).into();
+            }
+            row
+        }
         Kind::Folder { .. } => json!({ "path": place.as_str(), "kind": "folder" }),
     }
 }
 
 /// `folder` cannot be listed: for a reason of its own, or because it is none.
-pub(super) fn unlisted(source: &Source, folder: &Place, error: &std::io::Error) -> Failure {
-    if source.file(folder).is_ok() {
+pub(crate) fn unlisted(view: &View, folder: &Place, error: &std::io::Error) -> Failure {
+    if view.file(folder).is_ok() {
         let path = folder.as_str();
-        return Failure(format!("{folder} is a file; read it with read_file path=\"{path}\""));
+        let sentence = format!("{folder} is a file; read it with read_file path=\"{path}\"");
+        return Failure::told(sentence);
     }
-    if source.is_folder(folder) {
-        return Failure(format!("{folder} cannot be listed: {error}"));
+    if view.is_folder(folder) {
+        return Failure::system(folder, "listed", error.to_string());
     }
-    let Failure(sentence) = missing(source, folder);
-    Failure(sentence.replacen("no file ", "no folder ", 1))
+    missing_folder(view, folder)
 }
 
-fn after(cursor: &str) -> Result<Place, Failure> {
+pub(crate) fn after(cursor: &str) -> Result<Place, Failure> {
     let sentence = "the cursor is none of ours; leave it out to begin at the start";
-    cursor::after(cursor).ok_or_else(|| Failure(sentence.to_owned()))
+    cursor::after(cursor).ok_or_else(|| Failure::told(sentence))
 }
 
-pub(super) fn between(name: &str, value: usize, max: usize) -> Result<(), Failure> {
+pub(crate) fn between(name: &str, value: usize, max: usize) -> Result<(), Failure> {
     if (1..=max).contains(&value) {
         return Ok(());
     }
-    Err(Failure(format!("{name} must be between 1 and {max}, not {value}")))
+    Err(Failure::told(format!("{name} must be between 1 and {max}, not {value}")))
 }
 
 /// A glob. Without `/` it is matched against names, otherwise against paths within the folder.
-pub(super) struct Pattern {
+pub(crate) struct Pattern {
     glob: GlobMatcher,
     is_deep: bool,
 }
 
 impl Pattern {
-    pub(super) fn parse(pattern: &str) -> Result<Self, Failure> {
+    pub(crate) fn parse(pattern: &str) -> Result<Self, Failure> {
         if pattern.len() > PATTERN_MAX {
-            return Err(Failure(format!("the pattern is longer than {PATTERN_MAX} bytes")));
+            return Err(Failure::told(format!("the pattern is longer than {PATTERN_MAX} bytes")));
         }
         let glob = GlobBuilder::new(pattern).literal_separator(true).build();
-        let glob = glob.map_err(|error| Failure(format!("the pattern is no glob: {error}")))?;
+        let glob =
+            glob.map_err(|error| Failure::told(format!("the pattern is no glob: {error}")))?;
         let is_deep = pattern.contains('/') || pattern.contains("**");
         Ok(Self { glob: glob.compile_matcher(), is_deep })
     }
 
-    pub(super) fn matches(&self, place: &Place, folder: &Place) -> bool {
+    pub(crate) fn matches(&self, place: &Place, folder: &Place) -> bool {
         self.glob.is_match(if self.is_deep { place.within(folder) } else { place.name() })
     }
 }

@@ -1,31 +1,39 @@
 //! The tool `search_files`.
 
+use std::collections::VecDeque;
 use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
 
 use regex::bytes::{Regex, RegexBuilder};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use toolgate_folder::{Content, End, Entry, Kind, Place, Source, Walk};
+use toolgate_folder::{Bounds, Content, End, Entry, Kind, Place, Walk};
 
-use super::{
-    failure::{Failure, place},
-    list::{Pattern, between, unlisted},
-    media,
-    text::{self, Reached},
-};
+use crate::Tell;
+use crate::failure::{Failure, place};
+use crate::list::{Pattern, between, unlisted};
+use crate::media;
+use crate::text::{self, Line, Reached};
+use crate::view::View;
 
-pub(super) const LIMIT: usize = 50;
-pub(super) const LIMIT_MAX: usize = 200;
-pub(super) const QUERY_MAX: usize = 500;
+pub(crate) const LIMIT: usize = 50;
+pub(crate) const LIMIT_MAX: usize = 200;
+pub(crate) const QUERY_MAX: usize = 500;
 /// How much is searched in one file, and in one call. Time is bounded besides.
 const FILE: u64 = 32 << 20;
 const TOTAL: u64 = 256 << 20;
+/// How much one call visits, and how long it takes.
+const BOUNDS: Bounds = Bounds { entries: 200_000, time: Duration::from_secs(8) };
+/// How often the client hears how far it is.
+const TOLD: Duration = Duration::from_millis(500);
+/// Lines shown before and after each match, at most.
+pub(crate) const CONTEXT: usize = 5;
 /// How much of a line is shown around a match.
 const SHOWN: usize = 240;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Input {
+pub(crate) struct Input {
     query: String,
     #[serde(default)]
     path: String,
@@ -34,6 +42,8 @@ pub(super) struct Input {
     regex: bool,
     #[serde(default)]
     case_sensitive: bool,
+    #[serde(default)]
+    context: usize,
     #[serde(default = "limit")]
     limit: usize,
 }
@@ -42,25 +52,34 @@ fn limit() -> usize {
     LIMIT
 }
 
-pub(super) fn run(source: &Source, input: &Input) -> Result<Value, Failure> {
+pub(crate) fn run(view: &View, input: &Input, tell: &Tell) -> Result<Value, Failure> {
     let folder = place(&input.path)?;
     let pattern = input.pattern.as_deref().map(Pattern::parse).transpose()?;
     between("limit", input.limit, LIMIT_MAX)?;
-    let mut search = Search::new(regex(input)?, input.limit);
+    if input.context > CONTEXT {
+        let given = input.context;
+        return Err(Failure::told(format!("context must be between 0 and {CONTEXT}, not {given}")));
+    }
+    let mut search = Search::new(regex(input)?, input);
 
-    if let Ok(file) = source.file(&folder) {
-        search.file(&folder, file, &Walk::new(source, false, None));
+    if let Ok(file) = view.file(&folder) {
+        search.file(&folder, file, &Walk::within(view, false, None, BOUNDS));
         return Ok(search.answer());
     }
-    let mut walk = Walk::new(source, true, None);
+    let mut walk = Walk::within(view, true, None, BOUNDS);
+    let mut told = Instant::now();
     let end = walk.run(&folder, &mut |walk, place, Entry { kind, .. }| {
         let wanted = pattern.as_ref().is_none_or(|pattern| pattern.matches(place, &folder));
         if matches!(kind, Kind::Folder { .. }) || !wanted {
             return ControlFlow::Continue(());
         }
-        search.place(source, place, walk)
+        if told.elapsed() > TOLD {
+            told = Instant::now();
+            tell(search.files);
+        }
+        search.place(view, place, walk)
     });
-    let end = end.map_err(|error| unlisted(source, &folder, &error))?;
+    let end = end.map_err(|error| unlisted(view, &folder, &error))?;
     if end == End::Spent {
         search.stopped = Some(Stopped::Spent);
     }
@@ -77,7 +96,7 @@ fn regex(input: &Input) -> Result<Regex, Failure> {
         .size_limit(256 << 10)
         .dfa_size_limit(1 << 20)
         .build()
-        .map_err(|error| Failure(format!("query is no valid regular expression: {error}")))
+        .map_err(|error| Failure::told(format!("query is no valid regular expression: {error}")))
 }
 
 /// Why not everything was searched.
@@ -91,11 +110,15 @@ struct Found {
     path: String,
     line: u64,
     text: String,
+    before: Vec<String>,
+    after: Vec<String>,
 }
 
 struct Search {
     regex: Regex,
     limit: usize,
+    /// Lines shown before and after each match.
+    context: usize,
     found: Vec<Found>,
     files: usize,
     /// Files that could not be read, or not to their end.
@@ -105,12 +128,21 @@ struct Search {
 }
 
 impl Search {
-    fn new(regex: Regex, limit: usize) -> Self {
-        Self { regex, limit, found: Vec::new(), files: 0, unfinished: 0, bytes: 0, stopped: None }
+    fn new(regex: Regex, input: &Input) -> Self {
+        Self {
+            regex,
+            limit: input.limit,
+            context: input.context,
+            found: Vec::new(),
+            files: 0,
+            unfinished: 0,
+            bytes: 0,
+            stopped: None,
+        }
     }
 
-    fn place(&mut self, source: &Source, place: &Place, walk: &Walk<'_>) -> ControlFlow<End> {
-        match source.file(place) {
+    fn place(&mut self, view: &View, place: &Place, walk: &Walk<'_>) -> ControlFlow<End> {
+        match view.file(place) {
             Ok(content) => self.file(place, content, walk),
             Err(_) => self.unfinished += 1,
         }
@@ -126,18 +158,32 @@ impl Search {
 
     fn file(&mut self, place: &Place, content: Content, walk: &Walk<'_>) {
         self.bytes += content.size.min(FILE);
+        let mut around = Around::new(self.found.len(), self.context);
         let reached = text::lines(content.bytes, FILE, &mut |line| {
             if line.number % 16 == 0 && walk.is_late() {
                 self.stopped = Some(Stopped::Spent);
                 return ControlFlow::Break(());
             }
-            let Some(at) = self.regex.find(line.bytes) else { return ControlFlow::Continue(()) };
+            around.follow(&mut self.found, &line);
+            let at = self.regex.find(line.bytes);
             if self.found.len() == self.limit {
-                self.stopped = Some(Stopped::Matches);
-                return ControlFlow::Break(());
+                if at.is_some() {
+                    self.stopped = Some(Stopped::Matches);
+                }
+                // What follows the last match is still to be shown.
+                let is_done = self.stopped.is_some() && !around.is_owed(&self.found, &line);
+                return if is_done { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
             }
-            let text = excerpt(line.bytes, at.start());
-            self.found.push(Found { path: place.as_str().to_owned(), line: line.number, text });
+            if let Some(at) = at {
+                self.found.push(Found {
+                    path: place.as_str().to_owned(),
+                    line: line.number,
+                    text: excerpt(line.bytes, at.start()),
+                    before: around.before(),
+                    after: Vec::new(),
+                });
+            }
+            around.remember(&line);
             ControlFlow::Continue(())
         });
         match reached {
@@ -148,13 +194,19 @@ impl Search {
     }
 
     fn answer(self) -> Value {
-        let mut lines: Vec<_> =
-            self.found.iter().map(|f| format!("{}:{}: {}", f.path, f.line, f.text)).collect();
+        let mut lines: Vec<_> = self.found.iter().map(shown).collect();
         lines.extend(self.notes());
         let rows: Vec<_> = self
             .found
             .iter()
-            .map(|f| json!({ "path": f.path, "line": f.line, "text": f.text }))
+            .map(|f| {
+                let mut row = json!({ "path": f.path, "line": f.line, "text": f.text });
+                if self.context > 0 {
+                    row["before"] = json!(f.before);
+                    row["after"] = json!(f.after);
+                }
+                row
+            })
             .collect();
         json!({
             "content": [{ "type": "text", "text": lines.join("\n") }],
@@ -191,6 +243,65 @@ impl Search {
         }
         notes
     }
+}
+
+/// The lines around matches in one file.
+struct Around {
+    /// How many matches there were before this file.
+    first: usize,
+    size: usize,
+    last: VecDeque<String>,
+}
+
+impl Around {
+    fn new(first: usize, size: usize) -> Around {
+        Around { first, size, last: VecDeque::new() }
+    }
+
+    /// Gives the line to the matches before it.
+    fn follow(&self, found: &mut [Found], line: &Line<'_>) {
+        if self.size == 0 {
+            return;
+        }
+        let near = found.iter_mut().skip(self.first).rev();
+        for found in near.take_while(|found| line.number - found.line <= self.size as u64) {
+            found.after.push(excerpt(line.bytes, 0));
+        }
+    }
+
+    /// Whether the last match wants lines behind this one.
+    fn is_owed(&self, found: &[Found], line: &Line<'_>) -> bool {
+        let last = found.iter().skip(self.first).next_back();
+        last.is_some_and(|last| line.number - last.line < self.size as u64)
+    }
+
+    fn remember(&mut self, line: &Line<'_>) {
+        if self.size == 0 {
+            return;
+        }
+        if self.last.len() == self.size {
+            self.last.pop_front();
+        }
+        self.last.push_back(excerpt(line.bytes, 0));
+    }
+
+    fn before(&self) -> Vec<String> {
+        self.last.iter().cloned().collect()
+    }
+}
+
+/// A match as a person would print it.
+fn shown(found: &Found) -> String {
+    let Found { path, line, text, before, after } = found;
+    let first = *line - before.len() as u64;
+    let mut lines = Vec::new();
+    lines.extend(before.iter().zip(first..).map(|(text, at)| format!("{path}-{at}- {text}")));
+    lines.push(format!("{path}:{line}: {text}"));
+    lines.extend(after.iter().zip(line + 1..).map(|(text, at)| format!("{path}-{at}- {text}")));
+    if !before.is_empty() || !after.is_empty() {
+        lines.push("--".to_owned());
+    }
+    lines.join("\n")
 }
 
 /// The line, or what is around byte `at` of a long one.

@@ -4,7 +4,7 @@ use toolgate_folder::Place;
 
 /// The MIME type by the extension. A table of our own: models and hosts care about text formats,
 /// for which the registries disagree, and about the few media types they can show.
-pub(super) fn of(place: &Place) -> &'static str {
+pub(crate) fn of(place: &Place) -> &'static str {
     let (stem, extension) = place.name().rsplit_once('.').unwrap_or((place.name(), ""));
     match extension.to_ascii_lowercase().as_str() {
         "md" | "markdown" => "text/markdown",
@@ -49,7 +49,7 @@ pub(super) fn of(place: &Place) -> &'static str {
 }
 
 /// The content type that shows a file to a model as what it is: `image` or `audio`. SVG is text.
-pub(super) fn shown_as(mime: &str) -> Option<&'static str> {
+pub(crate) fn shown_as(mime: &str) -> Option<&'static str> {
     match mime.split_once('/')? {
         ("image", subtype) if subtype != "svg+xml" => Some("image"),
         ("audio", _) => Some("audio"),
@@ -59,12 +59,12 @@ pub(super) fn shown_as(mime: &str) -> Option<&'static str> {
 
 /// Whether the beginning of a file is that of a text. Text has no NUL; UTF-16 does, and is no
 /// text that we could show.
-pub(super) fn is_text(beginning: &[u8]) -> bool {
+pub(crate) fn is_text(beginning: &[u8]) -> bool {
     !beginning.contains(&0)
 }
 
 /// A size for people.
-pub(super) fn size(bytes: u64) -> String {
+pub(crate) fn size(bytes: u64) -> String {
     const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
     if bytes < 1024 {
         return format!("{bytes} bytes");

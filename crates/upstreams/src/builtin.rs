@@ -1,3 +1,0 @@
-//! Servers that run inside the gateway.
-
-pub mod files;
