@@ -21,6 +21,7 @@ use toolgate_protocol::jsonrpc;
 use toolgate_protocol::splice::Edits;
 use toolgate_protocol::version::Era;
 
+pub use question::plain;
 pub use shelf::Table;
 pub use table::{Decided, Pending, Standing};
 

@@ -82,6 +82,8 @@ pub struct Request {
     pub record: Recording,
     /// What was decided about it, once that is known; nothing where no rules decide.
     pub ruling: Option<Ruling>,
+    /// How many calls it stands within; none for what a client sends.
+    pub depth: u8,
 }
 
 impl Request {
@@ -99,6 +101,7 @@ impl Request {
             standing: self.standing.clone(),
             record: self.record.clone(),
             ruling: self.ruling.clone(),
+            depth: self.depth,
         })
     }
 

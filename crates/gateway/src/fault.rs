@@ -74,6 +74,8 @@ pub enum Reason {
     Foreign,
     /// There is no place for its audit record.
     Unrecorded,
+    /// A step of a workflow failed, and what others did may stand.
+    Unfinished,
     /// What all replicas share cannot be reached.
     Unavailable,
     /// Our own mistake.
@@ -129,6 +131,7 @@ impl Reason {
             Reason::Unauthenticated => "unauthenticated",
             Reason::Foreign => "foreign",
             Reason::Unrecorded => "unrecorded",
+            Reason::Unfinished => "unfinished",
             Reason::Unavailable => "unavailable",
             Reason::Internal => "internal",
         }
@@ -155,6 +158,7 @@ impl Reason {
                 | Reason::Refused
                 | Reason::TooLarge
                 | Reason::Cancelled
+                | Reason::Unfinished
                 | Reason::Internal
         )
     }
@@ -202,6 +206,7 @@ impl Reason {
             | Reason::Withheld
             | Reason::Misfit
             | Reason::Expired
+            | Reason::Unfinished
             | Reason::Cancelled => SideEffect::Unknown,
             _ => SideEffect::None,
         }
@@ -240,6 +245,9 @@ impl Reason {
             Reason::Unauthenticated => "send credentials that are valid here",
             Reason::Foreign => "send the request to the address of this gateway",
             Reason::Unrecorded => "wait, then call again; the operator sees that records fail",
+            Reason::Unfinished => {
+                "read in its steps what took effect and what was undone before you repeat it"
+            }
             Reason::Unavailable => "wait, then call again; the operator sees what is away",
             Reason::Internal => "tell the operator, with the trace id",
         }

@@ -8,7 +8,7 @@ use crate::bind;
 use crate::call::{Reply, Request};
 use crate::clock::Timestamp;
 use crate::config::bind::Bindings;
-use crate::config::{AuditReads, CacheScope, Checked, Server, ServerLimits, Sessions};
+use crate::config::{AuditReads, CacheScope, Checked, Kind, Server, ServerLimits, Sessions};
 use crate::deadline::Bounds;
 use crate::discover::Known;
 use crate::fanout::Kept;
@@ -33,7 +33,7 @@ use toolgate_audit::Books;
 use toolgate_catalog::canonical::Hash;
 use toolgate_catalog::definition::Kind as Listed;
 use toolgate_catalog::lock::Lock;
-use toolgate_policy::Kind;
+use toolgate_policy::Kind as Named;
 use toolgate_protocol::method::Method;
 use toolgate_protocol::modern::Hint;
 
@@ -291,7 +291,7 @@ impl Gateway {
     }
 
     /// Whether anything of this kind of a server could be shown here at all.
-    pub(crate) fn may_offer(&self, route: &Route, kind: Kind) -> bool {
+    pub(crate) fn may_offer(&self, route: &Route, kind: Named) -> bool {
         self.toolset.as_ref().is_none_or(|toolset| toolset.has_any(&route.name, kind))
     }
 
@@ -362,8 +362,28 @@ impl Gateway {
 
     /// Ends all connections and processes.
     pub async fn close(&self) {
-        let closing: Vec<_> = self
-            .routes
+        self.close_except(&[]).await;
+    }
+
+    /// Ends those that another gateway does not go on with.
+    pub async fn close_except(&self, kept: &[Arc<dyn Upstream>]) {
+        let is_over =
+            |route: &&Route| !kept.iter().any(|upstream| Arc::ptr_eq(upstream, &route.upstream));
+        // Those that call others go first: what they still have to undo, the others have to do.
+        let (callers, others): (Vec<_>, Vec<_>) =
+            self.routes.iter().filter(is_over).partition(|route| self.calls_others(route));
+        self.close_all(callers).await;
+        self.close_all(others).await;
+    }
+
+    fn calls_others(&self, route: &Route) -> bool {
+        let is_it = |server: &&Server| server.name.as_str() == &*route.name;
+        let server = self.config.servers().iter().find(is_it);
+        server.is_some_and(|server| matches!(server.kind, Kind::Workflow(_)))
+    }
+
+    async fn close_all(&self, routes: Vec<&Route>) {
+        let closing: Vec<_> = routes
             .iter()
             .map(|route| {
                 let upstream = route.upstream.clone();

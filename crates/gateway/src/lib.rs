@@ -4,6 +4,7 @@ pub mod approval;
 pub mod authorize;
 mod bind;
 pub mod call;
+pub mod calls;
 pub mod clock;
 pub mod config;
 mod context;

@@ -257,6 +257,7 @@ pub fn request(client: &Client, method: &str, mut params: Value) -> Box<Request>
         standing: None,
         record: Recording::default(),
         ruling: None,
+        depth: 0,
     })
 }
 

@@ -74,6 +74,7 @@ fn outline(server: &Server) -> String {
         Kind::HttpApi(api) => format!("{} tools at {}", api.tools.len(), api.base),
         Kind::OpenApi(api) => format!("operations of {}", api.document),
         Kind::State(state) => format!("{} for each {:?}", state.plural(), state.scope),
+        Kind::Workflow(workflow) => format!("{} workflows", workflow.tools.len()),
     };
     format!("{} = {kind}", server.name)
 }
@@ -119,6 +120,7 @@ fn the_documented_example_checks_clean() {
         "petstore_",
         "carts_",
         "kb_",
+        "flow_",
     ];
     assert_eq!(prefixes, expected);
 }

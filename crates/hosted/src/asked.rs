@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use tokio::sync::{mpsc, oneshot};
 use toolgate_gateway::call::{Answer as Said, Ask, Boxed, Caller, Frame, Request, Trace, Who};
+use toolgate_protocol::client::Abilities;
 use toolgate_protocol::json::quote;
 use toolgate_protocol::jsonrpc::{self, Message};
 
@@ -21,6 +22,9 @@ const AHEAD: usize = 8;
 /// One request.
 pub struct Asked {
     method: Box<str>,
+    id: Box<str>,
+    abilities: Abilities,
+    depth: u8,
     params: Option<Box<RawValue>>,
     who: Who,
     trace: Trace,
@@ -98,6 +102,9 @@ impl Asked {
         let progress = token.map(|token| Arc::new(Reports { token, frames: frames.clone() }));
         let asked = Asked {
             method: request.method.as_str().into(),
+            id: request.message.id().unwrap_or("null").into(),
+            abilities: request.client.abilities(),
+            depth: request.depth,
             params: envelope.params,
             who: request.who.clone(),
             trace: request.trace.clone(),
@@ -111,6 +118,21 @@ impl Asked {
     /// The method.
     pub fn method(&self) -> &str {
         &self.method
+    }
+
+    /// The id of the request, as JSON.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// What its client can be asked.
+    pub fn abilities(&self) -> Abilities {
+        self.abilities
+    }
+
+    /// How many calls it stands within.
+    pub fn depth(&self) -> u8 {
+        self.depth
     }
 
     /// On whose behalf.
@@ -153,6 +175,23 @@ impl Asked {
             Some(progress) => context.reporting(progress.clone()),
             None => context,
         }
+    }
+
+    /// Passes a question on to the client; its answer finds its way back by itself. Where nobody
+    /// waits for the answer of the request any more, the question is dropped.
+    pub async fn put(&self, question: Ask) {
+        let _ = self.frames.send(Frame::Ask(question)).await;
+    }
+
+    /// Resolves when nobody waits for the answer any more: the client cancelled or left, or the time
+    /// of the request is up.
+    pub async fn abandoned(&self) {
+        self.frames.closed().await;
+    }
+
+    /// Whether nobody waits for the answer any more.
+    pub fn is_abandoned(&self) -> bool {
+        self.frames.is_closed()
     }
 
     /// Asks the client for something, such as `elicitation/create`, and waits for its answer.

@@ -96,7 +96,8 @@ impl Onwards {
             | Kind::Sql(_)
             | Kind::HttpApi(_)
             | Kind::OpenApi(_)
-            | Kind::State(_) => None,
+            | Kind::State(_)
+            | Kind::Workflow(_) => None,
         };
         Some(Arc::new(Told::new(keys.clone(), audience, server.timeout_total)))
     }

@@ -144,7 +144,9 @@ pub fn app(config: Checked, content: Content, shared: &Shared) -> Result<Arc<App
     let onwards = onwards(&config)?;
     let gateway = gateway(config, content, lasting, shared, &onwards, None)?;
     let door = Door::of(&gateway.config, gateway.lasting.store.as_ref(), None)?;
-    Ok(App::new(gateway, door, onwards))
+    let app = App::new(gateway, door, onwards);
+    shared.home.lead_to(&app.gateway());
+    Ok(app)
 }
 
 /// Who we are to the servers of a configuration.
@@ -267,7 +269,10 @@ fn kept(previous: &Gateway, server: &Server, config: &Checked) -> Option<Arc<dyn
     let same_signature = previous.config.signing == config.signing
         && previous.config.issuer() == config.issuer()
         && known.timeout_total == server.timeout_total;
+    let same_time = !matches!(server.kind, config::Kind::Workflow(_))
+        || known.timeout_total == server.timeout_total;
     (known.kind == server.kind
+        && same_time
         && known.sessions == server.sessions
         && known.onwards == server.onwards
         && known.context == server.context

@@ -16,6 +16,8 @@ mod schema;
 mod serve;
 mod stdio;
 mod usage;
+mod workflow;
+mod workflows;
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -75,6 +77,8 @@ enum Command {
     Approvals(approvals::ApprovalsArgs),
     /// Test the rules on who may use what, and explain what they decide.
     Policy(policy::PolicyArgs),
+    /// Draw workflows.
+    Workflow(workflow::WorkflowArgs),
     /// Read a PDF from the input and print its text, for the knowledge server.
     #[command(hide = true)]
     ReadPdf,
@@ -107,6 +111,7 @@ pub fn run_with(hosts: &Hosts) -> ExitCode {
         Command::Audit(args) => audit::run(args, hosts),
         Command::Approvals(args) => block_on(approvals::run(args)),
         Command::Policy(args) => policy::run(args, hosts),
+        Command::Workflow(args) => workflow::run(args, hosts),
         Command::ReadPdf => read_pdf(),
     }
 }

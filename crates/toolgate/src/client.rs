@@ -244,6 +244,7 @@ impl Server {
             standing: None,
             record: Recording::default(),
             ruling: None,
+            depth: 0,
         })
     }
 

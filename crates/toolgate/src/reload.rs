@@ -119,6 +119,7 @@ fn reload(app: &Arc<App>, path: &Path, shared: &Shared) {
         next.routes.iter().map(|route| route.upstream.clone()).collect();
     let servers = next.routes.len();
     let old = app.replace(next, door, onwards);
+    shared.home.lead_to(&app.gateway());
     tracing::info!(servers, "the new configuration is in use");
     drop(current);
     tokio::spawn(retire(old, kept));
@@ -130,11 +131,7 @@ async fn retire(old: Arc<Serving>, kept: Vec<Arc<dyn Upstream>>) {
     while old.is_used() && tokio::time::Instant::now() < deadline {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    for route in &old.gateway.routes {
-        if !kept.iter().any(|upstream| Arc::ptr_eq(upstream, &route.upstream)) {
-            route.upstream.close().await;
-        }
-    }
+    old.gateway.close_except(&kept).await;
 }
 
 /// What a running process cannot change.

@@ -34,6 +34,7 @@ use std::time::Duration;
 use ::http::{HeaderName, HeaderValue};
 use toolgate_api::{Engine, HttpApi, LARGEST_DOCUMENT, OpenApi};
 use toolgate_files::Files;
+use toolgate_gateway::calls::Home;
 use toolgate_gateway::config::{Checked, Kind, Limits, Server};
 use toolgate_gateway::onward::Onward;
 use toolgate_gateway::seal::Keyring;
@@ -44,6 +45,7 @@ use toolgate_knowledge::{Knowledge, PdfReader};
 use toolgate_protocol::json;
 use toolgate_sql::Sql;
 use toolgate_state::State;
+use toolgate_workflow::Workflow;
 
 use child::{Slots, Spec};
 pub use endpoint::Bounds;
@@ -70,6 +72,8 @@ pub struct Shared {
     pub proxies: Proxies,
     /// The servers of this program.
     pub hosts: Hosts,
+    /// Where servers find the gateway that runs them, to call tools of it.
+    pub home: Home,
 }
 
 impl Shared {
@@ -79,6 +83,7 @@ impl Shared {
             slots: Slots::new(config.processes.max),
             proxies: Proxies::from(|name| std::env::var(name).ok()),
             hosts,
+            home: Home::default(),
         }
     }
 }
@@ -155,6 +160,15 @@ pub fn connect(
         Kind::Hosted => {
             let host = shared.hosts.find(&server.name);
             Ok(host.ok_or("this program has no such server")?.upstream(server, limits))
+        }
+        Kind::Workflow(rules) => {
+            let engine = toolgate_workflow::Engine {
+                name: server.name.as_str().into(),
+                home: shared.home.clone(),
+                time: server.timeout_total,
+            };
+            let workflow = Workflow::new(rules, engine)?;
+            Ok(Arc::new(Hosted::new(server.name.as_str(), Arc::new(workflow))))
         }
         Kind::Knowledge(rules) => {
             let knowledge = Knowledge::open(rules, pdf_reader())?;

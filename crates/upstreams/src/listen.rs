@@ -43,6 +43,7 @@ pub(crate) fn own(id: &str, method: Method, params: &str) -> Result<Request, Fau
         standing: None,
         record: Recording::default(),
         ruling: None,
+        depth: 0,
     })
 }
 

@@ -153,6 +153,7 @@ fn call() -> Request {
         standing: None,
         record: Recording::default(),
         ruling: None,
+        depth: 0,
     }
 }
 

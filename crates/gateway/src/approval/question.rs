@@ -34,9 +34,9 @@ pub(super) fn shown(request: &Request) -> String {
     arguments.map_or_else(|| "none".to_owned(), |arguments| plain(arguments.raw(), MOST))
 }
 
-/// Text without what moves a cursor, turns its direction or cannot be seen; of long text the
-/// beginning and the end.
-fn plain(text: &str, most: usize) -> String {
+/// Text for a person without what moves a cursor, turns its direction or cannot be seen; of text of
+/// more than `most` characters the beginning and the end.
+pub fn plain(text: &str, most: usize) -> String {
     let count = text.chars().count();
     let mut out = String::new();
     for (at, c) in text.chars().enumerate() {

@@ -167,5 +167,6 @@ fn servers(
         .collect();
     server::names(checks, &servers);
     tools::collisions(checks, &servers);
+    self::servers::workflow::calls(checks, &servers);
     servers
 }

@@ -16,6 +16,7 @@ use super::servers::knowledge::Knowledge;
 use super::servers::openapi::OpenApi;
 use super::servers::sql::SqlRules;
 use super::servers::state::State;
+use super::servers::workflow::Workflow;
 use super::tree::Config;
 use super::upstream_auth::Onwards;
 use crate::screening::Screen;
@@ -206,6 +207,8 @@ pub enum Kind {
     Knowledge(Box<Knowledge>),
     /// Values that agents keep between their calls.
     State(Box<State>),
+    /// Calls of other tools, one after the other.
+    Workflow(Box<Workflow>),
 }
 
 /// Our own environment variables that a child process gets unless `inherit_env` says otherwise:

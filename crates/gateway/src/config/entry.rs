@@ -15,12 +15,13 @@ use super::servers::knowledge::Knowledge;
 use super::servers::openapi::OpenApi;
 use super::servers::sql::SqlEntry;
 use super::servers::state::State;
+use super::servers::workflow::Workflow;
 use super::upstream_auth::UpstreamAuth;
 use toolgate_values::Secret;
 use toolgate_values::{Name, Span, Url};
 
 /// One MCP server behind the gateway: exactly one of `upstream`, `command`, `files`, `knowledge`,
-/// `sql`, `http`, `openapi`, `state` and `hosted`.
+/// `sql`, `http`, `openapi`, `state`, `workflow` and `hosted`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Server")]
@@ -45,6 +46,8 @@ pub(super) struct Entry {
     pub(super) openapi: Option<OpenApi>,
     /// Serve a directory of documents to search and to read.
     pub(super) knowledge: Option<Knowledge>,
+    /// Make tools of calls of other tools, one after the other.
+    pub(super) workflow: Option<Workflow>,
     /// A server of the program that this gateway is built into, by its name there.
     pub(super) hosted: Option<Hosted>,
     /// Keep values for agents between their calls.
@@ -95,8 +98,8 @@ pub(super) struct Entry {
     pub(super) describe: BTreeMap<String, String>,
     /// What is done about definitions of this server that are not as in the lock file. Without it:
     /// quarantine; allow for what this file or a file beside it describes whole (`files`,
-    /// `knowledge`, `sql`, `http`, `state`, `openapi` with a file), and for what is part of this
-    /// program.
+    /// `knowledge`, `sql`, `http`, `state`, `workflow`, `openapi` with a file), and for what is part
+    /// of this program.
     pub(super) definitions: Option<Definitions>,
     /// Arguments that the gateway gives, by the server's own names of tool and argument. The model
     /// neither sees nor sets them. A value is text with `${caller.subject}`, `${caller.tenant}`,
@@ -107,7 +110,7 @@ pub(super) struct Entry {
     /// What comes before each published name. Without it: the name and `_` when there are several
     /// servers, nothing when there is one.
     pub(super) prefix: Option<String>,
-    /// How long one call may stay silent.
+    /// How long one call may stay silent. Without it: 10s, and `timeout_total` for `workflow`.
     #[serde(default = "Entry::default_timeout")]
     pub(super) timeout: Span,
     /// How long one call may take, progress or not.

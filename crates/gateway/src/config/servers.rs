@@ -7,5 +7,6 @@ pub mod knowledge;
 pub mod openapi;
 pub mod sql;
 pub mod state;
+pub mod workflow;
 
 pub use anything::Anything;

@@ -8,7 +8,7 @@ use toolgate_catalog::lock::Lock;
 use toolgate_gateway::config::{Checked, Kind, LockFile, Problem, Warning};
 use toolgate_upstreams::Hosts;
 
-use super::{complain, documents, print};
+use super::{complain, documents, print, workflows};
 use crate::build;
 
 /// What to check.
@@ -19,7 +19,8 @@ pub struct CheckArgs {
     /// Print one JSON object instead of lines.
     #[arg(long)]
     json: bool,
-    /// Do not ask databases whether the statements of `sql` servers fit them.
+    /// Do not ask databases whether the statements of `sql` servers fit them, nor servers whether the
+    /// steps of workflows fit their tools.
     #[arg(long)]
     offline: bool,
 }
@@ -32,6 +33,8 @@ pub async fn run(args: CheckArgs, hosts: &Hosts) -> ExitCode {
                 let (mut problems, pinned) = lock(&checked);
                 if !args.offline {
                     databases(&checked, &args.config, &mut problems, &mut warnings).await;
+                    let file = &args.config;
+                    workflows::check(&checked, hosts, file, &mut problems, &mut warnings).await;
                 }
                 let (documents, wrong) = documents::of(&checked);
                 problems.extend(wrong);

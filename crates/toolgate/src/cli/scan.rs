@@ -326,7 +326,8 @@ fn of_launch(server: &config::Server) -> Vec<Finding> {
         | Kind::Sql(_)
         | Kind::HttpApi(_)
         | Kind::OpenApi(_)
-        | Kind::State(_) => Vec::new(),
+        | Kind::State(_)
+        | Kind::Workflow(_) => Vec::new(),
     }
 }
 

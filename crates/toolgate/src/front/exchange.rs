@@ -119,6 +119,7 @@ impl Exchange {
             standing: self.standing.clone(),
             record: self.record.recording(),
             ruling: None,
+            depth: 0,
         })
     }
 

@@ -125,6 +125,7 @@ pub fn request_of(
         standing: None,
         record: Recording::default(),
         ruling: None,
+        depth: 0,
     })
 }
 

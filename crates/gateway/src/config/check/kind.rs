@@ -37,13 +37,15 @@ pub(super) fn resolve(
     known: bool,
     bind: &mut Bindings,
 ) -> Option<Kind> {
-    let kinds =
-        ["upstream", "command", "files", "knowledge", "sql", "http", "openapi", "state", "hosted"];
+    let kinds = [
+        "upstream", "command", "files", "knowledge", "sql", "http", "openapi", "state", "workflow",
+        "hosted",
+    ];
     let written: Vec<&str> =
         kinds.into_iter().filter(|kind| checks.places.has(&format!("{path}.{kind}"))).collect();
     match written.as_slice() {
         [] => {
-            checks.problem(path, "nothing says how to reach the server (add upstream: URL, command: [PROGRAM, ...], files: {root: DIR}, knowledge: {root: DIR}, sql: {url: URL, tools: {...}}, http: {base: URL, tools: {...}}, openapi: {document: FILE} or state: {})");
+            checks.problem(path, "nothing says how to reach the server (add upstream: URL, command: [PROGRAM, ...], files: {root: DIR}, knowledge: {root: DIR}, sql: {url: URL, tools: {...}}, http: {base: URL, tools: {...}}, openapi: {document: FILE}, state: {} or workflow: {tools: {...}})");
             return None;
         }
         [kind] => misplaced(checks, path, kind),
@@ -72,6 +74,11 @@ pub(super) fn resolve(
             let state = entry.state?;
             servers::state::check(checks, &format!("{path}.state"), &state, known);
             Some(Kind::State(Box::new(state)))
+        }
+        "workflow" => {
+            let workflow = entry.workflow?;
+            servers::workflow::check(checks, &format!("{path}.workflow"), &workflow);
+            Some(Kind::Workflow(Box::new(workflow)))
         }
         _ => {
             let mut api = entry.openapi?;

@@ -19,6 +19,10 @@ pub(super) fn resolve(
     whole: &Screening,
 ) -> Option<Server> {
     let path = format!("servers[{index}]");
+    if entry.workflow.is_some() && !checks.places.has(&format!("{path}.timeout")) {
+        // Its steps are silent or not, each within a time of its own.
+        entry.timeout = entry.timeout_total;
+    }
     timeouts(checks, &path, &mut entry);
     let tools = tools::resolve(checks, &path, &mut entry);
     let default_prefix = if several { format!("{}_", entry.name) } else { String::new() };
@@ -51,7 +55,7 @@ pub(super) fn resolve(
         // Part of this file, which somebody approved by serving it.
         Kind::Sql(_) | Kind::State(_) => Definitions::Allow,
         // Written by the operator, like this file.
-        Kind::HttpApi(_) => Definitions::Allow,
+        Kind::HttpApi(_) | Kind::Workflow(_) => Definitions::Allow,
         Kind::OpenApi(ref api) if api.file().is_some() => Definitions::Allow,
         _ => Definitions::Quarantine,
     });

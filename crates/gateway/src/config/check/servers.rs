@@ -6,6 +6,7 @@ pub(super) mod knowledge;
 pub(super) mod openapi;
 pub(super) mod sql;
 pub(super) mod state;
+pub(super) mod workflow;
 
 use std::collections::BTreeMap;
 

@@ -63,7 +63,7 @@ fn endpoint_is_sound(checks: &mut Checks<'_>, place: &str, name: &str, endpoint:
 }
 
 /// MCP 2025-11-25, server/tools: tool names.
-fn wrong_name(name: &str) -> Option<String> {
+pub(super) fn wrong_name(name: &str) -> Option<String> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
     let sound = (1..=128).contains(&name.len()) && name.chars().all(allowed);
     (!sound).then(|| {

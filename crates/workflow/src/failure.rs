@@ -1,0 +1,102 @@
+//! Why a step failed, whoever says so: the gateway, the server, the tool itself.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use toolgate_gateway::fault::{self, Fault, Reason, SideEffect};
+use toolgate_protocol::jsonrpc::Message;
+
+/// Characters of what a server says that are passed on.
+const MOST: usize = 500;
+
+/// A failed step.
+#[derive(Clone, Debug)]
+pub(crate) struct Failure {
+    /// The label of a reason, `tool` for what the tool said in its result, `upstream` for an error of
+    /// its server.
+    pub category: String,
+    /// One sentence.
+    pub message: String,
+    /// Whether the same call may succeed later.
+    pub retryable: bool,
+    /// When.
+    pub retry_after: Option<Duration>,
+    /// Whether it may have taken effect.
+    pub side_effect: SideEffect,
+    /// The reason, where it is one of the gateway's.
+    pub reason: Option<Reason>,
+}
+
+impl Failure {
+    /// Nothing more happens because of it.
+    pub fn cancelled() -> Failure {
+        Fault::new(Reason::Cancelled, "the caller left").unsent().into()
+    }
+
+    /// What the tool or its server answered instead of a result; `None` for a result.
+    pub fn told(message: &Message) -> Option<Failure> {
+        let whole: Value = serde_json::from_slice(message.bytes()).ok()?;
+        if let Some(error) = whole.get("error") {
+            let text = error["message"].as_str().unwrap_or("the server answered with an error");
+            return Some(Failure::of(fault::BY_UPSTREAM, text, &error["data"]));
+        }
+        let result = &whole["result"];
+        if result["isError"] != true {
+            return None;
+        }
+        let text = result["content"].as_array().into_iter().flatten();
+        let text = text.filter_map(|block| block["text"].as_str()).collect::<Vec<_>>().join(" ");
+        let text = if text.is_empty() { "the tool failed" } else { &text };
+        Some(Failure::of(fault::BY_TOOL, text, &result["_meta"]["dev.toolgate/error"]))
+    }
+
+    /// A failure that a server tells of; `details` are in the gateway's own form, if any.
+    fn of(category: &str, text: &str, details: &Value) -> Failure {
+        let wait = details["retryAfterMs"].as_u64().map(Duration::from_millis);
+        let side_effect = match details["sideEffect"].as_str() {
+            Some("none") => SideEffect::None,
+            _ => SideEffect::Unknown,
+        };
+        Failure {
+            category: details["category"].as_str().unwrap_or(category).to_owned(),
+            message: text.chars().take(MOST).collect(),
+            retryable: details["retryable"] == true,
+            retry_after: wait,
+            side_effect,
+            reason: None,
+        }
+    }
+
+    /// For a report.
+    pub fn told_as(&self) -> Value {
+        let mut told = json!({
+            "category": self.category,
+            "message": self.message,
+            "retryable": self.retryable,
+            "side_effect": match self.side_effect {
+                SideEffect::None => "none",
+                SideEffect::Unknown => "unknown",
+            },
+        });
+        if let Some(wait) = self.retry_after {
+            told["retry_after_ms"] = json!(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
+        }
+        told
+    }
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Failure {
+        if let Some(cause) = fault.cause() {
+            tracing::debug!(reason = fault.reason.label(), %cause, "a step of a workflow failed");
+        }
+        Failure {
+            category: fault.reason.label().to_owned(),
+            message: fault.message.clone(),
+            retryable: fault.reason.retryable(),
+            retry_after: fault.retry_after,
+            side_effect: fault.side_effect,
+            reason: Some(fault.reason),
+        }
+    }
+}

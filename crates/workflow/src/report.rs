@@ -1,0 +1,157 @@
+//! What became of a run, for programs and for models.
+
+use serde_json::{Value, json};
+use toolgate_gateway::fault::{Fault, Reason, SideEffect};
+use toolgate_hosted::Answer;
+
+use crate::failure::Failure;
+use crate::plan::{Action, Plan};
+
+/// What became of a step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Status {
+    #[default]
+    NotRun,
+    Skipped,
+    Done,
+    /// Some entries of its list failed, and it goes on.
+    Partial,
+    Failed,
+}
+
+impl Status {
+    pub fn word(self) -> &'static str {
+        match self {
+            Status::NotRun => "not_run",
+            Status::Skipped => "skipped",
+            Status::Done => "done",
+            Status::Partial => "partial",
+            Status::Failed => "failed",
+        }
+    }
+}
+
+/// One step.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Entry {
+    pub status: Status,
+    pub items: Option<Items>,
+    /// Whether all of it that can be undone was; `None` where nothing was tried.
+    pub undone: Option<bool>,
+    pub error: Option<Failure>,
+}
+
+/// Entries of a list.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Items {
+    pub done: usize,
+    pub failed: usize,
+    pub not_run: usize,
+}
+
+/// All steps of a run.
+pub(crate) struct Report<'a> {
+    pub plan: &'a Plan,
+    pub entries: Vec<Entry>,
+}
+
+impl Report<'_> {
+    /// None has run yet.
+    pub fn new(plan: &Plan) -> Report<'_> {
+        Report { plan, entries: vec![Entry::default(); plan.steps.len()] }
+    }
+
+    /// The answer of a run that came to its end.
+    pub fn finished(&self, result: &Value) -> Answer {
+        let status = match self.entries.iter().any(|it| it.error.is_some()) {
+            true => "partial",
+            false => "done",
+        };
+        let structured = json!({ "status": status, "result": result, "steps": self.steps() });
+        json!({
+            "content": [{ "type": "text", "text": structured.to_string() }],
+            "structuredContent": structured,
+        })
+        .into()
+    }
+
+    /// The answer of a run that a step has ended.
+    pub fn failed(&self, step: &str, failure: &Failure, trace: &str) -> Answer {
+        let structured = json!({ "status": "failed", "steps": self.steps() });
+        let fault = self.fault(step, failure);
+        let advice = fault.reason.advice();
+        let text = format!("{}; {advice}\n{structured}", fault.message);
+        let details: Value = serde_json::from_str(&fault.structured(trace)).unwrap_or_default();
+        json!({
+            "content": [{ "type": "text", "text": text }],
+            "structuredContent": structured,
+            "isError": true,
+            "_meta": { "dev.toolgate/error": details },
+        })
+        .into()
+    }
+
+    fn steps(&self) -> Vec<Value> {
+        let steps = self.plan.steps.iter().zip(&self.entries);
+        steps
+            .map(|(step, entry)| {
+                let mut told = json!({ "id": step.id, "status": entry.status.word() });
+                if let Some(Items { done, failed, not_run }) = entry.items {
+                    told["items"] = json!({ "done": done, "failed": failed, "not_run": not_run });
+                }
+                if let Some(undone) = entry.undone {
+                    told["compensation"] = json!(if undone { "done" } else { "failed" });
+                }
+                if let Some(error) = &entry.error {
+                    told["error"] = error.told_as();
+                }
+                told
+            })
+            .collect()
+    }
+
+    /// The failure as one of the taxonomy. Where nothing took effect, or all of it was undone, it is
+    /// that of the step, and may be as good to repeat; otherwise it is one of its own.
+    fn fault(&self, step: &str, failure: &Failure) -> Fault {
+        let stands = self.standing();
+        let mut sentence = format!("step {step} failed: {}", failure.message);
+        let named = |sentence: &mut String, what: &str, all: Vec<&str>| {
+            if !all.is_empty() {
+                sentence.push_str(&format!("; {what}: {}", all.join(", ")));
+            }
+        };
+        named(&mut sentence, "undone", self.ids(|entry| entry.undone == Some(true)));
+        named(&mut sentence, "could not be undone", self.ids(|entry| entry.undone == Some(false)));
+        named(&mut sentence, "done and standing", stands.clone());
+        let untouched = stands.is_empty()
+            && failure.side_effect == SideEffect::None
+            && !self.entries.iter().any(|entry| entry.undone == Some(false));
+        match failure.reason {
+            Some(reason) if untouched => {
+                let mut fault = Fault::new(reason, sentence).unsent();
+                fault.retry_after = failure.retry_after;
+                fault
+            }
+            _ if untouched => Fault::new(Reason::Unfinished, sentence).unsent(),
+            _ => Fault::new(Reason::Unfinished, sentence),
+        }
+    }
+
+    /// Calls that took effect, at least in part, and were not undone.
+    fn standing(&self) -> Vec<&str> {
+        self.ids(|entry| {
+            let took = matches!(entry.status, Status::Done | Status::Partial)
+                || entry.items.is_some_and(|items| items.done > 0);
+            took && entry.undone.is_none()
+        })
+    }
+
+    fn ids(&self, is_one: impl Fn(&Entry) -> bool) -> Vec<&str> {
+        let steps = self.plan.steps.iter().zip(&self.entries);
+        let calls = steps.filter(|(step, _)| match &step.action {
+            Action::Call(call) => !call.reads,
+            Action::Require(..) | Action::Approve(_) => false,
+        });
+        calls.filter(|(_, entry)| is_one(entry)).map(|(step, _)| step.id.as_str()).collect()
+    }
+}
