@@ -8,7 +8,7 @@ use toolgate_gateway::config::servers::workflow::WorkflowTool;
 use super::{Drawn, Shape, drawn};
 
 /// All measures are in pixels.
-const WIDTH: i32 = 360;
+const WIDTH: i32 = 420;
 const UNDO_WIDTH: i32 = 230;
 const LEFT: i32 = 60;
 const BETWEEN: i32 = 70;
@@ -17,10 +17,12 @@ const LINE: i32 = 17;
 const PADDING: i32 = 12;
 /// The width of a character of 12 pixels in a font of one width, at most.
 const CHARACTER: i32 = 8;
+/// Lines of one text.
+const MOST_LINES: usize = 3;
 
 const STYLE: &str = "text{font:12px ui-monospace,Menlo,Consolas,monospace;fill:#1f2933}\
 .id{font-weight:700}.note{fill:#52606d}.end{font-weight:700}\
-rect,path.box{fill:#fff;stroke:#3e4c59;stroke-width:1.5}\
+rect,.box{fill:#fff;stroke:#3e4c59;stroke-width:1.5}\
 .call{fill:#e8f1fb;stroke:#2b6cb0}.require{fill:#fdf6e3;stroke:#b7791f}\
 .approve{fill:#eafaf1;stroke:#2f855a}.undo{fill:#fdecea;stroke:#c53030;stroke-dasharray:5 3}\
 .way{fill:none;stroke:#3e4c59;stroke-width:1.5}.skip{stroke-dasharray:2 3}\
@@ -82,7 +84,13 @@ fn lines(step: &Drawn) -> Vec<(&'static str, String)> {
     let mut lines = vec![("id", step.id.clone()), ("", format!("{verb}{}", step.main))];
     lines.extend(step.when.iter().map(|when| ("note", format!("only when {when}"))));
     lines.extend(step.notes.iter().map(|note| ("note", note.clone())));
-    lines
+    let most = (WIDTH - PADDING * 2) / CHARACTER;
+    let wrap = |(class, text): (&'static str, String)| {
+        wrapped(&text, usize::try_from(most).unwrap_or(1))
+            .into_iter()
+            .map(move |line| (class, line))
+    };
+    lines.into_iter().flat_map(wrap).collect()
 }
 
 /// What was drawn so far.
@@ -128,19 +136,12 @@ impl Canvas {
         ));
     }
 
-    /// Lines of text; what is too long is cut, and whole where the pointer rests.
+    /// Lines of text; what is too long is cut.
     fn lines(&mut self, x: i32, y: i32, width: i32, lines: &[(&str, String)]) {
         for (index, (class, text)) in lines.iter().enumerate() {
             let y = y + LINE * index as i32;
-            let shown = cut(text, width);
-            let title = match shown == *text {
-                true => String::new(),
-                false => format!("<title>{}</title>", escaped(text)),
-            };
-            let shown = escaped(&shown);
-            self.put(format_args!(
-                r#"<text class="{class}" x="{x}" y="{y}">{shown}{title}</text>"#
-            ));
+            let shown = escaped(&cut(text, width));
+            self.put(format_args!(r#"<text class="{class}" x="{x}" y="{y}">{shown}</text>"#));
         }
     }
 
@@ -176,6 +177,34 @@ impl Canvas {
     }
 }
 
+/// A text in lines of at most so many characters, broken between words where that can be.
+fn wrapped(text: &str, most: usize) -> Vec<String> {
+    let (mut lines, mut line) = (Vec::new(), String::new());
+    for word in text.split(' ') {
+        let length = line.chars().count() + 1 + word.chars().count();
+        if !line.is_empty() && length > most {
+            lines.push(std::mem::take(&mut line));
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+        while line.chars().count() > most {
+            let rest = line.chars().skip(most).collect();
+            lines.push(line.chars().take(most).collect());
+            line = rest;
+        }
+    }
+    lines.push(line);
+    if lines.len() > MOST_LINES {
+        lines.truncate(MOST_LINES);
+        if let Some(last) = lines.last_mut() {
+            last.push('…');
+        }
+    }
+    lines
+}
+
 /// As much of a text as fits.
 fn cut(text: &str, width: i32) -> String {
     let most = usize::try_from(width / CHARACTER).unwrap_or(0);
@@ -198,4 +227,21 @@ fn escaped(text: &str) -> String {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_text_is_broken_between_words_and_ends_after_three_lines() {
+        assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrapped("abcdefghij k", 4), ["abcd", "efgh", "ij k"]);
+        assert_eq!(wrapped("a b c d e", 1), ["a", "b", "c…"]);
+    }
+
+    #[test]
+    fn what_a_text_says_is_never_markup() {
+        assert_eq!(escaped("<script>\"&\n"), "&lt;script&gt;&quot;&amp; ");
+    }
 }
