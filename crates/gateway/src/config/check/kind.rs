@@ -38,7 +38,15 @@ pub(super) fn resolve(
     bind: &mut Bindings,
 ) -> Option<Kind> {
     let kinds = [
-        "upstream", "command", "files", "knowledge", "sql", "http", "openapi", "state", "workflow",
+        "upstream",
+        "command",
+        "files",
+        "knowledge",
+        "sql",
+        "http",
+        "openapi",
+        "state",
+        "workflow",
         "hosted",
     ];
     let written: Vec<&str> =
