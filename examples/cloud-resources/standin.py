@@ -9,6 +9,7 @@ import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock
 
+ADDRESS = "127.0.0.1:8098"
 LIMIT = 3
 PROJECT = r"/projects/(?P<project>[a-z-]+)"
 
@@ -117,7 +118,8 @@ class Handler(BaseHTTPRequestHandler):
 
 
 if __name__ == "__main__":
-    port = int(sys.argv[1]) if len(sys.argv) > 1 else 8098
-    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-    print(f"http://127.0.0.1:{server.server_port}", flush=True)
+    host, port = ADDRESS.split(":")
+    # Another port than that, 0 for any, as the first argument.
+    server = ThreadingHTTPServer((host, int(sys.argv[1] if len(sys.argv) > 1 else port)), Handler)
+    print(f"http://{host}:{server.server_port}", flush=True)
     server.serve_forever()
