@@ -66,7 +66,7 @@ pub(crate) fn run(view: &View, input: &Input) -> Result<Value, Failure> {
         let before = before.ok_or_else(|| {
             Failure::told(format!("{shown} is not text in UTF-8; write it anew with write_file"))
         })?;
-        let after = apply(&before, &input.edits).map_err(Failure::told)?;
+        let after = apply(&before, &input.edits, largest).map_err(Failure::told)?;
         if !input.dry_run && after != before {
             put(turn, &spot, Some(&current), after.as_bytes())?;
         }
@@ -97,19 +97,20 @@ fn told(shown: &Place, before: &str, after: &str, dry_run: bool) -> Value {
 }
 
 /// The text after all replacements, one after the other. Each old text has to be there once, unless
-/// all of its occurrences are meant.
+/// all of its occurrences are meant. No text on the way has more than `largest` bytes.
 ///
 /// # Errors
 /// A sentence that says which edit does not fit, and why.
-fn apply(text: &str, edits: &[Edit]) -> Result<String, String> {
+fn apply(text: &str, edits: &[Edit], largest: u64) -> Result<String, String> {
     let mut text = text.to_owned();
     for (number, edit) in edits.iter().enumerate() {
-        text = replaced(&text, edit).map_err(|why| format!("edit {}: {why}", number + 1))?;
+        let next = replaced(&text, edit, largest);
+        text = next.map_err(|why| format!("edit {}: {why}", number + 1))?;
     }
     Ok(text)
 }
 
-fn replaced(text: &str, edit: &Edit) -> Result<String, String> {
+fn replaced(text: &str, edit: &Edit, largest: u64) -> Result<String, String> {
     if edit.old.is_empty() {
         return Err("old is empty; give the text that is to be replaced".to_owned());
     }
@@ -130,6 +131,14 @@ fn replaced(text: &str, edit: &Edit) -> Result<String, String> {
             "old is there {} times, in lines {}; add lines around it until it is there once, or set all",
             others.len() + 1,
             lines.join(", ")
+        ));
+    }
+    // Known before it is made: a few edits of all occurrences could fill the memory.
+    let grown = new.len().saturating_sub(old.len()).saturating_mul(others.len() + 1);
+    if text.len().saturating_add(grown) as u64 > largest {
+        let largest = media::size(largest);
+        return Err(format!(
+            "the text would be larger than {largest}, the most that is written here"
         ));
     }
     Ok(text.replace(&old, &new))
@@ -159,6 +168,10 @@ mod tests {
 
     use super::*;
 
+    fn apply(text: &str, edits: &[Edit]) -> Result<String, String> {
+        super::apply(text, edits, 1 << 20)
+    }
+
     fn edit(old: &str, new: &str) -> Edit {
         Edit { old: old.to_owned(), new: new.to_owned(), all: false }
     }
@@ -187,6 +200,19 @@ mod tests {
         }
         let all = Edit { all: true, ..edit("one", "two") };
         assert_eq!(apply(text, &[all]).unwrap(), text.replace("one", "two"));
+    }
+
+    #[test]
+    fn edits_that_feed_each_other_end_at_the_largest_file() {
+        let double = Edit { all: true, ..edit("a", "aa") };
+        let edits = vec![double; 50];
+
+        let error = super::apply("a", &edits, 1000).unwrap_err();
+
+        assert_eq!(
+            error,
+            "edit 10: the text would be larger than 1000 bytes, the most that is written here"
+        );
     }
 
     #[test]

@@ -165,7 +165,9 @@ pub(crate) fn delete(view: &View, input: &Deleting) -> Result<Value, Failure> {
             )));
         };
         unchanged(&shown, &current, expected)?;
-        let change = Change { bytes: -signed(current.size), files: -1 };
+        let weight = spot.source.weight(&spot.place);
+        let weight = weight.map_err(|error| unwritten(&shown, "deleted", error))?;
+        let change = Change { bytes: -signed(weight), files: -1 };
         turn.change(&shown, change, |source| {
             source.remove(&spot.place).map_err(|error| unwritten(&shown, "deleted", error))
         })

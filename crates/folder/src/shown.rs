@@ -1,6 +1,7 @@
 //! Which of the files below a root are served?
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use unicode_normalization::UnicodeNormalization as _;
 
 use crate::place::Place;
 
@@ -34,8 +35,7 @@ impl Shown {
 
     /// Whether a file at this place is served.
     pub fn file(&self, place: &Place) -> bool {
-        let includes = |globs: &GlobSet| globs.is_match(place.as_str());
-        self.folder(place) && self.include.as_ref().is_none_or(includes)
+        self.folder(place) && self.include.as_ref().is_none_or(|globs| matches(globs, place))
     }
 
     /// Whether a folder at this place is served.
@@ -46,7 +46,7 @@ impl Shown {
         let Some(exclude) = &self.exclude else { return true };
         let mut place = place.clone();
         while !place.is_root() {
-            if exclude.is_match(place.as_str()) {
+            if matches(exclude, &place) {
                 return false;
             }
             place = place.parent();
@@ -71,10 +71,19 @@ pub(crate) fn temporary() -> std::io::Result<String> {
     Ok(format!("{TEMPORARY}{:016x}.tmp", getrandom::u64()?))
 }
 
+/// Letters with accents match however they are written.
+fn matches(globs: &GlobSet, place: &Place) -> bool {
+    if place.as_str().is_ascii() {
+        return globs.is_match(place.as_str());
+    }
+    globs.is_match(place.as_str().nfc().collect::<String>())
+}
+
 fn globs(globs: &[String], any_case: bool) -> Result<GlobSet, String> {
     let mut set = GlobSetBuilder::new();
     for glob in globs {
-        let whole = if glob.contains('/') { glob.clone() } else { format!("**/{glob}") };
+        let composed: String = glob.nfc().collect();
+        let whole = if glob.contains('/') { composed } else { format!("**/{composed}") };
         let parsed = GlobBuilder::new(whole.trim_end_matches('/'))
             .literal_separator(true)
             .case_insensitive(any_case)
@@ -126,6 +135,16 @@ mod tests {
         assert!(shown.file(&place(".env")) && shown.file(&place("a/.b/c")));
         assert!(!shown.file(&place(".git/config")));
         assert!(!shown.file(&place(&temporary().unwrap())));
+    }
+
+    #[test]
+    fn letters_with_accents_match_however_they_are_written() {
+        for glob in ["privé", "prive\u{301}"] {
+            let shown = shown(false, &[], &[glob]);
+            for path in ["privé/a", "prive\u{301}/a", "x/Privé"] {
+                assert!(!shown.file(&place(path)), "{glob:?} {path:?}");
+            }
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use cap_std::fs::{Dir, DirEntry};
 
+use crate::place::Place;
 use crate::shown::is_temporary;
 use crate::source::Source;
 
@@ -53,6 +54,16 @@ impl Source {
         }
         Ok(usage)
     }
+
+    /// The bytes that count of what is at a place: none of a link.
+    ///
+    /// # Errors
+    /// `NotFound`; or what the system says.
+    pub fn weight(&self, place: &Place) -> io::Result<u64> {
+        let folder = self.writable()?.open_dir(place.parent().on_disk())?;
+        let meta = folder.symlink_metadata(place.name())?;
+        Ok(if meta.is_file() { meta.len() } else { 0 })
+    }
 }
 
 /// The size of a file, and whether it is a folder; `None` for what does not count.
@@ -96,6 +107,9 @@ mod tests {
         let usage = Source::open(folder.path()).unwrap().usage().unwrap();
 
         assert_eq!(usage, Usage { bytes: (1 << 30) + 1024, files: 7 });
+        let source = Source::open(folder.path()).unwrap();
+        let weight = |path: &str| source.weight(&Place::parse(path).unwrap()).unwrap();
+        assert_eq!((weight("two"), weight("out"), weight("a/up")), (24, 0, 0));
     }
 
     #[test]

@@ -6,6 +6,8 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+
 use super::*;
 
 const SECRET: &str = "the secret of the house";
@@ -29,57 +31,95 @@ fn house() -> (TempDir, Files) {
     (house, files)
 }
 
+/// Ways to say something that is outside, or hidden.
+const PATHS: [&str; 30] = [
+    "../outside/secret.txt",
+    "docs/../../outside/secret.txt",
+    "./../outside/secret.txt",
+    "..",
+    "/proc/self/environ",
+    "//etc/passwd",
+    "..\\outside\\secret.txt",
+    "C:\\Windows\\win.ini",
+    "C:/Windows/win.ini",
+    "\\\\server\\share",
+    "inside.txt\0../outside/secret.txt",
+    "%2e%2e/outside/secret.txt",
+    "..%2foutside%2fsecret.txt",
+    "%252e%252e/outside/secret.txt",
+    "files:///../outside/secret.txt",
+    "files:///%2e%2e/outside/secret.txt",
+    "file:///etc/passwd",
+    "file_link",
+    "folder_link/secret.txt",
+    "absolute_link/secret.txt",
+    "link_to_link",
+    "loop",
+    "good_link/../../outside/secret.txt",
+    "~/.ssh/id_rsa",
+    "../admin?x=1#",
+    "../outside/secret.txt?x=1#",
+    ".env",
+    ".git/config",
+    "docs/.hidden.md",
+    "docs/./.hidden.md",
+];
+
 /// Case S5: a path that only begins like an allowed one, or leads out by any spelling.
 /// Case G5: what a model puts into a path or an address stays a name within it.
 #[tokio::test]
 async fn no_form_of_path_leads_out() {
     let (house, files) = house();
     let absolute = house.path().join("outside/secret.txt");
-    let absolute = absolute.to_str().unwrap();
-    let paths = [
-        "../outside/secret.txt",
-        "docs/../../outside/secret.txt",
-        "./../outside/secret.txt",
-        "..",
-        absolute,
-        "/proc/self/environ",
-        "//etc/passwd",
-        "..\\outside\\secret.txt",
-        "C:\\Windows\\win.ini",
-        "C:/Windows/win.ini",
-        "\\\\server\\share",
-        "inside.txt\0../outside/secret.txt",
-        "%2e%2e/outside/secret.txt",
-        "..%2foutside%2fsecret.txt",
-        "%252e%252e/outside/secret.txt",
-        "files:///../outside/secret.txt",
-        "files:///%2e%2e/outside/secret.txt",
-        "file:///etc/passwd",
-        "file_link",
-        "folder_link/secret.txt",
-        "absolute_link/secret.txt",
-        "link_to_link",
-        "loop",
-        "good_link/../../outside/secret.txt",
-        "~/.ssh/id_rsa",
-        "../admin?x=1#",
-        "../outside/secret.txt?x=1#",
-        ".env",
-        ".git/config",
-        "docs/.hidden.md",
-        "docs/./.hidden.md",
-    ];
+    let paths = PATHS.into_iter().chain(absolute.to_str());
     for path in paths {
         let read = call(&files, "read_file", json!({ "path": path })).await;
         let list = call(&files, "list_directory", json!({ "path": path })).await;
         let search = call(&files, "search_files", json!({ "path": path, "query": "e" })).await;
         let refusal = read_resource(&files, &format!("files:///{path}")).await.unwrap_err();
 
-        for result in [read, list, search] {
+        let info = call(&files, "file_info", json!({ "path": path })).await;
+        let tree = call(&files, "tree", json!({ "path": path })).await;
+
+        for result in [read, list, search, info, tree] {
             assert_eq!(result["isError"], true, "{path:?}: {result}");
             assert!(!result.to_string().contains(SECRET), "{path:?}: {result}");
         }
         assert_eq!((refusal.code, refusal.message.as_str()), (-32602, "resource not found"));
+    }
+}
+
+/// Case S5: nothing is written by such a path either, except under a name that only looks like one.
+/// Case G5: what a model puts into a path stays a name within it.
+#[tokio::test]
+async fn no_form_of_path_is_written_outside() {
+    for path in PATHS {
+        let (house, files) = house();
+        let calls = [
+            ("write_file", json!({ "path": path, "content": "ours" })),
+            (
+                "edit_file",
+                json!({ "path": path, "edits": [{ "old": "e", "new": "", "all": true }] }),
+            ),
+            ("delete_file", json!({ "path": path, "expected_version": "0".repeat(32) })),
+            ("move_file", json!({ "path": path, "destination": "moved" })),
+            ("move_file", json!({ "path": "inside.txt", "destination": path })),
+            ("create_directory", json!({ "path": path })),
+        ];
+        for (tool, arguments) in calls {
+            let result = call(&files, tool, arguments).await;
+            assert!(!result.to_string().contains(SECRET), "{tool} {path:?}: {result}");
+        }
+        let secrets =
+            ["outside/secret.txt", "root/.env", "root/.git/config", "root/docs/.hidden.md"];
+        for secret in secrets {
+            let text = fs::read_to_string(house.path().join(secret)).unwrap();
+            assert_eq!(text, SECRET, "{path:?}: {secret}");
+        }
+        for (folder, count) in [("", 2), ("outside", 1), ("root/.git", 1)] {
+            let entries = fs::read_dir(house.path().join(folder)).unwrap().count();
+            assert_eq!(entries, count, "{path:?}: {folder}");
+        }
     }
 }
 
@@ -132,6 +172,54 @@ async fn a_link_that_is_swapped_during_the_call_never_leads_out() {
             done.store(true, Ordering::Relaxed);
         });
     });
+}
+
+/// Whoever writes while a folder becomes a link to elsewhere writes into the one or fails.
+#[tokio::test]
+async fn a_folder_that_becomes_a_link_during_a_write_never_leads_out() {
+    let (house, files) = house();
+    let root = house.path().join("root");
+    fs::create_dir(root.join("real")).unwrap();
+    let done = AtomicBool::new(false);
+    let mut written = 0;
+
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let (real, link) = (root.join("real"), root.join("link"));
+            symlink("../outside", &link).unwrap();
+            while !done.load(Ordering::Relaxed) {
+                renameat_with(CWD, &real, CWD, &link, RenameFlags::EXCHANGE).unwrap();
+            }
+        });
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let (files, done, written) = (&files, &done, &mut written);
+        scope.spawn(move || {
+            let begun = std::time::Instant::now();
+            let mut turn = 0;
+            while begun.elapsed() < std::time::Duration::from_secs(1) {
+                turn += 1;
+                let path = format!("real/{turn}.txt");
+                let calls = [
+                    ("write_file", json!({ "path": path, "content": "ours" })),
+                    ("edit_file", json!({ "path": "real/secret.txt", "edits": [{ "old": "secret", "new": "ours" }] })),
+                    ("move_file", json!({ "path": path, "destination": format!("real/moved-{turn}") })),
+                    ("create_directory", json!({ "path": format!("real/folder-{turn}") })),
+                    ("delete_file", json!({ "path": "real/secret.txt", "expected_version": "0".repeat(32) })),
+                ];
+                for (tool, arguments) in calls {
+                    let result = runtime.block_on(call(files, tool, arguments));
+                    assert!(!result.to_string().contains(SECRET), "{result}");
+                    *written += usize::from(result["isError"] != true);
+                }
+            }
+            done.store(true, Ordering::Relaxed);
+        });
+    });
+
+    assert!(written > 0, "some of it is done");
+    let outside: Vec<_> = fs::read_dir(house.path().join("outside")).unwrap().collect();
+    assert_eq!(outside.len(), 1, "{outside:?}");
+    assert_eq!(fs::read_to_string(house.path().join("outside/secret.txt")).unwrap(), SECRET);
 }
 
 #[tokio::test]
