@@ -6,6 +6,8 @@ use std::collections::HashSet;
 /// The longest name of a tool, in bytes: clients put the name of a server before it, and models
 /// take 64 to 128.
 const TOOL: usize = 56;
+/// The longest tag in a name, in bytes: most of a name says what is done.
+const TAG: usize = 24;
 /// The longest name of an argument, in bytes.
 const ARGUMENT: usize = 64;
 
@@ -14,11 +16,28 @@ const ARGUMENT: usize = 64;
 pub(crate) struct Names(HashSet<String>);
 
 impl Names {
-    /// A name for the operation of this `operationId`, or of this method and path.
-    pub fn tool(&mut self, id: Option<&str>, method: &str, path: &str) -> String {
-        let wanted = match id.filter(|id| !id.trim().is_empty()) {
-            Some(id) => sound(id, TOOL),
-            None => sound(&from_path(method, path), TOOL),
+    /// A name for the operation of this `operationId`, or of this method and path, after the tag if
+    /// there is one.
+    pub fn tool(
+        &mut self,
+        tag: Option<&str>,
+        id: Option<&str>,
+        method: &str,
+        path: &str,
+    ) -> String {
+        let own = match id.filter(|id| !id.trim().is_empty()) {
+            Some(id) => id.to_owned(),
+            None => from_path(method, path),
+        };
+        let tag = tag.map(|tag| sound(tag, TAG));
+        // Many documents write their tags into their ids already.
+        let begins = |tag: &String| {
+            let (own, tag) = (sound(&own, own.len().max(1)), format!("{tag}_"));
+            own.get(..tag.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(&tag))
+        };
+        let wanted = match tag.filter(|tag| !begins(tag)) {
+            Some(tag) => sound(&format!("{tag}_{own}"), TOOL),
+            None => sound(&own, TOOL),
         };
         if self.0.insert(wanted.clone()) {
             return wanted;
@@ -100,11 +119,11 @@ mod tests {
         let read = || {
             let mut names = Names::default();
             [
-                names.tool(Some("repos/get"), "GET", "/a"),
-                names.tool(Some("repos get"), "GET", "/b"),
-                names.tool(None, "GET", "/pets/{petId}"),
-                names.tool(Some(&"x".repeat(200)), "GET", "/c"),
-                names.tool(Some("„“"), "GET", "/d"),
+                names.tool(None, Some("repos/get"), "GET", "/a"),
+                names.tool(None, Some("repos get"), "GET", "/b"),
+                names.tool(None, None, "GET", "/pets/{petId}"),
+                names.tool(None, Some(&"x".repeat(200)), "GET", "/c"),
+                names.tool(None, Some("„“"), "GET", "/d"),
             ]
         };
         let names = read();
@@ -115,6 +134,20 @@ mod tests {
         assert_eq!(names[3].len(), TOOL);
         assert_eq!(names[4], "_");
         assert_eq!(names, read());
+    }
+
+    #[test]
+    fn a_tag_stands_before_names_that_do_not_begin_with_it() {
+        let mut names = Names::default();
+        let mut named = |tag, id, path| names.tool(Some(tag), id, "GET", path);
+
+        assert_eq!(named("Pets", Some("list"), "/a"), "Pets_list");
+        assert_eq!(named("pets", Some("pets/get"), "/b"), "pets_get");
+        assert_eq!(named("Pets", Some("pets_put"), "/c"), "pets_put");
+        assert_eq!(named("pets", Some("petsitter"), "/d"), "pets_petsitter");
+        assert_eq!(named("pets", None, "/pets/{id}"), "pets_get_pets_by_id");
+        let long = named(&"t".repeat(90), Some(&"x".repeat(90)), "/e");
+        assert!(long.len() == TOOL && long.contains("_xxx"), "{long}");
     }
 
     #[test]

@@ -68,7 +68,8 @@ pub(crate) fn read(document: &Document, api: &config::OpenApi) -> Result<Reading
                 continue;
             }
             let id = operation["operationId"].as_str();
-            let name = names.tool(id, method, path);
+            let tag = operation["tags"][0].as_str().filter(|_| api.tag_prefix);
+            let name = names.tool(tag, id, method, path);
             let reader = Reader { document, api, security: &security, path, item, operation };
             match reader.operation(method, name) {
                 Ok(operation) => reading.operations.push(operation),
@@ -116,7 +117,14 @@ impl Reader<'_> {
         let mut body_example = None;
         if let Some(body) = self.operation.get("requestBody") {
             let body = self.document.resolve(body).map_err(|error| format!("the body: {error}"))?;
-            draft.body(body)?;
+            match method {
+                // What such a body means is not defined (3.1, 4.8.10), and none is sent.
+                Method::GET | Method::HEAD if body["required"] == true => {
+                    return Err(format!("it needs a body, and a {method} request has none"));
+                }
+                Method::GET | Method::HEAD => {}
+                _ => draft.body(body)?,
+            }
             body_example = Document::members(&body["content"])
                 .find_map(|(_, media)| example(self.document, media));
         }

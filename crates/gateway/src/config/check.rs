@@ -166,6 +166,7 @@ fn servers(
         })
         .collect();
     server::names(checks, &servers);
+    servers::knowledge::indexes(checks, &servers);
     tools::collisions(checks, &servers);
     self::servers::workflow::calls(checks, &servers);
     servers

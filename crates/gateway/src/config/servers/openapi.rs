@@ -34,6 +34,10 @@ pub struct OpenApi {
     /// Offer only operations that change nothing (GET and HEAD).
     #[serde(default)]
     pub read_only: bool,
+    /// Begin the name of each tool with its first tag, as in `pets_list`, so that a pattern such as
+    /// `petstore_pets_*` names all tools of a tag.
+    #[serde(default)]
+    pub tag_prefix: bool,
     /// How parameters and body become arguments.
     #[serde(default)]
     pub arguments: Arguments,

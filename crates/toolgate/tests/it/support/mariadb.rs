@@ -23,11 +23,12 @@ impl MariaDb {
         let made = as_user("mariadb-install-db")
             .args(["--no-defaults", "--auth-root-authentication-method=normal"])
             .args(["--skip-test-db", "--skip-name-resolve", "--innodb-log-file-size=4M"])
+            .arg("--innodb-use-native-aio=0")
             .arg(format!("--datadir={}", this.data().display()))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status();
-        assert!(made.unwrap().success(), "mariadb-install-db");
+            .arg(format!("--tmpdir={}", this.folder.path().display()))
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "mariadb-install-db: {made:?}");
         this.begin();
         this.query("mysql", "CREATE DATABASE shop CHARACTER SET utf8mb4");
         this
@@ -38,6 +39,8 @@ impl MariaDb {
         let server = as_user("mariadbd")
             .args(["--no-defaults", "--skip-networking", "--skip-name-resolve"])
             .args(["--innodb-log-file-size=4M", "--innodb-flush-log-at-trx-commit=0"])
+            // Many of them at once are more than the kernel lends of asynchronous I/O.
+            .arg("--innodb-use-native-aio=0")
             .arg(format!("--datadir={}", self.data().display()))
             .arg(format!("--socket={}", self.socket().display()))
             .arg(format!("--pid-file={}", self.folder.path().join("pid").display()))

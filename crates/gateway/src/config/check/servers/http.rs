@@ -1,7 +1,9 @@
 //! Whether the endpoints of an HTTP API fit their paths, parameters and each other.
 
+use toolgate_values::Secret;
+
 use super::{base, headers};
-use crate::config::check::Checks;
+use crate::config::check::{Checks, kind::wrong_header};
 use crate::config::problem::{key_path, quote};
 use crate::config::servers::Anything;
 use crate::config::servers::http::{Endpoint, HttpApi, Kind, PageKind, Pages, Parameter, Place};
@@ -44,6 +46,13 @@ fn endpoint_is_sound(checks: &mut Checks<'_>, place: &str, name: &str, endpoint:
     for (argument, parameter) in &endpoint.parameters {
         let at = key_path(&format!("{place}.parameters"), argument);
         parameter_is_sound(checks, &at, argument, parameter, template);
+        if parameter.place == Some(Place::Body) && !has_body(method) {
+            let message = format!("a {method} request has no body (write in: query or in: header)");
+            checks.problem(&format!("{at}.in"), message);
+        }
+        if parameter.place == Some(Place::Header) {
+            header_is_sound(checks, &at, parameter.name.as_deref().unwrap_or(argument));
+        }
     }
     if let Some(body) = &endpoint.body {
         body_is_sound(checks, place, method, body, template, endpoint);
@@ -60,6 +69,35 @@ fn endpoint_is_sound(checks: &mut Checks<'_>, place: &str, name: &str, endpoint:
             checks.problem(&at, "not the status of a failure (write 400 to 599)");
         }
     }
+}
+
+/// Whether a request of this method has a body that servers look at (RFC 9110, 9.3).
+fn has_body(method: &str) -> bool {
+    !matches!(method, "get" | "head" | "delete")
+}
+
+/// Headers of a connection, and those that say who asks, are not a model's to choose.
+fn header_is_sound(checks: &mut Checks<'_>, at: &str, name: &str) {
+    let lower = name.to_ascii_lowercase();
+    let message = if is_credential(&lower) {
+        format!("no model gives the credential {lower} (write it under headers)")
+    } else {
+        let says_who = lower.starts_with("x-forwarded-")
+            || matches!(
+                lower.as_str(),
+                "forwarded" | "upgrade" | "via" | "x-http-method-override" | "x-real-ip"
+            );
+        match wrong_header(name, &Secret::new("")) {
+            Some(message) => message,
+            None if says_who => format!("servers take {lower} for word of the gateway (remove it)"),
+            None => return,
+        }
+    };
+    checks.problem(at, message);
+}
+
+fn is_credential(name: &str) -> bool {
+    matches!(name, "authorization" | "cookie" | "proxy-authorization")
 }
 
 /// MCP 2025-11-25, server/tools: tool names.
@@ -161,7 +199,7 @@ fn body_is_sound(
     endpoint: &Endpoint,
 ) {
     let at = format!("{place}.body");
-    if matches!(method, "get" | "head" | "delete") {
+    if !has_body(method) {
         let message = format!("a {method} request has no body (remove it)");
         checks.problem(&at, message);
     }

@@ -1,9 +1,11 @@
 //! A folder of documents: is it there, and does the rest fit it?
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use crate::config::check::{Checks, kind::directory};
-use crate::config::checked::Kind;
+use crate::config::checked::{Kind, Server};
+use crate::config::problem::quote;
 use crate::config::servers::knowledge::{Knowledge, Writers};
 use toolgate_values::Size;
 
@@ -37,6 +39,26 @@ pub(in crate::config::check) fn resolve(
         write(checks, &format!("{path}.write"), writers, known);
     }
     Kind::Knowledge(Box::new(knowledge))
+}
+
+/// Each index is written by one server alone: two would each take the documents of the other for gone.
+pub(in crate::config::check) fn indexes(checks: &mut Checks<'_>, servers: &[(usize, Server)]) {
+    let mut taken: HashMap<PathBuf, &Server> = HashMap::new();
+    for (index, server) in servers {
+        let Kind::Knowledge(knowledge) = &server.kind else { continue };
+        let Some(folder) = &knowledge.index else { continue };
+        // Another way of writing the same folder is the same folder.
+        let folder = folder.canonicalize().unwrap_or_else(|_| folder.components().collect());
+        if let Some(first) = taken.get(&folder) {
+            let message = format!(
+                "the server {} has its index there (choose another directory)",
+                quote(first.name.as_str())
+            );
+            checks.problem(&format!("servers[{index}].knowledge.index"), message);
+        } else {
+            taken.insert(folder, server);
+        }
+    }
 }
 
 fn write(checks: &mut Checks<'_>, path: &str, writers: &Writers, known: bool) {
