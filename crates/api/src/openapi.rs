@@ -30,6 +30,7 @@ use crate::transport::Transport;
 use document::Document;
 pub use reading::{Reading, Skipped};
 use source::{Source, Stamp};
+pub use yaml::read as read_yaml;
 
 /// How often a file is looked at.
 const LOOK: Duration = Duration::from_secs(2);

@@ -52,9 +52,11 @@ pub use schema::schema;
 pub use screening::{
     Characters, Imitation, Markup, Misfits, Screening, SizePolicy, Structured, Unlisted, Validate,
 };
+pub use servers::content::Content;
 pub use servers::files::{FileQuota, Files, FilesPlace, FilesRoot, HomeName};
 pub use servers::knowledge::{Boosts, Knowledge, KnowledgeLimits, Language, Writers};
 pub use servers::state::State;
+pub use servers::transform::Transform;
 pub use sources::{Fixed, Machine, Program, Sources};
 pub use store::{StoreRules, WhenUnavailable};
 pub use toolgate_values::{Listen, Misfit, Name, Network, Rate, Secret, Size, Span, Url};

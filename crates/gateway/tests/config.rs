@@ -73,6 +73,8 @@ fn outline(server: &Server) -> String {
         Kind::Sql(rules) => format!("{:?}", rules.place),
         Kind::HttpApi(api) => format!("{} tools at {}", api.tools.len(), api.base),
         Kind::OpenApi(api) => format!("operations of {}", api.document),
+        Kind::Content(content) => format!("{} prompts", content.prompts.len()),
+        Kind::Transform(transform) => format!("{} bytes", transform.limits.input),
         Kind::State(state) => format!("{} for each {:?}", state.plural(), state.scope),
         Kind::Workflow(workflow) => format!("{} workflows", workflow.tools.len()),
     };

@@ -97,6 +97,8 @@ impl Onwards {
             | Kind::HttpApi(_)
             | Kind::OpenApi(_)
             | Kind::State(_)
+            | Kind::Content(_)
+            | Kind::Transform(_)
             | Kind::Workflow(_) => None,
         };
         Some(Arc::new(Told::new(keys.clone(), audience, server.timeout_total)))

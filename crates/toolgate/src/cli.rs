@@ -82,6 +82,9 @@ enum Command {
     /// Read a PDF from the input and print its text, for the knowledge server.
     #[command(hide = true)]
     ReadPdf,
+    /// Do what the input says of one conversion, for the transform server.
+    #[command(hide = true)]
+    Transform,
 }
 
 /// Runs the command line.
@@ -113,11 +116,22 @@ pub fn run_with(hosts: &Hosts) -> ExitCode {
         Command::Policy(args) => policy::run(args, hosts),
         Command::Workflow(args) => workflow::run(args, hosts),
         Command::ReadPdf => read_pdf(),
+        Command::Transform => transform(),
     }
 }
 
 fn read_pdf() -> ExitCode {
     match PdfReader::serve() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn transform() -> ExitCode {
+    match toolgate_transform::serve() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             complain(&error);

@@ -33,6 +33,7 @@ use std::time::Duration;
 
 use ::http::{HeaderName, HeaderValue};
 use toolgate_api::{Engine, HttpApi, LARGEST_DOCUMENT, OpenApi};
+use toolgate_content::Content;
 use toolgate_files::Files;
 use toolgate_gateway::calls::Home;
 use toolgate_gateway::config::{Checked, Kind, Limits, Server};
@@ -45,6 +46,7 @@ use toolgate_knowledge::{Knowledge, PdfReader};
 use toolgate_protocol::json;
 use toolgate_sql::Sql;
 use toolgate_state::State;
+use toolgate_transform::{Transform, Worker};
 use toolgate_workflow::Workflow;
 
 use child::{Slots, Spec};
@@ -63,6 +65,8 @@ const SESSION_IDLE: Duration = Duration::from_secs(30 * 60);
 
 /// The command of this program that reads a PDF: [`PdfReader::serve`].
 pub const READ_PDF: &str = "read-pdf";
+/// The command of this program that does the work of one conversion.
+pub const TRANSFORM: &str = "transform";
 
 /// What all connectors share.
 pub struct Shared {
@@ -174,6 +178,14 @@ pub fn connect(
             let knowledge = Knowledge::open(rules, pdf_reader())?;
             Ok(Arc::new(Hosted::new(server.name.as_str(), Arc::new(knowledge))))
         }
+        Kind::Content(rules) => {
+            let content = Content::open(rules)?;
+            Ok(Arc::new(Hosted::new(server.name.as_str(), content)))
+        }
+        Kind::Transform(rules) => {
+            let transform = Transform::new(rules, worker());
+            Ok(Arc::new(Hosted::new(server.name.as_str(), Arc::new(transform))))
+        }
         Kind::State(rules) => {
             let state = State::new(server.name.as_str(), rules, keys.clone(), keeping.clone())?;
             Ok(Arc::new(Hosted::new(server.name.as_str(), Arc::new(state))))
@@ -187,6 +199,14 @@ fn engine(server: &Server, limits: &Limits, shared: &Shared) -> Engine {
         name: server.name.as_str().into(),
         transport: Arc::new(Wire::new(&shared.proxies, limits.reply.bytes())),
         budget: server.timeout,
+    }
+}
+
+/// Conversions are done by other processes of this program.
+fn worker() -> Worker {
+    match std::env::current_exe() {
+        Ok(program) => Worker::new(program, vec![TRANSFORM.to_owned()]),
+        Err(_) => Worker::none(),
     }
 }
 

@@ -14,7 +14,7 @@ const MOST: usize = 2_000_000;
 ///
 /// # Errors
 /// One sentence with a line.
-pub(crate) fn read(text: &str) -> Result<Value, String> {
+pub fn read(text: &str) -> Result<Value, String> {
     let mut loader = Loader::default();
     for event in Parser::new_from_str(text) {
         let (event, span) = event.map_err(|error| {

@@ -10,12 +10,14 @@ use super::bind::Bindings;
 use super::definitions::Definitions;
 use super::entry::{AuditReads, CacheScope, EraChoice, Sessions, Transport};
 use super::rates::ServerLimits;
+use super::servers::content::Content;
 use super::servers::files::Files;
 use super::servers::http::HttpApi;
 use super::servers::knowledge::Knowledge;
 use super::servers::openapi::OpenApi;
 use super::servers::sql::SqlRules;
 use super::servers::state::State;
+use super::servers::transform::Transform;
 use super::servers::workflow::Workflow;
 use super::tree::Config;
 use super::upstream_auth::Onwards;
@@ -207,6 +209,10 @@ pub enum Kind {
     Knowledge(Box<Knowledge>),
     /// Values that agents keep between their calls.
     State(Box<State>),
+    /// Prompts and resources.
+    Content(Box<Content>),
+    /// Conversions.
+    Transform(Transform),
     /// Calls of other tools, one after the other.
     Workflow(Box<Workflow>),
 }

@@ -9,19 +9,21 @@ use serde::{Deserialize, Serialize};
 use super::definitions::Definitions;
 use super::rates::ServerLimits;
 use super::screening::Screening;
+use super::servers::content::Content;
 use super::servers::files::FilesEntry;
 use super::servers::http::HttpApi;
 use super::servers::knowledge::Knowledge;
 use super::servers::openapi::OpenApi;
 use super::servers::sql::SqlEntry;
 use super::servers::state::State;
+use super::servers::transform::Transform;
 use super::servers::workflow::Workflow;
 use super::upstream_auth::UpstreamAuth;
 use toolgate_values::Secret;
 use toolgate_values::{Name, Span, Url};
 
 /// One MCP server behind the gateway: exactly one of `upstream`, `command`, `files`, `knowledge`,
-/// `sql`, `http`, `openapi`, `state`, `workflow` and `hosted`.
+/// `sql`, `http`, `openapi`, `state`, `content`, `transform`, `workflow` and `hosted`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Server")]
@@ -52,6 +54,10 @@ pub(super) struct Entry {
     pub(super) hosted: Option<Hosted>,
     /// Keep values for agents between their calls.
     pub(super) state: Option<State>,
+    /// Offer prompts and resources that are written here.
+    pub(super) content: Option<Content>,
+    /// Convert texts, data and images.
+    pub(super) transform: Option<Transform>,
     /// Headers sent with every request (`upstream` only).
     #[serde(default)]
     pub(super) headers: BTreeMap<String, Secret>,
@@ -98,8 +104,8 @@ pub(super) struct Entry {
     pub(super) describe: BTreeMap<String, String>,
     /// What is done about definitions of this server that are not as in the lock file. Without it:
     /// quarantine; allow for what this file or a file beside it describes whole (`files`,
-    /// `knowledge`, `sql`, `http`, `state`, `workflow`, `openapi` with a file), and for what is part
-    /// of this program.
+    /// `knowledge`, `sql`, `http`, `state`, `content`, `workflow`, `openapi` with a file), and for
+    /// what is part of this program.
     pub(super) definitions: Option<Definitions>,
     /// Arguments that the gateway gives, by the server's own names of tool and argument. The model
     /// neither sees nor sets them. A value is text with `${caller.subject}`, `${caller.tenant}`,

@@ -1,12 +1,14 @@
 //! Servers that are made from configuration alone: one file a kind.
 
 mod anything;
+pub mod content;
 pub mod files;
 pub mod http;
 pub mod knowledge;
 pub mod openapi;
 pub mod sql;
 pub mod state;
+pub mod transform;
 pub mod workflow;
 
 pub use anything::Anything;

@@ -327,6 +327,8 @@ fn of_launch(server: &config::Server) -> Vec<Finding> {
         | Kind::HttpApi(_)
         | Kind::OpenApi(_)
         | Kind::State(_)
+        | Kind::Content(_)
+        | Kind::Transform(_)
         | Kind::Workflow(_) => Vec::new(),
     }
 }

@@ -46,6 +46,8 @@ pub(super) fn resolve(
         "http",
         "openapi",
         "state",
+        "content",
+        "transform",
         "workflow",
         "hosted",
     ];
@@ -53,7 +55,7 @@ pub(super) fn resolve(
         kinds.into_iter().filter(|kind| checks.places.has(&format!("{path}.{kind}"))).collect();
     match written.as_slice() {
         [] => {
-            checks.problem(path, "nothing says how to reach the server (add upstream: URL, command: [PROGRAM, ...], files: {root: DIR}, knowledge: {root: DIR}, sql: {url: URL, tools: {...}}, http: {base: URL, tools: {...}}, openapi: {document: FILE}, state: {} or workflow: {tools: {...}})");
+            checks.problem(path, "nothing says how to reach the server (add upstream: URL, command: [PROGRAM, ...], files: {root: DIR}, knowledge: {root: DIR}, sql: {url: URL, tools: {...}}, http: {base: URL, tools: {...}}, openapi: {document: FILE}, state: {}, content: {prompts: {...}}, transform: {} or workflow: {tools: {...}})");
             return None;
         }
         [kind] => misplaced(checks, path, kind),
@@ -82,6 +84,16 @@ pub(super) fn resolve(
             let state = entry.state?;
             servers::state::check(checks, &format!("{path}.state"), &state, known);
             Some(Kind::State(Box::new(state)))
+        }
+        "content" => {
+            let mut content = entry.content?;
+            servers::content::check(checks, &format!("{path}.content"), &mut content);
+            Some(Kind::Content(Box::new(content)))
+        }
+        "transform" => {
+            let transform = entry.transform?;
+            servers::transform::check(checks, &format!("{path}.transform"), &transform);
+            Some(Kind::Transform(transform))
         }
         "workflow" => {
             let workflow = entry.workflow?;

@@ -51,9 +51,11 @@ pub(super) fn resolve(
     let kind = kind::resolve(checks, &path, entry, known, &mut bind)?;
     let definitions = definitions.unwrap_or(match kind {
         // Part of this program, like the code that serves them.
-        Kind::Files(_) | Kind::Knowledge(_) | Kind::Hosted => Definitions::Allow,
+        Kind::Files(_) | Kind::Knowledge(_) | Kind::Transform(_) | Kind::Hosted => {
+            Definitions::Allow
+        }
         // Part of this file, which somebody approved by serving it.
-        Kind::Sql(_) | Kind::State(_) => Definitions::Allow,
+        Kind::Sql(_) | Kind::State(_) | Kind::Content(_) => Definitions::Allow,
         // Written by the operator, like this file.
         Kind::HttpApi(_) | Kind::Workflow(_) => Definitions::Allow,
         Kind::OpenApi(ref api) if api.file().is_some() => Definitions::Allow,

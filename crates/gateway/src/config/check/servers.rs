@@ -1,11 +1,13 @@
 //! The kinds of servers that are made from configuration alone.
 
+pub(super) mod content;
 pub(super) mod files;
 pub(super) mod http;
 pub(super) mod knowledge;
 pub(super) mod openapi;
 pub(super) mod sql;
 pub(super) mod state;
+pub(super) mod transform;
 pub(super) mod workflow;
 
 use std::collections::BTreeMap;
