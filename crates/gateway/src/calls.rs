@@ -15,8 +15,9 @@ use crate::fault::{Fault, Reason};
 use crate::gateway::Gateway;
 use crate::record::Recording;
 
-/// How deep calls may stand within calls. What a configuration shows to go round in a circle is
-/// refused before it serves; this is for circles by way of other gateways and servers.
+/// How deep calls may stand within calls of this gateway. Circles that a configuration shows are
+/// refused before it serves; this bounds what is left. A call that comes back by way of another
+/// process begins anew, and is bounded by time and by the limits on calls at work.
 pub const DEEPEST: u8 = 8;
 
 /// Where a server finds the gateway that serves now. All clones lead to the same one.
