@@ -22,6 +22,11 @@ impl Answer {
             .map_err(|error| Refusal::internal("a result cannot be written").because(error))
     }
 
+    /// The JSON, and nothing else of it.
+    pub(crate) fn into_json(self) -> String {
+        self.0
+    }
+
     /// The JSON.
     pub fn json(&self) -> &str {
         &self.0

@@ -19,6 +19,9 @@ use crate::failed::{Failed, Refusal};
 /// Frames that wait to be read by the client's side.
 const AHEAD: usize = 8;
 
+/// What a server sends before its answer.
+pub(crate) type Sent = mpsc::Receiver<Frame>;
+
 /// One request.
 pub struct Asked {
     method: Box<str>,
@@ -92,7 +95,7 @@ impl Asked {
     pub(crate) fn new(
         request: &Request,
         deadline: Instant,
-    ) -> Result<(Asked, mpsc::Receiver<Frame>), Failed> {
+    ) -> Result<(Asked, Sent), Failed> {
         let bytes = request.edits.apply(request.message.bytes());
         let envelope: Envelope = serde_json::from_slice(&bytes)
             .map_err(|error| Refusal::internal("a request cannot be read").because(error))?;

@@ -34,6 +34,12 @@ pub trait Server: Send + Sync + 'static {
     /// time is up.
     fn answer(self: Arc<Self>, asked: Asked) -> Boxed<'static, Result<Answer, Failed>>;
 
+    /// Whether calls of its tools can be tasks (2025-11-25, tasks). Its tools say which of them, by
+    /// [`Tools::as_tasks`](crate::Tools::as_tasks).
+    fn has_tasks(&self) -> bool {
+        false
+    }
+
     /// What it announces to everybody, if it ever does.
     fn changes(&self) -> Option<&Changes> {
         None

@@ -53,6 +53,17 @@ impl Annotations {
     };
 }
 
+/// Whether a tool is called as a task (2025-11-25, tasks: tool-level negotiation).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TaskSupport {
+    /// As the client likes.
+    Optional,
+    /// Always: the gateway waits in place of clients that know no tasks, and hands tasks to all
+    /// others.
+    Required,
+}
+
 /// The tools of a server that lists them on one page.
 #[derive(Clone, Debug)]
 pub struct Tools {
@@ -65,6 +76,21 @@ impl Tools {
     pub fn new(tools: Vec<Tool>) -> Tools {
         let list = json!({ "tools": tools }).into();
         Tools { tools, list }
+    }
+
+    /// The same, of which some can be called as tasks. Nothing is said of those for which `support`
+    /// gives nothing.
+    #[must_use]
+    pub fn as_tasks(self, support: impl Fn(&str) -> Option<TaskSupport>) -> Tools {
+        let entry = |tool: &Tool| {
+            let mut entry = json!(tool);
+            if let Some(support) = support(&tool.name) {
+                entry["execution"] = json!({ "taskSupport": support });
+            }
+            entry
+        };
+        let list = json!({ "tools": self.tools.iter().map(entry).collect::<Vec<_>>() }).into();
+        Tools { list, ..self }
     }
 
     /// The answer to `tools/list`.

@@ -9,6 +9,7 @@ use toolgate_gateway::fault::{Fault, Reason};
 use toolgate_gateway::upstream::{Description, Interest, Upstream, Vitals, Watch};
 use toolgate_protocol::client::Abilities;
 use toolgate_protocol::jsonrpc::{self, Message};
+use toolgate_protocol::method::Method;
 use toolgate_protocol::version::{Era, Version};
 
 use crate::answer::Answer;
@@ -17,6 +18,7 @@ use crate::changes::Changes;
 use crate::failed::Failed;
 use crate::running::Running;
 use crate::server::{About, Server};
+use crate::tasks::Tasks;
 
 /// A [`Server`] under a name.
 pub struct Hosted {
@@ -25,6 +27,8 @@ pub struct Hosted {
     description: Arc<Description>,
     /// How long one request may take.
     total: Duration,
+    /// Calls that run as tasks, where the server has any.
+    tasks: Option<Tasks>,
 }
 
 /// How long one request may take unless somebody says otherwise: the default of a configuration.
@@ -33,7 +37,12 @@ const TOTAL: Duration = Duration::from_secs(300);
 impl Hosted {
     /// Hosts a server.
     pub fn new(name: &str, server: Arc<dyn Server>) -> Hosted {
-        let About { name: own, title, capabilities, instructions } = server.about();
+        let About { name: own, title, mut capabilities, instructions } = server.about();
+        let name: Arc<str> = name.into();
+        let tasks = server.has_tasks().then(|| Tasks::new(name.clone()));
+        if tasks.is_some() {
+            capabilities["tasks"] = Tasks::capability();
+        }
         let info = json!({ "name": own, "title": title, "version": env!("CARGO_PKG_VERSION") });
         let description = Arc::new(Description {
             era: Era::Legacy,
@@ -43,7 +52,7 @@ impl Hosted {
             instructions,
             ttl_ms: 0,
         });
-        Hosted { name: name.into(), server, description, total: TOTAL }
+        Hosted { name, server, description, total: TOTAL, tasks }
     }
 
     /// The same for a server that is told how long one request may take.
@@ -53,44 +62,67 @@ impl Hosted {
     }
 
     async fn run(&self, request: &Request) -> Result<Reply, Fault> {
-        let finish =
-            Finish { name: self.name.clone(), id: request.message.id().unwrap_or("null").into() };
-        let (asked, sent) = match Asked::new(request, Instant::now() + self.total) {
+        let deadline = Instant::now() + self.total;
+        let (asked, sent) = match Asked::new(request, deadline) {
             Ok(asked) => asked,
-            Err(failed) => return finish.end(Err(failed)).map(Reply::Whole),
+            Err(failed) => return self.whole(request, Err(failed)),
         };
+        if let Some(tasks) = &self.tasks {
+            if let Some(reply) = tasks.answer(request, &asked) {
+                return reply.or_else(|failed| self.whole(request, Err(failed)));
+            }
+            match self.kept(request, &asked) {
+                Ok(None) => {}
+                Ok(Some(kept)) => {
+                    let server = self.server.clone();
+                    let begun = tasks.begin(server, asked, sent, kept, self.total);
+                    return self.whole(request, begun.map(Answer::from));
+                }
+                Err(failed) => return self.whole(request, Err(failed)),
+            }
+        }
         let work = self.server.clone().answer(asked);
-        let finish = move |answer| match finish.end(answer) {
+        let id: Box<str> = request.message.id().unwrap_or("null").into();
+        let name = self.name.clone();
+        let finish = move |answer| match end(&id, answer) {
             Ok(end) => Frame::End(end),
-            Err(fault) => Frame::Fail(fault),
+            Err(fault) => Frame::Fail(fault.at(&name)),
         };
         Running::new(work, sent, finish).reply().await
     }
+
+    /// How long a call is kept as a task, if it is to be one.
+    fn kept(&self, request: &Request, asked: &Asked) -> Result<Option<Duration>, Failed> {
+        if request.method != Method::ToolsCall {
+            return Ok(None);
+        }
+        Tasks::wanted(asked)
+    }
+
+    fn whole(&self, request: &Request, answer: Result<Answer, Failed>) -> Result<Reply, Fault> {
+        whole(request, answer).map_err(|fault| fault.at(&self.name))
+    }
+}
+
+/// An answer that is all there is of a reply.
+pub(crate) fn whole(request: &Request, answer: Result<Answer, Failed>) -> Result<Reply, Fault> {
+    end(request.message.id().unwrap_or("null"), answer).map(Reply::Whole)
 }
 
 /// Makes an answer the end of a reply.
-struct Finish {
-    name: Arc<str>,
-    id: Box<str>,
-}
-
-impl Finish {
-    fn end(&self, answer: Result<Answer, Failed>) -> Result<End, Fault> {
-        let bytes = match answer {
-            Ok(answer) => jsonrpc::result(&self.id, answer.json()),
-            Err(Failed::Refused(refusal)) => {
-                let data = refusal.data.map(|data| data.to_string());
-                jsonrpc::error(Some(&self.id), refusal.code, &refusal.message, data.as_deref())
-            }
-            Err(Failed::Fault(fault)) => return Err(fault.at(&self.name)),
-        };
-        let message = Message::scan_reply(bytes, &Default::default()).map_err(|error| {
-            Fault::new(Reason::Internal, format!("server \"{}\" failed", self.name))
-                .because(error)
-                .at(&self.name)
-        })?;
-        Ok(End { message, era: Era::Legacy, status: None })
-    }
+pub(crate) fn end(id: &str, answer: Result<Answer, Failed>) -> Result<End, Fault> {
+    let bytes = match answer {
+        Ok(answer) => jsonrpc::result(id, answer.json()),
+        Err(Failed::Refused(refusal)) => {
+            let data = refusal.data.map(|data| data.to_string());
+            jsonrpc::error(Some(id), refusal.code, &refusal.message, data.as_deref())
+        }
+        Err(Failed::Fault(fault)) => return Err(fault),
+    };
+    let message = Message::scan_reply(bytes, &Default::default()).map_err(|error| {
+        Fault::new(Reason::Internal, "a server of this process failed").because(error)
+    })?;
+    Ok(End { message, era: Era::Legacy, status: None })
 }
 
 impl Upstream for Hosted {
@@ -142,6 +174,9 @@ impl Upstream for Hosted {
     }
 
     fn close(&self) -> Boxed<'_, ()> {
+        if let Some(tasks) = &self.tasks {
+            tasks.close();
+        }
         self.server.close()
     }
 

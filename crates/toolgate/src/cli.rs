@@ -25,7 +25,6 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use toolgate_gateway::config::Checked;
-use toolgate_knowledge::PdfReader;
 use toolgate_upstreams::Hosts;
 
 use crate::build::{self, Content};
@@ -79,12 +78,6 @@ enum Command {
     Policy(policy::PolicyArgs),
     /// Draw workflows.
     Workflow(workflow::WorkflowArgs),
-    /// Read a PDF from the input and print its text, for the knowledge server.
-    #[command(hide = true)]
-    ReadPdf,
-    /// Do what the input says of one conversion, for the transform server.
-    #[command(hide = true)]
-    Transform,
 }
 
 /// Runs the command line.
@@ -92,8 +85,10 @@ pub fn run() -> ExitCode {
     run_with(&Hosts::default())
 }
 
-/// Runs the command line of a program that has servers of its own.
+/// Runs the command line of a program that has servers of its own. To be called first in `main`: this
+/// program also starts itself.
 pub fn run_with(hosts: &Hosts) -> ExitCode {
+    crate::init();
     let cli = Cli::parse();
     let command = cli.command.unwrap_or_else(|| Command::Serve(serve::ServeArgs::default()));
     match command {
@@ -115,28 +110,6 @@ pub fn run_with(hosts: &Hosts) -> ExitCode {
         Command::Approvals(args) => block_on(approvals::run(args)),
         Command::Policy(args) => policy::run(args, hosts),
         Command::Workflow(args) => workflow::run(args, hosts),
-        Command::ReadPdf => read_pdf(),
-        Command::Transform => transform(),
-    }
-}
-
-fn read_pdf() -> ExitCode {
-    match PdfReader::serve() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            complain(&error);
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn transform() -> ExitCode {
-    match toolgate_transform::serve() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            complain(&error);
-            ExitCode::FAILURE
-        }
     }
 }
 

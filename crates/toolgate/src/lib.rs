@@ -26,6 +26,7 @@ mod client;
 mod collector;
 mod fetch;
 pub mod front;
+mod init;
 mod offers;
 mod program;
 pub mod reload;
@@ -35,6 +36,7 @@ mod stores;
 pub mod telemetry;
 mod watch;
 
+pub use init::init;
 pub use program::{Builder, Error, Gateway, Running};
 #[cfg(feature = "rmcp")]
 pub use rmcp;

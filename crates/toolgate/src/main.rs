@@ -9,7 +9,5 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    // Before any thread: this very binary also keeps child processes in order.
-    toolgate_upstreams::child::keeper::serve_if_asked();
     toolgate::cli::run()
 }

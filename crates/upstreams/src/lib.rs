@@ -12,6 +12,7 @@ pub mod http;
 mod legacy;
 mod link;
 mod listen;
+mod made;
 mod modern;
 mod modern_channel;
 mod peers;
@@ -26,13 +27,13 @@ mod stepped;
 mod streamable;
 mod subscriptions;
 mod topic;
+#[cfg(feature = "api")]
 mod wire;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use ::http::{HeaderName, HeaderValue};
-use toolgate_api::{Engine, HttpApi, LARGEST_DOCUMENT, OpenApi};
 use toolgate_content::Content;
 use toolgate_files::Files;
 use toolgate_gateway::calls::Home;
@@ -42,31 +43,29 @@ use toolgate_gateway::seal::Keyring;
 use toolgate_gateway::store::Keeping;
 use toolgate_gateway::upstream::Upstream;
 use toolgate_hosted::Hosted;
-use toolgate_knowledge::{Knowledge, PdfReader};
 use toolgate_protocol::json;
-use toolgate_sql::Sql;
 use toolgate_state::State;
-use toolgate_transform::{Transform, Worker};
 use toolgate_workflow::Workflow;
 
 use child::{Slots, Spec};
 pub use endpoint::Bounds;
 pub use host::{Host, Hosts, Native};
 use http::Proxies;
+pub use made::lacking;
 pub use process::{Process, ProcessSpec};
 pub use remote::{Remote, RemoteSpec};
 #[cfg(feature = "rmcp")]
 pub use rmcp::Handler;
+#[cfg(feature = "sql")]
 pub use toolgate_sql as sql;
-use wire::Wire;
 
 /// Sessions with remote servers end after so long without use.
 const SESSION_IDLE: Duration = Duration::from_secs(30 * 60);
 
-/// The command of this program that reads a PDF: [`PdfReader::serve`].
-pub const READ_PDF: &str = "read-pdf";
+/// The command of this program that reads a PDF.
+pub const READ_PDF: &str = "__read-pdf";
 /// The command of this program that does the work of one conversion.
-pub const TRANSFORM: &str = "transform";
+pub const TRANSFORM: &str = "__transform";
 
 /// What all connectors share.
 pub struct Shared {
@@ -148,19 +147,10 @@ pub fn connect(
             let files = Files::open(rules)?;
             Ok(Arc::new(Hosted::new(server.name.as_str(), Arc::new(files))))
         }
-        Kind::Sql(rules) => {
-            let sql = Sql::new(server.name.as_str(), rules, keys.clone())?;
-            Ok(Arc::new(Hosted::new(server.name.as_str(), Arc::new(sql))))
-        }
-        Kind::HttpApi(api) => {
-            let hosted = HttpApi::new(api, engine(server, limits, shared))?;
-            Ok(Arc::new(Hosted::new(server.name.as_str(), Arc::new(hosted))))
-        }
-        Kind::OpenApi(api) => {
-            let documents = Arc::new(Wire::new(&shared.proxies, LARGEST_DOCUMENT));
-            let hosted = OpenApi::new(api, engine(server, limits, shared), documents)?;
-            Ok(Arc::new(Hosted::new(server.name.as_str(), Arc::new(hosted))))
-        }
+        Kind::Sql(rules) => made::sql(server, rules, keys),
+        Kind::HttpApi(rules) => made::http(server, rules, limits, shared),
+        Kind::OpenApi(rules) => made::openapi(server, rules, limits, shared),
+        Kind::Knowledge(rules) => made::knowledge(server, rules),
         Kind::Hosted => {
             let host = shared.hosts.find(&server.name);
             Ok(host.ok_or("this program has no such server")?.upstream(server, limits))
@@ -174,47 +164,15 @@ pub fn connect(
             let workflow = Workflow::new(rules, engine)?;
             Ok(Arc::new(Hosted::new(server.name.as_str(), Arc::new(workflow))))
         }
-        Kind::Knowledge(rules) => {
-            let knowledge = Knowledge::open(rules, pdf_reader())?;
-            Ok(Arc::new(Hosted::new(server.name.as_str(), Arc::new(knowledge))))
-        }
         Kind::Content(rules) => {
             let content = Content::open(rules)?;
             Ok(Arc::new(Hosted::new(server.name.as_str(), content)))
         }
-        Kind::Transform(rules) => {
-            let transform = Transform::new(rules, worker());
-            Ok(Arc::new(Hosted::new(server.name.as_str(), Arc::new(transform))))
-        }
+        Kind::Transform(rules) => made::transform(server, rules),
         Kind::State(rules) => {
             let state = State::new(server.name.as_str(), rules, keys.clone(), keeping.clone())?;
             Ok(Arc::new(Hosted::new(server.name.as_str(), Arc::new(state))))
         }
-    }
-}
-
-/// What runs the calls of an API.
-fn engine(server: &Server, limits: &Limits, shared: &Shared) -> Engine {
-    Engine {
-        name: server.name.as_str().into(),
-        transport: Arc::new(Wire::new(&shared.proxies, limits.reply.bytes())),
-        budget: server.timeout,
-    }
-}
-
-/// Conversions are done by other processes of this program.
-fn worker() -> Worker {
-    match std::env::current_exe() {
-        Ok(program) => Worker::new(program, vec![TRANSFORM.to_owned()]),
-        Err(_) => Worker::none(),
-    }
-}
-
-/// PDFs are read by another process of this program.
-fn pdf_reader() -> PdfReader {
-    match std::env::current_exe() {
-        Ok(program) => PdfReader::new(program, vec![READ_PDF.to_owned()]),
-        Err(_) => PdfReader::none(),
     }
 }
 

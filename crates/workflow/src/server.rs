@@ -8,9 +8,11 @@ use serde_json::json;
 use tokio::sync::watch;
 use toolgate_gateway::call::Boxed;
 use toolgate_gateway::calls::Home;
-use toolgate_gateway::config::servers::workflow as config;
+use toolgate_gateway::config::servers::workflow::{self as config, AsTask};
 use toolgate_gateway::fault::{Fault, Reason};
-use toolgate_hosted::{About, Answer, Asked, Called, Failed, Paged, Refusal, Server, Tools};
+use toolgate_hosted::{
+    About, Answer, Asked, Called, Failed, Paged, Refusal, Server, TaskSupport, Tools,
+};
 
 use crate::attempt::Line;
 use crate::budget::Budget;
@@ -50,7 +52,12 @@ impl Workflow {
             tools.push(plan.tool.clone());
             plans.insert(name.clone(), Arc::new(plan));
         }
-        Ok(Workflow { engine, plans, tools: Tools::new(tools), runs: watch::Sender::new(0) })
+        let tools = Tools::new(tools).as_tasks(|name| match rules.tools.get(name)?.task {
+            AsTask::Optional => Some(TaskSupport::Optional),
+            AsTask::Required => Some(TaskSupport::Required),
+            AsTask::Never => None,
+        });
+        Ok(Workflow { engine, plans, tools, runs: watch::Sender::new(0) })
     }
 
     async fn call(self: &Arc<Self>, asked: Asked) -> Result<Answer, Failed> {
@@ -95,6 +102,10 @@ impl Server for Workflow {
             capabilities: json!({ "tools": {} }),
             instructions: None,
         }
+    }
+
+    fn has_tasks(&self) -> bool {
+        true
     }
 
     fn answer(self: Arc<Self>, asked: Asked) -> Boxed<'static, Result<Answer, Failed>> {

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 use toolgate_catalog::lock::Lock;
-use toolgate_gateway::config::{Checked, Kind, LockFile, Problem, Warning};
+use toolgate_gateway::config::{Checked, LockFile, Problem, Server, Warning};
 use toolgate_upstreams::Hosts;
 
 use super::{complain, documents, print, workflows};
@@ -31,6 +31,7 @@ pub async fn run(args: CheckArgs, hosts: &Hosts) -> ExitCode {
         match build::read(&args.config, hosts) {
             Ok((checked, mut warnings)) => {
                 let (mut problems, pinned) = lock(&checked);
+                problems.extend(lacking(&checked, &args.config));
                 if !args.offline {
                     databases(&checked, &args.config, &mut problems, &mut warnings).await;
                     let file = &args.config;
@@ -45,7 +46,7 @@ pub async fn run(args: CheckArgs, hosts: &Hosts) -> ExitCode {
         };
     if args.json {
         let report = json!({
-            "documents": documents.iter().map(documents::Document::entry).collect::<Vec<_>>(),
+            "documents": documents.iter().map(|it| &it.entry).collect::<Vec<_>>(),
             "ok": problems.is_empty(),
             "problems": problems.iter().map(entry).collect::<Vec<_>>(),
             "pinned": pinned,
@@ -59,8 +60,8 @@ pub async fn run(args: CheckArgs, hosts: &Hosts) -> ExitCode {
         for problem in &problems {
             print(&problem.to_string());
         }
-        for line in documents.iter().flat_map(documents::Document::lines) {
-            print(&line);
+        for line in documents.iter().flat_map(|it| &it.lines) {
+            print(line);
         }
         if problems.is_empty() {
             let plural = if servers == 1 { "" } else { "s" };
@@ -75,8 +76,22 @@ pub async fn run(args: CheckArgs, hosts: &Hosts) -> ExitCode {
     if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
+/// Servers that this build does not have.
+fn lacking(config: &Checked, file: &Path) -> Vec<Problem> {
+    let problem = |(index, server): (usize, &Server)| {
+        let message = toolgate_upstreams::lacking(&server.kind)?;
+        Some(Problem { file: file.to_owned(), line: 0, path: format!("servers[{index}]"), message })
+    };
+    config.servers().iter().enumerate().filter_map(problem).collect()
+}
+
+/// This build has no databases, which is what is told.
+#[cfg(not(feature = "sql"))]
+async fn databases(_: &Checked, _: &Path, _: &mut Vec<Problem>, _: &mut Vec<Warning>) {}
+
 /// Whether the statements fit the databases as they are now. One that cannot be asked is no problem of
 /// the configuration.
+#[cfg(feature = "sql")]
 async fn databases(
     config: &Checked,
     file: &Path,
@@ -84,7 +99,7 @@ async fn databases(
     warnings: &mut Vec<Warning>,
 ) {
     for (index, server) in config.servers().iter().enumerate() {
-        let Kind::Sql(rules) = &server.kind else { continue };
+        let toolgate_gateway::config::Kind::Sql(rules) = &server.kind else { continue };
         let at = |path: String, message: String| Problem {
             file: file.to_owned(),
             line: 0,

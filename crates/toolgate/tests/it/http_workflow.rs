@@ -520,3 +520,76 @@ async fn a_workflow_calls_the_tools_of_the_configuration_that_serves_now() {
     assert_eq!(steps_of(&answer), ["network done", "machine done", "tag done"]);
     assert_eq!((first.every().len(), second.every().len()), (3, 3));
 }
+
+#[tokio::test]
+async fn a_slow_run_is_a_task_for_whoever_knows_tasks() {
+    let api = Server::start(|call| async move {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        cloud(&call)
+    })
+    .await;
+    let slow = configuration(&api).replace("        provision:\n", "        provision:\n          task: required\n");
+    let gateway = Gateway::serve(slow).await;
+    let name = r#"{"name":"a","tags":["x"]}"#;
+
+    let client = Modern::of(&gateway)
+        .able(r#"{"extensions":{"io.modelcontextprotocol/tasks":{}}}"#);
+    let begun = client.call("flow_provision", name).await.result();
+    assert_eq!(begun["resultType"], "task", "{begun}");
+    let id = json!({ "taskId": begun["taskId"] }).to_string();
+    let state = soon("the task ends", async {
+        loop {
+            let state = client.request("2", "tasks/get", &id).await.result();
+            if state["status"] == "completed" {
+                return state;
+            }
+            assert_eq!(state["status"], "working", "{state}");
+        }
+    })
+    .await;
+    assert_eq!(state["result"]["structuredContent"]["result"]["machine"], "m1", "{state}");
+
+    // For a client that knows no tasks the gateway waits.
+    let waited = Modern::of(&gateway).call("flow_provision", name).await.result();
+    assert_eq!(waited["structuredContent"]["status"], "done", "{waited}");
+
+    let legacy = Legacy::open(&gateway, "2025-11-25", "{}").await;
+    let params = format!(r#"{{"name":"flow_provision","arguments":{name},"task":{{}}}}"#);
+    let begun = legacy.request("1", "tools/call", &params).await.result();
+    let id = json!({ "taskId": begun["task"]["taskId"] }).to_string();
+    let result = legacy.request("2", "tasks/result", &id).await.result();
+    assert_eq!(result["structuredContent"]["status"], "done", "{result}");
+}
+
+#[tokio::test]
+async fn a_cancelled_task_undoes_what_it_did() {
+    let api = Server::start(|call| async move {
+        if call.path == "/machines" {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        }
+        cloud(&call)
+    })
+    .await;
+    let slow = configuration(&api).replace("        provision:\n", "        provision:\n          task: required\n");
+    let gateway = Gateway::serve(slow).await;
+    let client = Modern::of(&gateway)
+        .able(r#"{"extensions":{"io.modelcontextprotocol/tasks":{}}}"#);
+    let begun = client.call("flow_provision", r#"{"name":"a"}"#).await.result();
+    let id = json!({ "taskId": begun["taskId"] }).to_string();
+    soon("the machine is asked for", async {
+        while !requests(&api).contains(&"POST /machines".to_owned()) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+
+    client.request("2", "tasks/cancel", &id).await.result();
+
+    soon("all is undone", async {
+        while !requests(&api).contains(&"DELETE /networks/n1".to_owned()) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+    assert!(requests(&api).contains(&"DELETE /machines/m1".to_owned()), "{:?}", requests(&api));
+}

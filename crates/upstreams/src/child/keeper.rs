@@ -53,6 +53,11 @@ pub fn use_binary(binary: PathBuf) {
     let _ = BINARY.set(binary);
 }
 
+/// This program, to be started again as another process; `None` if nobody said what it is.
+pub fn binary() -> Option<&'static Path> {
+    BINARY.get().map(PathBuf::as_path)
+}
+
 /// The command of a keeper for `program`; `None` if this process cannot start keepers.
 pub(super) fn command(program: &Path) -> Option<Command> {
     let mut command = Command::new(BINARY.get()?);

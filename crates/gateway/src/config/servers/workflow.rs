@@ -51,6 +51,24 @@ pub struct WorkflowTool {
     /// Called twice with the same arguments it does no more than once.
     #[serde(default)]
     pub idempotent: bool,
+    /// Whether a run is a task, which a client begins and asks about later.
+    #[serde(default)]
+    pub task: AsTask,
+}
+
+/// Whether a run is a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub enum AsTask {
+    /// A client that asks for it gets one (2025-11-25).
+    #[default]
+    Optional,
+    /// Every client that knows tasks gets one; for any other the gateway waits. For runs that are
+    /// slow.
+    Required,
+    /// Clients wait for the answer.
+    Never,
 }
 
 /// Something that the model gives.

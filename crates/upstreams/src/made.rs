@@ -1,0 +1,128 @@
+//! Servers that weigh something and are made from configuration, as far as this build has them.
+
+use std::sync::Arc;
+
+use toolgate_gateway::config::servers::http::HttpApi as HttpRules;
+use toolgate_gateway::config::servers::openapi::OpenApi as OpenApiRules;
+use toolgate_gateway::config::servers::sql::SqlRules;
+use toolgate_gateway::config::servers::transform::Transform as TransformRules;
+use toolgate_gateway::config::{Kind, Knowledge as KnowledgeRules, Limits, Server};
+use toolgate_gateway::seal::Keyring;
+use toolgate_gateway::upstream::Upstream;
+
+use crate::Shared;
+
+type Made = Result<Arc<dyn Upstream>, String>;
+
+/// What this build lacks for a server, in words; `None` when it has all.
+pub fn lacking(kind: &Kind) -> Option<String> {
+    let feature = match kind {
+        Kind::Sql(_) if !cfg!(feature = "sql") => "sql",
+        Kind::HttpApi(_) | Kind::OpenApi(_) if !cfg!(feature = "api") => "api",
+        Kind::Knowledge(_) if !cfg!(feature = "knowledge") => "knowledge",
+        Kind::Transform(_) if !cfg!(feature = "transform") => "transform",
+        _ => return None,
+    };
+    Some(format!("this build has no such servers (build it with the feature {feature})"))
+}
+
+#[cfg(feature = "sql")]
+pub(crate) fn sql(server: &Server, rules: &SqlRules, keys: &Arc<Keyring>) -> Made {
+    hosted(server, toolgate_sql::Sql::new(server.name.as_str(), rules, keys.clone())?)
+}
+
+#[cfg(not(feature = "sql"))]
+pub(crate) fn sql(server: &Server, _: &SqlRules, _: &Arc<Keyring>) -> Made {
+    absent(server)
+}
+
+#[cfg(feature = "api")]
+pub(crate) fn http(server: &Server, rules: &HttpRules, limits: &Limits, shared: &Shared) -> Made {
+    hosted(server, toolgate_api::HttpApi::new(rules, engine(server, limits, shared))?)
+}
+
+#[cfg(not(feature = "api"))]
+pub(crate) fn http(server: &Server, _: &HttpRules, _: &Limits, _: &Shared) -> Made {
+    absent(server)
+}
+
+#[cfg(feature = "api")]
+pub(crate) fn openapi(
+    server: &Server,
+    rules: &OpenApiRules,
+    limits: &Limits,
+    shared: &Shared,
+) -> Made {
+    let documents = crate::wire::Wire::new(&shared.proxies, toolgate_api::LARGEST_DOCUMENT);
+    let engine = engine(server, limits, shared);
+    hosted(server, toolgate_api::OpenApi::new(rules, engine, Arc::new(documents))?)
+}
+
+#[cfg(not(feature = "api"))]
+pub(crate) fn openapi(server: &Server, _: &OpenApiRules, _: &Limits, _: &Shared) -> Made {
+    absent(server)
+}
+
+/// What runs the calls of an API.
+#[cfg(feature = "api")]
+fn engine(server: &Server, limits: &Limits, shared: &Shared) -> toolgate_api::Engine {
+    toolgate_api::Engine {
+        name: server.name.as_str().into(),
+        transport: Arc::new(crate::wire::Wire::new(&shared.proxies, limits.reply.bytes())),
+        budget: server.timeout,
+    }
+}
+
+#[cfg(feature = "knowledge")]
+pub(crate) fn knowledge(server: &Server, rules: &KnowledgeRules) -> Made {
+    use toolgate_knowledge::{Knowledge, PdfReader};
+
+    // PDFs are read by another process of this program.
+    let reader = match crate::child::keeper::binary() {
+        Some(program) => PdfReader::new(program.to_owned(), vec![crate::READ_PDF.to_owned()]),
+        None => PdfReader::none(),
+    };
+    hosted(server, Knowledge::open(rules, reader)?)
+}
+
+#[cfg(not(feature = "knowledge"))]
+pub(crate) fn knowledge(server: &Server, _: &KnowledgeRules) -> Made {
+    absent(server)
+}
+
+#[cfg(feature = "transform")]
+pub(crate) fn transform(server: &Server, rules: &TransformRules) -> Made {
+    use toolgate_transform::{Transform, Worker};
+
+    // Conversions are done by other processes of this program.
+    let worker = match crate::child::keeper::binary() {
+        Some(program) => Worker::new(program.to_owned(), vec![crate::TRANSFORM.to_owned()]),
+        None => Worker::none(),
+    };
+    hosted(server, Transform::new(rules, worker))
+}
+
+#[cfg(not(feature = "transform"))]
+pub(crate) fn transform(server: &Server, _: &TransformRules) -> Made {
+    absent(server)
+}
+
+#[cfg(any(
+    feature = "api",
+    feature = "knowledge",
+    feature = "sql",
+    feature = "transform"
+))]
+fn hosted(server: &Server, made: impl toolgate_hosted::Server) -> Made {
+    Ok(Arc::new(toolgate_hosted::Hosted::new(server.name.as_str(), Arc::new(made))))
+}
+
+#[cfg(not(all(
+    feature = "api",
+    feature = "knowledge",
+    feature = "sql",
+    feature = "transform"
+)))]
+fn absent(server: &Server) -> Made {
+    Err(lacking(&server.kind).unwrap_or_default())
+}
