@@ -121,6 +121,8 @@ fn the_documented_example_checks_clean() {
         "tracker_",
         "petstore_",
         "carts_",
+        "desk_",
+        "convert_",
         "kb_",
         "flow_",
     ];
