@@ -19,6 +19,7 @@ use toolgate_hosted::{
 use toolgate_protocol::version::Version;
 
 struct Slow {
+    begun: Arc<Notify>,
     go: Arc<Notify>,
     dropped: Arc<AtomicBool>,
 }
@@ -64,6 +65,7 @@ impl Server for Slow {
             let Called { name, .. } = asked.params()?;
             match name.as_str() {
                 "wait" => {
+                    self.begun.notify_one();
                     self.go.notified().await;
                     Ok(ToolResult::structured(json!({ "done": true })).into())
                 }
@@ -80,6 +82,7 @@ impl Server for Slow {
 
 struct Scene {
     hosted: Hosted,
+    begun: Arc<Notify>,
     go: Arc<Notify>,
     dropped: Arc<AtomicBool>,
 }
@@ -87,8 +90,9 @@ struct Scene {
 impl Scene {
     fn new() -> Scene {
         let (go, dropped) = (Arc::<Notify>::default(), Arc::<AtomicBool>::default());
-        let slow = Slow { go: go.clone(), dropped: dropped.clone() };
-        Scene { hosted: Hosted::new("slow", Arc::new(slow)), go, dropped }
+        let begun = Arc::<Notify>::default();
+        let slow = Slow { begun: begun.clone(), go: go.clone(), dropped: dropped.clone() };
+        Scene { hosted: Hosted::new("slow", Arc::new(slow)), begun, go, dropped }
     }
 
     async fn ask(&self, who: &str, method: &str, params: Value) -> Result<Reply, Fault> {
@@ -162,6 +166,7 @@ async fn a_cancelled_task_works_no_more() {
     let scene = Scene::new();
     let id = scene.begin("wait").await["taskId"].clone();
     let waiting = scene.ask("ada", "tasks/result", json!({ "taskId": id })).await.unwrap();
+    scene.begun.notified().await;
 
     let cancelled = scene.told("ada", "tasks/cancel", json!({ "taskId": id })).await;
 

@@ -42,7 +42,7 @@ pub struct Prompt {
     #[serde(default)]
     pub arguments: BTreeMap<String, DeclaredArgument>,
     /// The messages, in order.
-    #[schemars(length(min = 1, max = 100))]
+    #[schemars(length(min = 1))]
     pub messages: Vec<PromptMessage>,
 }
 

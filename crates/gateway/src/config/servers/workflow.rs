@@ -175,7 +175,7 @@ pub struct Step {
     #[schemars(example = &"crm.find_customer")]
     pub call: Option<String>,
     /// What the tool gets, by argument: any value, in which `{$: EXPRESSION}` stands for what the
-    /// expression gives; null leaves the entry out.
+    /// expression gives; one that gives nothing leaves its entry out.
     #[serde(default)]
     pub arguments: BTreeMap<String, Anything>,
     /// The workflow goes on only if this expression is true.
