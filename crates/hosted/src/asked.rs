@@ -92,10 +92,7 @@ struct Envelope {
 impl Asked {
     /// What a request of the gateway asks, and the frames that the server sends before its answer,
     /// which is of use until `deadline`.
-    pub(crate) fn new(
-        request: &Request,
-        deadline: Instant,
-    ) -> Result<(Asked, Sent), Failed> {
+    pub(crate) fn new(request: &Request, deadline: Instant) -> Result<(Asked, Sent), Failed> {
         let bytes = request.edits.apply(request.message.bytes());
         let envelope: Envelope = serde_json::from_slice(&bytes)
             .map_err(|error| Refusal::internal("a request cannot be read").because(error))?;

@@ -100,9 +100,9 @@ impl Tasks {
             let Named { id } = asked.params()?;
             let all = self.all();
             // That of somebody else is like none.
-            let task = all.get(&*id).filter(|task| {
-                task.owner == asked.caller().principal && !task.is_over()
-            });
+            let task = all
+                .get(&*id)
+                .filter(|task| task.owner == asked.caller().principal && !task.is_over());
             task.cloned().ok_or_else(|| Failed::from(Refusal::invalid("unknown task")))
         };
         Some(match request.method {

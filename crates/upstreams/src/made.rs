@@ -107,22 +107,12 @@ pub(crate) fn transform(server: &Server, _: &TransformRules) -> Made {
     absent(server)
 }
 
-#[cfg(any(
-    feature = "api",
-    feature = "knowledge",
-    feature = "sql",
-    feature = "transform"
-))]
+#[cfg(any(feature = "api", feature = "knowledge", feature = "sql", feature = "transform"))]
 fn hosted(server: &Server, made: impl toolgate_hosted::Server) -> Made {
     Ok(Arc::new(toolgate_hosted::Hosted::new(server.name.as_str(), Arc::new(made))))
 }
 
-#[cfg(not(all(
-    feature = "api",
-    feature = "knowledge",
-    feature = "sql",
-    feature = "transform"
-)))]
+#[cfg(not(all(feature = "api", feature = "knowledge", feature = "sql", feature = "transform")))]
 fn absent(server: &Server) -> Made {
     Err(lacking(&server.kind).unwrap_or_default())
 }

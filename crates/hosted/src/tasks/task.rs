@@ -142,8 +142,7 @@ impl Task {
         tokio::spawn(async move {
             while !answer.is_closed() {
                 let (ours, answered) = oneshot::channel();
-                let question =
-                    Ask { method: method.clone(), params: params.clone(), answer: ours };
+                let question = Ask { method: method.clone(), params: params.clone(), answer: ours };
                 task.waiter().put(question);
                 if let Ok(said) = answered.await {
                     task.becomes(Status::Working);
@@ -245,9 +244,8 @@ impl Task {
         let mut progress = self.progress.subscribe();
         let (task, id) = (self.clone(), Box::<str>::from(request.message.id().unwrap_or("null")));
         tokio::spawn(async move {
-            let settled = progress.wait_for(|now| {
-                now.end.is_some() || now.status == Status::Cancelled
-            });
+            let settled =
+                progress.wait_for(|now| now.end.is_some() || now.status == Status::Cancelled);
             let end = match settled.await {
                 Ok(now) => now.end.clone(),
                 Err(_) => None,

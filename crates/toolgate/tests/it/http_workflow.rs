@@ -528,12 +528,13 @@ async fn a_slow_run_is_a_task_for_whoever_knows_tasks() {
         cloud(&call)
     })
     .await;
-    let slow = configuration(&api).replace("        provision:\n", "        provision:\n          task: required\n");
+    let slow = configuration(&api)
+        .replace("        provision:\n", "        provision:\n          task: required\n");
     let gateway = Gateway::serve(slow).await;
     let name = r#"{"name":"a","tags":["x"]}"#;
 
-    let client = Modern::of(&gateway)
-        .able(r#"{"extensions":{"io.modelcontextprotocol/tasks":{}}}"#);
+    let client =
+        Modern::of(&gateway).able(r#"{"extensions":{"io.modelcontextprotocol/tasks":{}}}"#);
     let begun = client.call("flow_provision", name).await.result();
     assert_eq!(begun["resultType"], "task", "{begun}");
     let id = json!({ "taskId": begun["taskId"] }).to_string();
@@ -570,10 +571,11 @@ async fn a_cancelled_task_undoes_what_it_did() {
         cloud(&call)
     })
     .await;
-    let slow = configuration(&api).replace("        provision:\n", "        provision:\n          task: required\n");
+    let slow = configuration(&api)
+        .replace("        provision:\n", "        provision:\n          task: required\n");
     let gateway = Gateway::serve(slow).await;
-    let client = Modern::of(&gateway)
-        .able(r#"{"extensions":{"io.modelcontextprotocol/tasks":{}}}"#);
+    let client =
+        Modern::of(&gateway).able(r#"{"extensions":{"io.modelcontextprotocol/tasks":{}}}"#);
     let begun = client.call("flow_provision", r#"{"name":"a"}"#).await.result();
     let id = json!({ "taskId": begun["taskId"] }).to_string();
     soon("the machine is asked for", async {
