@@ -42,7 +42,7 @@ pub(super) struct Task {
 struct Progress {
     status: Status,
     updated: SystemTime,
-    /// What there is at the end: the members of a response after its id.
+    /// How it ended, once it has; a cancelled task has no such end.
     end: Option<Arc<End>>,
 }
 
