@@ -3,14 +3,15 @@
 use std::future::Future;
 use std::net::IpAddr;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use bytes::Bytes;
+use memchr::memmem::Finder;
 use tokio::sync::{mpsc, oneshot};
 pub use toolgate_protocol::caller::Caller;
 use toolgate_protocol::client::Client;
-use toolgate_protocol::jsonrpc::{self, Message};
+use toolgate_protocol::jsonrpc::{self, Kind, Message};
 use toolgate_protocol::method::Method;
 use toolgate_protocol::splice::Edits;
 use toolgate_protocol::version::Era;
@@ -226,6 +227,21 @@ impl End {
             Fault::new(Reason::Internal, "an edited answer is malformed").because(error)
         })?;
         Ok(End { message, ..self })
+    }
+
+    /// Whether the request failed: an error, or the result of a tool that says so.
+    pub(crate) fn has_failed(&self) -> bool {
+        static MENTION: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(b"\"isError\""));
+        if self.message.kind() == Kind::Error {
+            return true;
+        }
+        // Nearly no result mentions it: one look saves the walk.
+        MENTION.find(self.message.bytes()).is_some()
+            && self
+                .message
+                .result_object()
+                .and_then(|result| result.get("isError"))
+                .is_some_and(|failed| failed.raw() == "true")
     }
 }
 

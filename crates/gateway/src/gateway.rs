@@ -111,7 +111,7 @@ impl Route {
         let (pins, mirrors, tasks) = (self.pins.clone(), self.mirrors.clone(), self.tasks.clone());
         let (schemas, screen) = (self.schemas.clone(), self.screen.clone());
         let client = request.client.clone();
-        let bindings = self.bindings.clone();
+        let (bindings, offered) = (self.bindings.clone(), self.offered.clone());
         reply.map_end(move |end| {
             let end = pins.page(kind, further, end)?;
             if kind != Listed::Tool {
@@ -122,8 +122,10 @@ impl Route {
                 Some(screen) => screen.study(&schemas, end)?,
                 None => end,
             };
-            // Last: all others learn from the whole schemas.
-            bind::hide(&bindings, tasks.study(end, &client)?)
+            // Late: all others learn from the whole schemas.
+            let end = bind::hide(&bindings, tasks.study(end, &client)?)?;
+            offered.learn_tools(&end.message);
+            Ok(end)
         })
     }
 

@@ -1,10 +1,13 @@
 //! How many calls, how long, how large, how they ended: per server and tool, for Prometheus.
+//!
+//! A tool has a label once its server has listed it or answered a call of it without a failure. Until
+//! then its calls share one, so that names that callers make up take nothing from those of tools.
 
 mod counting;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -31,7 +34,7 @@ pub(crate) use counting::{Counting, Measured};
 const MOST_TOOLS: usize = 5_000;
 /// Tenants told apart at most.
 const MOST_TENANTS: usize = 200;
-/// The label of the tools beyond.
+/// The label of the tools beyond, and of what nobody knows to be one.
 const OTHER: &str = "other";
 
 /// Seconds: from what a loopback call takes to what a person waits.
@@ -75,7 +78,16 @@ struct Counters {
 #[derive(Default)]
 pub struct Counted {
     tools: Known,
+    others: OnceLock<Arc<Counters>>,
     methods: Known,
+}
+
+/// A tool that its server has not shown to be one.
+struct Unproven {
+    metrics: Arc<Metrics>,
+    server: Arc<str>,
+    counted: Arc<Counted>,
+    tool: Box<str>,
 }
 
 type Known = RwLock<HashMap<Box<str>, Arc<Counters>>>;
@@ -209,6 +221,13 @@ impl Default for Metrics {
     }
 }
 
+impl Unproven {
+    /// Its counts, now that it is known.
+    fn proven(&self) -> Arc<Counters> {
+        self.metrics.of_tool(&self.server, &self.counted, &self.tool)
+    }
+}
+
 impl UsageFamilies {
     fn register(&self, registry: &mut Registry) {
         registry.register("calls", "Calls on the meter", self.calls.clone());
@@ -263,37 +282,60 @@ impl Metrics {
     }
 
     /// A call begins.
-    pub(crate) fn begin(&self, route: &Route, request: &Request) -> Counting {
-        let counters = match (&request.method, request.named()) {
-            (Method::ToolsCall, Some(tool)) => self.of_tool(route, &tool),
+    pub(crate) fn begin(self: &Arc<Self>, route: &Route, request: &Request) -> Counting {
+        let (counters, unproven) = match (&request.method, request.named()) {
+            (Method::ToolsCall, Some(tool)) => self.of_call(route, &tool),
             (method, _) => {
                 let method = method.label();
                 let known = &route.counted.methods;
-                find(known, method).unwrap_or_else(|| {
+                let counters = find(known, method).unwrap_or_else(|| {
                     remember(known, method, self.counters(&route.name, method, ""))
-                })
+                });
+                (counters, None)
             }
         };
         counters.in_flight.inc();
         Counting {
             counters,
+            unproven,
             errors: self.errors.clone(),
             trace: request.trace.clone(),
             over: false,
         }
     }
 
-    fn of_tool(&self, route: &Route, tool: &str) -> Arc<Counters> {
-        let known = &route.counted.tools;
-        if let Some(counters) = find(known, tool) {
-            return counters;
+    fn of_call(
+        self: &Arc<Self>,
+        route: &Route,
+        tool: &str,
+    ) -> (Arc<Counters>, Option<Box<Unproven>>) {
+        let Route { name, counted, offered, .. } = route;
+        if let Some(counters) = find(&counted.tools, tool) {
+            return (counters, None);
         }
-        let method = Method::ToolsCall.label();
-        if self.has_room_for(&route.name, tool) {
-            remember(known, tool, self.counters(&route.name, method, tool))
-        } else {
-            Arc::new(self.counters(&route.name, method, OTHER))
+        if offered.has_tool(tool) {
+            return (self.of_tool(name, counted, tool), None);
         }
+        let unproven = Unproven {
+            metrics: self.clone(),
+            server: name.clone(),
+            counted: counted.clone(),
+            tool: tool.into(),
+        };
+        (self.of_others(name, counted), Some(Box::new(unproven)))
+    }
+
+    fn of_tool(&self, server: &Arc<str>, counted: &Counted, tool: &str) -> Arc<Counters> {
+        if !self.has_room_for(server, tool) {
+            return self.of_others(server, counted);
+        }
+        let counters = self.counters(server, Method::ToolsCall.label(), tool);
+        remember(&counted.tools, tool, counters)
+    }
+
+    fn of_others(&self, server: &Arc<str>, counted: &Counted) -> Arc<Counters> {
+        let counters = || Arc::new(self.counters(server, Method::ToolsCall.label(), OTHER));
+        counted.others.get_or_init(counters).clone()
     }
 
     fn has_room_for(&self, server: &Arc<str>, tool: &str) -> bool {

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use toolgate_policy::Kind;
+use toolgate_protocol::jsonrpc::Message;
 use toolgate_protocol::method::Method;
 
 use crate::call::Request;
@@ -54,11 +55,31 @@ impl Offered {
         }
     }
 
+    /// Whether a tool of this name was ever on its list.
+    pub(crate) fn has_tool(&self, name: &str) -> bool {
+        self.tools.has(name) == Some(true)
+    }
+
+    /// Learns from a page of the list of its tools.
+    pub(crate) fn learn_tools(&self, page: &Message) {
+        let tools = page.result_object().and_then(|result| result.get("tools")?.items());
+        let tools = tools.into_iter().flatten().filter_map(|tool| tool.object());
+        self.learn(Kind::Tool, tools.filter_map(|tool| tool.get("name")?.string()), false);
+    }
+
     /// Learns from a part of a list; `whole` if it leads from its beginning to its end.
-    pub(crate) fn learn<'a>(&self, kind: Kind, names: impl Iterator<Item = &'a str>, whole: bool) {
+    pub(crate) fn learn(
+        &self,
+        kind: Kind,
+        names: impl Iterator<Item = impl AsRef<str>>,
+        whole: bool,
+    ) {
         let Some(offered) = self.of(kind) else { return };
+        let names: Vec<u64> = names.map(|name| offered.hasher.hash_one(name.as_ref())).collect();
         let mut known = offered.known.write().unwrap_or_else(PoisonError::into_inner);
-        known.names.extend(names.map(|name| offered.hasher.hash_one(name)));
+        if known.names.len() <= MOST {
+            known.names.extend(names);
+        }
         known.complete = (known.complete || whole) && known.names.len() <= MOST;
     }
 }

@@ -7,13 +7,15 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use toolgate_protocol::jsonrpc::Kind;
 
-use super::{CallLabels, Counters, ErrorLabels};
+use super::{CallLabels, Counters, ErrorLabels, Unproven};
 use crate::call::{Boxed, End, Frame, Frames, Reply, Trace};
 use crate::fault::{BY_UPSTREAM, Fault, Reason};
 
 /// The counts of one running call.
 pub(crate) struct Counting {
     pub(super) counters: Arc<Counters>,
+    /// The tool, as long as nobody knows whether it is one.
+    pub(super) unproven: Option<Box<Unproven>>,
     pub(super) errors: Family<ErrorLabels, Counter>,
     pub(super) trace: Trace,
     pub(super) over: bool,
@@ -22,6 +24,9 @@ pub(crate) struct Counting {
 impl Counting {
     /// It was answered.
     pub(crate) fn finish(mut self, end: &End, took: Duration) {
+        if let Some(tool) = self.unproven.take_if(|_| !end.has_failed()) {
+            self.counters = tool.proven();
+        }
         self.counters.sizes.observe(end.message.bytes().len() as f64);
         if end.message.kind() == Kind::Error {
             self.count_error(BY_UPSTREAM);
@@ -35,7 +40,7 @@ impl Counting {
         tracing::warn!(
             server = %labels.server,
             method = %labels.method,
-            tool = %labels.tool,
+            tool = self.tool(),
             trace = self.trace.id(),
             took_ms = took.as_millis() as u64,
             %fault,
@@ -43,6 +48,11 @@ impl Counting {
         );
         self.count_error(fault.reason.label());
         self.close(took);
+    }
+
+    /// What the caller called it.
+    fn tool(&self) -> &str {
+        self.unproven.as_ref().map_or(&self.counters.labels.tool, |unproven| &unproven.tool)
     }
 
     fn count_error(&self, category: &str) {
@@ -60,7 +70,7 @@ impl Counting {
         tracing::debug!(
             server = %labels.server,
             method = %labels.method,
-            tool = %labels.tool,
+            tool = self.tool(),
             trace = self.trace.id(),
             took_us = took.as_micros() as u64,
             "a call ended"
@@ -111,5 +121,47 @@ impl Frames for Measured {
             }
             frame
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use toolgate_protocol::version::Version;
+
+    use crate::testing::{Fake, Said, client, gateway, request, told};
+
+    #[tokio::test]
+    async fn only_tools_that_their_server_shows_have_a_label() {
+        let fake = Fake::new(Version::V2026_07_28, &json!({ "tools": {} }))
+            .on("tools/list", |_| Said::Result(json!({ "tools": [{ "name": "listed" }] })))
+            .on("tools/call", |params| match params["name"].as_str() {
+                Some("answers") => Said::Result(json!({ "content": [] })),
+                Some("apologizes") => Said::Result(json!({ "content": [], "isError": true })),
+                _ => Said::Error(-32602, "no such tool"),
+            });
+        let gateway = gateway(&[("crm", fake.into())], "");
+        let client = client(Version::V2026_07_28, &json!({}));
+        let call = async |name: String| {
+            let reply = gateway.call(request(&client, "tools/call", json!({ "name": name }))).await;
+            let _ = told(reply).await;
+        };
+
+        for n in 0..20 {
+            call(format!("made-up-{n}")).await;
+        }
+        for name in ["answers", "apologizes", "answers"] {
+            call(name.to_owned()).await;
+        }
+        let list = gateway.call(request(&client, "tools/list", json!({}))).await;
+        told(list).await.unwrap();
+        call("listed".to_owned()).await;
+
+        let shown = gateway.lasting.metrics.render(&gateway, 0);
+        for (tool, calls) in [("other", 21), ("answers", 2), ("listed", 1)] {
+            let line = format!("method=\"tools/call\",tool=\"{tool}\"}} {calls}\n");
+            assert!(shown.contains(&line), "{tool}: {shown}");
+        }
+        assert!(!shown.contains("made-up") && !shown.contains("apologizes"), "{shown}");
     }
 }

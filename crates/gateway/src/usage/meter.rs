@@ -1,10 +1,7 @@
 //! One call on the meter: what it used is counted when it has ended, however it ends.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-use memchr::memmem::Finder;
-use toolgate_protocol::jsonrpc::Kind;
 
 use super::{Amount, Counter, Store};
 use crate::call::{Boxed, End, Frame, Frames, Reply};
@@ -61,7 +58,7 @@ impl Meter {
 
     async fn end(&mut self, end: &End) {
         self.passes(end.message.bytes().len());
-        self.close(has_failed(end)).await;
+        self.close(end.has_failed()).await;
     }
 
     async fn close(&mut self, failed: bool) {
@@ -97,21 +94,6 @@ impl Drop for Meter {
             runtime.spawn(open.count(true));
         }
     }
-}
-
-/// Both a result that says so and an error in its place.
-fn has_failed(end: &End) -> bool {
-    if end.message.kind() == Kind::Error {
-        return true;
-    }
-    static MENTION: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(b"\"isError\""));
-    // Nearly no result mentions it: one look saves the walk.
-    MENTION.find(end.message.bytes()).is_some()
-        && end
-            .message
-            .result_object()
-            .and_then(|result| result.get("isError"))
-            .is_some_and(|failed| failed.raw() == "true")
 }
 
 /// A reply in frames on the meter.
