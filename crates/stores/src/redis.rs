@@ -102,6 +102,11 @@ impl Redis {
     }
 }
 
+/// Milliseconds, of which there is at least one: Redis takes zero for a mistake.
+fn millis(lasting: Duration) -> u64 {
+    u64::try_from(lasting.as_millis()).unwrap_or(u64::MAX).max(1)
+}
+
 /// What the server or the system said. It never repeats the address.
 fn away(error: &RedisError) -> Away {
     Away(error.to_string())
@@ -166,9 +171,8 @@ impl Backend for Redis {
     fn once(&self, name: Name, lasting: Duration) -> Boxed<'_, Result<bool, Away>> {
         Box::pin(async move {
             let mut connection = self.link.session().await?;
-            let millis = u64::try_from(lasting.as_millis()).unwrap_or(u64::MAX).max(1);
             let mut set = cmd("SET");
-            set.arg(self.key("once", name)).arg("1").arg("NX").arg("PX").arg(millis);
+            set.arg(self.key("once", name)).arg("1").arg("NX").arg("PX").arg(millis(lasting));
             let set = set.query_async::<Option<String>>(&mut connection).await;
             Ok(set.map_err(|error| self.failed(&error))?.is_some())
         })

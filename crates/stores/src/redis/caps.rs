@@ -6,17 +6,13 @@ use std::time::Duration;
 use ::redis::{Script, cmd};
 use toolgate_gateway::store::{Away, Cap, Name};
 
-use super::{Redis, script};
+use super::{Redis, millis, script};
 
 static START: LazyLock<Script> = LazyLock::new(|| script(include_str!("start.lua")));
 static RENEW: LazyLock<Script> = LazyLock::new(|| script(include_str!("renew.lua")));
 
 /// Leases that are renewed with one question: a script holds up everybody else.
 const PAGE: usize = 1000;
-
-fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
-}
 
 impl Redis {
     pub(super) async fn start_work(

@@ -6,7 +6,7 @@ use std::time::Duration;
 use ::redis::Script;
 use toolgate_gateway::store::{Away, Item, Kept, Name, Placed, Room};
 
-use super::{Redis, script};
+use super::{Redis, millis, script};
 
 static PUT: LazyLock<Script> =
     LazyLock::new(|| script(&[include_str!("keep.lua"), include_str!("put.lua")].concat()));
@@ -86,8 +86,4 @@ impl Redis {
         };
         Ok(said.into_iter().filter_map(kept).collect())
     }
-}
-
-fn millis(lasting: Duration) -> u64 {
-    u64::try_from(lasting.as_millis()).unwrap_or(u64::MAX).max(1)
 }
