@@ -257,7 +257,7 @@ async fn mistakes_are_named_before_anything_is_served_and_the_tools_scan_clean()
         ("limits: { value: 1MiB, bytes: 1MiB }", "write twice limits.value or more"),
         ("schema: { $ref: '#/properties/a' }", "leads somewhere else than to #/$defs/NAME"),
         ("schema: { type: 7 }", "cannot be used"),
-        ("schema: [1]", "a schema is an object"),
+        ("schema: [1]", "not a JSON Schema"),
     ] {
         let said = check("check", &format!("{{ name: s, state: {{ {state} }} }}"));
         assert!(said.code != 0 && said.out.contains(message), "{state}: {}{}", said.out, said.err);

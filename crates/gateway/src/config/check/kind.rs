@@ -1,7 +1,6 @@
 //! How a server is reached, and whether its other keys fit that.
 
-use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use http::{HeaderName, HeaderValue};
 
@@ -163,24 +162,7 @@ fn http(checks: &mut Checks<'_>, path: &str, entry: Entry) -> Option<Kind> {
             "the modern era has no sse transport (write era: legacy, or transport: streamable)";
         checks.problem(&format!("{path}.transport"), message);
     }
-    let mut seen = BTreeSet::new();
-    for (name, value) in &entry.headers {
-        let place = key_path(&format!("{path}.headers"), name);
-        if let Some(message) = wrong_header(name, value) {
-            checks.problem(&place, message);
-        }
-        if !seen.insert(name.to_ascii_lowercase()) {
-            checks.problem(
-                &place,
-                "the same header twice, as case does not tell them apart (keep one)",
-            );
-        }
-        if name.eq_ignore_ascii_case("authorization") && checks.places.is_literal(&place) {
-            let message =
-                "the credential stands in the file itself (write ${env:NAME} or ${file:PATH})";
-            checks.warning(&place, message);
-        }
-    }
+    servers::headers(checks, &format!("{path}.headers"), &entry.headers, &[]);
     Some(Kind::Http { url, headers: entry.headers, era: entry.era, transport: entry.transport })
 }
 
@@ -254,4 +236,19 @@ pub(super) fn directory(checks: &mut Checks<'_>, key: &str, path: &Path) -> Path
             .problem(key, format!("{shown} is not a directory (paths are relative to this file)"));
     }
     resolved
+}
+
+/// A path without `.` and `..`, as it is written: links are not followed.
+pub(super) fn plain(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                plain.pop();
+            }
+            other => plain.push(other),
+        }
+    }
+    plain
 }

@@ -5,34 +5,81 @@ pub(super) mod files;
 pub(super) mod http;
 pub(super) mod knowledge;
 pub(super) mod openapi;
+mod parameter;
 pub(super) mod sql;
 pub(super) mod state;
 pub(super) mod transform;
 pub(super) mod workflow;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value;
+use toolgate_screen::schema::Compiled;
 use toolgate_values::{Secret, Url};
 
 use super::{Checks, kind::wrong_header};
 use crate::config::problem::key_path;
 
-/// Headers of the operator: sound, and each once.
-fn headers(checks: &mut Checks<'_>, path: &str, headers: &BTreeMap<String, Secret>) {
+/// Headers of the operator: sound, and each once. Those that are `free` nobody else sets.
+pub(super) fn headers(
+    checks: &mut Checks<'_>,
+    path: &str,
+    headers: &BTreeMap<String, Secret>,
+    free: &[&str],
+) {
+    let mut seen = BTreeSet::new();
     for (name, value) in headers {
-        let place = key_path(path, name);
-        // What a person wants to accept is theirs to say; nobody else sets it.
-        if !name.eq_ignore_ascii_case("accept")
+        let (place, lower) = (key_path(path, name), name.to_ascii_lowercase());
+        if !free.contains(&lower.as_str())
             && let Some(message) = wrong_header(name, value)
         {
             checks.problem(&place, message);
         }
-        if name.eq_ignore_ascii_case("authorization") && checks.places.is_literal(&place) {
-            let message =
-                "the credential stands in the file itself (write ${env:NAME} or ${file:PATH})";
-            checks.warning(&place, message);
+        if lower == "authorization" {
+            not_in_the_file(checks, &place);
+        }
+        if !seen.insert(lower) {
+            let message = "the same header twice, as case does not tell them apart (keep one)";
+            checks.problem(&place, message);
         }
     }
+}
+
+/// A credential is elsewhere.
+fn not_in_the_file(checks: &mut Checks<'_>, place: &str) {
+    if checks.places.is_literal(place) {
+        let message =
+            "the credential stands in the file itself (write ${env:NAME} or ${file:PATH})";
+        checks.warning(place, message);
+    }
+}
+
+/// A JMESPath expression.
+fn expression(
+    checks: &mut Checks<'_>,
+    at: &str,
+    text: &str,
+) -> Option<jmespath::Expression<'static>> {
+    jmespath::compile(text)
+        .map_err(|error| {
+            let message = format!(
+                "not a JMESPath expression, at character {}: {} (see jmespath.org)",
+                error.offset + 1,
+                error.reason
+            );
+            checks.problem(at, message);
+        })
+        .ok()
+}
+
+/// A JSON Schema that can be used.
+fn schema(checks: &mut Checks<'_>, at: &str, schema: &Value) -> Option<Compiled> {
+    if !schema.is_object() {
+        checks.problem(at, "not a JSON Schema (write a map)");
+        return None;
+    }
+    let compiled = Compiled::new(schema.to_string().as_bytes());
+    compiled.map_err(|error| checks.problem(at, format!("{error} (correct it)"))).ok()
 }
 
 /// The address of an API.

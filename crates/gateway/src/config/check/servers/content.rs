@@ -82,7 +82,8 @@ fn argument(checks: &mut Checks<'_>, path: &str, argument: &mut DeclaredArgument
     {
         let text = error.to_string();
         let why = text.lines().last().unwrap_or_default().trim().trim_start_matches("error: ");
-        checks.problem(&format!("{path}.pattern"), format!("no regular expression: {why}"));
+        let message = format!("no regular expression: {why} (as the crate regex has them)");
+        checks.problem(&format!("{path}.pattern"), message);
     }
     let is = argument.r#type;
     let number = argument.minimum.is_some() || argument.maximum.is_some();
@@ -107,10 +108,7 @@ fn argument(checks: &mut Checks<'_>, path: &str, argument: &mut DeclaredArgument
     }
     if let Some(default) = &argument.default {
         let fits = match is {
-            ArgumentType::String => {
-                let listed = |text: &str| argument.r#enum.iter().any(|it| it == text);
-                default.as_str().is_some_and(|text| argument.r#enum.is_empty() || listed(text))
-            }
+            ArgumentType::String => default.as_str().is_some_and(|text| may_be(argument, text)),
             ArgumentType::Integer => default.as_i64().is_some_and(|number| {
                 argument.minimum.is_none_or(|least| number >= least)
                     && argument.maximum.is_none_or(|most| number <= most)
@@ -127,6 +125,19 @@ fn argument(checks: &mut Checks<'_>, path: &str, argument: &mut DeclaredArgument
         }
     }
     file(checks, &format!("{path}.suggest_file"), &mut argument.suggest_file);
+}
+
+/// Whether a text is one that is allowed.
+fn may_be(argument: &DeclaredArgument, text: &str) -> bool {
+    let length = text.chars().count();
+    let longest = argument.max_length.unwrap_or(DeclaredArgument::LONGEST);
+    let matches = |pattern: &String| {
+        // One that is none is told of already.
+        Regex::new(&format!("^(?:{pattern})$")).map_or(true, |regex| regex.is_match(text))
+    };
+    (argument.r#enum.is_empty() || argument.r#enum.iter().any(|it| it == text))
+        && (argument.min_length.unwrap_or(0)..=longest).contains(&length)
+        && argument.pattern.as_ref().is_none_or(matches)
 }
 
 fn message(

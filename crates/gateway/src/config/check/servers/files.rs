@@ -1,11 +1,12 @@
 //! Folders of files: are they there, apart from each other, and do the rules fit together?
 
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use toolgate_values::Size;
 
 use crate::config::bind::{Bound, Part};
-use crate::config::check::{Checks, bind, kind::directory};
+use crate::config::check::kind::{self, directory};
+use crate::config::check::{Checks, bind};
 use crate::config::checked::Kind;
 use crate::config::entry::CacheScope;
 use crate::config::problem::quote;
@@ -100,12 +101,7 @@ fn one(
     }
     for (key, globs) in [("include", &entry.include), ("exclude", &entry.exclude)] {
         for (index, glob) in globs.iter().enumerate() {
-            if let Err(error) = globset::Glob::new(glob) {
-                let message = format!(
-                    "{} is no glob: {} (escape it with \\, or remove it)",
-                    quote(glob),
-                    error.kind()
-                );
+            if let Some(message) = wrong_glob(glob, key == "include") {
                 checks.problem(&format!("{path}.{key}[{index}]"), message);
             }
         }
@@ -122,6 +118,22 @@ fn one(
         include: entry.include,
         exclude: entry.exclude,
         quota: entry.quota,
+    })
+}
+
+/// What is wrong with a glob. One that matches nothing would leave open what it was to close.
+fn wrong_glob(glob: &str, chooses_files: bool) -> Option<String> {
+    if let Err(error) = globset::Glob::new(glob) {
+        let (glob, kind) = (quote(glob), error.kind());
+        return Some(format!("{glob} is no glob: {kind} (escape it with \\, or remove it)"));
+    }
+    let names = glob.trim_matches('/');
+    if names.split('/').any(|name| matches!(name, "" | "." | "..")) {
+        let message = "no name is empty, . or .. (write NAME, or a path from the root such as a/b)";
+        return Some(format!("{} matches nothing: {message}", quote(glob)));
+    }
+    (chooses_files && glob.ends_with('/')).then(|| {
+        format!("{} names a folder, and files are chosen here (write {names}/**)", quote(glob))
     })
 }
 
@@ -225,15 +237,5 @@ fn apart(checks: &mut Checks<'_>, path: &str, roots: &[FilesRoot]) {
 /// The folder in which all of a root is, as it is written.
 fn folder(root: &FilesRoot) -> PathBuf {
     let (FilesPlace::Shared(folder) | FilesPlace::PerCaller { base: folder, .. }) = &root.place;
-    let mut plain = PathBuf::new();
-    for component in folder.components() {
-        match component {
-            Component::CurDir => {}
-            Component::ParentDir => {
-                plain.pop();
-            }
-            other => plain.push(other),
-        }
-    }
-    plain
+    kind::plain(folder)
 }

@@ -1,8 +1,10 @@
 //! Whether the endpoints of an HTTP API fit their paths, parameters and each other.
 
+use std::collections::BTreeMap;
+
 use toolgate_values::Secret;
 
-use super::{base, headers};
+use super::{base, expression, headers, parameter, schema};
 use crate::config::check::{Checks, kind::wrong_header};
 use crate::config::problem::{key_path, quote};
 use crate::config::servers::Anything;
@@ -13,7 +15,7 @@ const MOST_PAGES: u64 = 20;
 
 pub(in crate::config::check) fn check(checks: &mut Checks<'_>, path: &str, api: &HttpApi) {
     base(checks, &format!("{path}.base"), &api.base);
-    headers(checks, &format!("{path}.headers"), &api.headers);
+    headers(checks, &format!("{path}.headers"), &api.headers, &["accept"]);
     if api.tools.is_empty() {
         let message = "no tools (add NAME: {description: ..., get: /PATH})";
         checks.problem(&format!("{path}.tools"), message);
@@ -21,6 +23,7 @@ pub(in crate::config::check) fn check(checks: &mut Checks<'_>, path: &str, api: 
     for (name, endpoint) in &api.tools {
         let place = key_path(&format!("{path}.tools"), name);
         endpoint_is_sound(checks, &place, name, endpoint);
+        names_are_taken_once(checks, &place, api, endpoint);
     }
 }
 
@@ -32,7 +35,11 @@ fn endpoint_is_sound(checks: &mut Checks<'_>, place: &str, name: &str, endpoint:
         let message = "without a description no model knows when to call it (say what it does, when to use it, what it takes, returns and changes)";
         checks.problem(&format!("{place}.description"), message);
     }
-    headers(checks, &format!("{place}.headers"), &endpoint.headers);
+    headers(checks, &format!("{place}.headers"), &endpoint.headers, &["accept"]);
+    annotations_are_sound(checks, place, endpoint);
+    if let Some(output) = &endpoint.output {
+        schema(checks, &format!("{place}.output"), output);
+    }
     let paths = endpoint.paths();
     let [(method, template)] = paths.as_slice() else {
         let message = match paths.is_empty() {
@@ -43,6 +50,10 @@ fn endpoint_is_sound(checks: &mut Checks<'_>, place: &str, name: &str, endpoint:
         return;
     };
     path_is_sound(checks, place, method, template, endpoint);
+    if !has_body(method) && checks.places.has(&format!("{place}.encoding")) {
+        let message = format!("a {method} request has no body (remove it)");
+        checks.problem(&format!("{place}.encoding"), message);
+    }
     for (argument, parameter) in &endpoint.parameters {
         let at = key_path(&format!("{place}.parameters"), argument);
         parameter_is_sound(checks, &at, argument, parameter, template);
@@ -183,10 +194,76 @@ fn parameter_is_sound(
         let message = "a segment of a path is one value (write type: string)";
         checks.problem(&format!("{at}.type"), message);
     }
-    if let Some(schema) = &parameter.schema
-        && !schema.is_object()
-    {
-        checks.problem(&format!("{at}.schema"), "not a JSON Schema (write a map)");
+    parameter::check(checks, at, &parameter.into());
+}
+
+/// What changes nothing loses nothing, and may always be repeated.
+fn annotations_are_sound(checks: &mut Checks<'_>, place: &str, endpoint: &Endpoint) {
+    if endpoint.read_only != Some(true) {
+        return;
+    }
+    for (key, contradicts) in [
+        ("destructive", endpoint.destructive == Some(true)),
+        ("idempotent", endpoint.idempotent == Some(false)),
+    ] {
+        if contradicts {
+            checks.problem(
+                &format!("{place}.{key}"),
+                "read_only says otherwise (remove one of them)",
+            );
+        }
+    }
+}
+
+/// Where a parameter goes. Nothing for one without a path or method to tell.
+fn place_of(endpoint: &Endpoint, argument: &str, parameter: &Parameter) -> Option<Place> {
+    let [(method, template)] = endpoint.paths()[..] else { return parameter.place };
+    Some(parameter.place.unwrap_or_else(|| {
+        if template.contains(&format!("{{{argument}}}")) {
+            Place::Path
+        } else if has_body(method) {
+            Place::Body
+        } else {
+            Place::Query
+        }
+    }))
+}
+
+/// Two values for one name: the API would get one of them, or both.
+fn names_are_taken_once(checks: &mut Checks<'_>, place: &str, api: &HttpApi, endpoint: &Endpoint) {
+    for name in endpoint.query.keys().filter(|name| api.query.contains_key(*name)) {
+        let at = key_path(&format!("{place}.query"), name);
+        checks.problem(&at, "it is in the query of every request already (remove one of them)");
+    }
+    let is_fixed = |name: &str, maps: [&BTreeMap<String, Secret>; 2], any_case: bool| {
+        let is = |it: &String| it == name || any_case && it.eq_ignore_ascii_case(name);
+        maps.iter().any(|map| map.keys().any(is))
+    };
+    let mut taken = Vec::new();
+    for (argument, parameter) in &endpoint.parameters {
+        let at = key_path(&format!("{place}.parameters"), argument);
+        let name = parameter.name.as_deref().unwrap_or(argument);
+        let Some(goes_to) = place_of(endpoint, argument, parameter) else { continue };
+        let fixed = match goes_to {
+            Place::Query => is_fixed(name, [&api.query, &endpoint.query], false),
+            Place::Header => is_fixed(name, [&api.headers, &endpoint.headers], true),
+            Place::Path | Place::Body => false,
+        };
+        if fixed {
+            let message = "the operator gives it, so that nobody else can (remove one of them)";
+            checks.problem(&at, message);
+        }
+        let asks_for_pages = |pages: &Pages| goes_to == Place::Query && pages.parameter() == name;
+        if endpoint.pages.as_ref().is_some_and(asks_for_pages) {
+            checks.problem(&at, "pages give it (remove it; the tool takes cursor)");
+        }
+        // A body of its own says itself where arguments go.
+        let is_own = goes_to == Place::Body && endpoint.body.is_some();
+        if !is_own && taken.contains(&(goes_to, name)) {
+            let message = format!("another parameter is called {} there (keep one)", quote(name));
+            checks.problem(&at, message);
+        }
+        taken.push((goes_to, name));
     }
 }
 
@@ -221,7 +298,9 @@ fn body_is_sound(
 fn pages_are_sound(checks: &mut Checks<'_>, place: &str, pages: &Pages, endpoint: &Endpoint) {
     let at = format!("{place}.pages");
     match (&pages.next, pages.kind) {
-        (Some(next), PageKind::Cursor) => expression(checks, &format!("{at}.next"), next),
+        (Some(next), PageKind::Cursor) => {
+            expression(checks, &format!("{at}.next"), next);
+        }
         (None, PageKind::Cursor) => {
             checks.problem(&at, "nothing says where the cursor is (add next: EXPRESSION)");
         }
@@ -229,6 +308,15 @@ fn pages_are_sound(checks: &mut Checks<'_>, place: &str, pages: &Pages, endpoint
             checks.problem(&format!("{at}.next"), "only for kind: cursor (remove it)");
         }
         (None, _) => {}
+    }
+    for key in ["first", "size"] {
+        let key = format!("{at}.{key}");
+        if pages.kind != PageKind::Page && checks.places.has(&key) {
+            checks.problem(&key, "only for kind: page (remove it)");
+        }
+    }
+    if pages.size == Some(0) {
+        checks.problem(&format!("{at}.size"), "a page has entries (write 1 or more)");
     }
     if !(1..=MOST_PAGES).contains(&pages.limit) {
         let message = format!("one call gathers 1 to {MOST_PAGES} pages (write such a number)");
@@ -241,17 +329,5 @@ fn pages_are_sound(checks: &mut Checks<'_>, place: &str, pages: &Pages, endpoint
     }
     if !endpoint.paths().iter().any(|(method, _)| *method == "get") {
         checks.problem(&at, "only the results of a get come in pages (remove it)");
-    }
-}
-
-/// A JMESPath expression.
-fn expression(checks: &mut Checks<'_>, at: &str, text: &str) {
-    if let Err(error) = jmespath::compile(text) {
-        let message = format!(
-            "not a JMESPath expression, at character {}: {} (see jmespath.org)",
-            error.offset + 1,
-            error.reason
-        );
-        checks.problem(at, message);
     }
 }

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use crate::config::check::{Checks, kind::directory};
+use crate::config::check::Checks;
+use crate::config::check::kind::{directory, plain};
 use crate::config::checked::{Kind, Server};
 use crate::config::problem::quote;
 use crate::config::servers::knowledge::{Knowledge, Writers};
@@ -74,9 +75,7 @@ fn write(checks: &mut Checks<'_>, path: &str, writers: &Writers, known: bool) {
 
 /// Whether what is at `index` would be among the documents: names with a dot are not.
 fn is_served(root: &Path, index: &Path) -> bool {
-    let (root, index): (PathBuf, PathBuf) =
-        (root.components().collect(), index.components().collect());
-    index.strip_prefix(&root).is_ok_and(|rest| {
+    plain(index).strip_prefix(plain(root)).is_ok_and(|rest| {
         !rest.components().any(|name| name.as_os_str().as_encoded_bytes().starts_with(b"."))
     })
 }
@@ -92,7 +91,10 @@ mod tests {
             ("/srv/articles", true),
             ("/srv/articles/index", true),
             ("/srv/articles/a/b/", true),
+            ("/srv/articles/../articles/index", true),
+            ("/srv/articles/.state/../index", true),
             ("/srv/articles/.index", false),
+            ("/srv/articles/../index", false),
             ("/srv/articles/.state/index", false),
             ("/srv/articles-index", false),
             ("/var/index", false),

@@ -2,9 +2,14 @@
 
 use std::path::Path;
 
-use super::{base, headers};
+use super::{base, headers, not_in_the_file};
 use crate::config::check::Checks;
+use crate::config::problem::key_path;
 use crate::config::servers::openapi::OpenApi;
+use toolgate_values::Span;
+
+/// Whoever has the document is not asked for it more often.
+const OFTEN: Span = Span::seconds(1);
 
 pub(in crate::config::check) fn check(checks: &mut Checks<'_>, path: &str, api: &mut OpenApi) {
     let at = format!("{path}.document");
@@ -30,5 +35,13 @@ pub(in crate::config::check) fn check(checks: &mut Checks<'_>, path: &str, api: 
     if let Some(url) = &api.base {
         base(checks, &format!("{path}.base"), url);
     }
-    headers(checks, &format!("{path}.headers"), &api.headers);
+    headers(checks, &format!("{path}.headers"), &api.headers, &["accept"]);
+    for name in api.auth.keys() {
+        not_in_the_file(checks, &key_path(&format!("{path}.auth"), name));
+    }
+    if !api.refresh.is_zero() && api.refresh < OFTEN {
+        let message =
+            format!("too often for any document (write {OFTEN} or more, or 0s for never)");
+        checks.problem(&format!("{path}.refresh"), message);
+    }
 }

@@ -287,7 +287,7 @@ impl Reader<'_, '_> {
         ];
         if entry.writes && CONTROL.contains(&statement.first_word()) {
             let message = format!(
-                "{} is not for tools: the gateway itself begins and ends transactions",
+                "{} is not for tools: the gateway itself begins and ends transactions (remove it)",
                 quote(statement.first_word())
             );
             self.problem("statement", message);
@@ -426,15 +426,39 @@ fn wrong_parameter(name: &str, entry: &ParameterEntry) -> Vec<(String, String)> 
     if let (Some(min), Some(max)) = (number(&entry.min), number(&entry.max))
         && min > max
     {
-        say(".min", "it is larger than max (nothing would fit)");
+        say(".min", "larger than max (swap them)");
     }
     if entry.pattern.as_ref().is_some_and(|pattern| Regex::new(pattern).is_err()) {
         say(".pattern", "that is no regular expression (as the crate regex has them)");
     }
-    if entry.default.as_ref().is_some_and(|value| !fits(entry.kind, value)) {
-        say(".default", "it is not of the parameter's type");
+    if entry.min_length.zip(entry.max_length).is_some_and(|(least, most)| least > most.get()) {
+        say(".min_length", "larger than max_length (swap them)");
+    }
+    if let Some(value) = &entry.default {
+        if !fits(entry.kind, value) {
+            say(".default", "it is not of the parameter's type (write one that is)");
+        } else if !is_allowed(entry, value) {
+            say(".default", "it is none of the values that are allowed (correct it)");
+        }
     }
     wrong
+}
+
+/// Whether a default is within the bounds that arguments are held to.
+fn is_allowed(entry: &ParameterEntry, value: &Value) -> bool {
+    if let Some(text) = value.as_str().filter(|_| entry.kind == ParameterType::String) {
+        let length = text.chars().count() as u64;
+        let longest = entry.max_length.map_or(LENGTH, |most| most.get());
+        let pattern = entry.pattern.as_ref().and_then(|pattern| Regex::new(pattern).ok());
+        return (entry.words.is_empty() || entry.words.iter().any(|word| word == text))
+            && (entry.min_length.unwrap_or(0)..=longest).contains(&length)
+            && pattern.is_none_or(|pattern| pattern.is_match(text));
+    }
+    let number = |it: &serde_json::Number| it.as_f64();
+    value.as_f64().is_none_or(|value| {
+        entry.min.as_ref().and_then(number).is_none_or(|min| value >= min)
+            && entry.max.as_ref().and_then(number).is_none_or(|max| value <= max)
+    })
 }
 
 fn fits(kind: ParameterType, value: &Value) -> bool {

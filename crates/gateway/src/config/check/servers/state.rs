@@ -1,7 +1,6 @@
 //! Values that agents keep: can they be named, checked and kept?
 
 use serde_json::Value;
-use toolgate_screen::schema::Compiled;
 use toolgate_values::Size;
 
 use crate::config::check::Checks;
@@ -80,10 +79,6 @@ fn scope(checks: &mut Checks<'_>, path: &str, scope: Scope, known: bool) {
 }
 
 fn schema(checks: &mut Checks<'_>, path: &str, schema: &Value) {
-    if !schema.is_object() {
-        checks.problem(path, "a schema is an object (write {type: object, properties: {...}})");
-        return;
-    }
     if let Some(reference) = foreign(schema) {
         let message = format!(
             "the reference {} leads somewhere else than to #/$defs/NAME (move what it names there)",
@@ -92,9 +87,7 @@ fn schema(checks: &mut Checks<'_>, path: &str, schema: &Value) {
         checks.problem(path, message);
         return;
     }
-    if let Err(error) = Compiled::new(schema.to_string().as_bytes()) {
-        checks.problem(path, format!("{error} (correct it)"));
-    }
+    super::schema(checks, path, schema);
 }
 
 /// A reference that would mean something else where the schema is part of that of a tool.

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use self::expressions::Scope;
 use super::http::wrong_name;
+use super::{parameter, schema};
 use crate::config::check::Checks;
 use crate::config::problem::{key_path, quote};
 use crate::config::servers::workflow::{
@@ -78,14 +79,15 @@ fn tool_is_sound(checks: &mut Checks<'_>, place: &str, tool: &WorkflowTool) {
     if let Some(output) = &tool.output {
         scope.value(checks, &format!("{place}.output"), output);
     }
-    if tool.output_schema.as_ref().is_some_and(|schema| !schema.is_object()) {
-        checks.problem(&format!("{place}.output_schema"), "not a JSON Schema (write a map)");
+    if let Some(output) = &tool.output_schema {
+        schema(checks, &format!("{place}.output_schema"), output);
     }
 }
 
 fn parameter_is_sound(checks: &mut Checks<'_>, at: &str, parameter: &Parameter) {
-    if parameter.schema.as_ref().is_some_and(|schema| !schema.is_object()) {
-        checks.problem(&format!("{at}.schema"), "not a JSON Schema (write a map)");
+    parameter::check(checks, at, &parameter.into());
+    if parameter.optional && parameter.default.is_some() {
+        checks.problem(&format!("{at}.optional"), "it has a default already (remove one of them)");
     }
     let in_schema = parameter.schema.as_ref().is_some_and(|it| it.get("description").is_some());
     let described = parameter.description.as_ref().is_some_and(|text| !text.trim().is_empty());

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jmespath::ast::Ast;
 use serde_json::Value;
 
-use crate::config::check::Checks;
+use crate::config::check::{Checks, servers::expression};
 use crate::config::problem::{key_path, quote};
 use crate::config::servers::workflow::{EXPRESSION, Parameter, Piece, pieces};
 
@@ -30,20 +30,9 @@ impl<'a> Scope<'a> {
 
     /// An expression.
     pub(super) fn expression(&self, checks: &mut Checks<'_>, at: &str, text: &str) {
-        match jmespath::compile(text) {
-            Ok(expression) => {
-                if let Some(message) = self.unknown(expression.as_ast()) {
-                    checks.problem(at, message);
-                }
-            }
-            Err(error) => {
-                let message = format!(
-                    "not a JMESPath expression, at character {}: {} (see jmespath.org)",
-                    error.offset + 1,
-                    error.reason
-                );
-                checks.problem(at, message);
-            }
+        let compiled = expression(checks, at, text);
+        if let Some(message) = compiled.and_then(|it| self.unknown(it.as_ast())) {
+            checks.problem(at, message);
         }
     }
 
