@@ -69,7 +69,7 @@ fn quota(root: &Root, source: &Source, shown: &Place) -> Result<Option<Value>, F
     }
     let failed = |error| Failure::system(shown, "counted", error);
     let ledger = Ledger::of(source).map_err(failed)?;
-    let usage = ledger.turn(source, quota).usage().map_err(failed)?;
+    let usage = ledger.turn(source, quota, shown)?.usage().map_err(failed)?;
     if let Some(most) = quota.bytes {
         told["bytes"] = json!({ "used": usage.bytes, "limit": most.bytes() });
     }

@@ -30,6 +30,8 @@ const TOLD: Duration = Duration::from_millis(500);
 pub(crate) const CONTEXT: usize = 5;
 /// How much of a line is shown around a match.
 const SHOWN: usize = 240;
+/// After how many bytes the clock is looked at: an expression may take long for each.
+const LOOK: usize = 4 << 10;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -159,10 +161,15 @@ impl Search {
     fn file(&mut self, place: &Place, content: Content, walk: &Walk<'_>) {
         self.bytes += content.size.min(FILE);
         let mut around = Around::new(self.found.len(), self.context);
+        let mut unlooked = 0;
         let reached = text::lines(content.bytes, FILE, &mut |line| {
-            if line.number % 16 == 0 && walk.is_late() {
-                self.stopped = Some(Stopped::Spent);
-                return ControlFlow::Break(());
+            unlooked += line.bytes.len() + 1;
+            if unlooked > LOOK {
+                unlooked = 0;
+                if walk.is_late() {
+                    self.stopped = Some(Stopped::Spent);
+                    return ControlFlow::Break(());
+                }
             }
             around.follow(&mut self.found, &line);
             let at = self.regex.find(line.bytes);
@@ -320,4 +327,28 @@ fn excerpt(line: &[u8], at: usize) -> String {
 fn boundary(line: &[u8], at: usize) -> usize {
     let is_inside = |at: &usize| line.get(*at).is_some_and(|byte| byte & 0xc0 == 0x80);
     (at.saturating_sub(3)..=at).rev().find(|at| !is_inside(at)).unwrap_or(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use toolgate_folder::Source;
+
+    #[test]
+    fn a_few_long_lines_do_not_outlast_the_time() {
+        let input = serde_json::from_value(json!({ "query": "x", "context": 0 })).unwrap();
+        let mut search = Search::new(regex(&input).unwrap(), &input);
+        let source = Source::Embedded(&[]);
+        let over = Bounds { time: Duration::ZERO, ..BOUNDS };
+        let text = "y".repeat(50_000) + "\n" + &"x".repeat(50_000);
+        let content = Content {
+            size: text.len() as u64,
+            modified: None,
+            bytes: Box::new(std::io::Cursor::new(text)),
+        };
+
+        search.file(&Place::default(), content, &Walk::within(&source, true, None, over));
+
+        assert!(matches!(search.stopped, Some(Stopped::Spent)) && search.found.is_empty());
+    }
 }

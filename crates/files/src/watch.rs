@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, Semaphore};
 use tokio::task::AbortHandle;
 use toolgate_folder::{Bounds, End, Kind, Place, Walk};
 use toolgate_hosted::{Change, Changes};
@@ -24,7 +24,9 @@ const LOOK: Duration = Duration::from_secs(1);
 const REST: u32 = 20;
 /// How long nobody has to listen until nobody looks.
 const GRACE: Duration = Duration::from_secs(60);
-/// What is looked at at most; beyond that nothing is told.
+/// Looks at the same time, however many callers listen; more wait.
+const AT_ONCE: usize = 2;
+/// What is looked at at most; beyond that only our own changes are told.
 const BOUNDS: Bounds = Bounds { entries: 1_000_000, time: Duration::from_secs(60) };
 
 /// A folder that is watched: the number of its root, and whose it is.
@@ -34,8 +36,17 @@ pub(crate) type Key = (usize, Names);
 type Seen = BTreeMap<Place, Option<(u64, Option<SystemTime>)>>;
 
 /// The folders that are watched.
-#[derive(Debug, Default)]
-pub(crate) struct Watches(Mutex<BTreeMap<Key, Arc<Watch>>>);
+#[derive(Debug)]
+pub(crate) struct Watches {
+    all: Mutex<BTreeMap<Key, Arc<Watch>>>,
+    looks: Arc<Semaphore>,
+}
+
+impl Default for Watches {
+    fn default() -> Watches {
+        Watches { all: Mutex::default(), looks: Arc::new(Semaphore::new(AT_ONCE)) }
+    }
+}
 
 #[derive(Debug)]
 struct Watch {
@@ -50,7 +61,7 @@ struct Watch {
 
 #[derive(Debug)]
 struct State {
-    seen: Option<Seen>,
+    seen: Option<Arc<Seen>>,
     /// What we changed ourselves: it may look the same.
     touched: BTreeSet<Place>,
     /// When somebody last asked to listen.
@@ -62,7 +73,7 @@ impl Watches {
     pub(crate) async fn watch(self: &Arc<Self>, key: Key, root: &Arc<Root>) -> Changes {
         let watch = self.begun(key, root);
         // Whatever changes after this is found by the next look.
-        watch.begun.get_or_init(|| async { drop(watch.clone().look().await) }).await;
+        watch.begun.get_or_init(|| async { drop(self.look(&watch).await) }).await;
         watch.changes.clone()
     }
 
@@ -109,7 +120,7 @@ impl Watches {
             if self.is_over(&key, &watch) {
                 return;
             }
-            rest = match watch.clone().look().await {
+            rest = match self.look(&watch).await {
                 Ok(took) => LOOK.max(took * REST),
                 Err(error) => {
                     tracing::warn!(%error, root = %watch.root.at, "changes of a folder cannot be told");
@@ -130,27 +141,46 @@ impl Watches {
     }
 
     fn all(&self) -> MutexGuard<'_, BTreeMap<Key, Arc<Watch>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Looks at a folder when it is its turn. How long that took.
+    async fn look(&self, watch: &Arc<Watch>) -> io::Result<Duration> {
+        let turn = self.looks.clone().acquire_owned().await.map_err(io::Error::other)?;
+        let watch = watch.clone();
+        let look = tokio::task::spawn_blocking(move || {
+            let _until_done = turn;
+            watch.look()
+        });
+        look.await.map_err(io::Error::other)?
     }
 }
 
 impl Watch {
     /// Looks at the folder, and announces what is not as it was.
-    async fn look(self: Arc<Self>) -> io::Result<Duration> {
-        let look = tokio::task::spawn_blocking(move || {
-            let begun = Instant::now();
-            let seen = self.seen()?;
-            let took = begun.elapsed();
-            let (before, touched) = {
-                let mut state = self.state();
-                (state.seen.replace(seen.clone()), std::mem::take(&mut state.touched))
-            };
-            if let Some(before) = before {
-                self.announce(&before, &seen, &touched);
-            }
-            Ok(took)
-        });
-        look.await.map_err(io::Error::other)?
+    fn look(&self) -> io::Result<Duration> {
+        let begun = Instant::now();
+        let seen = self.seen().inspect_err(|_| self.announce_touched())?;
+        let (took, seen) = (begun.elapsed(), Arc::new(seen));
+        let (before, touched) = {
+            let mut state = self.state();
+            (state.seen.replace(seen.clone()), std::mem::take(&mut state.touched))
+        };
+        if let Some(before) = before {
+            self.announce(&before, &seen, &touched);
+        }
+        Ok(took)
+    }
+
+    /// What we changed ourselves is told also where nobody can look.
+    fn announce_touched(&self) {
+        let touched = std::mem::take(&mut self.state().touched);
+        if !touched.is_empty() {
+            self.changes.announce(Change::Resources);
+        }
+        for place in touched {
+            self.announce_updated(&place);
+        }
     }
 
     fn seen(&self) -> io::Result<Seen> {
@@ -190,8 +220,12 @@ impl Watch {
             self.changes.announce(Change::Resources);
         }
         for place in changed {
-            self.changes.announce(Change::Updated(self.root.at.place(place).uri(BASE)));
+            self.announce_updated(place);
         }
+    }
+
+    fn announce_updated(&self, place: &Place) {
+        self.changes.announce(Change::Updated(self.root.at.place(place).uri(BASE)));
     }
 
     fn end(&self) {

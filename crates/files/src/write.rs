@@ -196,14 +196,14 @@ pub(crate) fn make_folder(view: &View, input: &Making) -> Result<Value, Failure>
     ))
 }
 
-/// Works while nobody else changes the folder.
+/// Works while no gateway changes the folder otherwise.
 pub(crate) fn with_turn<T>(
     spot: &Spot,
     work: impl FnOnce(&mut Turn<'_>) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
     let failed = |error| Failure::system(&spot.shown, "written", error);
     let ledger = Ledger::of(&spot.source).map_err(failed)?;
-    work(&mut ledger.turn(&spot.source, &spot.root.quota))
+    work(&mut ledger.turn(&spot.source, &spot.root.quota, &spot.shown)?)
 }
 
 /// What is there now; `None` if there is nothing.

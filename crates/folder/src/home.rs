@@ -8,9 +8,10 @@ use std::path::Path;
 
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
-use rustix::fs::{Mode, OFlags, mkdirat, openat};
+use rustix::fs::Mode;
 use sha2::{Digest as _, Sha256};
 
+use crate::descend::descend;
 use crate::shown::Shown;
 use crate::source::Source;
 
@@ -55,23 +56,13 @@ impl Home {
     }
 
     fn walk(&self, names: &[String], make: bool) -> io::Result<Dir> {
-        let mut folder = self.base.try_clone()?;
-        for name in names {
-            // One name, never a path: nothing above or beside can be meant.
-            if matches!(name.as_str(), "" | "." | "..") || name.contains(['/', '\0']) {
-                return Err(io::ErrorKind::InvalidInput.into());
-            }
-            if make {
-                match mkdirat(&folder, name.as_str(), Mode::RWXU) {
-                    Ok(()) | Err(rustix::io::Errno::EXIST) => {}
-                    Err(error) => return Err(error.into()),
-                }
-            }
-            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-            let opened = openat(&folder, name.as_str(), flags, Mode::empty())?;
-            folder = Dir::from_std_file(opened.into());
+        // One name, never a path: nothing above or beside can be meant.
+        let is_path =
+            |name: &String| matches!(name.as_str(), "" | "." | "..") || name.contains(['/', '\0']);
+        if names.iter().any(is_path) {
+            return Err(io::ErrorKind::InvalidInput.into());
         }
-        Ok(folder)
+        descend(&self.base, names.iter().map(String::as_str), make.then_some(Mode::RWXU))
     }
 
     /// One name for a value that somebody else chose, to be put between other text.

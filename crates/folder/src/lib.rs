@@ -21,7 +21,9 @@
 //! paths in [`Place`] make errors clear; they are not what holds the wall.
 
 pub mod cursor;
+mod descend;
 mod home;
+mod lock;
 mod place;
 mod shown;
 mod source;
@@ -30,6 +32,7 @@ mod walk;
 mod write;
 
 pub use home::Home;
+pub use lock::Lock;
 pub use place::{LONGEST, Place};
 pub use shown::Shown;
 pub use source::{Content, Entry, Kind, Source};

@@ -5,8 +5,10 @@ use unicode_normalization::UnicodeNormalization as _;
 
 use crate::place::Place;
 
-/// What a file is called while it is written.
-const TEMPORARY: &str = ".toolgate-";
+/// What files are called that are ours and no part of what is served.
+const OURS: &str = ".toolgate-";
+/// How the names of those end that are being written.
+const TEMPORARY: &str = ".tmp";
 
 /// What of a folder is served: everything but what is hidden, unless something else is said.
 #[derive(Clone, Debug, Default)]
@@ -22,8 +24,9 @@ impl Shown {
     /// so.
     ///
     /// In a glob `*` stands for any characters but `/`, `**` for any folders. Without `/` it is
-    /// matched against names, with `/` against paths from the root. What is excluded is excluded
-    /// whatever the case, because there are file systems to which case is nothing.
+    /// matched against names, with `/` before its end against paths from the root: `drafts/` is a
+    /// name, `/drafts` a path. What is excluded is excluded whatever the case, because there are file
+    /// systems to which case is nothing.
     ///
     /// # Errors
     /// What is wrong with a glob.
@@ -40,7 +43,7 @@ impl Shown {
 
     /// Whether a folder at this place is served.
     pub fn folder(&self, place: &Place) -> bool {
-        if place.names().any(is_temporary) || !self.hidden && place.is_hidden() {
+        if place.names().any(is_ours) || !self.hidden && place.is_hidden() {
             return false;
         }
         let Some(exclude) = &self.exclude else { return true };
@@ -61,14 +64,19 @@ impl Shown {
     }
 }
 
+/// Whether a file of this name is one of ours.
+pub(crate) fn is_ours(name: &str) -> bool {
+    name.starts_with(OURS)
+}
+
 /// Whether a file of this name is one that is being written.
 pub(crate) fn is_temporary(name: &str) -> bool {
-    name.starts_with(TEMPORARY)
+    is_ours(name) && name.ends_with(TEMPORARY)
 }
 
 /// A name that no other file has.
 pub(crate) fn temporary() -> std::io::Result<String> {
-    Ok(format!("{TEMPORARY}{:016x}.tmp", getrandom::u64()?))
+    Ok(format!("{OURS}{:016x}{TEMPORARY}", getrandom::u64()?))
 }
 
 /// Letters with accents match however they are written.
@@ -82,12 +90,11 @@ fn matches(globs: &GlobSet, place: &Place) -> bool {
 fn globs(globs: &[String], any_case: bool) -> Result<GlobSet, String> {
     let mut set = GlobSetBuilder::new();
     for glob in globs {
-        let composed: String = glob.nfc().collect();
-        let whole = if glob.contains('/') { composed } else { format!("**/{composed}") };
-        let parsed = GlobBuilder::new(whole.trim_end_matches('/'))
-            .literal_separator(true)
-            .case_insensitive(any_case)
-            .build();
+        let written = glob.trim_end_matches('/');
+        let composed: String = written.trim_start_matches('/').nfc().collect();
+        let whole = if written.contains('/') { composed } else { format!("**/{composed}") };
+        let parsed =
+            GlobBuilder::new(&whole).literal_separator(true).case_insensitive(any_case).build();
         set.add(parsed.map_err(|error| format!("{glob:?} is no glob: {}", error.kind()))?);
     }
     set.build().map_err(|error| format!("the globs cannot be used together: {error}"))
@@ -108,7 +115,7 @@ mod tests {
 
     #[test]
     fn globs_choose_files_and_leave_folders_out_with_all_that_is_in_them() {
-        let shown = shown(false, &["*.md", "data/**"], &["*.key", "drafts", "/a/b", "x/y.md"]);
+        let shown = shown(false, &["*.md", "data/**"], &["*.key", "drafts/", "/top.md", "x/y.md"]);
 
         for (path, served) in [
             ("a.md", true),
@@ -120,6 +127,8 @@ mod tests {
             ("deep/Drafts/er/a.md", false),
             ("x/y.md", false),
             ("z/x/y.md", true),
+            ("top.md", false),
+            ("deep/top.md", true),
             (".hidden.md", false),
             (".git/a.md", false),
         ] {

@@ -9,14 +9,16 @@ use std::{
 
 use cap_std::{
     ambient_authority,
-    fs::{Dir, DirEntry, OpenOptions, OpenOptionsExt as _},
+    fs::{Dir, DirEntry, Metadata, MetadataExt as _, OpenOptions, OpenOptionsExt as _},
 };
 
 use crate::place::{Place, is_sound};
-use crate::shown::{Shown, is_temporary};
+use crate::shown::{Shown, is_ours};
 
 /// A folder with more entries than this is not listed: to sort it would take too long.
 const FOLDER_LIMIT: usize = 50_000;
+/// How often a file is opened whose name means another one before it has been judged.
+const TRIES: usize = 3;
 
 /// What is served.
 #[derive(Debug)]
@@ -137,13 +139,25 @@ fn file_on_disk(root: &Dir, shown: &Shown, place: &Place) -> io::Result<Content>
     // Otherwise opening a named pipe would wait for a writer. What was opened is judged by its
     // handle, because a name may mean something else a moment later.
     options.read(true).custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
-    let file = root.open_with(place.on_disk(), &options)?;
-    let meta = file.metadata()?;
-    if !meta.is_file() || !shown.file(&real(root, place)?) {
-        return Err(io::ErrorKind::NotFound.into());
+    for _ in 0..TRIES {
+        let file = root.open_with(place.on_disk(), &options)?;
+        let meta = file.metadata()?;
+        let there = real(root, place)?;
+        if !meta.is_file() || !shown.file(&there) {
+            break;
+        }
+        // A file that is written anew meanwhile is opened again; a link that leads elsewhere by now
+        // must not vouch for where it led.
+        if is_same(&meta, &root.symlink_metadata(there.on_disk())?) {
+            let modified = meta.modified().ok().map(cap_std::time::SystemTime::into_std);
+            return Ok(Content { size: meta.len(), modified, bytes: Box::new(file) });
+        }
     }
-    let modified = meta.modified().ok().map(cap_std::time::SystemTime::into_std);
-    Ok(Content { size: meta.len(), modified, bytes: Box::new(file) })
+    Err(io::ErrorKind::NotFound.into())
+}
+
+fn is_same(one: &Metadata, other: &Metadata) -> bool {
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
 }
 
 /// Where links lead, without which nobody could tell whether it is to be served.
@@ -155,7 +169,9 @@ pub(crate) fn real(root: &Dir, place: &Place) -> io::Result<Place> {
 
 fn entries_on_disk(root: &Dir, shown: &Shown, place: &Place) -> io::Result<Vec<Entry>> {
     let folder = root.open_dir(place.on_disk())?;
-    if !shown.folder(place) || !shown.folder(&real(root, place)?) {
+    let there = real(root, place)?;
+    let is_judged = is_same(&folder.dir_metadata()?, &root.symlink_metadata(there.on_disk())?);
+    if !shown.folder(place) || !shown.folder(&there) || !is_judged {
         return Err(io::ErrorKind::NotFound.into());
     }
     let mut entries = Vec::new();
@@ -185,7 +201,7 @@ fn entries_on_disk(root: &Dir, shown: &Shown, place: &Place) -> io::Result<Vec<E
 /// rules, and for what disappears while we look.
 fn served(folder: &Dir, entry: &DirEntry) -> Option<(Entry, bool)> {
     let name = entry.file_name().into_string().ok()?;
-    if !is_sound(&name) || is_temporary(&name) {
+    if !is_sound(&name) || is_ours(&name) {
         return None;
     }
     let link = entry.file_type().ok()?.is_symlink();

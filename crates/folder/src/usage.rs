@@ -7,7 +7,7 @@ use std::time::Duration;
 use cap_std::fs::{Dir, DirEntry};
 
 use crate::place::Place;
-use crate::shown::is_temporary;
+use crate::shown::{is_ours, is_temporary};
 use crate::source::Source;
 
 /// What a crash left of a file that was being written is removed after this long.
@@ -73,9 +73,10 @@ fn counted(folder: &Dir, entry: &DirEntry) -> io::Result<Option<(u64, bool)>> {
         meta => meta?,
     };
     let name = entry.file_name();
-    if meta.is_file() && name.to_str().is_some_and(is_temporary) {
+    if meta.is_file() && name.to_str().is_some_and(is_ours) {
         let modified = meta.modified().map(cap_std::time::SystemTime::into_std);
-        if modified.is_ok_and(|at| at.elapsed().is_ok_and(|age| age > LEFT)) {
+        let is_old = modified.is_ok_and(|at| at.elapsed().is_ok_and(|age| age > LEFT));
+        if is_old && name.to_str().is_some_and(is_temporary) {
             folder.remove_file(name)?;
         }
         return Ok(None);

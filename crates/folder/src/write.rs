@@ -2,9 +2,12 @@
 
 use std::io::{self, Write as _};
 
-use cap_std::fs::{Dir, MetadataExt as _, OpenOptions, Permissions, PermissionsExt as _};
-use rustix::fs::{RenameFlags, renameat_with};
+use cap_std::fs::{
+    Dir, File, MetadataExt as _, OpenOptions, OpenOptionsExt as _, Permissions, PermissionsExt as _,
+};
+use rustix::fs::{Mode, RenameFlags, renameat_with};
 
+use crate::descend::descend;
 use crate::place::Place;
 use crate::shown::{Shown, temporary};
 use crate::source::{Source, real};
@@ -34,7 +37,7 @@ impl Source {
     /// or what the system says.
     pub fn replace(&self, place: &Place, bytes: &[u8]) -> io::Result<()> {
         let (root, place) = self.target(place, Shown::file)?;
-        let folder = root.open_dir(place.parent().on_disk())?;
+        let folder = opened(root, &place.parent())?;
         let before = folder.symlink_metadata(place.name())?;
         if !before.is_file() {
             return Err(denied("only a file can be written, and no link"));
@@ -56,7 +59,7 @@ impl Source {
     pub fn remove(&self, place: &Place) -> io::Result<()> {
         self.file(place)?;
         let (root, place) = self.target(place, Shown::file)?;
-        let folder = root.open_dir(place.parent().on_disk())?;
+        let folder = opened(root, &place.parent())?;
         folder.remove_file(place.name())?;
         keep(&folder)
     }
@@ -77,7 +80,7 @@ impl Source {
     /// says.
     pub fn remove_folder(&self, place: &Place) -> io::Result<()> {
         let (root, place) = self.target(place, Shown::folder)?;
-        let folder = root.open_dir(place.parent().on_disk())?;
+        let folder = opened(root, &place.parent())?;
         folder.remove_dir(place.name())?;
         keep(&folder)
     }
@@ -98,7 +101,7 @@ impl Source {
                 "a folder cannot be in itself",
             ));
         }
-        let before = root.open_dir(from.parent().on_disk())?;
+        let before = opened(root, &from.parent())?;
         let meta = before.symlink_metadata(from.name())?;
         if !meta.is_dir() && !meta.is_file() {
             return Err(denied("only a file or a folder can be moved, and no link"));
@@ -199,17 +202,21 @@ fn denied(why: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::PermissionDenied, why)
 }
 
-/// The folder, made if need be.
+/// The folder at a place without links. One that has become a link since is not followed: it might lead
+/// to what is not served.
+fn opened(root: &Dir, place: &Place) -> io::Result<Dir> {
+    descend(root, place.names(), None)
+}
+
+/// The same, made if need be.
 fn made(root: &Dir, place: &Place) -> io::Result<Dir> {
-    root.create_dir_all(place.on_disk())?;
-    root.open_dir(place.on_disk())
+    descend(root, place.names(), Some(Mode::RWXU | Mode::RWXG | Mode::RWXO))
 }
 
 /// Writes the bytes under a name that is not served, and sees them to the disk. What a crash leaves
 /// of it stays hidden.
 fn written(folder: &Dir, bytes: &[u8], mode: Option<u32>) -> io::Result<String> {
-    let name = temporary()?;
-    let mut file = folder.open_with(&name, OpenOptions::new().write(true).create_new(true))?;
+    let (name, mut file) = begun(folder, mode)?;
     let written = file
         .write_all(bytes)
         .and_then(|()| match mode {
@@ -222,6 +229,15 @@ fn written(folder: &Dir, bytes: &[u8], mode: Option<u32>) -> io::Result<String> 
         return Err(error);
     }
     Ok(name)
+}
+
+/// A file that is being written. Nobody may read it who may not read the one whose place it takes.
+fn begun(folder: &Dir, mode: Option<u32>) -> io::Result<(String, File)> {
+    let name = temporary()?;
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true).mode(mode.unwrap_or(0o666));
+    let file = folder.open_with(&name, &options)?;
+    Ok((name, file))
 }
 
 /// Sees the names to the disk.
@@ -332,6 +348,31 @@ mod tests {
         let text = fs::read_to_string(folder.path().join("c/d/a/one.md")).unwrap();
         assert_eq!(text, "a/one.md");
         assert_eq!(fs::read_to_string(folder.path().join("b/two.md")).unwrap(), "b/two.md");
+    }
+
+    #[test]
+    fn what_is_being_written_is_no_more_open_than_what_was_there() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let source = Source::open(folder.path()).unwrap();
+
+        let (name, _file) = begun(source.writable().unwrap(), Some(0o600)).unwrap();
+
+        let meta = fs::metadata(folder.path().join(name)).unwrap();
+        assert_eq!(meta.permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_folder_that_has_become_a_link_is_not_written_through() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir_all(folder.path().join(".git/hooks")).unwrap();
+        symlink(".git", folder.path().join("docs")).unwrap();
+        let source = Source::open(folder.path()).unwrap();
+        let root = source.writable().unwrap();
+
+        // As if `docs` had been a folder when its place was judged.
+        assert!(opened(root, &place("docs")).is_err() && made(root, &place("docs/hooks")).is_err());
+        assert!(made(root, &place("docs2/hooks")).is_ok());
     }
 
     #[test]
