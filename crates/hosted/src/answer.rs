@@ -9,7 +9,7 @@ use crate::failed::{Failed, Refusal};
 /// The `result` of a request, as JSON, without the fields of an era (`resultType`, `ttlMs`,
 /// `cacheScope`).
 #[derive(Clone, Debug)]
-pub struct Answer(String);
+pub struct Answer(pub(crate) String);
 
 impl Answer {
     /// What serializes to a JSON object.
@@ -20,11 +20,6 @@ impl Answer {
         serde_json::to_string(result)
             .map(Answer)
             .map_err(|error| Refusal::internal("a result cannot be written").because(error))
-    }
-
-    /// The JSON, and nothing else of it.
-    pub(crate) fn into_json(self) -> String {
-        self.0
     }
 
     /// The JSON.

@@ -29,10 +29,7 @@ pub struct Asked {
     abilities: Abilities,
     depth: u8,
     params: Option<Box<RawValue>>,
-    who: Who,
-    trace: Trace,
-    deadline: Instant,
-    progress: Option<Arc<Reports>>,
+    context: Context,
     frames: mpsc::Sender<Frame>,
 }
 
@@ -99,17 +96,18 @@ impl Asked {
         let meta = request.message.meta();
         let (frames, sent) = mpsc::channel(AHEAD);
         let token = meta.and_then(|meta| Some(meta.get("progressToken")?.raw().into()));
-        let progress = token.map(|token| Arc::new(Reports { token, frames: frames.clone() }));
+        let context = Context::new(request.who.clone(), request.trace.clone(), deadline);
+        let context = match token {
+            Some(token) => context.reporting(Arc::new(Reports { token, frames: frames.clone() })),
+            None => context,
+        };
         let asked = Asked {
             method: request.method.as_str().into(),
             id: request.message.id().unwrap_or("null").into(),
             abilities: request.client.abilities(),
             depth: request.depth,
             params: envelope.params,
-            who: request.who.clone(),
-            trace: request.trace.clone(),
-            deadline,
-            progress,
+            context,
             frames,
         };
         Ok((asked, sent))
@@ -137,17 +135,17 @@ impl Asked {
 
     /// On whose behalf.
     pub fn caller(&self) -> &Caller {
-        &self.who.caller
+        self.context.caller()
     }
 
     /// On whose behalf, from which session and address.
     pub fn who(&self) -> &Who {
-        &self.who
+        self.context.who()
     }
 
     /// The trace that the request belongs to.
     pub fn trace(&self) -> &Trace {
-        &self.trace
+        self.context.trace()
     }
 
     /// Its parameters; none are as good as empty ones.
@@ -160,21 +158,14 @@ impl Asked {
             .map_err(|error| Refusal::invalid(format!("invalid params: {error}")).into())
     }
 
-    /// Tells the client how far the work is, if it wants to know: `done` grows with each call, in
-    /// the unit of `total` (MCP, basic/utilities/progress).
+    /// Tells the client how far the work is: [`Context::progress`].
     pub async fn progress(&self, done: f64, total: Option<f64>, message: Option<&str>) {
-        if let Some(progress) = &self.progress {
-            progress.report(done, total, message).await;
-        }
+        self.context.progress(done, total, message).await;
     }
 
     /// What of this a tool may want to know.
     pub fn context(&self) -> Context {
-        let context = Context::new(self.who.clone(), self.trace.clone(), self.deadline);
-        match &self.progress {
-            Some(progress) => context.reporting(progress.clone()),
-            None => context,
-        }
+        self.context.clone()
     }
 
     /// Passes a question on to the client; its answer finds its way back by itself. Where nobody

@@ -42,6 +42,11 @@ impl Context {
         &self.who.caller
     }
 
+    /// On whose behalf, from which session and address.
+    pub(crate) fn who(&self) -> &Who {
+        &self.who
+    }
+
     /// The tenant of the caller, if it belongs to one.
     pub fn tenant(&self) -> Option<&str> {
         self.who.caller.tenant.as_deref()

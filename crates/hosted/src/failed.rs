@@ -29,6 +29,11 @@ impl Refusal {
         Self { code: -32601, message: format!("method not found: {method}"), data: None }
     }
 
+    /// −32601: this tool is never called as a task (2025-11-25, tasks: tool-level negotiation).
+    pub(crate) fn no_task(tool: &str) -> Self {
+        Self { code: -32601, message: format!("{tool} is not called as a task"), data: None }
+    }
+
     /// −32603: our own fault.
     pub fn internal(message: impl Into<String>) -> Self {
         Self { code: -32603, message: message.into(), data: None }

@@ -6,8 +6,7 @@ use toolgate_gateway::fault::Fault;
 
 use crate::answer::Answer;
 use crate::failed::Failed;
-
-type Work = Boxed<'static, Result<Answer, Failed>>;
+use crate::work::Work;
 
 /// Dropped, the work ends.
 pub(crate) struct Running<F> {

@@ -11,6 +11,7 @@ use crate::answer::Answer;
 use crate::asked::Asked;
 use crate::changes::Changes;
 use crate::failed::Failed;
+use crate::tool::Tools;
 
 /// What a server says of itself.
 #[derive(Clone, Debug)]
@@ -34,10 +35,10 @@ pub trait Server: Send + Sync + 'static {
     /// time is up.
     fn answer(self: Arc<Self>, asked: Asked) -> Boxed<'static, Result<Answer, Failed>>;
 
-    /// Whether calls of its tools can be tasks (2025-11-25, tasks). Its tools say which of them, by
-    /// [`Tools::as_tasks`](crate::Tools::as_tasks).
-    fn has_tasks(&self) -> bool {
-        false
+    /// Its tools, where calls of some can be tasks (2025-11-25, tasks):
+    /// [`Tools::as_tasks`] says which. All that tasks need besides is done for it.
+    fn tasks(&self) -> Option<&Tools> {
+        None
     }
 
     /// What it announces to everybody, if it ever does.

@@ -4,6 +4,8 @@
 //! What a client of another revision makes of that is the gateway's: it shows such a task through
 //! the extension of 2026-07-28, or waits for it where a client knows no tasks.
 
+mod end;
+mod question;
 mod task;
 
 use std::collections::HashMap;
@@ -19,6 +21,8 @@ use toolgate_protocol::method::Method;
 use crate::asked::{Asked, Sent};
 use crate::failed::{Failed, Refusal};
 use crate::server::Server;
+use crate::tool::Tools;
+use crate::work::Work;
 use task::Task;
 
 /// How long a task is kept from its beginning, unless the client asks for less or more.
@@ -35,9 +39,10 @@ pub(crate) struct Tasks {
     all: Mutex<HashMap<Box<str>, Arc<Task>>>,
 }
 
-/// The parameter `task` of a call that is to become one.
+/// What of the parameters of a call says whether it is to become one.
 #[derive(Deserialize)]
 struct Wanted {
+    name: String,
     task: Option<Kept>,
 }
 
@@ -65,16 +70,22 @@ impl Tasks {
     }
 
     /// How long the call wants to be kept as a task; `None` for a plain call.
-    pub(crate) fn wanted(asked: &Asked) -> Result<Option<Duration>, Failed> {
-        let Wanted { task } = asked.params()?;
-        let kept = |Kept { ttl }| ttl.map_or(KEPT, Duration::from_millis).min(LONGEST);
-        Ok(task.map(kept))
+    ///
+    /// # Errors
+    /// −32602: there is no such tool. −32601: it is never called as a task.
+    pub(crate) fn wanted(asked: &Asked, tools: &Tools) -> Result<Option<Duration>, Failed> {
+        let Wanted { name, task } = asked.params()?;
+        let Some(Kept { ttl }) = task else { return Ok(None) };
+        if tools.task_support(&name)?.is_none() {
+            return Err(Refusal::no_task(&name).into());
+        }
+        Ok(Some(ttl.map_or(KEPT, Duration::from_millis).min(LONGEST)))
     }
 
     /// Begins a task, and answers with its state.
     pub(crate) fn begin(
         &self,
-        server: Arc<dyn Server>,
+        server: &Arc<dyn Server>,
         asked: Asked,
         sent: Sent,
         kept: Duration,
@@ -88,7 +99,9 @@ impl Tasks {
             let fault = Fault::new(Reason::Overloaded, "too many tasks are kept");
             return Err(fault.at(&self.name).unsent().into());
         }
-        let task = Task::begin(owner, kept, total, server, asked, sent).map_err(Failed::Fault)?;
+        let trace = asked.trace().id().to_owned();
+        let work = Work::begin(&self.name, server, asked);
+        let task = Task::begin(owner, trace, kept, total, work, sent).map_err(Failed::Fault)?;
         let state = task.state();
         all.insert(task.id.clone(), task);
         Ok(json!({ "task": state }))
@@ -96,19 +109,11 @@ impl Tasks {
 
     /// Answers a request that concerns a task; `None` for any other.
     pub(crate) fn answer(&self, request: &Request, asked: &Asked) -> Option<Result<Reply, Failed>> {
-        let known = |asked: &Asked| {
-            let Named { id } = asked.params()?;
-            let all = self.all();
-            // That of somebody else is like none.
-            let task = all
-                .get(&*id)
-                .filter(|task| task.owner == asked.caller().principal && !task.is_over());
-            task.cloned().ok_or_else(|| Failed::from(Refusal::invalid("unknown task")))
-        };
+        let known = || self.known(asked);
         Some(match request.method {
-            Method::TasksGet => known(asked).and_then(|task| task.told(request)),
-            Method::TasksResult => known(asked).map(|task| task.awaited(request)),
-            Method::TasksCancel => known(asked).and_then(|task| {
+            Method::TasksGet => known().and_then(|task| task.told(request)),
+            Method::TasksResult => known().map(|task| task.awaited(request)),
+            Method::TasksCancel => known().and_then(|task| {
                 task.cancel()?;
                 task.told(request)
             }),
@@ -116,9 +121,18 @@ impl Tasks {
         })
     }
 
-    /// Ends all that run.
+    /// The task that a request names. That of somebody else is like none.
+    fn known(&self, asked: &Asked) -> Result<Arc<Task>, Failed> {
+        let Named { id } = asked.params()?;
+        let all = self.all();
+        let is_own = |task: &&Arc<Task>| task.owner == asked.caller().principal && !task.is_over();
+        let task = all.get(&*id).filter(is_own).cloned();
+        task.ok_or_else(|| Refusal::invalid("unknown task").into())
+    }
+
+    /// Ends all that run, whose clients are told.
     pub(crate) fn close(&self) {
-        self.all().values().for_each(|task| task.abort());
+        self.all().values().for_each(|task| task.cut_off(&self.name));
     }
 
     fn all(&self) -> std::sync::MutexGuard<'_, HashMap<Box<str>, Arc<Task>>> {

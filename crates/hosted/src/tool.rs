@@ -68,6 +68,8 @@ pub enum TaskSupport {
 #[derive(Clone, Debug)]
 pub struct Tools {
     tools: Vec<Tool>,
+    /// In the same order: which of them can be called as tasks.
+    support: Vec<Option<TaskSupport>>,
     list: Answer,
 }
 
@@ -75,22 +77,35 @@ impl Tools {
     /// These, in this order.
     pub fn new(tools: Vec<Tool>) -> Tools {
         let list = json!({ "tools": tools }).into();
-        Tools { tools, list }
+        Tools { support: vec![None; tools.len()], tools, list }
     }
 
-    /// The same, of which some can be called as tasks. Nothing is said of those for which `support`
-    /// gives nothing.
+    /// The same, of which those can be called as tasks for which `support` gives something.
     #[must_use]
-    pub fn as_tasks(self, support: impl Fn(&str) -> Option<TaskSupport>) -> Tools {
-        let entry = |tool: &Tool| {
+    pub fn as_tasks(self, mut support: impl FnMut(&str) -> Option<TaskSupport>) -> Tools {
+        let support: Vec<_> = self.tools.iter().map(|tool| support(&tool.name)).collect();
+        let entry = |(tool, support): (&Tool, &Option<TaskSupport>)| {
             let mut entry = json!(tool);
-            if let Some(support) = support(&tool.name) {
+            if let Some(support) = support {
                 entry["execution"] = json!({ "taskSupport": support });
             }
             entry
         };
-        let list = json!({ "tools": self.tools.iter().map(entry).collect::<Vec<_>>() }).into();
-        Tools { list, ..self }
+        let entries: Vec<_> = self.tools.iter().zip(&support).map(entry).collect();
+        Tools { list: json!({ "tools": entries }).into(), support, ..self }
+    }
+
+    /// Whether any can be called as a task.
+    pub fn any_as_task(&self) -> bool {
+        self.support.iter().any(Option::is_some)
+    }
+
+    /// Whether this one can be called as a task.
+    ///
+    /// # Errors
+    /// −32602: there is none of this name.
+    pub fn task_support(&self, name: &str) -> Result<Option<TaskSupport>, Failed> {
+        self.find(name).map(|at| self.support[at])
     }
 
     /// The answer to `tools/list`.

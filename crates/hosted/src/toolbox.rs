@@ -1,144 +1,66 @@
-//! Tools as values: types in, types out, nothing between them and the gateway.
+//! A server of native tools.
 
-use std::future::Future;
 use std::sync::Arc;
 
-use schemars::{JsonSchema, generate::SchemaSettings};
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+use serde_json::json;
 use serde_json::value::RawValue;
-use serde_json::{Value, json};
 use toolgate_gateway::call::Boxed;
-use toolgate_gateway::fault::{Fault, Reason};
 use toolgate_gateway::screening::refused_arguments;
 use toolgate_screen::schema::Compiled;
 
-use crate::answer::{Answer, ToolResult};
+use crate::answer::Answer;
 use crate::asked::Asked;
-use crate::context::Context;
 use crate::failed::{Failed, Refusal};
+use crate::native::{NativeTool, Output, Run};
+use crate::schema;
 use crate::server::{About, Server};
-use crate::tool::{Annotations, Tool, Tools};
-
-/// A tool.
-///
-/// The types say what it takes and returns: their schemas are what clients see, and what the
-/// gateway holds arguments to before the tool is called.
-pub trait NativeTool: Send + Sync + 'static {
-    /// Its arguments: a struct whose fields are documented.
-    type Arguments: DeserializeOwned + JsonSchema + Send;
-    /// What it returns.
-    type Output: Output;
-
-    /// Its name: a verb and what it is about, such as `search_tickets`.
-    const NAME: &'static str;
-    /// What it does, when to use it and when not, what it takes, what it returns and changes.
-    const DESCRIPTION: &'static str;
-    /// What it may do to the world.
-    const ANNOTATIONS: Annotations;
-
-    /// Runs it. The work ends when the future is dropped: the caller cancelled, or its time is up.
-    fn call(
-        &self,
-        arguments: Self::Arguments,
-        context: Context,
-    ) -> impl Future<Output = Result<Self::Output, Failed>> + Send;
-}
-
-/// What a tool can return: text, a whole result, or data that has a schema.
-pub trait Output: Send + 'static {
-    /// JSON Schema 2020-12 of the structured content, if there is any.
-    fn schema() -> Option<Value>;
-
-    /// The result of the call.
-    ///
-    /// # Errors
-    /// What cannot be written as JSON.
-    fn result(self) -> Result<ToolResult, serde_json::Error>;
-}
-
-impl Output for String {
-    fn schema() -> Option<Value> {
-        None
-    }
-
-    fn result(self) -> Result<ToolResult, serde_json::Error> {
-        Ok(ToolResult::text(self))
-    }
-}
-
-impl Output for ToolResult {
-    fn schema() -> Option<Value> {
-        None
-    }
-
-    fn result(self) -> Result<ToolResult, serde_json::Error> {
-        Ok(self)
-    }
-}
-
-/// Data for programs, and the same as text for models. It has to be an object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Structured<T>(pub T);
-
-impl<T: Serialize + JsonSchema + Send + 'static> Output for Structured<T> {
-    fn schema() -> Option<Value> {
-        Some(schema_of::<T>())
-    }
-
-    fn result(self) -> Result<ToolResult, serde_json::Error> {
-        serde_json::to_value(self.0).map(ToolResult::structured)
-    }
-}
+use crate::tool::{TaskSupport, Tool, Tools};
 
 /// A server of native tools.
 pub struct Toolbox {
     name: String,
     instructions: Option<String>,
     definitions: Vec<Tool>,
+    support: Vec<Option<TaskSupport>>,
     runs: Vec<Arc<dyn Run>>,
 }
 
-/// Runs one tool, whatever its types.
-trait Run: Send + Sync {
-    /// `arguments` are JSON that fits the schema.
-    fn run<'a>(&'a self, arguments: &str, context: Context) -> Work<'a>;
-}
-
-type Work<'a> = Boxed<'a, Result<ToolResult, Failed>>;
-
-impl<T: NativeTool> Run for T {
-    fn run<'a>(&'a self, arguments: &str, context: Context) -> Work<'a> {
-        let arguments = match serde_json::from_str(arguments) {
-            Ok(arguments) => arguments,
-            Err(error) => {
-                let fault = Fault::new(Reason::Arguments, format!("invalid arguments: {error}"));
-                return Box::pin(std::future::ready(Err(fault.unsent().into())));
-            }
-        };
-        Box::pin(async move {
-            self.call(arguments, context)
-                .await?
-                .result()
-                .map_err(|error| Refusal::internal("the result cannot be written").because(error))
-        })
-    }
-}
-
-/// The schema of a tool's arguments says what cannot be checked.
+/// The types of a tool have a schema that cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("the schema of the arguments of {tool} cannot be used: {why}")]
+#[error("the types of {tool} cannot be used: {why}")]
 pub struct UnusableSchema {
     /// The tool.
     pub tool: String,
-    /// What is wrong with it.
+    /// What is wrong with them.
     pub why: String,
+}
+
+impl UnusableSchema {
+    /// What the arguments of a tool are held to.
+    fn compile(tool: &Tool) -> Result<Compiled, UnusableSchema> {
+        let wrong = |why: String| UnusableSchema { tool: tool.name.clone(), why };
+        if !schema::is_object(&tool.input_schema) {
+            return Err(wrong("its arguments are no object (take a struct)".to_owned()));
+        }
+        if tool.output_schema.as_ref().is_some_and(|output| !schema::is_object(output)) {
+            return Err(wrong("its structured result is no object (return a struct)".to_owned()));
+        }
+        let text = tool.input_schema.to_string();
+        Compiled::new(text.as_bytes()).map_err(|error| wrong(error.to_string()))
+    }
 }
 
 impl Toolbox {
     /// No tools yet, in a server that calls itself `name`.
     pub fn new(name: impl Into<String>) -> Toolbox {
-        Toolbox { name: name.into(), instructions: None, definitions: Vec::new(), runs: Vec::new() }
+        Toolbox {
+            name: name.into(),
+            instructions: None,
+            definitions: Vec::new(),
+            support: Vec::new(),
+            runs: Vec::new(),
+        }
     }
 
     /// Tells the model how the tools belong together.
@@ -153,16 +75,18 @@ impl Toolbox {
     pub fn tool<T: NativeTool>(mut self, tool: T) -> Toolbox {
         if let Some(at) = self.definitions.iter().position(|known| known.name == T::NAME) {
             self.definitions.remove(at);
+            self.support.remove(at);
             self.runs.remove(at);
         }
         self.definitions.push(Tool {
             name: T::NAME.to_owned(),
-            title: None,
+            title: T::TITLE.map(str::to_owned),
             description: T::DESCRIPTION.to_owned(),
-            input_schema: closed(schema_of::<T::Arguments>()),
+            input_schema: schema::closed(schema::of::<T::Arguments>()),
             output_schema: T::Output::schema(),
             annotations: T::ANNOTATIONS,
         });
+        self.support.push(T::TASK);
         self.runs.push(Arc::new(tool));
         self
     }
@@ -170,21 +94,17 @@ impl Toolbox {
     /// The server of these tools.
     ///
     /// # Errors
-    /// A schema of arguments cannot be checked, such as one with a pattern that is none.
+    /// A tool takes or returns what is no object, or its arguments cannot be checked, as where a
+    /// pattern is none.
     pub fn build(self) -> Result<impl Server, UnusableSchema> {
-        let Toolbox { name, instructions, definitions, runs } = self;
-        let schemas = definitions
-            .iter()
-            .map(|tool| {
-                let schema = tool.input_schema.to_string();
-                Compiled::new(schema.as_bytes()).map_err(|error| UnusableSchema {
-                    tool: tool.name.clone(),
-                    why: error.to_string(),
-                })
-            })
-            .collect::<Result<Vec<_>, _>>()?;
+        let Toolbox { name, instructions, definitions, support, runs } = self;
+        let schemas =
+            definitions.iter().map(UnusableSchema::compile).collect::<Result<Vec<_>, _>>()?;
         let runs = schemas.into_iter().zip(runs).collect();
-        Ok(Native { name, instructions, tools: Tools::new(definitions), runs })
+        let mut support = support.into_iter();
+        // It is asked of each tool, in their order.
+        let tools = Tools::new(definitions).as_tasks(|_| support.next().flatten());
+        Ok(Native { name, instructions, tools, runs })
     }
 }
 
@@ -223,6 +143,10 @@ impl Server for Native {
         }
     }
 
+    fn tasks(&self) -> Option<&Tools> {
+        Some(&self.tools)
+    }
+
     fn answer(self: Arc<Self>, asked: Asked) -> Boxed<'static, Result<Answer, Failed>> {
         Box::pin(async move {
             match asked.method() {
@@ -235,23 +159,80 @@ impl Server for Native {
     }
 }
 
-/// JSON Schema 2020-12 of a type, in one piece.
-fn schema_of<T: JsonSchema>() -> Value {
-    let mut settings = SchemaSettings::draft2020_12();
-    settings.inline_subschemas = true;
-    let mut schema = settings.into_generator().into_root_schema_for::<T>().to_value();
-    if let Some(object) = schema.as_object_mut() {
-        // The type's own name says nothing to a model.
-        object.remove("title");
-    }
-    schema
-}
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+    use toolgate_gateway::testing::{client, request};
+    use toolgate_gateway::upstream::Upstream as _;
+    use toolgate_protocol::version::Version;
 
-/// Arguments that a tool does not know are a mistake of the model that it should hear of.
-fn closed(mut schema: Value) -> Value {
-    if let Some(object) = schema.as_object_mut() {
-        object.entry("additionalProperties").or_insert(json!(false));
-        object.entry("properties").or_insert_with(|| json!({}));
+    use super::*;
+    use crate::{Annotations, Context, Hosted, Structured};
+
+    struct Slow;
+
+    #[derive(Deserialize, schemars::JsonSchema)]
+    struct Nothing {}
+
+    impl NativeTool for Slow {
+        type Arguments = Nothing;
+        type Output = String;
+        const NAME: &'static str = "wait";
+        const TITLE: Option<&'static str> = Some("Wait");
+        const DESCRIPTION: &'static str = "Waits.";
+        const ANNOTATIONS: Annotations = Annotations::READS;
+        const TASK: Option<TaskSupport> = Some(TaskSupport::Required);
+
+        async fn call(&self, _: Nothing, _: Context) -> Result<String, Failed> {
+            Ok("waited".to_owned())
+        }
     }
-    schema
+
+    /// A tool whose types are no objects.
+    struct Bare;
+
+    impl NativeTool for Bare {
+        type Arguments = Vec<String>;
+        type Output = Structured<Vec<String>>;
+        const NAME: &'static str = "bare";
+        const DESCRIPTION: &'static str = "Takes a list.";
+        const ANNOTATIONS: Annotations = Annotations::READS;
+
+        async fn call(&self, it: Vec<String>, _: Context) -> Result<Self::Output, Failed> {
+            Ok(Structured(it))
+        }
+    }
+
+    #[test]
+    fn what_is_no_object_is_refused_before_anybody_calls() {
+        let wrong = Toolbox::new("t").tool(Bare).build().err().unwrap().to_string();
+
+        assert_eq!(
+            wrong,
+            "the types of bare cannot be used: its arguments are no object (take a struct)"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_tool_says_that_it_is_a_task_and_is_called_as_one() {
+        let hosted = Hosted::new("t", Arc::new(Toolbox::new("t").tool(Slow).build().unwrap()));
+        let client = client(Version::V2025_11_25, &json!({}));
+        let told = async |method: &str, params: Value| {
+            let reply = hosted.call(&request(&client, method, params)).await.unwrap();
+            let end = reply.end().await.unwrap();
+            serde_json::from_slice::<Value>(end.message.bytes()).unwrap()["result"].clone()
+        };
+
+        let listed = told("tools/list", json!({})).await;
+        let begun = told("tools/call", json!({ "name": "wait", "task": {} })).await;
+        let id = begun["task"]["taskId"].clone();
+        let result = told("tasks/result", json!({ "taskId": id })).await;
+
+        let tool = &listed["tools"][0];
+        assert_eq!(
+            (&tool["title"], &tool["execution"]["taskSupport"]),
+            (&json!("Wait"), &json!("required"))
+        );
+        assert_eq!(result["content"][0]["text"], "waited");
+    }
 }

@@ -19,6 +19,8 @@ use crate::failed::Failed;
 use crate::running::Running;
 use crate::server::{About, Server};
 use crate::tasks::Tasks;
+use crate::tool::Tools;
+use crate::work::Work;
 
 /// A [`Server`] under a name.
 pub struct Hosted {
@@ -39,7 +41,8 @@ impl Hosted {
     pub fn new(name: &str, server: Arc<dyn Server>) -> Hosted {
         let About { name: own, title, mut capabilities, instructions } = server.about();
         let name: Arc<str> = name.into();
-        let tasks = server.has_tasks().then(|| Tasks::new(name.clone()));
+        let has_tasks = server.tasks().is_some_and(Tools::any_as_task);
+        let tasks = has_tasks.then(|| Tasks::new(name.clone()));
         if tasks.is_some() {
             capabilities["tasks"] = Tasks::capability();
         }
@@ -74,14 +77,13 @@ impl Hosted {
             match self.kept(request, &asked) {
                 Ok(None) => {}
                 Ok(Some(kept)) => {
-                    let server = self.server.clone();
-                    let begun = tasks.begin(server, asked, sent, kept, self.total);
+                    let begun = tasks.begin(&self.server, asked, sent, kept, self.total);
                     return self.whole(request, begun.map(Answer::from));
                 }
                 Err(failed) => return self.whole(request, Err(failed)),
             }
         }
-        let work = self.server.clone().answer(asked);
+        let work = Work::begin(&self.name, &self.server, asked);
         let id: Box<str> = request.message.id().unwrap_or("null").into();
         let name = self.name.clone();
         let finish = move |answer| match end(&id, answer) {
@@ -93,10 +95,10 @@ impl Hosted {
 
     /// How long a call is kept as a task, if it is to be one.
     fn kept(&self, request: &Request, asked: &Asked) -> Result<Option<Duration>, Failed> {
-        if request.method != Method::ToolsCall {
-            return Ok(None);
+        match self.server.tasks() {
+            Some(tools) if request.method == Method::ToolsCall => Tasks::wanted(asked, tools),
+            _ => Ok(None),
         }
-        Tasks::wanted(asked)
     }
 
     fn whole(&self, request: &Request, answer: Result<Answer, Failed>) -> Result<Reply, Fault> {

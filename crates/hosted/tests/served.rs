@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use toolgate_gateway::call::{Answer as Said, Boxed, Frame, Reply, Request};
-use toolgate_gateway::fault::{Fault, Reason};
+use toolgate_gateway::fault::{Fault, Reason, SideEffect};
 use toolgate_gateway::testing::{caller, client, request};
 use toolgate_gateway::upstream::{Interest, Upstream};
 use toolgate_hosted::{
@@ -43,7 +43,7 @@ impl Sample {
             output_schema: None,
             annotations: Annotations::READS,
         };
-        let names = ["who", "steps", "question", "stuck", "busy"];
+        let names = ["who", "steps", "question", "stuck", "panic", "busy"];
         let tools = Tools::new(names.map(tool).into());
         Sample { tools, changes: Changes::default(), dropped: Arc::default() }
     }
@@ -69,6 +69,7 @@ impl Sample {
                 let _flag = Flag(self.dropped.clone());
                 std::future::pending().await
             }
+            "panic" => panic!("a mistake of the author"),
             _ => Err(Fault::new(Reason::Overloaded, "too many at once").into()),
         }
     }
@@ -229,6 +230,16 @@ async fn a_fault_names_its_server() {
     let fault = hosted.call(&call("busy", json!({}))).await.err().unwrap();
 
     assert_eq!((fault.reason, fault.upstream.as_deref()), (Reason::Overloaded, Some("sample")));
+}
+
+#[tokio::test]
+async fn a_panic_is_the_failure_of_one_call() {
+    let hosted = Hosted::new("sample", Arc::new(Sample::new()));
+
+    let fault = hosted.call(&call("panic", json!({}))).await.err().unwrap();
+
+    assert_eq!((fault.reason, fault.side_effect), (Reason::Internal, SideEffect::Unknown));
+    assert_eq!(answered(&hosted, &call("who", json!({}))).await["result"].get("isError"), None);
 }
 
 #[tokio::test]

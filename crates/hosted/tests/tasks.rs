@@ -19,9 +19,27 @@ use toolgate_hosted::{
 use toolgate_protocol::version::Version;
 
 struct Slow {
+    tools: Tools,
     begun: Arc<Notify>,
     go: Arc<Notify>,
     dropped: Arc<AtomicBool>,
+}
+
+fn tools() -> Tools {
+    let tool = |name: &str| Tool {
+        name: name.to_owned(),
+        title: None,
+        description: "A test.".to_owned(),
+        input_schema: json!({ "type": "object" }),
+        output_schema: None,
+        annotations: Annotations::READS,
+    };
+    let names = ["wait", "never", "ask", "chat", "fail", "gone", "panic"];
+    Tools::new(names.map(tool).into()).as_tasks(|name| match name {
+        "wait" => Some(TaskSupport::Required),
+        "never" => None,
+        _ => Some(TaskSupport::Optional),
+    })
 }
 
 struct Flag(Arc<AtomicBool>);
@@ -42,25 +60,15 @@ impl Server for Slow {
         }
     }
 
-    fn has_tasks(&self) -> bool {
-        true
+    fn tasks(&self) -> Option<&Tools> {
+        Some(&self.tools)
     }
 
     fn answer(self: Arc<Self>, asked: Asked) -> Boxed<'static, Result<Answer, Failed>> {
         Box::pin(async move {
             let _flag = Flag(self.dropped.clone());
             if asked.method() == "tools/list" {
-                let tool = |name: &str| Tool {
-                    name: name.to_owned(),
-                    title: None,
-                    description: "A test.".to_owned(),
-                    input_schema: json!({ "type": "object" }),
-                    output_schema: None,
-                    annotations: Annotations::READS,
-                };
-                let tools = Tools::new(vec![tool("wait"), tool("ask")]);
-                let support = |name: &str| (name == "wait").then_some(TaskSupport::Required);
-                return tools.as_tasks(support).list(&asked.params()?);
+                return self.tools.list(&asked.params()?);
             }
             let Called { name, .. } = asked.params()?;
             match name.as_str() {
@@ -73,6 +81,14 @@ impl Server for Slow {
                     let said = asked.ask("elicitation/create", &json!({ "message": "?" })).await?;
                     Ok(ToolResult::structured(said).into())
                 }
+                "chat" => {
+                    for done in 1..40 {
+                        asked.progress(f64::from(done), None, None).await;
+                    }
+                    let said = asked.ask("elicitation/create", &json!({ "message": "?" })).await?;
+                    Ok(ToolResult::structured(said).into())
+                }
+                "panic" => panic!("a mistake of the author"),
                 "fail" => Ok(ToolResult::failed("it cannot be done").into()),
                 _ => Err(Fault::new(Reason::Unreachable, "nobody is there").into()),
             }
@@ -89,10 +105,17 @@ struct Scene {
 
 impl Scene {
     fn new() -> Scene {
-        let (go, dropped) = (Arc::<Notify>::default(), Arc::<AtomicBool>::default());
-        let begun = Arc::<Notify>::default();
-        let slow = Slow { begun: begun.clone(), go: go.clone(), dropped: dropped.clone() };
-        Scene { hosted: Hosted::new("slow", Arc::new(slow)), begun, go, dropped }
+        Scene::within(Duration::from_secs(300))
+    }
+
+    /// One run may take so long.
+    fn within(total: Duration) -> Scene {
+        let (begun, go) = (Arc::<Notify>::default(), Arc::<Notify>::default());
+        let dropped = Arc::<AtomicBool>::default();
+        let slow =
+            Slow { tools: tools(), begun: begun.clone(), go: go.clone(), dropped: dropped.clone() };
+        let hosted = Hosted::new("slow", Arc::new(slow)).within(total);
+        Scene { hosted, begun, go, dropped }
     }
 
     async fn ask(&self, who: &str, method: &str, params: Value) -> Result<Reply, Fault> {
@@ -107,7 +130,9 @@ impl Scene {
     }
 
     async fn begin(&self, tool: &str) -> Value {
-        let params = json!({ "name": tool, "arguments": {}, "task": { "ttl": 60_000 } });
+        let params = json!({
+            "name": tool, "arguments": {}, "task": { "ttl": 60_000 }, "_meta": { "progressToken": 1 },
+        });
         self.told("ada", "tools/call", params).await["result"]["task"].clone()
     }
 
@@ -202,13 +227,93 @@ async fn a_question_waits_for_whoever_waits_for_the_result() {
 #[tokio::test]
 async fn what_goes_wrong_is_a_failed_task_with_the_reason() {
     let scene = Scene::new();
-    for (tool, text) in [("fail", "it cannot be done"), ("gone", "nobody is there")] {
+    let all = [
+        ("fail", "it cannot be done"),
+        ("gone", "nobody is there"),
+        ("panic", "the server failed"),
+    ];
+    for (tool, text) in all {
         let id = scene.begin(tool).await["taskId"].clone();
         scene.until(&id, "failed").await;
         let result = scene.told("ada", "tasks/result", json!({ "taskId": id })).await;
         assert_eq!(result["result"]["isError"], true);
         assert!(result["result"]["content"][0]["text"].as_str().unwrap().contains(text));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_time_passes_while_the_client_has_the_word_but_not_for_ever() {
+    let scene = Scene::within(Duration::from_secs(10));
+    let id = scene.begin("ask").await["taskId"].clone();
+    let mut waiting = scene.ask("ada", "tasks/result", json!({ "taskId": id })).await.unwrap();
+    let Some(Frame::Ask(ask)) = waiting.next().await else { panic!("no question") };
+
+    tokio::time::sleep(Duration::from_secs(40)).await;
+    ask.answer.send(Said::Result(r#"{"action":"accept"}"#.into())).unwrap();
+
+    let result = message(waiting.end().await.unwrap().message.bytes());
+    assert_eq!(result["result"]["structuredContent"], json!({ "action": "accept" }), "{result}");
+
+    // Nobody answers this one: it ends with the time that the client gave it.
+    let id = scene.begin("ask").await["taskId"].clone();
+    tokio::time::sleep(Duration::from_secs(55)).await;
+    scene.until(&id, "input_required").await;
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    scene.until(&id, "failed").await;
+    // A run that never asks has its own time and no more.
+    let id = scene.begin("wait").await["taskId"].clone();
+    tokio::time::sleep(Duration::from_secs(11)).await;
+    scene.until(&id, "failed").await;
+}
+
+#[tokio::test]
+async fn a_question_waits_for_a_client_that_reads_slowly() {
+    let scene = Scene::new();
+    let id = scene.begin("chat").await["taskId"].clone();
+    let mut waiting = scene.ask("ada", "tasks/result", json!({ "taskId": id })).await.unwrap();
+    scene.until(&id, "input_required").await;
+
+    let asked = async {
+        loop {
+            match waiting.next().await.unwrap() {
+                Frame::Ask(ask) => break ask,
+                Frame::Notification(_) => {}
+                _ => panic!("another frame"),
+            }
+        }
+    };
+    let ask = tokio::time::timeout(Duration::from_secs(10), asked).await.expect("a question");
+    ask.answer.send(Said::Result("{}".into())).unwrap();
+
+    let result = message(waiting.end().await.unwrap().message.bytes());
+    assert_eq!(result["result"]["structuredContent"], json!({}));
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_stays_and_does_not_answer_has_refused() {
+    let scene = Scene::new();
+    let id = scene.begin("ask").await["taskId"].clone();
+    let mut waiting = scene.ask("ada", "tasks/result", json!({ "taskId": id })).await.unwrap();
+
+    let Some(Frame::Ask(ask)) = waiting.next().await else { panic!("no question") };
+    drop(ask);
+
+    let result = message(waiting.end().await.unwrap().message.bytes());
+    assert_eq!(result["error"]["message"], "the client did not answer elicitation/create");
+}
+
+#[tokio::test]
+async fn whoever_waits_is_told_that_the_server_is_closed() {
+    let scene = Scene::new();
+    let id = scene.begin("wait").await["taskId"].clone();
+    let waiting = scene.ask("ada", "tasks/result", json!({ "taskId": id })).await.unwrap();
+
+    scene.hosted.close().await;
+
+    let told = tokio::time::timeout(Duration::from_secs(10), waiting.end()).await.expect("an end");
+    let result = message(told.unwrap().message.bytes());
+    assert_eq!(result["result"]["isError"], true, "{result}");
+    assert_eq!(result["result"]["_meta"]["dev.toolgate/error"]["sideEffect"], "unknown");
 }
 
 #[tokio::test]
@@ -219,6 +324,8 @@ async fn tools_say_whether_they_are_tasks_and_the_server_that_it_has_some() {
 
     assert_eq!(list["result"]["tools"][0]["execution"], json!({ "taskSupport": "required" }));
     assert_eq!(list["result"]["tools"][1].get("execution"), None);
+    let never = json!({ "name": "never", "arguments": {}, "task": {} });
+    assert_eq!(scene.told("ada", "tools/call", never).await["error"]["code"], -32601);
     let plain = json!({ "name": "fail", "arguments": {} });
     assert_eq!(scene.told("ada", "tools/call", plain).await["result"]["isError"], true);
 }

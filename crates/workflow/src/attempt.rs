@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use toolgate_gateway::call::{Ask, End, Frame, Reply};
 use toolgate_gateway::calls::{Inner, Input};
 use toolgate_gateway::deadline::{Bounds, bounded};
@@ -28,12 +28,43 @@ pub(crate) struct Line {
     pub gateway: Arc<Gateway>,
     pub asked: Arc<Asked>,
     pub budget: Arc<Budget>,
+    /// Whether the server of the workflow is about to end.
+    pub closing: watch::Receiver<bool>,
 }
 
 impl Line {
+    /// Why no further call is made, once that is so: the caller has left, or the server ends.
+    pub fn stopped(&self) -> Option<Failure> {
+        if self.asked.is_abandoned() {
+            return Some(Fault::new(Reason::Cancelled, "the caller left").unsent().into());
+        }
+        let closing = *self.closing.borrow();
+        closing.then(|| Fault::new(Reason::Draining, "the gateway ends").unsent().into())
+    }
+
+    /// Resolves with that.
+    async fn stop(&self) -> Failure {
+        loop {
+            if let Some(failure) = self.stopped() {
+                return failure;
+            }
+            let mut closing = self.closing.clone();
+            let closed = async {
+                if closing.wait_for(|closing| *closing).await.is_err() {
+                    // Nobody is left who could close it.
+                    std::future::pending::<()>().await;
+                }
+            };
+            tokio::select! {
+                () = self.asked.abandoned() => {}
+                () = closed => {}
+            }
+        }
+    }
+
     /// Makes a call, again where that is safe, and gives what the tool gave. `label` names it in
-    /// records. Once the caller has left, a call that reads is given up, and none is made again; one that may
-    /// change something is followed to its end, for only then is it known what to undo.
+    /// records. Once the run has to stop, a call that reads is given up, and none is made again; one
+    /// that may change something is followed to its end, for only then is it known what to undo.
     ///
     /// # Errors
     /// Why the last attempt failed.
@@ -50,7 +81,7 @@ impl Line {
                 false => once.await,
                 true => tokio::select! {
                     outcome = once => outcome,
-                    () = self.asked.abandoned() => return Err(Failure::cancelled()),
+                    stopped = self.stop() => return Err(stopped),
                 },
             };
             let (failure, wait) = match outcome {
@@ -59,7 +90,7 @@ impl Line {
             };
             tokio::select! {
                 () = tokio::time::sleep(wait) => attempt += 1,
-                () = self.asked.abandoned() => return Err(failure),
+                _ = self.stop() => return Err(failure),
             }
         }
     }
@@ -107,17 +138,19 @@ impl Line {
     }
 
     async fn once(&self, call: &Call, arguments: &Value, label: &str) -> Result<Value, Failure> {
-        let left = self.budget.left();
-        let time = call.time.map_or(left, |time| time.min(left));
+        let begun = self.budget.left();
+        let time = call.time.map_or(begun, |time| time.min(begun));
         if time.is_zero() {
             let text = "the time of the workflow is used up";
             return Err(Fault::new(Reason::Timeout, text).unsent().into());
         }
-        let bounds = Bounds { silence: time, total: time };
         let id = within(self.asked.id(), label);
         let arguments = arguments.to_string();
         let mut input = None;
         for _ in 0..ROUNDS {
+            // All rounds share one time, in which the client's answers do not count.
+            let time = time.saturating_sub(begun.saturating_sub(self.budget.left()));
+            let bounds = Bounds { silence: time, total: time };
             let inner = Inner {
                 server: &call.server,
                 tool: &call.tool,
@@ -157,14 +190,17 @@ impl Line {
 
     /// Hands a question to the client; until it is answered no time passes.
     async fn pass_on(&self, question: Ask) {
-        let Ask { method, params, answer: asking } = question;
+        let Ask { method, params, answer: mut asking } = question;
         let (answer, answered) = oneshot::channel();
         let pause = self.budget.pause();
         tokio::spawn(async move {
-            let outcome = answered.await;
+            let outcome = tokio::select! {
+                outcome = answered => outcome.ok(),
+                // Whoever asked has given up: time goes on.
+                () = asking.closed() => None,
+            };
             drop(pause);
-            if let Ok(outcome) = outcome {
-                // Whoever asked may have given up meanwhile.
+            if let Some(outcome) = outcome {
                 let _ = asking.send(outcome);
             }
         });
@@ -214,10 +250,10 @@ fn may_repeat(call: &Call, failure: &Failure) -> bool {
         return false;
     }
     if call.reads || call.idempotent {
-        // What says nothing of whether it may be repeated was said by others than us.
-        return failure.retryable || failure.reason.is_none();
+        // Other servers seldom say anything of it.
+        return failure.retryable != Some(false);
     }
-    failure.retryable && failure.side_effect == SideEffect::None
+    failure.retryable == Some(true) && failure.side_effect == SideEffect::None
 }
 
 fn wait(call: &Call, attempt: u32) -> Duration {
@@ -232,13 +268,13 @@ fn within(outer: &str, label: &str) -> String {
 
 /// What a tool gave: its structured content, or what its text says.
 fn output(message: &Message) -> Result<Value, Failure> {
-    if let Some(failure) = Failure::told(message) {
-        return Err(failure);
-    }
     let broken = |error: serde_json::Error| {
         Fault::new(Reason::Garbage, "a result that cannot be read").because(error)
     };
     let mut whole: Value = serde_json::from_slice(message.bytes()).map_err(broken)?;
+    if let Some(failure) = Failure::told(&whole) {
+        return Err(failure);
+    }
     let result = &mut whole["result"];
     if let Some(structured) = result.get_mut("structuredContent") {
         return Ok(structured.take());
@@ -281,6 +317,10 @@ mod tests {
         let timeout = || Failure::from(Fault::new(Reason::Timeout, "late"));
         let away = || Failure::from(Fault::new(Reason::Unreachable, "away"));
         let forbidden = || Failure::from(Fault::new(Reason::Forbidden, "no"));
+        let told = |details: Value| {
+            let result = json!({ "content": [], "isError": true, "_meta": { "dev.toolgate/error": details } });
+            Failure::told(&json!({ "result": result })).unwrap()
+        };
         for (call, failure, expected) in [
             (call(false, false), timeout(), false),
             (call(false, true), timeout(), true),
@@ -288,6 +328,12 @@ mod tests {
             (call(false, false), away(), true),
             (call(true, false), forbidden(), false),
             (call(true, true), Fault::new(Reason::ApprovalRequired, "ask").into(), false),
+            // Of what others say, what nobody says anything of is repeated if it reads.
+            (call(true, false), told(json!({})), true),
+            (call(false, false), told(json!({})), false),
+            (call(true, false), told(json!({ "retryable": false })), false),
+            (call(false, false), told(json!({ "retryable": true, "sideEffect": "none" })), true),
+            (call(false, false), told(json!({ "retryable": true })), false),
         ] {
             assert_eq!(may_repeat(&call, &failure), expected, "{failure:?}");
         }

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use toolgate_gateway::fault::{self, Fault, Reason, SideEffect};
-use toolgate_protocol::jsonrpc::Message;
 
 /// Characters of what a server says that are passed on.
 const MOST: usize = 500;
@@ -17,8 +16,8 @@ pub(crate) struct Failure {
     pub category: String,
     /// One sentence.
     pub message: String,
-    /// Whether the same call may succeed later.
-    pub retryable: bool,
+    /// Whether the same call may succeed later; `None` where nobody says so.
+    pub retryable: Option<bool>,
     /// When.
     pub retry_after: Option<Duration>,
     /// Whether it may have taken effect.
@@ -28,14 +27,13 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// Nothing more happens because of it.
-    pub fn cancelled() -> Failure {
-        Fault::new(Reason::Cancelled, "the caller left").unsent().into()
+    /// The same, whose call did nothing.
+    pub fn unsent(self) -> Failure {
+        Failure { side_effect: SideEffect::None, ..self }
     }
 
     /// What the tool or its server answered instead of a result; `None` for a result.
-    pub fn told(message: &Message) -> Option<Failure> {
-        let whole: Value = serde_json::from_slice(message.bytes()).ok()?;
+    pub fn told(whole: &Value) -> Option<Failure> {
         if let Some(error) = whole.get("error") {
             let text = error["message"].as_str().unwrap_or("the server answered with an error");
             return Some(Failure::of(fault::BY_UPSTREAM, text, &error["data"]));
@@ -60,7 +58,7 @@ impl Failure {
         Failure {
             category: details["category"].as_str().unwrap_or(category).to_owned(),
             message: text.chars().take(MOST).collect(),
-            retryable: details["retryable"] == true,
+            retryable: details["retryable"].as_bool(),
             retry_after: wait,
             side_effect,
             reason: None,
@@ -72,7 +70,7 @@ impl Failure {
         let mut told = json!({
             "category": self.category,
             "message": self.message,
-            "retryable": self.retryable,
+            "retryable": self.retryable == Some(true),
             "side_effect": match self.side_effect {
                 SideEffect::None => "none",
                 SideEffect::Unknown => "unknown",
@@ -93,7 +91,7 @@ impl From<Fault> for Failure {
         Failure {
             category: fault.reason.label().to_owned(),
             message: fault.message.clone(),
-            retryable: fault.reason.retryable(),
+            retryable: Some(fault.reason.retryable()),
             retry_after: fault.retry_after,
             side_effect: fault.side_effect,
             reason: Some(fault.reason),

@@ -1,6 +1,6 @@
 //! Do the steps fit the tools that there are?
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 use toolgate_gateway::config::servers::Anything;
@@ -15,8 +15,8 @@ pub enum Known {
     Unasked,
     /// Its server has none of this name.
     Missing,
-    /// Its definition, as it is listed.
-    Listed(Value),
+    /// Its definition, as it is listed, and the arguments that the gateway gives.
+    Listed(Value, BTreeSet<String>),
 }
 
 /// What is wrong with a workflow.
@@ -66,13 +66,13 @@ impl Checker<'_> {
         reads: bool,
     ) {
         let Some((server, tool)) = target(call) else { return };
-        let listed = match (self.look)(server, tool) {
+        let (listed, given) = match (self.look)(server, tool) {
             Known::Unasked => return,
             Known::Missing => {
                 let text = format!("server \"{server}\" has no tool \"{tool}\" now");
                 return self.say(format!("{path}.call"), text);
             }
-            Known::Listed(listed) => listed,
+            Known::Listed(listed, given) => (listed, given),
         };
         if reads && listed["annotations"]["readOnlyHint"] != true {
             let text = format!("\"{call}\" does not say that it changes nothing (remove reads)");
@@ -80,13 +80,16 @@ impl Checker<'_> {
         }
         let schema = &listed["inputSchema"];
         for (name, value) in arguments {
-            if let Some(text) = self.wrong(schema, name, value) {
+            if given.contains(name) {
+                let text = "the gateway gives this argument (remove it)".to_owned();
+                self.say(format!("{path}.arguments.{name}"), text);
+            } else if let Some(text) = self.wrong(schema, name, value) {
                 self.say(format!("{path}.arguments.{name}"), text);
             }
         }
         let required = schema["required"].as_array().into_iter().flatten();
         for name in required.filter_map(Value::as_str) {
-            if !arguments.contains_key(name) {
+            if !arguments.contains_key(name) && !given.contains(name) {
                 let text = format!("\"{call}\" needs the argument {name} (add it)");
                 self.say(format!("{path}.arguments"), text);
             }
@@ -174,19 +177,21 @@ mod tests {
     fn look(server: &str, tool: &str) -> Known {
         match (server, tool) {
             ("away", _) => Known::Unasked,
-            ("api", "make") => Known::Listed(json!({
-                "name": "make",
-                "inputSchema": {
+            ("api", "make") => {
+                let schema = json!({
                     "type": "object",
                     "properties": {
                         "size": { "type": "number", "maximum": 8 },
                         "name": { "$ref": "#/$defs/name" },
+                        "owner": { "type": "string" },
                     },
                     "$defs": { "name": { "type": "string", "maxLength": 3 } },
-                    "required": ["name"],
+                    "required": ["name", "owner"],
                     "additionalProperties": false,
-                },
-            })),
+                });
+                let given = BTreeSet::from(["owner".to_owned()]);
+                Known::Listed(json!({ "name": "make", "inputSchema": schema }), given)
+            }
             _ => Known::Missing,
         }
     }
@@ -213,6 +218,10 @@ mod tests {
             (
                 json!({ "id": "s", "call": "api.make", "arguments": { "name": "a", "colour": 1 } }),
                 Some("tools.t.steps[0].arguments.colour"),
+            ),
+            (
+                json!({ "id": "s", "call": "api.make", "arguments": { "name": "a", "owner": "b" } }),
+                Some("tools.t.steps[0].arguments.owner"),
             ),
             (
                 json!({ "id": "s", "call": "api.make", "arguments": { "name": "a" }, "reads": true }),

@@ -6,7 +6,7 @@ use futures_util::StreamExt;
 use futures_util::stream;
 use serde_json::Value;
 use toolgate_gateway::call::Boxed;
-use toolgate_gateway::fault::{Fault, Reason};
+use toolgate_gateway::fault::{Fault, Reason, SideEffect};
 
 use crate::attempt::Line;
 use crate::failure::Failure;
@@ -17,9 +17,10 @@ use crate::scope::Scope;
 /// The most entries of one list.
 const MOST: usize = 1000;
 
-/// One call of a loop that took effect, for undoing it.
+/// One call that took effect, for undoing it.
 pub(crate) struct Turn {
-    pub item: Value,
+    /// The entry that it was for, with its place in the list.
+    pub entry: Option<(usize, Value)>,
     pub output: Value,
 }
 
@@ -30,7 +31,7 @@ pub(crate) struct Outcome {
     pub outputs: Vec<Value>,
     /// What took effect, in the order in which it did.
     pub turns: Vec<Turn>,
-    /// The failure that came first.
+    /// The failure that came first, with the side effects of all.
     pub failure: Option<Failure>,
 }
 
@@ -77,11 +78,15 @@ impl Loop<'_> {
                 Some(Ok(output)) => {
                     outcome.counts.done += 1;
                     outcome.outputs[at] = output.clone();
-                    outcome.turns.push(Turn { item, output });
+                    outcome.turns.push(Turn { entry: Some((at, item)), output });
                 }
                 Some(Err(failure)) => {
                     outcome.counts.failed += 1;
-                    outcome.failure.get_or_insert(failure);
+                    let side_effect = failure.side_effect;
+                    let first = outcome.failure.get_or_insert(failure);
+                    if side_effect == SideEffect::Unknown {
+                        first.side_effect = side_effect;
+                    }
                 }
             }
             if ended < total {
@@ -90,7 +95,7 @@ impl Loop<'_> {
         }
         drop(running);
         if outcome.counts.not_run > 0 && outcome.failure.is_none() {
-            outcome.failure = Some(Failure::cancelled());
+            outcome.failure = self.line.stopped();
         }
         Ok(outcome)
     }
@@ -104,7 +109,7 @@ impl Loop<'_> {
         item: Value,
     ) -> Boxed<'b, Ended> {
         Box::pin(async move {
-            if stopped.load(Ordering::Acquire) || self.line.asked.is_abandoned() {
+            if stopped.load(Ordering::Acquire) || self.line.stopped().is_some() {
                 return (at, item, None);
             }
             let result = self.call(scope, at, &item).await;
@@ -123,7 +128,7 @@ impl Loop<'_> {
 
     async fn tell(&self, ended: usize, of: usize) {
         let (index, total) = self.place;
-        let message = format!("{} of {total}: {}, {ended} of {of}", index + 1, self.step);
+        let message = format!("{}: {ended} of {of}", self.step);
         let done = index as f64 + ended as f64 / of as f64;
         self.line.asked.progress(done, Some(total as f64), Some(&message)).await;
     }

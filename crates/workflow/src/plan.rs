@@ -7,6 +7,8 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use toolgate_gateway::config::servers::Anything;
 use toolgate_gateway::config::servers::workflow as config;
+use toolgate_gateway::fault::Fault;
+use toolgate_gateway::screening::refused_arguments;
 use toolgate_hosted::Tool;
 use toolgate_screen::schema::Compiled;
 
@@ -85,12 +87,12 @@ impl Plan {
         })
     }
 
-    /// What is wrong with the arguments by the tool's own schema.
-    pub fn wrong(&self, arguments: &Map<String, Value>) -> Option<String> {
-        let instance = serde_json::to_vec(arguments).ok()?;
-        let hints = self.schema.check(&instance).err()?;
-        let hints: Vec<_> = hints.iter().map(|hint| hint.to_string()).collect();
-        Some(format!("the arguments do not fit: {}", hints.join("; ")))
+    /// Holds the arguments, which are JSON, to the tool's own schema.
+    ///
+    /// # Errors
+    /// What to change in them.
+    pub fn check(&self, arguments: &str) -> Result<(), Fault> {
+        self.schema.check(arguments.as_bytes()).map_err(|hints| refused_arguments(&hints))
     }
 
     /// The arguments, with what counts where none is given.

@@ -41,6 +41,13 @@ pub(crate) struct Entry {
     pub error: Option<Failure>,
 }
 
+impl Entry {
+    /// Whether it failed and may have taken effect all the same.
+    fn may_have_done(&self) -> bool {
+        self.error.as_ref().is_some_and(|error| error.side_effect == SideEffect::Unknown)
+    }
+}
+
 /// Entries of a list.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Items {
@@ -123,7 +130,10 @@ impl Report<'_> {
         named(&mut sentence, "undone", self.ids(|entry| entry.undone == Some(true)));
         named(&mut sentence, "could not be undone", self.ids(|entry| entry.undone == Some(false)));
         named(&mut sentence, "done and standing", stands.clone());
+        let unknown = self.ids(Entry::may_have_done);
+        named(&mut sentence, "may have taken effect", unknown.clone());
         let untouched = stands.is_empty()
+            && unknown.is_empty()
             && failure.side_effect == SideEffect::None
             && !self.entries.iter().any(|entry| entry.undone == Some(false));
         match failure.reason {
@@ -140,8 +150,10 @@ impl Report<'_> {
     /// Calls that took effect, at least in part, and were not undone.
     fn standing(&self) -> Vec<&str> {
         self.ids(|entry| {
-            let took = matches!(entry.status, Status::Done | Status::Partial)
-                || entry.items.is_some_and(|items| items.done > 0);
+            let took = match entry.items {
+                Some(items) => items.done > 0,
+                None => entry.status == Status::Done,
+            };
             took && entry.undone.is_none()
         })
     }

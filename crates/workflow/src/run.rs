@@ -36,32 +36,33 @@ impl<'a> Run<'a> {
     /// Runs all steps and gives the answer.
     pub async fn run(mut self) -> Answer {
         let plan = self.report.plan;
-        let mut outcome = Ok(());
         for (index, step) in plan.steps.iter().enumerate() {
-            if self.line.asked.is_abandoned() {
-                outcome = Err((step, Failure::cancelled()));
-            } else if let Err(failure) = self.step(index, step).await {
-                outcome = Err((step, failure));
-            }
-            if outcome.is_err() {
-                break;
+            let outcome = match self.line.stopped() {
+                Some(failure) => Err(failure),
+                None => self.step(index, step).await,
+            };
+            if let Err(failure) = outcome {
+                return self.broken_off(&step.id, &failure).await;
             }
             self.tell(index + 1, &step.id).await;
         }
-        let result = match outcome {
-            Ok(()) => self.result().map_err(|failure| ("output", failure)),
-            Err((step, failure)) => Err((step.id.as_str(), failure)),
-        };
-        match result {
-            Ok(result) => self.report.finished(&result),
-            Err((step, failure)) => {
-                self.undo().await;
-                if self.line.asked.is_abandoned() {
-                    self.log(step);
-                }
-                self.report.failed(step, &failure, self.line.asked.trace().id())
-            }
+        match (self.line.asked.is_abandoned(), self.line.stopped(), plan.steps.last()) {
+            // Whoever left during the last step does not want it either.
+            (true, Some(failure), Some(step)) => self.broken_off(&step.id, &failure).await,
+            _ => match self.result() {
+                Ok(result) => self.report.finished(&result),
+                Err(failure) => self.broken_off("output", &failure).await,
+            },
         }
+    }
+
+    /// Undoes what was done, and gives the answer.
+    async fn broken_off(mut self, step: &str, failure: &Failure) -> Answer {
+        self.undo().await;
+        if self.line.stopped().is_some() {
+            self.log(step);
+        }
+        self.report.failed(step, failure, self.line.asked.trace().id())
     }
 
     /// Runs one step.
@@ -82,15 +83,11 @@ impl<'a> Run<'a> {
             Err(failure) => Err(failure),
         };
         let Err(failure) = outcome else { return Ok(()) };
-        let entry = &mut self.report.entries[index];
-        entry.error = Some(failure.clone());
-        if entry.status == Status::NotRun {
-            entry.status = Status::Failed;
+        self.report.entries[index].error = Some(failure.clone());
+        if self.report.entries[index].status == Status::NotRun {
+            self.learn(index, step, Status::Failed, &Value::Null);
         }
-        if step.goes_on && !self.line.asked.is_abandoned() {
-            if entry.status == Status::Failed {
-                self.scope.learn(&step.id, Status::Failed.word(), &Value::Null);
-            }
+        if step.goes_on && self.line.stopped().is_none() {
             return Ok(());
         }
         self.report.entries[index].status = Status::Failed;
@@ -116,6 +113,7 @@ impl<'a> Run<'a> {
                     self.remember(index, step, outcome.turns);
                     let status = match &outcome.failure {
                         None => Status::Done,
+                        Some(_) if outcome.counts.done == 0 => Status::Failed,
                         Some(_) => Status::Partial,
                     };
                     self.learn(index, step, status, &Value::Array(outcome.outputs));
@@ -142,7 +140,7 @@ impl<'a> Run<'a> {
         let arguments = call.arguments.fill(&self.scope)?;
         let output = self.line.call(call, &arguments, &step.id).await?;
         self.learn(index, step, Status::Done, &output);
-        self.remember(index, step, vec![Turn { item: Value::Null, output }]);
+        self.remember(index, step, vec![Turn { entry: None, output }]);
         Ok(())
     }
 
@@ -160,7 +158,9 @@ impl<'a> Run<'a> {
                 "required": ["approve"],
             },
         });
-        let answer = self.line.ask("elicitation/create", &params).await?;
+        // Nothing is done by asking.
+        let answer = self.line.ask("elicitation/create", &params).await;
+        let answer = answer.map_err(Failure::unsent)?;
         let agreed = answer["action"] == "accept" && answer["content"]["approve"] == true;
         match agreed {
             true => Ok(()),
@@ -176,10 +176,12 @@ impl<'a> Run<'a> {
     /// Keeps what can be undone, with what its undoing may look at.
     fn remember(&mut self, index: usize, step: &'a Step, turns: Vec<Turn>) {
         let Some(call) = &step.undo else { return };
-        let looped = step.each.is_some();
-        for Turn { item, output } in turns {
-            let label = format!("{}/undo", step.id);
-            self.done.push(Done { index, call, label, item: looped.then_some(item), output });
+        for Turn { entry, output } in turns {
+            let (label, item) = match entry {
+                Some((at, item)) => (format!("{}[{at}]/undo", step.id), Some(item)),
+                None => (format!("{}/undo", step.id), None),
+            };
+            self.done.push(Done { index, call, label, item, output });
         }
     }
 
@@ -202,11 +204,10 @@ impl<'a> Run<'a> {
 
     async fn tell(&self, done: usize, step: &str) {
         let total = self.report.plan.steps.len();
-        let message = format!("{done} of {total}: {step}");
-        self.line.asked.progress(done as f64, Some(total as f64), Some(&message)).await;
+        self.line.asked.progress(done as f64, Some(total as f64), Some(step)).await;
     }
 
-    /// Nobody hears the answer, so the log does.
+    /// Nobody may hear the answer, so the log does.
     fn log(&self, step: &str) {
         let count =
             |undone| self.report.entries.iter().filter(|it| it.undone == Some(undone)).count();
@@ -217,7 +218,11 @@ impl<'a> Run<'a> {
             undone = count(true),
             not_undone = count(false),
             trace = self.line.asked.trace().id(),
-            "the caller of a workflow left"
+            "{}",
+            match self.line.asked.is_abandoned() {
+                true => "the caller of a workflow left",
+                false => "a workflow was stopped, as its server ends",
+            }
         );
     }
 }

@@ -1,15 +1,14 @@
 //! The server: what it lists, and how a call becomes a run that ends well whoever leaves.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::watch;
 use toolgate_gateway::call::Boxed;
 use toolgate_gateway::calls::Home;
 use toolgate_gateway::config::servers::workflow::{self as config, AsTask};
-use toolgate_gateway::fault::{Fault, Reason};
+use toolgate_gateway::fault::{Fault, Reason, SideEffect};
 use toolgate_hosted::{
     About, Answer, Asked, Called, Failed, Paged, Refusal, Server, TaskSupport, Tools,
 };
@@ -33,10 +32,13 @@ pub struct Engine {
 /// Workflows as a server.
 pub struct Workflow {
     engine: Engine,
-    plans: HashMap<String, Arc<Plan>>,
+    /// In the order of the tools.
+    plans: Vec<Arc<Plan>>,
     tools: Tools,
     /// How many runs are under way, those that nobody waits for any more among them.
     runs: watch::Sender<usize>,
+    /// Whether runs have to stop.
+    closing: watch::Sender<bool>,
 }
 
 impl Workflow {
@@ -45,34 +47,33 @@ impl Workflow {
     /// # Errors
     /// One sentence: what a check would have found too.
     pub fn new(rules: &config::Workflow, engine: Engine) -> Result<Workflow, String> {
-        let mut plans = HashMap::new();
-        let mut tools = Vec::new();
+        let (mut plans, mut tools) = (Vec::new(), Vec::new());
         for (name, tool) in &rules.tools {
             let plan = Plan::new(name, tool).map_err(|error| format!("tool {name}: {error}"))?;
             tools.push(plan.tool.clone());
-            plans.insert(name.clone(), Arc::new(plan));
+            plans.push(Arc::new(plan));
         }
         let tools = Tools::new(tools).as_tasks(|name| match rules.tools.get(name)?.task {
             AsTask::Optional => Some(TaskSupport::Optional),
             AsTask::Required => Some(TaskSupport::Required),
             AsTask::Never => None,
         });
-        Ok(Workflow { engine, plans, tools, runs: watch::Sender::new(0) })
+        let (runs, closing) = (watch::Sender::new(0), watch::Sender::new(false));
+        Ok(Workflow { engine, plans, tools, runs, closing })
     }
 
     async fn call(self: &Arc<Self>, asked: Asked) -> Result<Answer, Failed> {
         let Called { name, arguments } = asked.params()?;
-        let plan = self.plans.get(&name).cloned();
-        let plan = plan.ok_or_else(|| Refusal::invalid(format!("unknown tool: {name}")))?;
-        if let Some(wrong) = plan.wrong(&arguments) {
-            return Err(Fault::new(Reason::Arguments, wrong).into());
-        }
+        let plan = self.plans[self.tools.find(&name)?].clone();
+        plan.check(&Value::Object(arguments.clone()).to_string())?;
         if plan.always_asks() {
             // Better before anything is done than after.
             may_be_asked(&asked)?;
         }
         let gateway = self.engine.home.gateway()?;
-        let line = Line { gateway, asked: Arc::new(asked), budget: Budget::new(self.time(&plan)) };
+        let budget = Budget::new(self.time(&plan));
+        let closing = self.closing.subscribe();
+        let line = Line { gateway, asked: Arc::new(asked), budget, closing };
         let arguments = plan.completed(arguments);
         let (name, under_way) = (self.engine.name.clone(), UnderWay::new(self.runs.clone()));
         // On its own, so that what was done is undone though the caller leaves.
@@ -81,7 +82,9 @@ impl Workflow {
             Run::new(&name, &plan, line, &arguments).run().await
         });
         run.await.map_err(|error| {
-            Fault::new(Reason::Internal, "the workflow broke off").because(error).into()
+            let mut fault = Fault::new(Reason::Internal, "the workflow broke off").because(error);
+            fault.side_effect = SideEffect::Unknown;
+            fault.into()
         })
     }
 
@@ -104,8 +107,8 @@ impl Server for Workflow {
         }
     }
 
-    fn has_tasks(&self) -> bool {
-        true
+    fn tasks(&self) -> Option<&Tools> {
+        Some(&self.tools)
     }
 
     fn answer(self: Arc<Self>, asked: Asked) -> Boxed<'static, Result<Answer, Failed>> {
@@ -118,8 +121,9 @@ impl Server for Workflow {
         })
     }
 
-    /// Waits for the runs that still have something to undo.
+    /// Stops the runs that are under way, and waits for what they have to undo.
     fn close(&self) -> Boxed<'_, ()> {
+        self.closing.send_replace(true);
         let mut runs = self.runs.subscribe();
         Box::pin(async move {
             let ended = runs.wait_for(|runs| *runs == 0);

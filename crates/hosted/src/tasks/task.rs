@@ -1,73 +1,72 @@
 //! One task: its work, its state, and whoever waits for its result.
 
-use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
+use tokio::time::Instant;
 use toolgate_audit::stamp;
-use toolgate_gateway::call::{Ask, Frame, Reply, Request};
+use toolgate_gateway::call::{Frame, Reply, Request};
 use toolgate_gateway::fault::{Fault, Reason};
-use toolgate_protocol::client::key;
 use toolgate_protocol::tasks::Status;
 
+use super::end::End;
+use super::question;
 use crate::answer::Answer;
-use crate::asked::{Asked, Sent};
+use crate::asked::Sent;
 use crate::failed::{Failed, Refusal};
-use crate::server::Server;
 use crate::upstream::whole;
+use crate::work::Work;
 
 /// How often a client need not look more than, in milliseconds.
 const POLL_MS: u64 = 1000;
 /// Frames that wait for whoever waits for the result.
 const AHEAD: usize = 16;
+/// How long a result is kept for that came at the last moment.
+const LAST: Duration = Duration::from_secs(60);
 
 /// One task.
 pub(super) struct Task {
     pub id: Box<str>,
     /// Whose it is: the principal of its caller.
     pub owner: Arc<str>,
+    trace: String,
     created: SystemTime,
     born: Instant,
     kept: Duration,
     progress: watch::Sender<Progress>,
-    /// Questions that nobody has been asked yet, and who is to be.
-    waiter: Mutex<Waiter>,
+    /// Who waits for the result, and is told and asked things meanwhile: whoever came last.
+    waiter: watch::Sender<Option<mpsc::Sender<Frame>>>,
     work: Mutex<Option<AbortHandle>>,
 }
 
-#[derive(Clone)]
 struct Progress {
-    status: Status,
     updated: SystemTime,
-    /// How it ended, once it has; a cancelled task has no such end.
+    /// Questions that the client has not answered yet.
+    open: usize,
     end: Option<Arc<End>>,
 }
 
-/// How a task ended.
-enum End {
-    /// A result, as JSON.
-    Result(String),
-    /// An error of the request itself.
-    Refused(Refusal),
-}
-
-#[derive(Default)]
-struct Waiter {
-    frames: Option<mpsc::Sender<Frame>>,
-    asks: VecDeque<Ask>,
+impl Progress {
+    fn status(&self) -> Status {
+        match &self.end {
+            Some(end) => end.status(),
+            None if self.open > 0 => Status::InputRequired,
+            None => Status::Working,
+        }
+    }
 }
 
 impl Task {
-    /// Begins the work, which may take `total`.
+    /// Begins the work, which may take `total`, not counting the time in which its client is asked.
     pub fn begin(
         owner: Arc<str>,
+        trace: String,
         kept: Duration,
         total: Duration,
-        server: Arc<dyn Server>,
-        asked: Asked,
+        work: Work,
         sent: Sent,
     ) -> Result<Arc<Task>, Fault> {
         let mut random = [0; 16];
@@ -75,116 +74,110 @@ impl Task {
             .map_err(|error| Fault::new(Reason::Internal, "no randomness").because(error))?;
         let id = random.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
         let (created, born) = (SystemTime::now(), Instant::now());
-        let first = Progress { status: Status::Working, updated: created, end: None };
         let task = Arc::new(Task {
             id: id.into(),
             owner,
+            trace,
             created,
             born,
-            // What runs is never forgotten.
-            kept: kept.max(total),
-            progress: watch::Sender::new(first),
-            waiter: Mutex::default(),
+            kept: kept.max(total).saturating_add(LAST),
+            progress: watch::Sender::new(Progress { updated: created, open: 0, end: None }),
+            waiter: watch::Sender::new(None),
             work: Mutex::default(),
         });
-        let trace = asked.trace().id().to_owned();
         let running = task.clone();
         let work = tokio::spawn(async move {
-            let outcome = tokio::time::timeout(total, running.run(server, asked, sent)).await;
-            let outcome = outcome.unwrap_or_else(|_| {
-                Err(Fault::new(Reason::Timeout, "the task took longer than it may").into())
-            });
-            running.end(match outcome {
-                Ok(answer) => End::Result(answer.into_json()),
-                Err(Failed::Refused(refusal)) => End::Refused(refusal),
-                Err(Failed::Fault(fault)) => End::Result(fault.tool_result(&trace)),
-            });
+            let outcome = tokio::select! {
+                outcome = running.run(work, sent) => outcome,
+                () = running.out_of_time(total) => {
+                    Err(Fault::new(Reason::Timeout, "the task took longer than it may").into())
+                }
+            };
+            running.end(outcome);
         });
         *task.work.lock().unwrap_or_else(PoisonError::into_inner) = Some(work.abort_handle());
         Ok(task)
     }
 
     /// Does the work; what is sent meanwhile goes to whoever waits.
-    async fn run(
-        self: &Arc<Self>,
-        server: Arc<dyn Server>,
-        asked: Asked,
-        mut sent: Sent,
-    ) -> Result<Answer, Failed> {
-        let mut work = server.answer(asked);
+    async fn run(self: &Arc<Self>, mut work: Work, mut sent: Sent) -> Result<Answer, Failed> {
         loop {
             tokio::select! {
                 biased;
-                Some(frame) = sent.recv() => self.pass(frame),
+                Some(frame) = sent.recv() => match frame {
+                    Frame::Ask(ask) => question::put(self, ask),
+                    frame => self.pass(frame),
+                },
                 answer = &mut work => return answer,
             }
         }
     }
 
-    fn pass(self: &Arc<Self>, frame: Frame) {
-        match frame {
-            Frame::Ask(ask) => self.ask(ask),
-            // Progress is of use only to somebody who listens.
-            frame => {
-                if let Some(frames) = &self.waiter().frames {
-                    let _ = frames.try_send(frame);
-                }
-            }
+    /// Progress is of use only to somebody who listens.
+    fn pass(&self, frame: Frame) {
+        if let Some(frames) = &*self.waiter.borrow() {
+            let _ = frames.try_send(frame);
         }
     }
 
-    /// The client is asked as soon as it waits for the result (2025-11-25, tasks: input required
-    /// status); until it has answered, the task says so. Who leaves without an answer leaves the
-    /// question to whoever waits next.
-    fn ask(self: &Arc<Self>, Ask { method, params, answer }: Ask) {
-        self.becomes(Status::InputRequired);
-        let task = self.clone();
-        tokio::spawn(async move {
-            while !answer.is_closed() {
-                let (ours, answered) = oneshot::channel();
-                let question = Ask { method: method.clone(), params: params.clone(), answer: ours };
-                task.waiter().put(question);
-                if let Ok(said) = answered.await {
-                    task.becomes(Status::Working);
-                    let _ = answer.send(said);
-                    return;
+    /// Resolves when the work has taken as long as it may. While its client has the word no time
+    /// passes; but nothing goes on for longer than it is kept.
+    async fn out_of_time(&self, total: Duration) {
+        let mut progress = self.progress.subscribe();
+        let working = async {
+            let mut left = total;
+            loop {
+                let since = Instant::now();
+                tokio::select! {
+                    () = tokio::time::sleep(left) => return,
+                    _ = progress.wait_for(|now| now.open > 0) => {}
                 }
+                left = left.saturating_sub(since.elapsed());
+                // The sender lives as long as this task.
+                let _ = progress.wait_for(|now| now.open == 0).await;
             }
-        });
+        };
+        let _ = tokio::time::timeout(self.kept.saturating_sub(LAST), working).await;
     }
 
-    fn becomes(&self, status: Status) {
-        self.progress.send_if_modified(|progress| {
-            let changes = progress.end.is_none() && progress.status != Status::Cancelled;
-            if changes {
-                progress.status = status;
+    /// Counts a question to the client in (`true`) or out.
+    pub fn asks(&self, begins: bool) {
+        self.progress.send_modify(|progress| {
+            progress.open = if begins { progress.open + 1 } else { progress.open - 1 };
+            if progress.end.is_none() {
                 progress.updated = SystemTime::now();
             }
-            changes
         });
     }
 
-    fn end(&self, end: End) {
-        // A result that says `isError` is a failed task here (2025-11-25, tasks: status).
-        let status = match &end {
-            End::Result(json) if !is_error(json) => Status::Completed,
-            End::Result(_) | End::Refused(_) => Status::Failed,
-        };
-        self.progress.send_modify(|progress| {
-            if progress.status != Status::Cancelled {
-                progress.status = status;
+    /// Who waits for the result, from one to the next.
+    pub fn waiter(&self) -> watch::Receiver<Option<mpsc::Sender<Frame>>> {
+        self.waiter.subscribe()
+    }
+
+    /// The end, unless there was one.
+    fn end(&self, outcome: Result<Answer, Failed>) {
+        self.settle(End::of(outcome, &self.id, &self.trace));
+    }
+
+    fn settle(&self, end: End) -> bool {
+        let is_first = self.progress.send_if_modified(|progress| {
+            let is_first = progress.end.is_none();
+            if is_first {
                 progress.updated = SystemTime::now();
                 progress.end = Some(Arc::new(end));
             }
+            is_first
         });
-        *self.waiter() = Waiter::default();
+        if is_first {
+            self.waiter.send_replace(None);
+        }
+        is_first
     }
 
-    /// Whether it may be forgotten.
+    /// Whether it may be forgotten. What runs never is.
     pub fn is_over(&self) -> bool {
-        let status = self.progress.borrow().status;
-        let has_ended = !matches!(status, Status::Working | Status::InputRequired);
-        has_ended && self.born.elapsed() > self.kept
+        self.progress.borrow().end.is_some() && self.born.elapsed() > self.kept
     }
 
     /// Its state (2025-11-25, tasks: data types).
@@ -192,7 +185,7 @@ impl Task {
         let progress = self.progress.borrow();
         json!({
             "taskId": &*self.id,
-            "status": progress.status.as_str(),
+            "status": progress.status().as_str(),
             "createdAt": stamp(self.created),
             "lastUpdatedAt": stamp(progress.updated),
             "ttl": u64::try_from(self.kept.as_millis()).unwrap_or(u64::MAX),
@@ -205,102 +198,55 @@ impl Task {
         whole(request, Ok(self.state().into())).map_err(Failed::Fault)
     }
 
-    /// Ends the work.
+    /// Ends the work, as its caller wants it.
     ///
     /// # Errors
     /// −32602: it has ended already (2025-11-25, tasks: cancelling tasks).
     pub fn cancel(&self) -> Result<(), Failed> {
-        let cancelled = self.progress.send_if_modified(|progress| {
-            let runs = matches!(progress.status, Status::Working | Status::InputRequired);
-            if runs {
-                progress.status = Status::Cancelled;
-                progress.updated = SystemTime::now();
-            }
-            runs
-        });
-        if !cancelled {
+        if !self.settle(End::Cancelled) {
             return Err(Refusal::invalid("the task has ended already").into());
         }
         self.abort();
         Ok(())
     }
 
-    /// Ends the work without a word.
-    pub fn abort(&self) {
+    /// Ends the work because its server is closed.
+    pub fn cut_off(&self, server: &Arc<str>) {
+        let text = "the server was closed before the task had ended";
+        self.end(Err(Fault::new(Reason::Broken, text).at(server).into()));
+        self.abort();
+    }
+
+    fn abort(&self) {
         if let Some(work) = self.work.lock().unwrap_or_else(PoisonError::into_inner).take() {
             work.abort();
         }
-        *self.waiter() = Waiter::default();
     }
 
     /// The answer that is its result, once there is one. Whoever waits last is asked.
     pub fn awaited(self: &Arc<Self>, request: &Request) -> Reply {
         let (frames, waiting) = mpsc::channel(AHEAD);
-        {
-            let mut waiter = self.waiter();
-            waiter.frames = Some(frames.clone());
-            waiter.pass();
-        }
-        let mut progress = self.progress.subscribe();
+        self.waiter.send_replace(Some(frames.clone()));
         let (task, id) = (self.clone(), Box::<str>::from(request.message.id().unwrap_or("null")));
         tokio::spawn(async move {
-            let settled =
-                progress.wait_for(|now| now.end.is_some() || now.status == Status::Cancelled);
-            let end = match settled.await {
-                Ok(now) => now.end.clone(),
-                Err(_) => None,
-            };
-            let _ = frames.send(task.last(&id, end.as_deref())).await;
+            tokio::select! {
+                end = task.ended() => {
+                    let _ = frames.send(end.frame(&id)).await;
+                }
+                () = frames.closed() => {}
+            }
         });
         Reply::Stream(Box::new(waiting))
     }
 
-    fn last(&self, id: &str, end: Option<&End>) -> Frame {
-        let answer = match end {
-            Some(End::Result(json)) => Ok(Answer::from(related(json, &self.id))),
-            Some(End::Refused(refusal)) => Err(refusal.clone().into()),
-            None => Err(Refusal::invalid("the task was cancelled").into()),
-        };
-        crate::upstream::end(id, answer).map_or_else(Frame::Fail, Frame::End)
-    }
-
-    fn waiter(&self) -> std::sync::MutexGuard<'_, Waiter> {
-        self.waiter.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Waiter {
-    /// Asks whoever waits, or whoever comes next.
-    fn put(&mut self, ask: Ask) {
-        self.asks.push_back(ask);
-        self.pass();
-    }
-
-    fn pass(&mut self) {
-        let Some(frames) = &self.frames else { return };
-        while let Some(ask) = self.asks.pop_front() {
-            let Err(error) = frames.try_send(Frame::Ask(ask)) else { continue };
-            // Nobody is there any more: the next one is asked.
-            if let Frame::Ask(ask) = error.into_inner() {
-                self.asks.push_front(ask);
+    async fn ended(&self) -> Arc<End> {
+        let mut progress = self.progress.subscribe();
+        loop {
+            if let Some(end) = &progress.borrow_and_update().end {
+                return end.clone();
             }
-            self.frames = None;
-            return;
+            // The sender lives as long as this task.
+            let _ = progress.changed().await;
         }
     }
-}
-
-/// The result, with the task that it is of (2025-11-25, tasks: related task metadata).
-fn related(json: &str, id: &str) -> Value {
-    let mut result: Value = serde_json::from_str(json).unwrap_or_default();
-    if let Some(object) = result.as_object_mut() {
-        let meta = object.entry("_meta").or_insert_with(|| json!({}));
-        meta[key::RELATED_TASK] = json!({ "taskId": id });
-    }
-    result
-}
-
-fn is_error(json: &str) -> bool {
-    let result: Value = serde_json::from_str(json).unwrap_or_default();
-    result["isError"] == true
 }

@@ -55,7 +55,7 @@ pub(super) async fn check(
         None => Known::Unasked,
         Some(tools) => match tools.get(tool) {
             None => Known::Missing,
-            Some(listed) => Known::Listed(listed.clone()),
+            Some(listed) => Known::Listed(listed.clone(), given(config, server, tool)),
         },
     };
     for (index, workflow) in workflows {
@@ -72,6 +72,13 @@ fn servers(workflow: &Workflow) -> impl Iterator<Item = &str> {
     let steps = workflow.tools.values().flat_map(|tool| &tool.steps);
     let calls = steps.flat_map(|step| step.calls());
     calls.filter_map(|(_, call)| Some(target(call)?.0))
+}
+
+/// The arguments of a tool that the gateway gives.
+fn given(config: &Checked, server: &str, tool: &str) -> BTreeSet<String> {
+    let server = config.servers().iter().find(|it| it.name.as_str() == server);
+    let bound = server.and_then(|server| server.bind.get(tool));
+    bound.into_iter().flat_map(|bound| bound.keys().cloned()).collect()
 }
 
 fn tools(manifest: &Manifest) -> BTreeMap<String, Value> {
