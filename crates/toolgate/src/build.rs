@@ -269,8 +269,9 @@ fn kept(previous: &Gateway, server: &Server, config: &Checked) -> Option<Arc<dyn
     let same_signature = previous.config.signing == config.signing
         && previous.config.issuer() == config.issuer()
         && known.timeout_total == server.timeout_total;
-    let same_time = !matches!(server.kind, config::Kind::Workflow(_))
-        || known.timeout_total == server.timeout_total;
+    // What runs in this process is told its time when it is made.
+    let same_time = matches!(server.kind, config::Kind::Http { .. } | config::Kind::Stdio { .. })
+        || (known.timeout == server.timeout && known.timeout_total == server.timeout_total);
     (known.kind == server.kind
         && same_time
         && known.sessions == server.sessions

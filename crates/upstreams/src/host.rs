@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use toolgate_gateway::config::{Limits, Listen, Name, Program, Server};
 use toolgate_gateway::upstream::Upstream;
-use toolgate_hosted::Hosted;
 
 /// A server of this program, before anything is known of the gateway around it.
 pub trait Host: Send + Sync + 'static {
@@ -12,12 +11,12 @@ pub trait Host: Send + Sync + 'static {
     fn upstream(&self, server: &Server, limits: &Limits) -> Arc<dyn Upstream>;
 }
 
-/// The servers of this program, by name, and where it listens.
+/// What a program brings along: its servers, by name, and where it listens.
 #[derive(Clone, Default)]
 pub struct Hosts {
     names: Vec<Name>,
     hosts: Vec<Arc<dyn Host>>,
-    /// Whatever the configuration says.
+    /// The address to listen on, whatever the configuration says.
     pub listen: Option<Listen>,
 }
 
@@ -61,7 +60,6 @@ impl Native {
 
 impl Host for Native {
     fn upstream(&self, server: &Server, _limits: &Limits) -> Arc<dyn Upstream> {
-        let hosted = Hosted::new(server.name.as_str(), self.0.clone());
-        Arc::new(hosted.within(server.timeout_total))
+        crate::hosted(server, self.0.clone())
     }
 }

@@ -143,10 +143,7 @@ pub fn connect(
             };
             Ok(Arc::new(Process::new(spec, shared.slots.clone())))
         }
-        Kind::Files(rules) => {
-            let files = Files::open(rules)?;
-            Ok(Arc::new(Hosted::new(server.name.as_str(), Arc::new(files))))
-        }
+        Kind::Files(rules) => Ok(hosted(server, Arc::new(Files::open(rules)?))),
         Kind::Sql(rules) => made::sql(server, rules, keys),
         Kind::HttpApi(rules) => made::http(server, rules, limits, shared),
         Kind::OpenApi(rules) => made::openapi(server, rules, limits, shared),
@@ -161,19 +158,20 @@ pub fn connect(
                 home: shared.home.clone(),
                 time: server.timeout_total,
             };
-            let workflow = Workflow::new(rules, engine)?;
-            Ok(Arc::new(Hosted::new(server.name.as_str(), Arc::new(workflow))))
+            Ok(hosted(server, Arc::new(Workflow::new(rules, engine)?)))
         }
-        Kind::Content(rules) => {
-            let content = Content::open(rules)?;
-            Ok(Arc::new(Hosted::new(server.name.as_str(), content)))
-        }
+        Kind::Content(rules) => Ok(hosted(server, Content::open(rules)?)),
         Kind::Transform(rules) => made::transform(server, rules),
         Kind::State(rules) => {
             let state = State::new(server.name.as_str(), rules, keys.clone(), keeping.clone())?;
-            Ok(Arc::new(Hosted::new(server.name.as_str(), Arc::new(state))))
+            Ok(hosted(server, Arc::new(state)))
         }
     }
+}
+
+/// A server in this process, which is told how long a request may take.
+fn hosted(server: &Server, made: Arc<dyn toolgate_hosted::Server>) -> Arc<dyn Upstream> {
+    Arc::new(Hosted::new(server.name.as_str(), made).within(server.timeout_total))
 }
 
 fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), String> {
@@ -193,4 +191,55 @@ fn json_limits(limits: &Limits) -> json::Limits {
 
 fn bounds(limits: &Limits) -> Bounds {
     Bounds { reply: limits.reply.bytes(), event: limits.event.bytes(), json: json_limits(limits) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use serde_json::{Value, json};
+    use toolgate_gateway::config::{self, Fixed};
+    use toolgate_gateway::testing::{Fake, Said, client, gateway, request};
+    use toolgate_protocol::version::Version;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_task_takes_as_long_as_the_configuration_lets_it() {
+        let text = "{ name: api, upstream: 'http://127.0.0.1:9' }, { name: flow, timeout_total: 30m, \
+                    workflow: { tools: { go: { description: Goes on., task: required, steps: \
+                    [{ id: s, call: api.do, retry: { attempts: 2, after: 10m } }] } } } }";
+        let text = format!("servers: [{text}]");
+        let (config, _) = config::parse(&text, Path::new("/t.yaml"), &Fixed::default()).unwrap();
+        let mut is_first = true;
+        let api = Fake::new(Version::NEWEST_LEGACY, &json!({ "tools": {} }));
+        let api = api.on("tools/call", move |_| {
+            let busy = json!({ "category": "overloaded", "retryable": true, "sideEffect": "none" });
+            match std::mem::take(&mut is_first) {
+                true => Said::Result(json!({
+                    "content": [], "isError": true, "_meta": { "dev.toolgate/error": busy },
+                })),
+                false => Said::Result(json!({ "content": [] })),
+            }
+        });
+        let serving = gateway(&[("api", Arc::new(api))], "");
+        let shared = Shared::new(&config, Hosts::default());
+        shared.home.lead_to(&serving);
+        let keys = Arc::new(Keyring::new([]).unwrap());
+        let [_, flow] = config.servers() else { panic!("two servers") };
+        let limits = &config.limits;
+        let flow = connect(flow, limits, &shared, Onward::default(), &keys, &Arc::default());
+        let flow = flow.unwrap();
+        let told = async |method: &str, params: Value| {
+            let request = request(&client(Version::V2025_11_25, &json!({})), method, params);
+            let end = flow.call(&request).await.unwrap().end().await.unwrap();
+            serde_json::from_slice::<Value>(end.message.bytes()).unwrap()["result"].clone()
+        };
+
+        let begun = told("tools/call", json!({ "name": "go", "arguments": {}, "task": {} })).await;
+        let id = begun["task"]["taskId"].clone();
+        let result = told("tasks/result", json!({ "taskId": id })).await;
+
+        assert_eq!(result["structuredContent"]["status"], "done", "{result}");
+    }
 }

@@ -28,7 +28,8 @@ pub fn lacking(kind: &Kind) -> Option<String> {
 
 #[cfg(feature = "sql")]
 pub(crate) fn sql(server: &Server, rules: &SqlRules, keys: &Arc<Keyring>) -> Made {
-    hosted(server, toolgate_sql::Sql::new(server.name.as_str(), rules, keys.clone())?)
+    let sql = toolgate_sql::Sql::new(server.name.as_str(), rules, keys.clone())?;
+    Ok(crate::hosted(server, Arc::new(sql)))
 }
 
 #[cfg(not(feature = "sql"))]
@@ -38,7 +39,8 @@ pub(crate) fn sql(server: &Server, _: &SqlRules, _: &Arc<Keyring>) -> Made {
 
 #[cfg(feature = "api")]
 pub(crate) fn http(server: &Server, rules: &HttpRules, limits: &Limits, shared: &Shared) -> Made {
-    hosted(server, toolgate_api::HttpApi::new(rules, engine(server, limits, shared))?)
+    let api = toolgate_api::HttpApi::new(rules, engine(server, limits, shared))?;
+    Ok(crate::hosted(server, Arc::new(api)))
 }
 
 #[cfg(not(feature = "api"))]
@@ -55,7 +57,8 @@ pub(crate) fn openapi(
 ) -> Made {
     let documents = crate::wire::Wire::new(&shared.proxies, toolgate_api::LARGEST_DOCUMENT);
     let engine = engine(server, limits, shared);
-    hosted(server, toolgate_api::OpenApi::new(rules, engine, Arc::new(documents))?)
+    let api = toolgate_api::OpenApi::new(rules, engine, Arc::new(documents))?;
+    Ok(crate::hosted(server, Arc::new(api)))
 }
 
 #[cfg(not(feature = "api"))]
@@ -82,7 +85,7 @@ pub(crate) fn knowledge(server: &Server, rules: &KnowledgeRules) -> Made {
         Some(program) => PdfReader::new(program.to_owned(), vec![crate::READ_PDF.to_owned()]),
         None => PdfReader::none(),
     };
-    hosted(server, Knowledge::open(rules, reader)?)
+    Ok(crate::hosted(server, Arc::new(Knowledge::open(rules, reader)?)))
 }
 
 #[cfg(not(feature = "knowledge"))]
@@ -99,17 +102,12 @@ pub(crate) fn transform(server: &Server, rules: &TransformRules) -> Made {
         Some(program) => Worker::new(program.to_owned(), vec![crate::TRANSFORM.to_owned()]),
         None => Worker::none(),
     };
-    hosted(server, Transform::new(rules, worker))
+    Ok(crate::hosted(server, Arc::new(Transform::new(rules, worker))))
 }
 
 #[cfg(not(feature = "transform"))]
 pub(crate) fn transform(server: &Server, _: &TransformRules) -> Made {
     absent(server)
-}
-
-#[cfg(any(feature = "api", feature = "knowledge", feature = "sql", feature = "transform"))]
-fn hosted(server: &Server, made: impl toolgate_hosted::Server) -> Made {
-    Ok(Arc::new(toolgate_hosted::Hosted::new(server.name.as_str(), Arc::new(made))))
 }
 
 #[cfg(not(all(feature = "api", feature = "knowledge", feature = "sql", feature = "transform")))]

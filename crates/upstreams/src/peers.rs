@@ -183,7 +183,8 @@ impl Peers {
             );
             single.reset(&peer, Some(fault.at(&self.name)));
         }
-        single.get(start).await
+        // What did not start was not sent anything.
+        single.get(start).await.map_err(Fault::unsent)
     }
 
     /// Forgets a conversation that has ended.
@@ -219,19 +220,21 @@ impl Peers {
         }
     }
 
-    /// Ends what has been idle for too long.
+    /// Ends what has been idle for too long, and forgets what did not start.
     async fn evict(&self) {
         let Some(idle) = self.idle else { return };
+        let is_over = |single: &Arc<Single<Peer>>| match single.peek() {
+            Some(peer) => {
+                !peer.is_alive() || peer.idle_since().is_some_and(|since| since.elapsed() > idle)
+            }
+            // Whoever is about to start it holds it, too.
+            None => Arc::strong_count(single) == 1 && single.is_empty(),
+        };
         let old: Vec<_> = {
             let mut peers = self.lock();
             let keys: Vec<_> = peers
                 .iter()
-                .filter(|(_, single)| {
-                    single.peek().is_some_and(|peer| {
-                        !peer.is_alive()
-                            || peer.idle_since().is_some_and(|since| since.elapsed() > idle)
-                    })
-                })
+                .filter(|(_, single)| is_over(single))
                 .map(|(key, _)| key.clone())
                 .collect();
             keys.iter().filter_map(|key| peers.remove(key)).collect()
@@ -255,5 +258,35 @@ async fn sweep(peers: Weak<Peers>, every: Duration) {
         ticks.tick().await;
         let Some(peers) = peers.upgrade() else { return };
         peers.evict().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use toolgate_gateway::testing::caller;
+
+    use super::*;
+
+    fn who(name: &str) -> Who {
+        Who { caller: caller(name), session: None, token: None, address: None }
+    }
+
+    #[tokio::test]
+    async fn what_did_not_start_takes_nobodys_place_for_long() {
+        let idle = Some(Duration::from_secs(60));
+        let peers = Peers::new("crm".into(), Sessions::PerCaller, idle, 1);
+        let lacking = || async {
+            Err(Fault::new(Reason::Unconnected, "nothing is allowed yet").of_this_caller())
+        };
+        let begin = async |name: &str| {
+            let key = peers.key(&who(name), Abilities::default());
+            peers.get(&key, lacking).await.err().unwrap().reason
+        };
+
+        assert_eq!(begin("ada").await, Reason::Unconnected);
+        assert_eq!(begin("bob").await, Reason::Overloaded);
+        peers.evict().await;
+
+        assert_eq!(begin("bob").await, Reason::Unconnected);
     }
 }

@@ -7,12 +7,14 @@
 mod caught;
 mod transport;
 
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use ::rmcp::ServerHandler;
 use ::rmcp::model::{ClientJsonRpcMessage, GetExtensions as _, JsonRpcMessage};
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use tokio::sync::mpsc;
 use toolgate_gateway::call::{Boxed, Reply, Request, Who};
 use toolgate_gateway::config::{Limits, Server, Sessions};
@@ -42,20 +44,24 @@ const START: Duration = Duration::from_secs(10);
 /// A server handler of this program.
 pub struct Handler(Begin);
 
-/// Begins a conversation; it lasts as long as what is returned runs.
-type Begin = Arc<dyn Fn(Transport) -> Boxed<'static, Result<(), String>> + Send + Sync>;
+/// Begins a conversation with the server of this name; it lasts as long as what is returned runs.
+type Begin = Arc<dyn Fn(Arc<str>, Transport) -> Boxed<'static, Result<(), String>> + Send + Sync>;
 
 impl Handler {
     /// Each conversation gets a handler of its own from `make`: state that it keeps is that of one
     /// caller, or of one session, as `sessions` in the configuration says.
     pub fn new<H: ServerHandler>(make: impl Fn() -> H + Send + Sync + 'static) -> Handler {
-        Handler(Arc::new(move |transport| {
-            let service = Caught(make());
-            Box::pin(async move {
+        let make = Arc::new(make);
+        Handler(Arc::new(move |name, transport| {
+            let make = make.clone();
+            let conversation = async move {
+                let service = Caught { name, handler: make() };
                 let running = ::rmcp::serve_server(service, transport).await;
                 let running = running.map_err(|error| error.to_string())?;
                 running.waiting().await.map(|_| ()).map_err(|error| error.to_string())
-            })
+            };
+            let conversation = AssertUnwindSafe(conversation).catch_unwind();
+            Box::pin(conversation.map(|it| it.unwrap_or_else(|_| Err("it panicked".to_owned()))))
         }))
     }
 }
@@ -111,10 +117,15 @@ impl Inside {
             Inlet { name: self.name.clone(), sender: Mutex::new(Some(sender)), total: self.total };
         let channel = Channel::new(self.name.clone(), Era::Legacy, Box::new(inlet), self.limits);
         let outgoing = Arc::downgrade(&channel);
-        let running = (self.begin)(Transport::new(incoming, outgoing.clone()));
+        let transport = Transport::new(incoming, outgoing.clone());
+        let running = (self.begin)(self.name.clone(), transport);
         let name = self.name.clone();
         tokio::spawn(async move {
-            let why = running.await.err().unwrap_or_else(|| "it ended".to_owned());
+            let outcome = running.await.inspect_err(|error| {
+                // Between calls nobody else would hear of it.
+                tracing::warn!(server = %name, error, "a conversation with a handler broke off");
+            });
+            let why = outcome.err().unwrap_or_else(|| "it ended".to_owned());
             if let Some(channel) = outgoing.upgrade() {
                 channel.fail(&link::gone(&name, why));
             }

@@ -120,6 +120,16 @@ impl<T: Send + Sync + 'static> Single<T> {
         }
     }
 
+    /// Whether there is nothing in it that anybody could want: nothing started, and no failure that
+    /// keeps anybody waiting.
+    pub fn is_empty(&self) -> bool {
+        match &self.lock().state {
+            State::Empty => true,
+            State::Failed { until, .. } => *until <= Instant::now(),
+            State::Starting(_) | State::Ready(..) => false,
+        }
+    }
+
     /// Forgets what was started, if it is still `dead`, so that the next caller starts anew.
     /// What lived only a short time waits before it is started again.
     pub fn reset(&self, dead: &Arc<T>, fault: Option<Fault>) {

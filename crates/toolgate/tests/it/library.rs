@@ -219,6 +219,30 @@ async fn a_panic_is_the_error_of_one_call() {
 }
 
 #[tokio::test]
+async fn a_handler_that_could_not_be_made_is_made_again() {
+    let tried = Arc::new(AtomicUsize::new(0));
+    let make = move || match tried.fetch_add(1, Ordering::SeqCst) {
+        0 => panic!("a mistake of the author"),
+        _ => Desk::default(),
+    };
+    let running =
+        Gateway::builder().host_each("desk", make).listen("127.0.0.1:0").start().await.unwrap();
+    let client = Modern::reaching(running.address());
+
+    soon("the handler is made again", async {
+        loop {
+            let answer = client.call("whoami", "{}").await;
+            assert!(!answer.body.contains("mistake of the author"), "{}", answer.body);
+            if answer.json()["result"]["isError"] == false {
+                break;
+            }
+        }
+    })
+    .await;
+    running.stop().await;
+}
+
+#[tokio::test]
 async fn who_goes_away_ends_the_work() {
     let desk = Desk::default();
     let dropped = desk.dropped.clone();
@@ -269,4 +293,7 @@ async fn what_is_wrong_with_a_program_is_said_before_it_serves() {
     let wrong = Gateway::builder().host("desk", Desk::default()).yaml("lisen: x").start().await;
     let wrong = wrong.err().unwrap().to_string();
     assert!(wrong.contains("lisen"), "{wrong}");
+    // A configuration that the command line would not look at is not passed over in silence.
+    let ran = Gateway::builder().host("desk", Desk::default()).yaml("servers: []").run();
+    assert_eq!(format!("{ran:?}"), format!("{:?}", std::process::ExitCode::FAILURE));
 }

@@ -17,7 +17,17 @@ use toolgate_hosted::{Context, Progress};
 
 /// A handler whose panics are errors of the request that they happen in: without an answer a
 /// client would wait for its time to run out.
-pub(super) struct Caught<H>(pub H);
+pub(super) struct Caught<H> {
+    /// Of the server, for the log.
+    pub name: Arc<str>,
+    pub handler: H,
+}
+
+impl<H> Caught<H> {
+    fn panicked(&self) {
+        tracing::error!(server = %self.name, "a handler panicked");
+    }
+}
 
 impl<H: ServerHandler> Service<RoleServer> for Caught<H> {
     async fn handle_request(
@@ -32,10 +42,10 @@ impl<H: ServerHandler> Service<RoleServer> for Caught<H> {
             context.extensions.insert(known);
         }
         let cancelled = context.ct.clone();
-        let work = AssertUnwindSafe(self.0.handle_request(request, context));
+        let work = AssertUnwindSafe(self.handler.handle_request(request, context));
         tokio::select! {
             answer = work.catch_unwind() => answer.unwrap_or_else(|_| {
-                tracing::error!("a handler panicked");
+                self.panicked();
                 Err(ErrorData::internal_error("the server failed", None))
             }),
             // Nobody waits for the answer, and handlers seldom look: the work ends here.
@@ -48,19 +58,19 @@ impl<H: ServerHandler> Service<RoleServer> for Caught<H> {
         notification: ClientNotification,
         context: NotificationContext<RoleServer>,
     ) -> Result<(), ErrorData> {
-        let work = AssertUnwindSafe(self.0.handle_notification(notification, context));
+        let work = AssertUnwindSafe(self.handler.handle_notification(notification, context));
         work.catch_unwind().await.unwrap_or_else(|_| {
-            tracing::error!("a handler panicked");
+            self.panicked();
             Ok(())
         })
     }
 
     fn get_info(&self) -> ServerConfig {
-        Service::get_info(&self.0)
+        Service::get_info(&self.handler)
     }
 
     fn supported_protocol_versions(&self) -> Cow<'static, [ProtocolVersion]> {
-        Service::supported_protocol_versions(&self.0)
+        Service::supported_protocol_versions(&self.handler)
     }
 }
 
