@@ -80,14 +80,9 @@ enum Command {
     Workflow(workflow::WorkflowArgs),
 }
 
-/// Runs the command line.
-pub fn run() -> ExitCode {
-    run_with(&Hosts::default())
-}
-
-/// Runs the command line of a program that has servers of its own. To be called first in `main`: this
-/// program also starts itself.
-pub fn run_with(hosts: &Hosts) -> ExitCode {
+/// Runs the command line of a program that has these servers of its own. To be called first in
+/// `main`: this program also starts itself.
+pub fn run(hosts: &Hosts) -> ExitCode {
     crate::init();
     let cli = Cli::parse();
     let command = cli.command.unwrap_or_else(|| Command::Serve(serve::ServeArgs::default()));

@@ -15,35 +15,39 @@
 //! ```
 //!
 //! [`Builder::host`] takes any server handler of `rmcp`, the official SDK (feature `rmcp`);
-//! [`NativeTool`] is for tools that are called often. Whichever it is, callers are verified,
+//! [`NativeTool`] is for tools that are called often, and [`Server`] for all else that is to do
+//! without the SDK. Whichever it is, callers are verified,
 //! rules and limits hold, arguments are checked and calls recorded before it hears of them, and a
 //! [`Context`] tells it on whose behalf it works.
 
-pub mod app;
-pub mod build;
-pub mod cli;
+mod app;
+mod build;
+mod cli;
 mod client;
 mod collector;
 mod fetch;
-pub mod front;
+mod front;
 mod init;
 mod offers;
 mod program;
-pub mod reload;
-pub mod sample;
+mod reload;
+mod sample;
 mod stop;
 mod stores;
-pub mod telemetry;
+mod telemetry;
 mod watch;
 
 pub use init::init;
 pub use program::{Builder, Error, Gateway, Running};
 #[cfg(feature = "rmcp")]
 pub use rmcp;
-pub use toolgate_gateway::fault::{Fault, Reason};
+pub use toolgate_gateway::call::{Boxed, Caller, Trace, Who};
+pub use toolgate_gateway::fault::{Fault, Reason, SideEffect};
+pub use toolgate_gateway::upstream::Vitals;
 pub use toolgate_hosted::{
-    Annotations, Content, Context, Failed, NativeTool, Output, Refusal, Server, Structured,
-    ToolResult, Toolbox, UnusableSchema,
+    About, Annotations, Answer, Asked, Called, Change, Changes, Content, Context, Failed,
+    NativeTool, Output, Paged, Refusal, Server, Structured, TaskSupport, Tool, ToolResult, Toolbox,
+    Tools, UnusableSchema,
 };
 
 /// What the documentation shows is compiled.

@@ -10,7 +10,7 @@ use toolgate_gateway::config::Problems;
 
 pub use builder::Builder;
 pub use running::Running;
-pub(crate) use running::{ConfigFile, keep_usage, last_records};
+pub(crate) use running::{ConfigFile, serve_one};
 
 /// The gateway, built into a program.
 ///

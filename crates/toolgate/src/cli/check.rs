@@ -27,53 +27,76 @@ pub struct CheckArgs {
 
 /// Prints all problems and warnings. Exit: 0 nothing is wrong, 1 something is.
 pub async fn run(args: CheckArgs, hosts: &Hosts) -> ExitCode {
-    let (servers, problems, warnings, pinned, pinnable, documents) =
-        match build::read(&args.config, hosts) {
-            Ok((checked, mut warnings)) => {
-                let (mut problems, pinned) = lock(&checked);
-                problems.extend(lacking(&checked, &args.config));
-                if !args.offline {
-                    databases(&checked, &args.config, &mut problems, &mut warnings).await;
-                    let file = &args.config;
-                    workflows::check(&checked, hosts, file, &mut problems, &mut warnings).await;
-                }
-                let (documents, wrong) = documents::of(&checked);
-                problems.extend(wrong);
-                let servers = checked.servers().len();
-                (servers, problems, warnings, pinned, checked.pins_any(), documents)
-            }
-            Err(problems) => (0, problems.0, Vec::new(), None, false, Vec::new()),
-        };
-    if args.json {
-        let report = json!({
-            "documents": documents.iter().map(|it| &it.entry).collect::<Vec<_>>(),
-            "ok": problems.is_empty(),
-            "problems": problems.iter().map(entry).collect::<Vec<_>>(),
-            "pinned": pinned,
-            "warnings": warnings.iter().map(|warning| entry(&warning.0)).collect::<Vec<_>>(),
-        });
-        print(&report.to_string());
-    } else {
-        for warning in &warnings {
-            print(&format!("warning: {warning}"));
+    let report = match build::read(&args.config, hosts) {
+        Ok((checked, warnings)) => Report::of(&checked, warnings, &args, hosts).await,
+        Err(problems) => Report { problems: problems.0, ..Report::default() },
+    };
+    match args.json {
+        true => print(&report.to_json()),
+        false => report.tell(),
+    }
+    if report.problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// What was found.
+#[derive(Default)]
+struct Report {
+    servers: usize,
+    problems: Vec<Problem>,
+    warnings: Vec<Warning>,
+    documents: Vec<documents::Document>,
+    /// How many definitions are pinned, if any.
+    pinned: Option<usize>,
+    /// Whether any server's definitions could be.
+    pinnable: bool,
+}
+
+impl Report {
+    async fn of(
+        config: &Checked,
+        warnings: Vec<Warning>,
+        args: &CheckArgs,
+        hosts: &Hosts,
+    ) -> Report {
+        let (mut problems, pinned) = lock(config);
+        let mut warnings = warnings;
+        let file = &args.config;
+        problems.extend(lacking(config, file));
+        if !args.offline {
+            databases(config, file, &mut problems, &mut warnings).await;
+            workflows::check(config, hosts, file, &mut problems, &mut warnings).await;
         }
-        for problem in &problems {
-            print(&problem.to_string());
+        let (documents, wrong) = documents::of(config);
+        problems.extend(wrong);
+        let (servers, pinnable) = (config.servers().len(), config.pins_any());
+        Report { servers, problems, warnings, documents, pinned, pinnable }
+    }
+
+    fn to_json(&self) -> String {
+        json!({
+            "documents": self.documents.iter().map(|it| &it.entry).collect::<Vec<_>>(),
+            "ok": self.problems.is_empty(),
+            "problems": self.problems.iter().map(entry).collect::<Vec<_>>(),
+            "pinned": self.pinned,
+            "warnings": self.warnings.iter().map(|warning| entry(&warning.0)).collect::<Vec<_>>(),
+        })
+        .to_string()
+    }
+
+    /// The same for a person.
+    fn tell(&self) {
+        self.warnings.iter().for_each(|warning| print(&format!("warning: {warning}")));
+        self.problems.iter().for_each(|problem| print(&problem.to_string()));
+        self.documents.iter().flat_map(|it| &it.lines).for_each(|line| print(line));
+        if !self.problems.is_empty() {
+            return;
         }
-        for line in documents.iter().flat_map(|it| &it.lines) {
-            print(line);
-        }
-        if problems.is_empty() {
-            let plural = if servers == 1 { "" } else { "s" };
-            print(&format!("ok: {servers} server{plural}"));
-            if pinned.is_none() && pinnable {
-                complain(
-                    "note: no definition is pinned (toolgate lock pins what the servers say now)",
-                );
-            }
+        let plural = if self.servers == 1 { "" } else { "s" };
+        print(&format!("ok: {} server{plural}", self.servers));
+        if self.pinned.is_none() && self.pinnable {
+            complain("note: no definition is pinned (toolgate lock pins what the servers say now)");
         }
     }
-    if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Servers that this build does not have.

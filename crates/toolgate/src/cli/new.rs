@@ -62,7 +62,7 @@ pub struct NewArgs {
     toolgate: Option<PathBuf>,
 }
 
-/// Writes the project, or nothing.
+/// Writes the project into a folder that is empty or not there yet.
 pub fn run(args: &NewArgs) -> ExitCode {
     let folder = args.into.clone().unwrap_or_else(|| PathBuf::from(&args.name));
     match write(args, &folder) {
@@ -93,10 +93,12 @@ fn write(args: &NewArgs, folder: &Path) -> Result<(), String> {
     }
     let dependency = dependency(args.toolgate.as_deref())?;
     let fill = |text: &str| {
-        text.replace(TOOLGATE, &dependency)
-            .replace(NAMESPACE, &args.namespace)
-            .replace(NAME, &args.name)
+        // What was put in is not looked through again for what comes next: names have no dots, and
+        // neither names nor namespaces have braces.
+        text.replace(NAME, &args.name)
             .replace(CRATE, &args.name.replace('-', "_"))
+            .replace(NAMESPACE, &args.namespace)
+            .replace(TOOLGATE, &dependency)
     };
     for (path, text) in FILES {
         let path = folder.join(path);

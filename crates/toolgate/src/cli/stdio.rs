@@ -9,8 +9,7 @@ use toolgate_upstreams::{Hosts, Shared};
 
 use super::complain;
 use crate::build;
-use crate::front::stdio;
-use crate::program::{keep_usage, last_records};
+use crate::program::serve_one;
 
 /// What to serve.
 #[derive(clap::Args)]
@@ -42,10 +41,7 @@ pub async fn run(args: StdioArgs, hosts: &Hosts) -> ExitCode {
     let input = io::BufReader::new(io::stdin());
     let Some(stop) = super::stop() else { return ExitCode::FAILURE };
     let toolset = args.toolset.map(Into::into);
-    stdio::serve(app.clone(), toolset, input, io::stdout(), stop.wanted()).await;
-    app.gateway().close().await;
-    keep_usage(&app.lasting).await;
-    last_records(&app).await;
+    serve_one(app, toolset, input, io::stdout(), stop.wanted()).await;
     ExitCode::SUCCESS
 }
 

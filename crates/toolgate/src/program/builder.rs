@@ -9,9 +9,9 @@ use toolgate_gateway::config::{self, Checked, Name, Warning};
 use toolgate_hosted::Server;
 use toolgate_upstreams::{Host, Hosts, Native, Shared};
 
-use super::{ConfigFile, Error, Running};
+use super::{ConfigFile, Error, Running, serve_one};
 use crate::build::{self, Content};
-use crate::front::stdio;
+use crate::stop::Stop;
 use crate::{cli, telemetry};
 
 /// A gateway in the making: servers of this program, and the configuration around them.
@@ -92,8 +92,10 @@ impl Builder {
     /// # Errors
     /// What is wrong with the configuration, or why it cannot be served.
     pub async fn serve(self) -> Result<(), Error> {
+        // Before anybody learns that we serve: a supervisor may think better of it at once.
+        let stop = Stop::listen();
         let running = self.start().await?;
-        running.until_stopped().await;
+        running.until(stop).await;
         Ok(())
     }
 
@@ -126,24 +128,26 @@ impl Builder {
         let (ours, theirs) = std::os::unix::net::UnixStream::pair().map_err(no_pair)?;
         theirs.set_nonblocking(true).map_err(no_pair)?;
         let output = ours.try_clone().map_err(no_pair)?;
-        tokio::spawn(async move {
-            let input = std::io::BufReader::new(ours);
-            stdio::serve(app.clone(), None, input, output, std::future::pending()).await;
-            app.gateway().close().await;
-        });
+        let input = std::io::BufReader::new(ours);
+        tokio::spawn(serve_one(app, None, input, output, std::future::pending()));
         UnixStream::from_std(theirs).map_err(no_pair)
     }
 
     /// Runs the command line of `toolgate` with the servers of this program in it: `serve`,
-    /// `stdio`, `check`, `scan`, `lock` and all others. A configuration is named there.
+    /// `stdio`, `check`, `scan`, `lock` and all others. A configuration is named there, and not in
+    /// the program.
     #[must_use]
-    pub fn run(self) -> ExitCode {
+    pub fn run(mut self) -> ExitCode {
+        if !matches!(self.configuration, Configuration::None) {
+            let why = "the command line names the configuration (take it out of the program)";
+            self.fail(Error::Start(why.to_owned()));
+        }
         match self.wrong {
             Some(error) => {
                 cli::complain(&error.to_string());
                 ExitCode::FAILURE
             }
-            None => cli::run_with(&self.hosts),
+            None => cli::run(&self.hosts),
         }
     }
 

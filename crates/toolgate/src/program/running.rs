@@ -1,5 +1,6 @@
 //! A gateway that serves clients over HTTP: what runs beside its calls, and its orderly end.
 
+use std::io::{self, BufRead, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use super::Error;
 use crate::app::App;
 use crate::build::{self, Content};
 use crate::front::http::Listener;
+use crate::front::stdio;
 use crate::reload;
 use crate::stop::Stop;
 
@@ -30,7 +32,8 @@ pub(crate) struct ConfigFile {
     pub seen: Option<Vec<u8>>,
 }
 
-/// A gateway that serves. Dropped, it ends at once; [`Running::stop`] lets calls finish.
+/// A gateway that serves. Dropped, it takes no more calls and waits for none; [`Running::stop`] lets
+/// them finish.
 pub struct Running {
     app: Arc<App>,
     address: SocketAddr,
@@ -81,8 +84,13 @@ impl Running {
 
     /// Serves until the process is told to stop (SIGTERM, SIGINT); then calls finish.
     pub async fn until_stopped(self) {
+        self.until(Stop::listen()).await;
+    }
+
+    /// The same for who has begun to notice that already.
+    pub(super) async fn until(self, stop: io::Result<Stop>) {
         // Whoever cannot hear it serves until it is killed.
-        match Stop::listen() {
+        match stop {
             Ok(stop) => stop.wanted().await,
             Err(error) => {
                 tracing::error!(%error, "signals to stop are not heard");
@@ -104,7 +112,7 @@ impl Running {
         }
         app.sessions.close();
         gateway.close().await;
-        keep_usage(&gateway.lasting).await;
+        keep_usage(&self.app.lasting).await;
         // The connections have been told; what they still write is short.
         let _ = tokio::time::timeout(LAST_WORDS, &mut self.serving).await;
         last_records(&self.app).await;
@@ -113,20 +121,35 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
+        self.app.drain();
         self.serving.abort();
         self.beside.iter().for_each(JoinHandle::abort);
     }
 }
 
+/// Serves one client until it closes its end, or `stop`, and ends everything.
+pub(crate) async fn serve_one(
+    app: Arc<App>,
+    toolset: Option<Arc<str>>,
+    input: impl BufRead + Send + 'static,
+    output: impl Write + Send + 'static,
+    stop: impl Future<Output = ()>,
+) {
+    stdio::serve(app.clone(), toolset, input, output, stop).await;
+    app.gateway().close().await;
+    keep_usage(&app.lasting).await;
+    last_records(&app).await;
+}
+
 /// Keeps what was used, at the end of a process.
-pub(crate) async fn keep_usage(lasting: &Lasting) {
+async fn keep_usage(lasting: &Lasting) {
     if let Err(error) = lasting.usage.flush().await {
         tracing::error!(error, "what was used last is not kept");
     }
 }
 
 /// Writes the records that are left.
-pub(crate) async fn last_records(app: &App) {
+async fn last_records(app: &App) {
     let Some(audit) = &app.gateway().audit else { return };
     if !audit.close().await {
         tracing::error!("the last audit records could not be written");

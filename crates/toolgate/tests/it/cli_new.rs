@@ -55,6 +55,17 @@ fn the_project_is_the_example_under_another_name() {
 }
 
 #[test]
+fn a_namespace_stays_as_it_is_whatever_is_in_it() {
+    let folder = TempDir::new().unwrap();
+
+    let ran = new(folder.path(), &["term-desk", "--namespace", "io.github.my-server"]);
+
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    let server = std::fs::read_to_string(folder.path().join("term-desk/server.json")).unwrap();
+    assert!(server.contains(r#""name": "io.github.my-server/term-desk""#), "{server}");
+}
+
+#[test]
 fn what_is_there_is_never_written_over() {
     let folder = TempDir::new().unwrap();
     std::fs::create_dir(folder.path().join("desk")).unwrap();
