@@ -6,6 +6,7 @@
 
 pub(crate) mod approvals;
 pub(crate) mod bind;
+mod cache;
 mod catalog;
 mod check;
 mod checked;
@@ -40,6 +41,7 @@ use std::sync::Arc;
 
 pub use approvals::{Approvals, By};
 pub use bind::{Bound, Part};
+pub use cache::{Cache, KeptFor};
 pub use checked::{Checked, Kind, LockFile, Server, Tools};
 pub use definitions::Definitions;
 pub use document::document;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::approval::Approvals;
 use crate::bind;
+use crate::cache::Cache;
 use crate::call::{Reply, Request};
 use crate::clock::Timestamp;
 use crate::config::bind::Bindings;
@@ -70,6 +71,8 @@ pub struct Route {
     pub screen: Option<Arc<Screen>>,
     /// What its tools take and give, where that is checked.
     pub schemas: Arc<Schemas>,
+    /// Answers of its tools that are kept; `None` for none.
+    pub(crate) cache: Option<Arc<Cache>>,
     /// The counts of its calls.
     pub counted: Arc<Counted>,
     /// Whether reads go on that cannot be recorded.
@@ -98,6 +101,10 @@ impl Route {
             tasks: Arc::default(),
             screen: server.screen.clone(),
             schemas: Arc::default(),
+            cache: server
+                .cache
+                .clone()
+                .map(|rules| Arc::new(Cache::new(rules, server.sessions == Sessions::PerSession))),
             counted: Arc::default(),
             waives_records: server.audit_reads == AuditReads::BestEffort,
         }
@@ -112,12 +119,16 @@ impl Route {
         let (schemas, screen) = (self.schemas.clone(), self.screen.clone());
         let client = request.client.clone();
         let (bindings, offered) = (self.bindings.clone(), self.offered.clone());
+        let cache = self.cache.clone();
         reply.map_end(move |end| {
             let end = pins.page(kind, further, end)?;
             if kind != Listed::Tool {
                 return Ok(end);
             }
             mirrors.learn(&end.message, end.era);
+            if let Some(cache) = cache {
+                cache.learn(&end.message);
+            }
             let end = match screen {
                 Some(screen) => screen.study(&schemas, end)?,
                 None => end,

@@ -3,6 +3,7 @@
 pub mod approval;
 pub mod authorize;
 mod bind;
+mod cache;
 pub mod call;
 pub mod calls;
 pub mod clock;

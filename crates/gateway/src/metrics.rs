@@ -118,6 +118,14 @@ pub struct Metrics {
     tenants: Mutex<HashSet<Arc<str>>>,
     audit: Audited,
     store: Stored,
+    kept: KeptAnswers,
+}
+
+/// Questions whose answers may be kept: those answered so, and the others.
+#[derive(Clone, Default)]
+struct KeptAnswers {
+    hits: Family<ServerLabels, Counter>,
+    misses: Family<ServerLabels, Counter>,
 }
 
 /// How the store that replicas share does.
@@ -215,6 +223,7 @@ impl Default for Metrics {
             tenants: Mutex::default(),
             audit: Audited::default(),
             store: Stored::default(),
+            kept: KeptAnswers::default(),
         };
         metrics.registries = Metric::ALL.map(|metric| (metric, metrics.registry(metric))).into();
         metrics
@@ -246,6 +255,10 @@ impl Metrics {
             Metric::ToolCalls => {
                 registry.register("calls", "Requests sent to servers", self.calls.clone());
                 registry.register("in_flight", "Requests at work", self.in_flight.clone());
+                let KeptAnswers { hits, misses } = &self.kept;
+                registry.register("cache_hits", "Calls answered from the cache", hits.clone());
+                let help = "Calls that the cache had no answer for";
+                registry.register("cache_misses", help, misses.clone());
             }
             Metric::ErrorRate => {
                 registry.register("errors", "Requests that failed", self.errors.clone());
@@ -384,6 +397,13 @@ impl Metrics {
         let known = Arc::from(tenant);
         tenants.insert(Arc::clone(&known));
         known
+    }
+
+    /// Whether a call that the cache may answer was answered by it.
+    pub(crate) fn looked_up(&self, server: &Arc<str>, hit: bool) {
+        let KeptAnswers { hits, misses } = &self.kept;
+        let family = if hit { hits } else { misses };
+        family.get_or_create(&ServerLabels { server: server.clone() }).inc();
     }
 
     /// Where definitions that were not as approved are counted.

@@ -11,6 +11,7 @@ use toolgate_protocol::version::{Era, Version};
 
 use crate::approval::{Carried, Consented};
 use crate::authorize::{Authorized, Permit};
+use crate::cache::Asked;
 use crate::call::{End, Frames, Reply, Request};
 use crate::context;
 use crate::deadline::bounded;
@@ -147,6 +148,12 @@ impl Gateway {
         route: &Route,
         request: &Request,
     ) -> Result<Reply, Fault> {
+        let asked = self.asked(route, request);
+        if let Asked::Before(answer) = asked {
+            self.touch(permit, &request.who);
+            let end = self.screened(route, request, answer.given_again()?)?;
+            return Ok(Reply::Whole(self.translate(route, request, end)?));
+        }
         // Whoever asks around before its own turn is recorded now.
         request.record.reserve_for(route, &request.method).await?;
         self.touch(permit, &request.who);
@@ -157,6 +164,7 @@ impl Gateway {
         if request.method.is_list() {
             reply = reply.and_then(|reply| route.study(reply, request));
         }
+        let reply = reply.map(|reply| asked.followed_by(reply));
         match reply {
             Ok(Reply::Whole(end)) => {
                 counters.finish(&end, start.elapsed());

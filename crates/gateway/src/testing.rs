@@ -190,9 +190,18 @@ pub fn question(method: &str, params: &Value) -> (Frame, oneshot::Receiver<Answe
 
 /// A gateway in front of these servers, by name. `more` is further configuration, in YAML.
 pub fn gateway(servers: &[(&str, Arc<Fake>)], more: &str) -> Arc<Gateway> {
+    let servers: Vec<_> =
+        servers.iter().map(|(name, fake)| (*name, String::new(), fake.clone())).collect();
+    gateway_of(&servers, more)
+}
+
+/// The same, with further configuration of each server, such as `, timeout: 1s`.
+pub fn gateway_of(servers: &[(&str, String, Arc<Fake>)], more: &str) -> Arc<Gateway> {
     let entries: Vec<_> = servers
         .iter()
-        .map(|(name, _)| format!("{{ name: {name}, upstream: 'http://127.0.0.1:9/{name}' }}"))
+        .map(|(name, of_it, _)| {
+            format!("{{ name: {name}, upstream: 'http://127.0.0.1:9/{name}'{of_it} }}")
+        })
         .collect();
     let text = format!("servers: [{}]\n{more}", entries.join(", "));
     let parsed = config::parse(&text, Path::new("/test.yaml"), &Fixed::default());
@@ -203,7 +212,7 @@ pub fn gateway(servers: &[(&str, Arc<Fake>)], more: &str) -> Arc<Gateway> {
         .servers()
         .iter()
         .zip(servers)
-        .map(|(server, (_, fake))| Route::new(server, checked.several(), fake.clone()))
+        .map(|(server, (_, _, fake))| Route::new(server, checked.several(), fake.clone()))
         .collect();
     let lasting = Lasting {
         keys: Arc::new(Keyring::new([&b"the key of a test"[..]]).expect("a key needs no luck")),

@@ -4,6 +4,7 @@ mod approvals;
 mod audit;
 mod authentication;
 mod bind;
+mod cache;
 mod keys;
 mod kind;
 mod launch;

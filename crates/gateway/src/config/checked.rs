@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::bind::Bindings;
+use super::cache::Cache;
 use super::definitions::Definitions;
 use super::entry::{AuditReads, CacheScope, EraChoice, Sessions, Transport};
 use super::rates::ServerLimits;
@@ -142,6 +143,8 @@ pub struct Server {
     pub limits: ServerLimits,
     /// What is checked in its arguments and done to its results; `None` for nothing.
     pub screen: Option<Arc<Screen>>,
+    /// Answers of its tools that are kept; `None` for none.
+    pub cache: Option<Cache>,
     /// What happens to its reads that cannot be recorded.
     pub audit_reads: AuditReads,
     /// Whether the gateway is ready without it.

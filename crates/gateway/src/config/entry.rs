@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
+use super::cache::Cache;
 use super::definitions::Definitions;
 use super::rates::ServerLimits;
 use super::screening::Screening;
@@ -137,6 +138,8 @@ pub(super) struct Entry {
     /// gateway. Lists of rules are added to its lists; other keys take the place of its keys.
     #[serde(default)]
     pub(super) screening: Screening,
+    /// Answers of tools that are kept here. Without it: none.
+    pub(super) cache: Option<Cache>,
     /// Whether lists, resources, prompts and completions of this server go on while audit records
     /// cannot be written. Calls of tools never do.
     #[serde(default)]
@@ -146,7 +149,7 @@ pub(super) struct Entry {
     pub(super) required: bool,
     /// Stop a process nobody has used for this long; 0s for never (`command` only).
     pub(super) idle: Option<Span>,
-    /// Whether answers may be kept for all callers or for the one who asked.
+    /// Whether clients may keep lists and resources for all callers or for the one who asked.
     #[serde(default)]
     pub(super) cache_scope: CacheScope,
     /// How long clients may keep lists and resources of this server; 0s for not at all.

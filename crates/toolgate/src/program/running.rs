@@ -161,6 +161,8 @@ async fn sweep(app: Arc<App>) {
     loop {
         ticks.tick().await;
         app.sessions.sweep();
-        app.gateway().end_approvals().await;
+        let gateway = app.gateway();
+        gateway.forget_old_answers();
+        gateway.end_approvals().await;
     }
 }

@@ -19,6 +19,7 @@ mod http_audit_otlp;
 mod http_audit_redaction;
 mod http_audit_stalled;
 mod http_bind;
+mod http_cache;
 mod http_cloud_resources;
 mod http_content;
 mod http_definitions;

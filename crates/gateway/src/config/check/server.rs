@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Checks, bind, kind, screening, tools, upstream_auth};
+use super::{Checks, bind, cache, kind, screening, tools, upstream_auth};
 use crate::config::checked::{Kind, Server};
 use crate::config::definitions::Definitions;
 use crate::config::entry::{Entry, Sessions};
@@ -34,6 +34,7 @@ pub(super) fn resolve(
     let (required, cache_scope, cache_ttl) =
         (entry.required, entry.cache_scope, entry.cache_ttl.duration());
     let definitions = entry.definitions.take();
+    let kept = entry.cache.take();
     let name = entry.name.clone();
     let onwards = upstream_auth::resolve(checks, &path, &mut entry, known);
     let context = entry.context;
@@ -49,6 +50,8 @@ pub(super) fn resolve(
     let required_scopes = std::mem::take(&mut entry.required_scopes);
     let tool_scopes = std::mem::take(&mut entry.tool_scopes);
     let kind = kind::resolve(checks, &path, entry, known, &mut bind)?;
+    let shown = (&onwards, context);
+    let cache = cache::resolve(checks, &path, kept, &tools, &kind, shown, known);
     let definitions = definitions.unwrap_or(match kind {
         // Part of this program, like the code that serves them.
         Kind::Files(_) | Kind::Knowledge(_) | Kind::Transform(_) | Kind::Hosted => {
@@ -74,6 +77,7 @@ pub(super) fn resolve(
         tool_scopes,
         limits,
         screen,
+        cache,
         audit_reads,
         required,
         cache_scope,
