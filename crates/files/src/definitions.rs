@@ -413,13 +413,13 @@ fn edit_file() -> Value {
     json!({
         "name": "edit_file",
         "title": "Edit a file",
-        "description": "Replaces passages of a text file. \
+        "description": "Changes passages of a text file. \
             Use it to change a part of a file that you read; not to write all of it, which write_file \
             does. \
-            Takes the path and, for each change, the old text exactly as it stands there with enough \
-            around it to be there once, and the new text. \
-            Returns the difference as a unified diff, and the new version. All edits are made or \
-            none; with dry_run none is, and the diff is returned all the same.",
+            Takes the path and either edits, each with the old text exactly as it stands there with \
+            enough around it to be there once, and the new text; or a patch, which is a unified diff. \
+            Returns the difference as a unified diff, and the new version. All of it is done or \
+            nothing; with dry_run nothing is, and the diff is returned all the same.",
         "annotations": changes(true, false),
         "inputSchema": object(&json!({
             "path": path("The file, relative to what is served."),
@@ -434,10 +434,19 @@ fn edit_file() -> Value {
                     "all": flag("Whether every occurrence is meant; otherwise there has to be one."),
                 }), &["old", "new"]),
             },
+            "patch": {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": edit::PATCH,
+                "description": "Instead of edits: the hunks of a unified diff, each below a line such \
+                    as @@ -12,3 +12,4 @@. Lines begin with a space (as it is there, exactly), - (taken \
+                    out) or + (put in). A hunk fits where its first number says, or else at the only \
+                    place that has its lines; other numbers do not matter.",
+            },
             "expected_version": expected_version("version as read_file gave it, to be sure that the \
                 file is as you read it; without it the old texts alone have to be there."),
             "dry_run": flag("Whether only to show what would change."),
-        }), &["path", "edits"]),
+        }), &["path"]),
         "outputSchema": object(&json!({
             "path": { "type": "string" },
             "version": version(),

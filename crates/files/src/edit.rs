@@ -1,4 +1,4 @@
-//! The tool `edit_file`: exact replacements, and the difference they make.
+//! The tool `edit_file`: exact replacements or the hunks of a diff, and the difference they make.
 
 use std::io::Read as _;
 
@@ -9,6 +9,7 @@ use toolgate_gateway::fault::Reason;
 
 use crate::diff;
 use crate::failure::{Failure, missing, place};
+use crate::hunk;
 use crate::media;
 use crate::version;
 use crate::view::{Intent, View};
@@ -16,12 +17,15 @@ use crate::write::{Current, answer, put, unchanged, with_turn};
 
 /// Replacements in one call.
 pub(crate) const EDITS: usize = 50;
+/// Characters of a patch.
+pub(crate) const PATCH: usize = 1 << 20;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Input {
     path: String,
-    edits: Vec<Edit>,
+    edits: Option<Vec<Edit>>,
+    patch: Option<String>,
     expected_version: Option<String>,
     #[serde(default)]
     dry_run: bool,
@@ -37,11 +41,44 @@ pub(crate) struct Edit {
     all: bool,
 }
 
+/// What is to become of a text.
+enum Wanted<'a> {
+    Edits(&'a [Edit]),
+    Patch(&'a str),
+}
+
+impl Input {
+    fn wanted(&self) -> Result<Wanted<'_>, Failure> {
+        match (&self.edits, &self.patch) {
+            (Some(edits), None) if edits.is_empty() || edits.len() > EDITS => {
+                Err(Failure::told(format!("edits must be between 1 and {EDITS}")))
+            }
+            (Some(edits), None) => Ok(Wanted::Edits(edits)),
+            (None, Some(patch)) if patch.len() > PATCH => {
+                Err(Failure::told(format!("a patch has {PATCH} bytes at most; send it in parts")))
+            }
+            (None, Some(patch)) => Ok(Wanted::Patch(patch)),
+            _ => Err(Failure::told("give either edits or patch")),
+        }
+    }
+}
+
+impl Wanted<'_> {
+    fn apply(&self, text: &str, largest: u64) -> Result<String, String> {
+        match self {
+            Wanted::Edits(edits) => apply(text, edits, largest),
+            // It grows by the patch at most.
+            Wanted::Patch(patch) => match hunk::apply(text, patch)? {
+                after if after.len() as u64 > largest => Err(too_large(largest)),
+                after => Ok(after),
+            },
+        }
+    }
+}
+
 pub(crate) fn run(view: &View, input: &Input) -> Result<Value, Failure> {
     let shown = place(&input.path)?;
-    if input.edits.is_empty() || input.edits.len() > EDITS {
-        return Err(Failure::told(format!("edits must be between 1 and {EDITS}")));
-    }
+    let wanted = input.wanted()?;
     if view.file(&shown).is_err() {
         return Err(missing(view, &shown));
     }
@@ -66,7 +103,7 @@ pub(crate) fn run(view: &View, input: &Input) -> Result<Value, Failure> {
         let before = before.ok_or_else(|| {
             Failure::told(format!("{shown} is not text in UTF-8; write it anew with write_file"))
         })?;
-        let after = apply(&before, &input.edits, largest).map_err(Failure::told)?;
+        let after = wanted.apply(&before, largest).map_err(Failure::told)?;
         if !input.dry_run && after != before {
             put(turn, &spot, Some(&current), after.as_bytes())?;
         }
@@ -136,12 +173,14 @@ fn replaced(text: &str, edit: &Edit, largest: u64) -> Result<String, String> {
     // Known before it is made: a few edits of all occurrences could fill the memory.
     let grown = new.len().saturating_sub(old.len()).saturating_mul(others.len() + 1);
     if text.len().saturating_add(grown) as u64 > largest {
-        let largest = media::size(largest);
-        return Err(format!(
-            "the text would be larger than {largest}, the most that is written here"
-        ));
+        return Err(too_large(largest));
     }
     Ok(text.replace(&old, &new))
+}
+
+fn too_large(largest: u64) -> String {
+    let largest = media::size(largest);
+    format!("the text would be larger than {largest}, the most that is written here")
 }
 
 /// Why it is not there, as far as one can tell.

@@ -10,6 +10,7 @@ mod definitions;
 mod diff;
 mod edit;
 mod failure;
+mod hunk;
 mod info;
 mod ledger;
 mod list;

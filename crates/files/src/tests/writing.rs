@@ -97,6 +97,29 @@ async fn an_edit_shows_what_it_does_and_does_it_or_not() {
 }
 
 #[tokio::test]
+async fn a_patch_is_applied_as_a_whole_or_not_at_all() {
+    let (folder, files) = scene(&[("a.md", b"# Title\n\none\ntwo\nthree\n")]);
+    let read = || fs::read_to_string(folder.path().join("a.md")).unwrap();
+    let edit =
+        |patch: &str, dry_run: bool| json!({ "path": "a.md", "patch": patch, "dry_run": dry_run });
+    // Its numbers are wrong, its lines are right.
+    let patch = "--- a/a.md\n+++ b/a.md\n@@ -1,2 +1,2 @@\n two\n-three\n+3\n";
+    let applied = "--- a.md\n+++ a.md\n@@ -2,4 +2,4 @@\n \n one\n two\n-three\n+3\n";
+
+    let dry = structured(&files, "edit_file", edit(patch, true)).await;
+    assert_eq!((&dry["diff"], &dry["written"]), (&json!(applied), &json!(false)));
+    let half = failure(&files, "edit_file", edit(&format!("{patch}@@\n-four\n"), false)).await;
+    assert!(half.starts_with("hunk 2 (line 7 of the patch): none of its lines is there"), "{half}");
+    assert_eq!(read(), "# Title\n\none\ntwo\nthree\n");
+    let done = structured(&files, "edit_file", edit(patch, false)).await;
+    assert_eq!((&done["diff"], &done["written"]), (&json!(applied), &json!(true)));
+    assert_eq!(read(), "# Title\n\none\ntwo\n3\n");
+    let both = json!({ "path": "a.md", "patch": applied, "edits": [{ "old": "a", "new": "b" }] });
+    let both = failure(&files, "edit_file", both).await;
+    assert_eq!(both, "give either edits or patch");
+}
+
+#[tokio::test]
 async fn what_is_moved_takes_nobodys_place() {
     let (folder, files) = scene(&[("a.md", b"a"), ("b/c.md", b"c")]);
 
