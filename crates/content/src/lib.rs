@@ -47,10 +47,11 @@ impl Content {
     /// # Errors
     /// One sentence: what cannot be served, and why.
     pub fn open(rules: &Rules) -> Result<Arc<Content>, String> {
+        let seen = watch::seen(rules);
         let shelf = RwLock::new(Arc::new(Shelf::load(rules)?));
         let content = Content { rules: rules.clone(), shelf, changes: Changes::default() };
         let content = Arc::new(content);
-        watch::follow(&content);
+        watch::follow(&content, seen);
         Ok(content)
     }
 

@@ -73,6 +73,11 @@ impl Resource {
         &self.rules.uri
     }
 
+    /// The template of its URIs.
+    pub(crate) fn place(&self) -> &UriTemplate {
+        &self.place
+    }
+
     /// Whether it stands for many.
     pub(crate) fn is_template(&self) -> bool {
         !self.place.variables().is_empty()

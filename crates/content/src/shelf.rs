@@ -63,6 +63,10 @@ impl Reading {
         let failed = |error: std::io::Error| format!("cannot read {}: {error}", path.display());
         let most = self.largest.min(self.left);
         let mut bytes = Vec::new();
+        // A pipe would be waited for.
+        if !std::fs::metadata(path).map_err(failed)?.is_file() {
+            return Err(format!("{} is no regular file", path.display()));
+        }
         let file = std::fs::File::open(path).map_err(failed)?;
         file.take(most as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;
         if bytes.len() > most {

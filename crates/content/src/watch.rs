@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, Weak};
 use std::time::{Duration, SystemTime};
 
+use toolgate_gateway::config::Content as Rules;
 use toolgate_hosted::Change;
 
 use crate::Content;
@@ -15,14 +16,19 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// What tells one state of a file from another; nothing while it is not there.
 type Stamp = Option<(SystemTime, u64)>;
+pub(crate) type Stamps = BTreeMap<PathBuf, Stamp>;
 
-/// Follows the files for as long as the server is there.
-pub(crate) fn follow(content: &Arc<Content>) {
-    let paths = files(&content.rules);
-    if paths.is_empty() {
+/// The stamps of all files of a configuration.
+pub(crate) fn seen(rules: &Rules) -> Stamps {
+    stamps(files(rules).iter())
+}
+
+/// Follows the files for as long as the server is there. `seen`: as they were before they were read,
+/// so that no change falls between.
+pub(crate) fn follow(content: &Arc<Content>, mut seen: Stamps) {
+    if seen.is_empty() {
         return;
     }
-    let mut seen = stamps(paths.iter());
     let content = Arc::downgrade(content);
     tokio::spawn(async move {
         loop {
@@ -37,10 +43,7 @@ pub(crate) fn follow(content: &Arc<Content>) {
 
 /// One look: the stamps of now, and whether they are worth remembering. Nothing once the server is
 /// gone.
-async fn look(
-    content: &Weak<Content>,
-    seen: &BTreeMap<PathBuf, Stamp>,
-) -> Option<(BTreeMap<PathBuf, Stamp>, bool)> {
+async fn look(content: &Weak<Content>, seen: &Stamps) -> Option<(Stamps, bool)> {
     let (content, seen) = (content.upgrade()?, seen.clone());
     let looking = tokio::task::spawn_blocking(move || {
         let now = stamps(seen.keys());
@@ -56,7 +59,7 @@ async fn look(
     }
 }
 
-fn stamps<'a>(paths: impl Iterator<Item = &'a PathBuf>) -> BTreeMap<PathBuf, Stamp> {
+fn stamps<'a>(paths: impl Iterator<Item = &'a PathBuf>) -> Stamps {
     let stamp = |path: &PathBuf| {
         let metadata = std::fs::metadata(path).ok()?;
         Some((metadata.modified().ok()?, metadata.len()))
@@ -87,12 +90,18 @@ impl Content {
 fn changes(before: &Shelf, next: &Shelf) -> Vec<Change> {
     let mut changes = Vec::new();
     let mut resized = false;
-    for (name, resource) in next.resources.iter().filter(|(_, it)| !it.is_template()) {
+    for (name, resource) in &next.resources {
         let Some(known) = before.resources.get(name) else { continue };
-        if known.source() != resource.source() {
-            changes.push(Change::Updated(resource.uri().to_owned()));
+        if known.source() == resource.source() {
+            continue;
         }
-        resized |= known.size() != resource.size();
+        changes.push(if resource.is_template() {
+            Change::UpdatedOf(resource.place().clone())
+        } else {
+            Change::Updated(resource.uri().to_owned())
+        });
+        // Lists tell how large a file is.
+        resized |= !resource.is_template() && known.size() != resource.size();
     }
     if resized {
         changes.push(Change::Resources);

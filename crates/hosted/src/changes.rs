@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tokio::sync::{broadcast, mpsc};
+use toolgate_gateway::config::servers::content::uri::UriTemplate;
 use toolgate_gateway::upstream::{Interest, Watch};
 use toolgate_protocol::json::quote;
 use toolgate_protocol::jsonrpc::{self, Message};
@@ -12,7 +13,7 @@ use toolgate_protocol::jsonrpc::{self, Message};
 const BEHIND: usize = 64;
 
 /// Something that clients know has become another.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Change {
     /// The tools.
     Tools,
@@ -22,29 +23,37 @@ pub enum Change {
     Resources,
     /// What this resource holds.
     Updated(String),
+    /// What the resources of this template hold.
+    UpdatedOf(UriTemplate),
 }
 
 impl Change {
-    fn is_wanted(&self, interest: &Interest) -> bool {
+    /// What of it somebody wants to hear of, one message each.
+    fn messages(&self, wanted: &Interest) -> Vec<Message> {
+        let list = |is_wanted: bool, what: &str| {
+            let method = format!("notifications/{what}/list_changed");
+            is_wanted.then(|| message(&method, "{}")).flatten().into_iter().collect()
+        };
         match self {
-            Change::Tools => interest.tools,
-            Change::Prompts => interest.prompts,
-            Change::Resources => interest.resources,
-            Change::Updated(uri) => interest.uris.contains(uri),
+            Change::Tools => list(wanted.tools, "tools"),
+            Change::Prompts => list(wanted.prompts, "prompts"),
+            Change::Resources => list(wanted.resources, "resources"),
+            Change::Updated(uri) => updated(wanted, |it| it == uri),
+            Change::UpdatedOf(template) => updated(wanted, |it| template.matches(it).is_some()),
         }
     }
+}
 
-    fn message(&self) -> Option<Message> {
-        let (method, params) = match self {
-            Change::Tools => ("notifications/tools/list_changed", "{}".to_owned()),
-            Change::Prompts => ("notifications/prompts/list_changed", "{}".to_owned()),
-            Change::Resources => ("notifications/resources/list_changed", "{}".to_owned()),
-            Change::Updated(uri) => {
-                ("notifications/resources/updated", format!(r#"{{"uri":{}}}"#, quote(uri)))
-            }
-        };
-        Message::scan(jsonrpc::notification(method, &params), &Default::default()).ok()
-    }
+fn updated(wanted: &Interest, is_meant: impl Fn(&str) -> bool) -> Vec<Message> {
+    let meant = wanted.uris.iter().filter(|uri| is_meant(uri));
+    let told = |uri: &String| {
+        message("notifications/resources/updated", &format!(r#"{{"uri":{}}}"#, quote(uri)))
+    };
+    meant.filter_map(told).collect()
+}
+
+fn message(method: &str, params: &str) -> Option<Message> {
+    Message::scan(jsonrpc::notification(method, params), &Default::default()).ok()
 }
 
 /// Tells whoever listens of changes. Cheap to clone.
@@ -90,13 +99,12 @@ async fn forward(
 ) {
     loop {
         let changed = match changes.recv().await {
-            Ok(change) if change.is_wanted(&wanted) => vec![change],
-            Ok(_) => continue,
+            Ok(change) => change.messages(&wanted),
             // What was missed may have been any of it.
             Err(broadcast::error::RecvError::Lagged(_)) => all(&wanted),
             Err(broadcast::error::RecvError::Closed) => return,
         };
-        for message in changed.iter().filter_map(Change::message) {
+        for message in changed {
             if sender.send(Arc::new(message)).await.is_err() {
                 return;
             }
@@ -105,14 +113,11 @@ async fn forward(
 }
 
 /// All that somebody could hear of.
-fn all(wanted: &Interest) -> Vec<Change> {
-    let lists = [
-        (wanted.tools, Change::Tools),
-        (wanted.prompts, Change::Prompts),
-        (wanted.resources, Change::Resources),
-    ];
-    let lists = lists.into_iter().filter_map(|(is_wanted, change)| is_wanted.then_some(change));
-    lists.chain(wanted.uris.iter().cloned().map(Change::Updated)).collect()
+fn all(wanted: &Interest) -> Vec<Message> {
+    let lists = [Change::Tools, Change::Prompts, Change::Resources];
+    let mut messages: Vec<_> = lists.iter().flat_map(|change| change.messages(wanted)).collect();
+    messages.extend(updated(wanted, |_| true));
+    messages
 }
 
 /// Ends a task when it is dropped.

@@ -46,9 +46,11 @@ servers:
           mime_type: text/html
           text: "<h1>{{{{ owner }}}}/{{{{ repo }}}}</h1>"
           arguments: {{ repo: {{ enum: [main, docs] }} }}
+        section: {{ uri: "section://{{name}}", template: {section} }}
 "#,
         datasets = at("datasets.txt"),
         dot = at("dot.png"),
+        section = at("section.md"),
         style = at("style.md"),
     )
 }
@@ -58,6 +60,7 @@ fn scene() -> TempDir {
     for (name, bytes) in [
         ("datasets.txt", &b"sales\nsalaries\nweather\n"[..]),
         ("dot.png", DOT),
+        ("section.md", b"Of {{ name }}.\n"),
         ("style.md", b"Be brief.\n"),
     ] {
         std::fs::write(folder.path().join(name), bytes).unwrap();
@@ -157,27 +160,40 @@ async fn a_resource_is_read_by_its_uri_and_its_template() {
 async fn a_file_that_changes_is_read_again_and_told_of() {
     let folder = scene();
     let gateway = Gateway::serve(yaml(folder.path())).await;
-    let params = r#"{"notifications":{"resourcesListChanged":true,"resourceSubscriptions":["config://style"]}}"#;
-    let ask_to_listen = Modern::of(&gateway).ask("7", "subscriptions/listen", params);
+    let uris = ["config://style", "section://a", "readme://a/main"];
+    let params =
+        json!({ "notifications": { "resourcesListChanged": true, "resourceSubscriptions": uris } });
+    let ask_to_listen = Modern::of(&gateway).ask("7", "subscriptions/listen", &params.to_string());
     let mut listening = Modern::of(&gateway).send(&ask_to_listen).await;
     listening.head().await.unwrap();
     listening.event().await;
 
     std::fs::write(folder.path().join("style.md"), "Be long and thorough.\n").unwrap();
+    // Of a template all that it writes has become another.
+    std::fs::write(folder.path().join("section.md"), "About {{ name }}.\n").unwrap();
 
     let mut told = Vec::new();
-    soon("both announcements", async {
-        while told.len() < 2 {
+    soon("all announcements", async {
+        while told.len() < 3 {
             if let Some(event) = listening.event().await
                 && !event.data.is_empty()
             {
-                told.push(event.json()["method"].as_str().unwrap_or_default().to_owned());
+                let event = event.json();
+                let uri = event["params"]["uri"].as_str().unwrap_or_default();
+                told.push(format!("{} {uri}", event["method"].as_str().unwrap_or_default()));
             }
         }
     })
     .await;
     told.sort();
-    assert_eq!(told, ["notifications/resources/list_changed", "notifications/resources/updated"]);
+    assert_eq!(
+        told,
+        [
+            "notifications/resources/list_changed ",
+            "notifications/resources/updated config://style",
+            "notifications/resources/updated section://a",
+        ]
+    );
     let read = ask(&gateway, "resources/read", json!({ "uri": "config://style" })).await;
     assert_eq!(read["result"]["contents"][0]["text"], "Be long and thorough.\n");
 
