@@ -8,7 +8,13 @@ use toolgate_hosted::{Annotations, Tool};
 use crate::image::LONGEST;
 
 pub(crate) fn tools(rules: &Rules) -> Vec<Tool> {
-    vec![convert_image(rules), convert_text(rules), query_data(rules), validate_data(rules)]
+    vec![
+        convert_image(rules),
+        convert_pdf(rules),
+        convert_text(rules),
+        query_data(rules),
+        validate_data(rules),
+    ]
 }
 
 fn object(properties: &Value, required: &[&str]) -> Value {
@@ -154,6 +160,43 @@ fn validate_data(rules: &Rules) -> Tool {
                 "losses": losses(),
             }),
             &["valid", "problems", "losses"],
+        )),
+        annotations: Annotations::READS,
+    }
+}
+
+fn convert_pdf(rules: &Rules) -> Tool {
+    let page = |what: &str| json!({ "type": "integer", "minimum": 1, "description": what });
+    Tool {
+        name: "convert_pdf".to_owned(),
+        title: Some("Convert a PDF".to_owned()),
+        description: format!(
+            "Converts pages of a PDF to Markdown. \
+             Use it to read a PDF; not for scans, in which nothing is recognised. \
+             Takes the PDF as base64, at most {} of it, and optionally the first and last page. \
+             Returns headings, paragraphs, lists and simple tables, which are inferred from sizes \
+             and positions, so that tables and columns may come out wrong; the pages are marked. \
+             Tells where to go on if not all fit, and what was lost. Changes nothing.",
+            rules.limits.input
+        ),
+        input_schema: object(
+            &json!({
+                "data": text(rules, "The PDF, as base64."),
+                "firstPage": page("The first page, counted from 1; the first of all if left out."),
+                "lastPage": page("The last page; the last of all if left out."),
+            }),
+            &["data"],
+        ),
+        output_schema: Some(object(
+            &json!({
+                "output": { "type": "string", "description": "The Markdown." },
+                "pages": { "type": "integer", "minimum": 1, "description": "How many there are in all." },
+                "firstPage": page("The first that was converted."),
+                "lastPage": page("The last that was converted."),
+                "nextPage": page("The firstPage to go on with; absent if nothing is left."),
+                "losses": losses(),
+            }),
+            &["output", "pages", "firstPage", "lastPage", "losses"],
         )),
         annotations: Annotations::READS,
     }

@@ -10,6 +10,7 @@ mod done;
 mod image;
 mod markdown;
 mod page;
+mod pdf;
 mod query;
 mod text;
 mod validate;

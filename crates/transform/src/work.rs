@@ -2,6 +2,7 @@
 //! input, and prints what became of it.
 
 use std::io::{self, Read, Write};
+use std::time::Duration;
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use rustix::process::{Resource, Rlimit, setrlimit};
@@ -10,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::done::{Done, Wrong};
-use crate::{image, query, text, validate};
+use crate::{image, pdf, query, text, validate};
 
 /// What is to be done.
 #[derive(Debug, Serialize, Deserialize)]
@@ -53,6 +54,7 @@ pub fn serve() -> Result<(), String> {
     bounded(Resource::Data, job.memory)?;
     bounded(Resource::Core, 0)?;
     drop(input);
+    std::panic::set_hook(Box::new(|_| end_broken()));
     let outcome = match perform(&job) {
         Ok(result) => Outcome::Done(result),
         Err(Wrong(why)) => Outcome::Wrong(why),
@@ -61,12 +63,23 @@ pub fn serve() -> Result<(), String> {
     io::stdout().lock().write_all(&printed).map_err(failed)
 }
 
+/// Ends the process where a library gave up on what it was given: nothing was printed yet.
+fn end_broken() {
+    let why = "it is damaged in a way that cannot be read; nothing was converted".to_owned();
+    if let Ok(printed) = serde_json::to_vec(&Outcome::Wrong(why)) {
+        // Whoever reads it may be gone.
+        let _ = io::stdout().lock().write_all(&printed);
+    }
+    std::process::exit(0);
+}
+
 /// The result of a tool.
 fn perform(job: &Job) -> Result<Value, Wrong> {
     let structured = match &*job.tool {
         "convert_text" => input::<text::Input>(job)?.convert()?,
         "query_data" => input::<query::Input>(job)?.query()?,
         "validate_data" => input::<validate::Input>(job)?.validate()?,
+        "convert_pdf" => return pages(job),
         _ => return picture(job),
     };
     let text = match structured["output"].as_str() {
@@ -74,6 +87,18 @@ fn perform(job: &Job) -> Result<Value, Wrong> {
         None => structured.to_string(),
     };
     bounded(text.len(), job)?;
+    Ok(json!({ "content": [{ "type": "text", "text": text }], "structuredContent": structured }))
+}
+
+fn pages(job: &Job) -> Result<Value, Wrong> {
+    // Half of the time is for opening the file, and for what one page takes.
+    let time = Duration::from_secs(job.seconds) / 2;
+    let structured = input::<pdf::Input>(job)?.convert(job.output, time)?;
+    let output = structured["output"].as_str().unwrap_or_default();
+    let mut text = told(output, &structured["losses"]);
+    if let Some(next) = structured["nextPage"].as_u64() {
+        text.push_str(&format!("\n\n(There is more; go on with firstPage {next}.)"));
+    }
     Ok(json!({ "content": [{ "type": "text", "text": text }], "structuredContent": structured }))
 }
 

@@ -9,9 +9,10 @@
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
-use lopdf::Document;
 use rustix::process::{Resource, Rlimit, setrlimit};
+use toolgate_pdf::Book;
 
 use super::Unreadable;
 
@@ -73,6 +74,8 @@ impl PdfReader {
         let mut child = Command::new(path)
             .args(arguments)
             .env_clear()
+            // Memory that is set aside before it is bounded would not be bounded.
+            .env("MIMALLOC_ARENA_RESERVE", "32M")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -100,11 +103,8 @@ impl PdfReader {
 }
 
 fn pages(bytes: &[u8]) -> Result<Vec<String>, String> {
-    let document = Document::load_mem(bytes).map_err(|error| error.to_string())?;
-    if document.is_encrypted() {
-        return Err("it is encrypted".to_owned());
-    }
-    let text = |number| document.extract_text(&[number]).unwrap_or_default();
-    let pages: Vec<String> = document.get_pages().into_keys().map(text).collect();
-    if pages.is_empty() { Err("it has no pages".to_owned()) } else { Ok(pages) }
+    let book = Book::open(bytes).map_err(|error| error.to_string())?;
+    // All of it: processor time is bounded already.
+    let reading = book.read(1..=book.pages(), Duration::MAX);
+    Ok(reading.pages.iter().map(toolgate_pdf::Page::text).collect())
 }

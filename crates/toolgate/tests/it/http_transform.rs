@@ -3,6 +3,7 @@
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use toolgate_pdf::testing::{page, pdf};
 
 use crate::peer::toolgate;
 use crate::support::{Gateway, Legacy, Modern};
@@ -24,7 +25,10 @@ async fn data_documents_and_images_are_converted() {
     let list = Modern::of(&gateway).request("1", "tools/list", "{}").await.result();
     let names: Vec<_> =
         list["tools"].as_array().unwrap().iter().map(|tool| &tool["name"]).collect();
-    assert_eq!(names, ["convert_image", "convert_text", "query_data", "validate_data"]);
+    assert_eq!(
+        names,
+        ["convert_image", "convert_pdf", "convert_text", "query_data", "validate_data"]
+    );
 
     let arguments =
         json!({ "text": "a,b\n1,x\n", "from": "csv", "to": "json", "csv": { "types": true } });
@@ -91,6 +95,59 @@ async fn what_is_wrong_or_too_much_is_told_and_harms_nobody() {
 
     let fine = call(&gateway, "query_data", json!({ "text": "[1]", "expression": "[0]" })).await;
     assert_eq!(fine["structuredContent"]["result"], 1);
+}
+
+#[tokio::test]
+async fn a_pdf_becomes_markdown_page_by_page() {
+    let gateway = Gateway::serve("servers: [{ name: convert, transform: {} }]").await;
+    let first = page(&[
+        ("F1", 20, 72, 740, "Report"),
+        ("F1", 10, 72, 700, "Two lines of one para-"),
+        ("F1", 10, 72, 688, "graph."),
+        ("F1", 10, 72, 660, "- an item"),
+    ]);
+    let file = pdf(&[first, page(&[("F1", 10, 72, 700, "The end.")])]);
+
+    let arguments = json!({ "data": BASE64_STANDARD.encode(&file) });
+    let whole = call(&gateway, "convert_pdf", arguments).await;
+    let arguments = json!({ "data": BASE64_STANDARD.encode(&file), "firstPage": 2 });
+    let last = call(&gateway, "convert_pdf", arguments).await;
+
+    assert_eq!(
+        whole["structuredContent"]["output"],
+        "*Page 1*\n\n# Report\n\nTwo lines of one paragraph.\n\n- an item\n\n---\n\n*Page 2*\n\nThe end.\n"
+    );
+    assert_eq!(last["structuredContent"]["output"], "*Page 2*\n\nThe end.\n");
+    assert!(text(&last).contains("(Lost: pictures"), "{last}");
+}
+
+#[tokio::test]
+async fn a_pdf_that_is_damaged_or_endless_ends_its_own_call() {
+    let gateway =
+        Gateway::serve("servers: [{ name: c, transform: { limits: { time: 1s } } }]").await;
+    let convert = async |bytes: &[u8]| {
+        let arguments = json!({ "data": BASE64_STANDARD.encode(bytes) });
+        call(&gateway, "convert_pdf", arguments).await
+    };
+    let whole = pdf(&[page(&[("F1", 10, 72, 700, "Never ends.")])]);
+
+    let cuts = (0..whole.len()).step_by(whole.len() / 12).map(|end| convert(&whole[..end]));
+    for cut in futures_util::future::join_all(cuts).await {
+        assert!(cut["isError"] == true || text(&cut).contains("Never ends."), "{cut}");
+    }
+    // A form that paints itself ten times, at every depth.
+    let form = "/X Do ".repeat(10);
+    let objects = [
+        "<< /Type /Catalog /Pages 2 0 R >>".to_owned(),
+        "<< /Type /Pages /Kids [3 0 R] /Count 1 >>".to_owned(),
+        "<< /Type /Page /Parent 2 0 R /Contents 4 0 R /Resources 5 0 R >>".to_owned(),
+        format!("<< /Subtype /Form /Resources 5 0 R /Length 60 >>\nstream\n{form}\nendstream"),
+        "<< /XObject << /X 4 0 R >> >>".to_owned(),
+    ];
+    let endless = convert(&toolgate_pdf::testing::file(&objects, "")).await;
+    assert!(text(&endless).contains("more time or memory"), "{endless}");
+
+    gateway.is_well().await;
 }
 
 #[tokio::test]
