@@ -56,7 +56,9 @@ pub use screening::{
 };
 pub use servers::content::Content;
 pub use servers::files::{FileQuota, Files, FilesPlace, FilesRoot, HomeName};
-pub use servers::knowledge::{Boosts, Knowledge, KnowledgeLimits, Language, Writers};
+pub use servers::knowledge::{
+    Boosts, Knowledge, KnowledgeLimits, Language, Semantic, Weights, Writers,
+};
 pub use servers::state::State;
 pub use servers::transform::Transform;
 pub use sources::{Fixed, Machine, Program, Sources};

@@ -104,6 +104,7 @@ fn the_documented_example_checks_clean() {
     world.env.insert("GITHUB_TOKEN".to_owned(), TOKEN.to_owned());
     world.env.insert("TRACKER_KEY".to_owned(), TOKEN.to_owned());
     world.env.insert("PETSTORE_KEY".to_owned(), TOKEN.to_owned());
+    world.env.insert("EMBEDDINGS_KEY".to_owned(), TOKEN.to_owned());
 
     let text = include_str!("../../../examples/gateway.yaml");
     let (checked, warnings) =

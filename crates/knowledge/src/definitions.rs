@@ -25,7 +25,7 @@ shows how the collection is divided. Every article is also the resource kb://art
 /// The tools that only read.
 pub(crate) fn tools(rules: &Knowledge) -> Vec<Tool> {
     let limits = &rules.limits;
-    vec![search(limits), get(limits), categories(), related()]
+    vec![search(limits, rules.semantic.is_some()), get(limits), categories(), related()]
 }
 
 fn object(properties: &Value, required: &[&str]) -> Value {
@@ -72,7 +72,29 @@ fn found() -> Value {
     })
 }
 
-fn search(limits: &KnowledgeLimits) -> Tool {
+/// `by_meaning`: whether it ranks by that as well.
+fn search(limits: &KnowledgeLimits, by_meaning: bool) -> Tool {
+    let mut tool = by_words(limits);
+    if by_meaning {
+        tool.description = tool
+            .description
+            .replace("say most about some words", "say most about some words or mean the same")
+            .replace("each may match", "a question in plain words will do: each may match");
+        if let Some(schema) = &mut tool.output_schema {
+            schema["properties"]["ranking"] = json!({
+                "enum": ["hybrid", "lexical"],
+                "description": "What the order is made by: words and meaning, or words alone while \
+                    meaning cannot be had.",
+            });
+            if let Some(required) = schema["required"].as_array_mut() {
+                required.push("ranking".into());
+            }
+        }
+    }
+    tool
+}
+
+fn by_words(limits: &KnowledgeLimits) -> Tool {
     Tool {
         name: "search_articles".to_owned(),
         title: Some("Search articles".to_owned()),

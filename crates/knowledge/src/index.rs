@@ -28,7 +28,7 @@ use crate::article::Article;
 use crate::read::Unreadable;
 
 /// Counts up with every change of how documents are read, taken apart and kept.
-const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 1;
 /// Memory for documents that are not written yet, in bytes.
 const WRITER: usize = 48 << 20;
 
@@ -119,7 +119,7 @@ impl Index {
     pub(crate) fn open(folder: &Path, rules: &Knowledge) -> io::Result<Index> {
         let name = format!("index-{}", fingerprint(rules));
         fs::create_dir_all(folder)?;
-        others(folder, &name)?.iter().for_each(|old| {
+        others(folder, "index-", &name)?.iter().for_each(|old| {
             if let Err(error) = fs::remove_dir_all(old) {
                 tracing::warn!(%error, "an index of another making stays");
             }
@@ -261,6 +261,20 @@ impl Index {
         Ok(all)
     }
 
+    /// The documents of a commit that can be read, with the versions of these.
+    pub(crate) fn versions(&self, searcher: &Searcher) -> tantivy::Result<Vec<(DocAddress, u64)>> {
+        let mut all = Vec::with_capacity(searcher.num_docs() as usize);
+        for (number, segment) in (0..).zip(searcher.segment_readers()) {
+            let fast = segment.fast_fields();
+            let (version, readable) = (fast.u64("version")?, fast.bool("readable")?);
+            let read =
+                segment.doc_ids_alive().filter(|document| readable.first(*document) == Some(true));
+            let with = |document| (DocAddress::new(number, document), version.first(document));
+            all.extend(read.map(with).filter_map(|(at, version)| Some((at, version?))));
+        }
+        Ok(all)
+    }
+
     /// The languages that documents are in.
     pub(crate) fn languages(&self) -> tantivy::Result<BTreeSet<Language>> {
         let mut languages = BTreeSet::new();
@@ -358,13 +372,13 @@ fn fingerprint(rules: &Knowledge) -> String {
     format!("{:016x}", version(text.as_bytes()))
 }
 
-/// Indexes in `folder` that are not `name`.
-fn others(folder: &Path, name: &str) -> io::Result<Vec<PathBuf>> {
+/// What in `folder` has a name like `name`, which begins with `kind`, and is another.
+pub(crate) fn others(folder: &Path, kind: &str, name: &str) -> io::Result<Vec<PathBuf>> {
     let mut others = Vec::new();
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let other = entry.file_name();
-        let Some(hash) = other.to_str().and_then(|other| other.strip_prefix("index-")) else {
+        let Some(hash) = other.to_str().and_then(|other| other.strip_prefix(kind)) else {
             continue;
         };
         let is_ours = hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());

@@ -2,8 +2,9 @@
 //! related to what.
 //!
 //! Files are read into an index on disk ([`tantivy`]: BM25), by a thread of its own that looks for
-//! changes; calls read the last commit of the index and never wait for it. What of the folder is
-//! served, and why nothing outside of it can be reached, is said in [`toolgate_folder`].
+//! changes; calls read the last commit of the index and never wait for it. Where an endpoint makes
+//! vectors of texts, documents are ranked by meaning as well. What of the folder is served, and why
+//! nothing outside of it can be reached, is said in [`toolgate_folder`].
 
 mod analysis;
 mod article;
@@ -13,6 +14,7 @@ mod query;
 mod read;
 mod resources;
 mod search;
+mod semantic;
 mod shelf;
 mod snippet;
 mod tools;
@@ -24,7 +26,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::json;
+use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, oneshot};
+use tokio::task::AbortHandle;
 use toolgate_gateway::call::Boxed;
 use toolgate_gateway::config;
 use toolgate_gateway::fault::{Fault, Reason};
@@ -33,6 +37,7 @@ use toolgate_hosted::{
 };
 
 pub use self::read::PdfReader;
+pub use self::semantic::{EmbedError, Embedder, form};
 use self::shelf::{Errand, Shelf};
 use self::write::Writing;
 
@@ -50,31 +55,44 @@ pub struct Knowledge {
     running: Arc<Semaphore>,
     /// To the thread that keeps the index; without it the thread ends.
     errands: Mutex<Option<mpsc::Sender<Errand>>>,
+    /// Makes vectors of what is on the shelf.
+    learning: Option<AbortHandle>,
 }
 
 impl Knowledge {
-    /// Serves a folder, and begins to keep its index.
+    /// Serves a folder, and begins to keep its index. With an embedder, and `rules.semantic`, it ranks
+    /// by meaning as well.
     ///
     /// # Errors
     /// One sentence, when the folder or the index cannot be opened.
-    pub fn open(rules: &config::Knowledge, pdf: PdfReader) -> Result<Knowledge, String> {
+    pub fn open(
+        rules: &config::Knowledge,
+        pdf: PdfReader,
+        embedder: Option<Arc<dyn Embedder>>,
+    ) -> Result<Knowledge, String> {
         let folder = match &rules.index {
             Some(folder) => folder.clone(),
             None => default_folder(rules)?,
         };
-        let shelf = Arc::new(Shelf::open(rules.clone(), &folder, pdf)?);
+        let shelf = Arc::new(Shelf::open(rules.clone(), &folder, pdf, embedder)?);
         let (errands, received) = mpsc::channel();
         let keeper = shelf.clone();
         std::thread::Builder::new()
             .name("knowledge".to_owned())
             .spawn(move || keeper.keep(&received))
             .map_err(|error| format!("no thread for the index: {error}"))?;
+        // Commands that only look at a configuration have no runtime, and need no vectors.
+        let runtime = Handle::try_current().ok().zip(shelf.semantic.clone());
+        let learning = runtime.map(|(runtime, semantic)| {
+            runtime.spawn(semantic::learn(shelf.clone(), semantic)).abort_handle()
+        });
         Ok(Knowledge {
             tools: definitions::tools(rules),
             writing: Arc::new(Writing::new(rules)),
             shelf,
             running: Arc::new(Semaphore::new(AT_ONCE)),
             errands: Mutex::new(Some(errands)),
+            learning,
         })
     }
 
@@ -98,13 +116,26 @@ impl Knowledge {
             _ => {}
         }
         self.is_read().await?;
+        let vector = self.vector(&asked).await?;
         let permit = self.running.clone().acquire_owned().await;
         let shelf = self.shelf.clone();
         let work = tokio::task::spawn_blocking(move || {
             let _until_done = permit;
-            answer(&shelf, &asked)
+            answer(&shelf, &asked, vector.as_deref())
         });
         work.await.map_err(|_| Refusal::internal("the request could not be completed"))?
+    }
+
+    /// The vector of what a search means, if it can be had in time.
+    async fn vector(&self, asked: &Asked) -> Result<Option<Arc<[f32]>>, Failed> {
+        let Some(semantic) =
+            self.shelf.semantic.as_ref().filter(|_| asked.method() == "tools/call")
+        else {
+            return Ok(None);
+        };
+        let Called { name, arguments } = asked.params()?;
+        let Some(meaning) = self.shelf.meaning(&name, &arguments) else { return Ok(None) };
+        Ok(semantic.vector(&meaning, asked.context().remaining()).await)
     }
 
     /// Changes a document, and waits for a while until searches show it.
@@ -134,6 +165,13 @@ impl Knowledge {
         }
     }
 
+    fn end(&self) {
+        self.shelf.end();
+        if let Some(learning) = &self.learning {
+            learning.abort();
+        }
+    }
+
     fn errands(&self) -> std::sync::MutexGuard<'_, Option<mpsc::Sender<Errand>>> {
         self.errands.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -143,12 +181,12 @@ fn unread() -> Fault {
     Fault::new(Reason::Overloaded, "the articles are being read for the first time").unsent()
 }
 
-fn answer(shelf: &Shelf, asked: &Asked) -> Result<Answer, Failed> {
+fn answer(shelf: &Shelf, asked: &Asked, vector: Option<&[f32]>) -> Result<Answer, Failed> {
     match asked.method() {
         "tools/call" => {
             let Called { name, arguments } = asked.params()?;
             let result = shelf
-                .call(&name, arguments)
+                .call(&name, arguments, vector)
                 .ok_or_else(|| Refusal::invalid(format!("unknown tool: {name}")))?;
             match result {
                 Ok(result) => Ok(result.into()),
@@ -192,7 +230,7 @@ impl Server for Knowledge {
     }
 
     fn close(&self) -> Boxed<'_, ()> {
-        self.shelf.end();
+        self.end();
         self.errands().take();
         Box::pin(std::future::ready(()))
     }
@@ -200,7 +238,7 @@ impl Server for Knowledge {
 
 impl Drop for Knowledge {
     fn drop(&mut self) {
-        self.shelf.end();
+        self.end();
     }
 }
 

@@ -7,7 +7,8 @@ use std::collections::{BTreeSet, HashSet};
 
 use tantivy::Term;
 use tantivy::query::{
-    BooleanQuery, BoostQuery, ConstScoreQuery, Occur, PhraseQuery, Query as Matching, TermQuery,
+    AllQuery, BooleanQuery, BoostQuery, ConstScoreQuery, Occur, PhraseQuery, Query as Matching,
+    TermQuery,
 };
 use tantivy::schema::{Field, IndexRecordOption};
 use tantivy::tokenizer::Token;
@@ -34,7 +35,10 @@ struct Clause {
 
 /// A query as the index takes it.
 pub(crate) struct Prepared {
-    pub(crate) matching: Box<dyn Matching>,
+    /// `None` if there is no word to look for.
+    pub(crate) matching: Option<Box<dyn Matching>>,
+    /// What has to be so of a document that is found for its meaning; `None` if nothing has to.
+    pub(crate) restriction: Option<Box<dyn Matching>>,
     /// The words that make a match, as the index has them.
     pub(crate) stems: HashSet<String>,
 }
@@ -92,14 +96,20 @@ impl Query {
         Query(clauses)
     }
 
-    /// For an index with documents in these languages; `None` if there is no word to look for.
+    /// What it asks about, without its signs.
+    pub(crate) fn meaning(&self) -> String {
+        let meant = self.0.iter().filter(|clause| clause.occur != Occur::MustNot);
+        meant.map(|clause| clause.text.as_str()).collect::<Vec<_>>().join(" ")
+    }
+
+    /// For an index with documents in these languages.
     pub(crate) fn prepare(
         &self,
         fields: &Fields,
         boosts: &Boosts,
         languages: &[Language],
         category: Option<&str>,
-    ) -> Option<Prepared> {
+    ) -> Prepared {
         let places: Vec<(Field, f32)> = [
             (fields.title, boosts.title),
             (fields.headings, boosts.headings),
@@ -127,21 +137,37 @@ impl Query {
                 clauses.push((clause.occur, any(&forms, &places)));
             }
         }
+        let filter = category.map(|category| within(fields, category));
+        let restriction = restriction(&clauses, filter.as_deref());
         let may = may.into_iter().take(CLAUSES).flat_map(|stem| {
             places.iter().map(move |place| (Occur::Should, word(&stem, *place))).collect::<Vec<_>>()
         });
-        let may: Vec<_> = may.collect();
-        if may.is_empty() && clauses.iter().all(|(occur, _)| *occur == Occur::MustNot) {
-            return None;
-        }
         clauses.extend(may);
+        if clauses.iter().all(|(occur, _)| *occur == Occur::MustNot) {
+            return Prepared { matching: None, restriction, stems };
+        }
         let mut matching: Box<dyn Matching> = Box::new(BooleanQuery::new(clauses));
-        if let Some(category) = category {
-            let filter = within(fields, category);
+        if let Some(filter) = filter {
             matching = Box::new(BooleanQuery::intersection(vec![matching, filter]));
         }
-        Some(Prepared { matching, stems })
+        Prepared { matching: Some(matching), restriction, stems }
     }
+}
+
+/// What must be there, and what must not; in a category, if it is so.
+fn restriction(
+    clauses: &[(Occur, Box<dyn Matching>)],
+    filter: Option<&dyn Matching>,
+) -> Option<Box<dyn Matching>> {
+    let mut all: Vec<_> =
+        clauses.iter().map(|(occur, clause)| (*occur, clause.box_clone())).collect();
+    all.extend(filter.map(|filter| (Occur::Must, filter.box_clone())));
+    if all.is_empty() {
+        return None;
+    }
+    // What must not be there is taken from what there is.
+    all.push((Occur::Must, Box::new(AllQuery)));
+    Some(Box::new(BooleanQuery::new(all)))
 }
 
 /// All documents of a category and those below it, none better than another.
@@ -209,6 +235,14 @@ mod tests {
             let expected: Vec<_> = clauses.iter().map(|it| (*it).to_owned()).collect();
             assert_eq!(shown(text), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn what_must_not_be_there_is_not_meant() {
+        let query = Query::parse(r#"+reset "my password" OR login -mail NOT phone"#);
+
+        assert_eq!(query.meaning(), "reset my password login");
+        assert_eq!(Query::parse("-mail").meaning(), "");
     }
 
     proptest! {

@@ -153,6 +153,7 @@ mod tests {
             categories: categories.to_owned(),
             boosts: Default::default(),
             limits: Default::default(),
+            semantic: None,
             write: None,
         }
     }

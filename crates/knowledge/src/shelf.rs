@@ -20,6 +20,7 @@ use crate::article::Format;
 use crate::index::{Filed, Index, Known, Stamp, version};
 use crate::read::{PdfReader, Unreadable, read};
 use crate::resources;
+use crate::semantic::{Embedder, Semantic};
 
 /// The shortest time between two looks.
 const LOOK: Duration = Duration::from_secs(1);
@@ -40,11 +41,17 @@ pub(crate) struct Shelf {
     pub(crate) source: Source,
     pub(crate) rules: Knowledge,
     pub(crate) index: Index,
+    /// Who ranks by meaning, where that is configured.
+    pub(crate) semantic: Option<Arc<Semantic>>,
     pub(crate) changes: Changes,
     pdf: PdfReader,
     holdings: RwLock<Holdings>,
     /// Whether the folder was read once.
     read: watch::Sender<bool>,
+    /// Whether all of it was looked at since this began.
+    looked: AtomicBool,
+    /// How often the index became another, or was found to be as the folder is for the first time.
+    commits: watch::Sender<u64>,
     ended: AtomicBool,
 }
 
@@ -73,22 +80,33 @@ impl Shelf {
         rules: Knowledge,
         folder: &std::path::Path,
         pdf: PdfReader,
+        embedder: Option<Arc<dyn Embedder>>,
     ) -> Result<Shelf, String> {
         let shown = |path: &std::path::Path, error: io::Error| {
             format!("cannot open {}: {error}", path.display())
         };
         let source = Source::open(&rules.root).map_err(|error| shown(&rules.root, error))?;
-        let index = Index::open(folder, &rules).map_err(|error| {
+        let unusable = |error: io::Error| {
             format!("{} (knowledge.index says where the index is)", shown(folder, error))
-        })?;
+        };
+        let index = Index::open(folder, &rules).map_err(unusable)?;
+        let semantic = match rules.semantic.as_ref().zip(embedder) {
+            Some((rules, embedder)) => {
+                Some(Arc::new(Semantic::open(folder, rules, embedder).map_err(unusable)?))
+            }
+            None => None,
+        };
         let shelf = Shelf {
             source,
             rules,
             index,
+            semantic,
             changes: Changes::default(),
             pdf,
             holdings: RwLock::default(),
             read: watch::Sender::new(false),
+            looked: AtomicBool::new(false),
+            commits: watch::Sender::new(0),
             ended: AtomicBool::new(false),
         };
         shelf.recall().map_err(|error| format!("cannot read the index: {error}"))?;
@@ -105,6 +123,16 @@ impl Shelf {
     /// Whether there is something to search in, now or when the folder was read.
     pub(crate) fn is_read(&self) -> watch::Receiver<bool> {
         self.read.subscribe()
+    }
+
+    /// Tells of every time that the index becomes another, or is found to be as the folder is.
+    pub(crate) fn commits(&self) -> watch::Receiver<u64> {
+        self.commits.subscribe()
+    }
+
+    /// Whether the index has been held against all of the folder.
+    pub(crate) fn has_looked(&self) -> bool {
+        self.looked.load(Ordering::Relaxed)
     }
 
     /// Ends the thread after what it is at.
@@ -135,6 +163,9 @@ impl Shelf {
             }
             match self.look(&mut young) {
                 Ok(took) => {
+                    if !self.looked.swap(true, Ordering::Relaxed) {
+                        self.commits.send_modify(|count| *count += 1);
+                    }
                     self.read.send_if_modified(|read| !std::mem::replace(read, true));
                     rest = LOOK.max(took * REST);
                 }
@@ -296,6 +327,7 @@ impl Shelf {
         let languages = self.languages()?;
         *self.holdings.write().unwrap_or_else(PoisonError::into_inner) =
             Holdings { known, languages };
+        self.commits.send_modify(|count| *count += 1);
         Ok(())
     }
 
@@ -333,6 +365,7 @@ impl Shelf {
                 events.push(Change::Updated(resources::CATEGORIES.to_owned()));
             }
         }
+        self.commits.send_modify(|count| *count += 1);
         events.into_iter().for_each(|event| self.changes.announce(event));
         Ok(())
     }

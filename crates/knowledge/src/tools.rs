@@ -11,6 +11,7 @@ use toolgate_hosted::{Answer, Content, Failed, ToolResult};
 use crate::article::Article;
 use crate::definitions::{DEEPEST, RELATED, RESULTS};
 use crate::index::version;
+use crate::query::Query;
 use crate::read::{Unreadable, path};
 use crate::search::{Found, Hit, Search};
 use crate::shelf::Shelf;
@@ -54,6 +55,55 @@ struct Searching {
     facets: bool,
 }
 
+/// What the order of an answer is made by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ranking {
+    /// The words of the query.
+    Lexical,
+    /// Its words and its meaning.
+    Hybrid,
+}
+
+impl Ranking {
+    fn name(self) -> &'static str {
+        match self {
+            Ranking::Lexical => "lexical",
+            Ranking::Hybrid => "hybrid",
+        }
+    }
+}
+
+impl Searching {
+    fn category(&self) -> Option<String> {
+        self.category.as_deref().and_then(path)
+    }
+
+    /// What its cursors are for: one order of one query.
+    fn key(&self, ranking: Ranking) -> u64 {
+        let (category, ranking) = (self.category(), ranking.name());
+        version(format!("{}\0{category:?}\0{ranking}", self.query).as_bytes())
+    }
+
+    /// By what and from where on: pages are of one order, whatever can be had by then.
+    fn begin(&self, has_meaning: bool) -> Result<(Ranking, usize), Stop> {
+        let Some(cursor) = &self.cursor else {
+            return Ok((if has_meaning { Ranking::Hybrid } else { Ranking::Lexical }, 0));
+        };
+        if let Some(offset) = offset(cursor, self.key(Ranking::Lexical)) {
+            return Ok((Ranking::Lexical, offset));
+        }
+        match offset(cursor, self.key(Ranking::Hybrid)) {
+            Some(offset) if has_meaning => Ok((Ranking::Hybrid, offset)),
+            Some(_) => Err(Stop::Told(
+                "the ranking by meaning that the cursor is of cannot be had now; try again in a minute, or leave the cursor out to begin at the start".to_owned(),
+            )),
+            None => Err(Stop::Told(
+                "the cursor is of another query; leave it out to begin at the start".to_owned(),
+            )),
+        }
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Getting {
@@ -75,14 +125,16 @@ struct Relating {
 struct Nothing {}
 
 impl Shelf {
-    /// Calls a tool that reads; `None` if there is none of this name.
+    /// Calls a tool that reads; `None` if there is none of this name. `vector` stands for the
+    /// meaning of a search.
     pub(crate) fn call(
         &self,
         name: &str,
         arguments: Map<String, Value>,
+        vector: Option<&[f32]>,
     ) -> Option<Result<ToolResult, Stop>> {
         Some(match name {
-            "search_articles" => input(arguments).and_then(|it| self.search_articles(&it)),
+            "search_articles" => input(arguments).and_then(|it| self.search_articles(&it, vector)),
             "get_article" => input(arguments).and_then(|it| self.get_article(&it)),
             "list_categories" => input(arguments).map(|Nothing {}| {
                 let categories = self.categories();
@@ -101,21 +153,32 @@ impl Shelf {
         })
     }
 
-    fn search_articles(&self, input: &Searching) -> Result<ToolResult, Stop> {
-        let category = input.category.as_deref().and_then(path);
+    /// What a search means, if it is to be ranked by that as well.
+    pub(crate) fn meaning(&self, name: &str, arguments: &Map<String, Value>) -> Option<String> {
+        if name != "search_articles" {
+            return None;
+        }
+        let input: Searching = input(arguments.clone()).ok()?;
+        let begun = input.cursor.as_ref();
+        if begun.is_some_and(|cursor| offset(cursor, input.key(Ranking::Hybrid)).is_none()) {
+            return None;
+        }
+        Some(Query::parse(&input.query).meaning()).filter(|meaning| !meaning.is_empty())
+    }
+
+    fn search_articles(
+        &self,
+        input: &Searching,
+        vector: Option<&[f32]>,
+    ) -> Result<ToolResult, Stop> {
+        let category = input.category();
         let limit = between("limit", input.limit, self.rules.limits.results, RESULTS)?;
-        let key = version(format!("{}\0{category:?}", input.query).as_bytes());
-        let offset = match &input.cursor {
-            None => 0,
-            Some(cursor) => offset(cursor, key).ok_or_else(|| {
-                Stop::Told(
-                    "the cursor is of another query; leave it out to begin at the start".to_owned(),
-                )
-            })?,
-        };
+        let (ranking, offset) = input.begin(vector.is_some())?;
+        let meaning = self.semantic.as_deref().zip(vector);
         let search = Search {
             query: &input.query,
             category: category.as_deref(),
+            meaning: meaning.filter(|_| ranking == Ranking::Hybrid),
             offset,
             limit,
             count: input.facets,
@@ -125,8 +188,14 @@ impl Shelf {
             return Err(Stop::Told(sentence.to_owned()));
         };
         let next = offset + found.hits.len();
-        let next = (found.has_more && next < DEEPEST).then(|| cursor(next, key));
-        Ok(page(&found, next))
+        let next = (found.has_more && next < DEEPEST).then(|| cursor(next, input.key(ranking)));
+        let mut result = page(&found, next);
+        if let (Some(structured), true) =
+            (&mut result.structured_content, self.rules.semantic.is_some())
+        {
+            structured["ranking"] = ranking.name().into();
+        }
+        Ok(result)
     }
 
     fn get_article(&self, input: &Getting) -> Result<ToolResult, Stop> {
@@ -332,6 +401,26 @@ fn offset(cursor: &str, key: u64) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pages_go_on_in_the_order_that_they_began_with() {
+        let searching = |cursor: Option<String>| Searching {
+            query: "a".to_owned(),
+            category: None,
+            limit: None,
+            cursor,
+            facets: false,
+        };
+        let at = |ranking| Some(cursor(20, searching(None).key(ranking)));
+        let begin = |cursor, has_meaning| searching(cursor).begin(has_meaning).ok();
+
+        assert_eq!(begin(None, true), Some((Ranking::Hybrid, 0)));
+        assert_eq!(begin(None, false), Some((Ranking::Lexical, 0)));
+        assert_eq!(begin(at(Ranking::Lexical), true), Some((Ranking::Lexical, 20)));
+        assert_eq!(begin(at(Ranking::Hybrid), true), Some((Ranking::Hybrid, 20)));
+        assert_eq!(begin(at(Ranking::Hybrid), false), None);
+        assert_eq!(begin(Some("other".to_owned()), true), None);
+    }
 
     #[test]
     fn a_cursor_is_good_for_its_query_alone() {

@@ -32,7 +32,7 @@ async fn serve(folder: &Path) -> (Hosted, Duration) {
     let (checked, _) = config::parse(&yaml, Path::new("/gateway.yaml"), &world).unwrap();
     let Kind::Knowledge(rules) = &checked.servers()[0].kind else { panic!() };
     let begun = Instant::now();
-    let knowledge = Knowledge::open(rules, PdfReader::none()).unwrap();
+    let knowledge = Knowledge::open(rules, PdfReader::none(), None).unwrap();
     let hosted = Hosted::new("kb", Arc::new(knowledge));
     while hosted.probe().await.is_err() {
         tokio::time::sleep(Duration::from_millis(20)).await;

@@ -17,7 +17,8 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::header::HOST;
+use http::{HeaderValue, Request, Response, Uri};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
@@ -104,6 +105,31 @@ impl Pool {
         }
         let connection = Box::pin(self.connect()).await?;
         self.exchange(connection, request).await.map_err(|(error, _)| error.into())
+    }
+
+    /// Sends a request, whose URI is absolute, and waits for the whole answer, of at most `limit`
+    /// bytes. Redirects are answers like any other.
+    ///
+    /// # Errors
+    /// As [`Pool::send`], and when the answer is larger.
+    pub async fn fetch(
+        self: &Arc<Self>,
+        request: Request<Bytes>,
+        limit: usize,
+    ) -> Result<Response<Bytes>, HttpError> {
+        let (mut head, body) = request.into_parts();
+        // The authority of a URL that parsed is a header value.
+        if let Ok(host) = HeaderValue::from_str(&self.target.authority()) {
+            head.headers.insert(HOST, host);
+        }
+        if !self.target.needs_absolute_form() {
+            let path = head.uri.path_and_query().cloned();
+            head.uri = path.map_or_else(|| Uri::from_static("/"), Uri::from);
+        }
+        let request = Request::from_parts(head, Full::new(body));
+        let mut response = self.send(request).await?;
+        let body = collect(&mut response, limit).await?;
+        Ok(response.map(|_| body))
     }
 
     async fn exchange(

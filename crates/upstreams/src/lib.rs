@@ -5,6 +5,8 @@ mod channel;
 pub mod child;
 mod connector;
 pub mod egress;
+#[cfg(feature = "knowledge")]
+mod embeddings;
 mod endpoint;
 mod fan;
 mod host;
@@ -147,7 +149,7 @@ pub fn connect(
         Kind::Sql(rules) => made::sql(server, rules, keys),
         Kind::HttpApi(rules) => made::http(server, rules, limits, shared),
         Kind::OpenApi(rules) => made::openapi(server, rules, limits, shared),
-        Kind::Knowledge(rules) => made::knowledge(server, rules),
+        Kind::Knowledge(rules) => made::knowledge(server, rules, shared),
         Kind::Hosted => {
             let host = shared.hosts.find(&server.name);
             Ok(host.ok_or("this program has no such server")?.upstream(server, limits))

@@ -77,19 +77,26 @@ fn engine(server: &Server, limits: &Limits, shared: &Shared) -> toolgate_api::En
 }
 
 #[cfg(feature = "knowledge")]
-pub(crate) fn knowledge(server: &Server, rules: &KnowledgeRules) -> Made {
-    use toolgate_knowledge::{Knowledge, PdfReader};
+pub(crate) fn knowledge(server: &Server, rules: &KnowledgeRules, shared: &Shared) -> Made {
+    use toolgate_knowledge::{Embedder, Knowledge, PdfReader};
 
     // PDFs are read by another process of this program.
     let reader = match crate::child::keeper::binary() {
         Some(program) => PdfReader::new(program.to_owned(), vec![crate::READ_PDF.to_owned()]),
         None => PdfReader::none(),
     };
-    Ok(crate::hosted(server, Arc::new(Knowledge::open(rules, reader)?)))
+    let embedder = match &rules.semantic {
+        Some(semantic) => {
+            let endpoint = crate::embeddings::Embeddings::new(semantic, &shared.proxies)?;
+            Some(Arc::new(endpoint) as Arc<dyn Embedder>)
+        }
+        None => None,
+    };
+    Ok(crate::hosted(server, Arc::new(Knowledge::open(rules, reader, embedder)?)))
 }
 
 #[cfg(not(feature = "knowledge"))]
-pub(crate) fn knowledge(server: &Server, _: &KnowledgeRules) -> Made {
+pub(crate) fn knowledge(server: &Server, _: &KnowledgeRules, _: &Shared) -> Made {
     absent(server)
 }
 

@@ -4,13 +4,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use http::header::HOST;
-use http::{HeaderValue, Request, Response, Uri};
-use http_body_util::Full;
+use http::{Request, Response, Uri};
 use toolgate_api::{Lost, Transport};
 use toolgate_gateway::call::Boxed;
 
-use crate::http::{HttpError, Origin, Pool, Proxies, Target, collect};
+use crate::http::{HttpError, Origin, Pool, Proxies, Target};
 
 /// Connections to the origins that the operator named: that of an API, and that of its document.
 pub(crate) struct Wire {
@@ -42,19 +40,7 @@ impl Wire {
 
     async fn exchange(&self, request: Request<Bytes>) -> Result<Response<Bytes>, Lost> {
         let pool = self.pool(request.uri())?;
-        let (mut head, body) = request.into_parts();
-        // The authority of a URL that parsed is a header value.
-        if let Ok(host) = HeaderValue::from_str(&pool.target().authority()) {
-            head.headers.insert(HOST, host);
-        }
-        if !pool.target().needs_absolute_form() {
-            let path = head.uri.path_and_query().cloned();
-            head.uri = path.map_or_else(|| Uri::from_static("/"), Uri::from);
-        }
-        let request = Request::from_parts(head, Full::new(body));
-        let mut response = pool.send(request).await.map_err(lost)?;
-        let body = collect(&mut response, self.largest).await.map_err(lost)?;
-        Ok(response.map(|_| body))
+        pool.fetch(request, self.largest).await.map_err(lost)
     }
 }
 

@@ -35,6 +35,7 @@ mod http_input;
 mod http_keys;
 mod http_knowledge;
 mod http_knowledge_base;
+mod http_knowledge_semantic;
 mod http_leaving;
 mod http_limits;
 mod http_listening;

@@ -125,6 +125,13 @@ fn timeouts(checks: &mut Checks<'_>, path: &str, entry: &mut Entry) {
         }
         entry.timeout = entry.timeout_total;
     }
+    let semantic = entry.knowledge.as_ref().and_then(|knowledge| knowledge.semantic.as_ref());
+    if semantic.is_some_and(|semantic| semantic.patience >= entry.timeout) {
+        let timeout = entry.timeout;
+        let message =
+            format!("searches would be given up before (write less than timeout, {timeout})");
+        checks.problem(&format!("{path}.knowledge.semantic.patience"), message);
+    }
 }
 
 fn sessions(checks: &mut Checks<'_>, path: &str, entry: &Entry, known: bool) -> Sessions {

@@ -84,12 +84,17 @@ fn schema(checks: &mut Checks<'_>, at: &str, schema: &Value) -> Option<Compiled>
 
 /// The address of an API.
 fn base(checks: &mut Checks<'_>, path: &str, base: &Url) {
-    if !base.is_https() && !base.is_loopback() {
+    unencrypted(checks, path, base);
+    if base.uri().query().is_some() {
+        checks.problem(path, "a base has no query (write query: {NAME: VALUE})");
+    }
+}
+
+/// Whether others on the way could read what goes there.
+fn unencrypted(checks: &mut Checks<'_>, path: &str, url: &Url) {
+    if !url.is_https() && !url.is_loopback() {
         let message =
             "plain http to another machine can be read and changed on the way (write https)";
         checks.warning(path, message);
-    }
-    if base.uri().query().is_some() {
-        checks.problem(path, "a base has no query (write query: {NAME: VALUE})");
     }
 }

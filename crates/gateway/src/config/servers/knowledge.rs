@@ -1,10 +1,14 @@
 //! A folder of documents, as it is written.
 
+mod semantic;
+
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use toolgate_values::Size;
+
+pub use semantic::{Prefixes, Semantic, Weights};
 
 /// A folder of documents, to search and to read: Markdown, HTML, text, PDF and CSV.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -31,6 +35,8 @@ pub struct Knowledge {
     #[serde(default)]
     #[schemars(rename = "limits")]
     pub limits: KnowledgeLimits,
+    /// Ranking by meaning beside words. Without it: by words alone, and nothing leaves this machine.
+    pub semantic: Option<Semantic>,
     /// Who may change documents, by role. Without it: nobody.
     pub write: Option<Writers>,
 }

@@ -1,5 +1,7 @@
 //! A folder of documents: is it there, and does the rest fit it?
 
+mod semantic;
+
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
@@ -35,6 +37,9 @@ pub(in crate::config::check) fn resolve(
     if knowledge.limits.file < Size::kib(1) {
         let message = "too small for any document (write 1KiB or more)";
         checks.problem(&format!("{path}.limits.file"), message);
+    }
+    if let Some(semantic) = &knowledge.semantic {
+        semantic::check(checks, &format!("{path}.semantic"), semantic);
     }
     if let Some(writers) = &knowledge.write {
         write(checks, &format!("{path}.write"), writers, known);
