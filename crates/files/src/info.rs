@@ -69,7 +69,9 @@ fn quota(root: &Root, source: &Source, shown: &Place) -> Result<Option<Value>, F
     }
     let failed = |error| Failure::system(shown, "counted", error);
     let ledger = Ledger::of(source).map_err(failed)?;
-    let usage = ledger.turn(source, quota, shown)?.usage().map_err(failed)?;
+    // Where nothing can be noted nothing can be written either; all else is told.
+    let Ok(mut turn) = ledger.turn(source, quota, shown) else { return Ok(Some(told)) };
+    let usage = turn.usage().map_err(failed)?;
     if let Some(most) = quota.bytes {
         told["bytes"] = json!({ "used": usage.bytes, "limit": most.bytes() });
     }
