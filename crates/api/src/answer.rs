@@ -1,8 +1,8 @@
 //! From what an API answers to the result of a tool.
 
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
-use http::{HeaderMap, Response};
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, Response};
 use jmespath::{Rcvar, Variable};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -39,7 +39,7 @@ pub(crate) enum Held {
 /// Reads a successful answer.
 ///
 /// # Errors
-/// The mapping does not fit it.
+/// The mapping does not fit it, or it is encoded though nobody asked for that.
 pub(crate) fn read(
     api: &str,
     mapping: &Mapping,
@@ -48,6 +48,11 @@ pub(crate) fn read(
     let body = response.body();
     if body.is_empty() {
         return Ok(Held::Nothing(response.status().as_u16()));
+    }
+    let encoding = response.headers().get(CONTENT_ENCODING).map(HeaderValue::as_bytes);
+    if encoding.is_some_and(|it| !it.eq_ignore_ascii_case(b"identity")) {
+        let sentence = format!("\"{api}\" answered in an encoding that nobody asked for");
+        return Err(Fault::new(Reason::Misfit, sentence));
     }
     let kind = media_type(response.headers());
     let is_text = kind.starts_with("text/") || kind.is_empty() || is_json(&kind);
@@ -194,4 +199,24 @@ pub(crate) fn failed(fault: &Fault, trace: &str) -> Result<Answer, Failed> {
         Fault::new(Reason::Internal, "a failure cannot be written").because(error)
     })?;
     Answer::of(&result)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_encoded_is_not_taken_for_text() {
+        let answer = |encoding: &str| {
+            let response = Response::builder()
+                .header(CONTENT_TYPE, "application/json")
+                .header(CONTENT_ENCODING, encoding)
+                .body(Bytes::from_static(b"{}"))
+                .unwrap();
+            read("api", &Mapping::default(), &response)
+        };
+
+        assert!(matches!(answer("identity"), Ok(Held::Json(_))));
+        assert_eq!(answer("gzip").err().unwrap().reason, Reason::Misfit);
+    }
 }

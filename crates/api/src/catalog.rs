@@ -60,7 +60,7 @@ impl Catalog {
     async fn call(&self, engine: &Engine, asked: &Asked) -> Result<Answer, Failed> {
         let Called { name, arguments } = asked.params()?;
         let held = self.by_name.get(&name).and_then(|index| self.operations.get(*index));
-        let held = held.ok_or_else(|| Refusal::invalid(format!("unknown tool: {name}")))?;
+        let held = held.ok_or_else(|| Refusal::unknown_tool(&name))?;
         if let Some(wrong) = held.wrong(&arguments) {
             let fault = Fault::new(Reason::Arguments, wrong);
             return answer::failed(&fault, asked.trace().id());

@@ -24,7 +24,9 @@ mod transport;
 pub use catalog::Catalog;
 pub use endpoints::HttpApi;
 pub use engine::Engine;
-pub use openapi::{LARGEST_DOCUMENT, OpenApi, Reading, Skipped, read as read_document, read_yaml};
+pub use openapi::{
+    Idle, LARGEST_DOCUMENT, OpenApi, Reading, Skipped, read as read_document, read_yaml,
+};
 pub use operation::Operation;
 pub use request::Base;
 pub use transport::{Lost, Transport};

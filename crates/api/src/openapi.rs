@@ -29,6 +29,7 @@ use crate::transport::Transport;
 
 use document::Document;
 pub use reading::{Reading, Skipped};
+pub use select::Idle;
 use source::{Source, Stamp};
 pub use yaml::read as read_yaml;
 
@@ -154,6 +155,9 @@ fn catalog(
     for Skipped { operation, reason } in &reading.skipped {
         tracing::debug!(upstream = name, operation, reason, "an operation is no tool");
     }
+    for Idle { path, word } in &reading.idle {
+        tracing::warn!(upstream = name, key = path, word, "the document has nothing of this name");
+    }
     Ok(Catalog::new(base, reading.operations))
 }
 
@@ -169,7 +173,7 @@ struct Refresh {
 
 impl Refresh {
     async fn run(mut self) {
-        let mut failures = 0;
+        let (mut failures, mut told) = (0, None);
         loop {
             let there = self.sender.borrow().is_some();
             if there {
@@ -180,10 +184,14 @@ impl Refresh {
                 tokio::time::sleep(pause.min(LONGEST)).await;
             }
             match self.look().await {
-                Ok(()) => failures = 0,
+                Ok(()) => (failures, told) = (0, None),
                 Err(error) => {
                     failures += 1;
-                    tracing::warn!(upstream = %self.name, %error, serving = there, "document not loaded");
+                    // A file is looked at every two seconds, and said once to be what it still is.
+                    if told.as_ref() != Some(&error) {
+                        tracing::warn!(upstream = %self.name, %error, serving = there, "document not loaded");
+                    }
+                    told = Some(error);
                 }
             }
         }

@@ -2,7 +2,7 @@
 //! the structure of the path, another parameter or a credential.
 
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_TYPE, COOKIE, USER_AGENT};
+use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, COOKIE, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
 use serde_json::{Map, Value};
 
@@ -171,6 +171,8 @@ fn headers(operation: &Operation, arguments: &Map<String, Value>) -> Result<Head
     let mut headers = HeaderMap::new();
     headers.insert(USER_AGENT, HeaderValue::from_static("toolgate"));
     headers.insert(ACCEPT, HeaderValue::from_static("application/json, */*;q=0.5"));
+    // Without it an API may choose any (RFC 9110, 12.5.3).
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     let mut cookies = Vec::new();
     for parameter in &operation.parameters {
         let Some(value) = given(parameter, arguments) else { continue };

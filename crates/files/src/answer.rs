@@ -130,7 +130,7 @@ impl Call {
             "move_file" if reach.write => input(arguments).map(Self::Move),
             "create_directory" if reach.write => input(arguments).map(Self::MakeFolder),
             "delete_file" if reach.delete => input(arguments).map(Self::Delete),
-            name => return Err(Refusal::invalid(format!("unknown tool: {name}"))),
+            name => return Err(Refusal::unknown_tool(name)),
         };
         Ok(call.unwrap_or_else(Self::Wrong))
     }

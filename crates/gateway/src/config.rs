@@ -183,7 +183,7 @@ fn read(
     if !shape::fit(&mut root, schema::tree(), report) {
         return None;
     }
-    let places = Places::of(&root);
+    let places = Arc::new(Places::of(&root));
     match Config::deserialize(root.to_json()) {
         Ok(config) => check::run(config, &places, sources, report),
         Err(_) => {

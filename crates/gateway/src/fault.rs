@@ -376,6 +376,16 @@ impl Fault {
         self.cause.as_deref()
     }
 
+    /// What the agent should do.
+    pub fn advice(&self) -> &'static str {
+        match (self.reason, self.side_effect) {
+            (Reason::Timeout | Reason::Broken, SideEffect::None) => {
+                "nothing was changed; wait, then call again"
+            }
+            _ => self.reason.advice(),
+        }
+    }
+
     /// The structured form, for `_meta["dev.toolgate/error"]` and `error.data`.
     pub fn structured(&self, trace: &str) -> String {
         let mut out = format!(
@@ -387,7 +397,7 @@ impl Fault {
                 SideEffect::None => "none",
                 SideEffect::Unknown => "unknown",
             },
-            quote(self.reason.advice()),
+            quote(self.advice()),
         );
         if let Some(wait) = self.retry_after {
             out.push_str(&format!(r#","retryAfterMs":{}"#, wait.as_millis()));
@@ -409,7 +419,7 @@ impl Fault {
     pub fn tool_result(&self, trace: &str) -> String {
         let mut text = self.message.clone();
         text.push_str("; ");
-        text.push_str(self.reason.advice());
+        text.push_str(self.advice());
         format!(
             r#"{{"content":[{{"type":"text","text":{}}}],"isError":true,"_meta":{{"dev.toolgate/error":{}}}}}"#,
             quote(&text),
@@ -433,6 +443,15 @@ impl Error for Fault {}
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nobody_is_sent_to_check_for_effects_where_there_can_be_none() {
+        for reason in [Reason::Timeout, Reason::Broken] {
+            assert!(Fault::new(reason, "late").advice().contains("took effect"), "{reason:?}");
+            let unsent = Fault::new(reason, "late").unsent();
+            assert!(unsent.tool_result("").contains("nothing was changed"), "{reason:?}");
+        }
+    }
 
     #[test]
     fn what_the_log_knows_never_reaches_the_client() {

@@ -16,27 +16,35 @@ pub struct Refusal {
     pub message: String,
     /// For a program.
     pub data: Option<Value>,
+    /// Whether it is for a tool that is not there.
+    pub(crate) of_unknown_tool: bool,
 }
 
 impl Refusal {
     /// −32602 (JSON-RPC 2.0, 5.1; MCP also uses it for unknown tools, resources and cursors).
     pub fn invalid(message: impl Into<String>) -> Self {
-        Self { code: -32602, message: message.into(), data: None }
+        Self { code: -32602, message: message.into(), data: None, of_unknown_tool: false }
+    }
+
+    /// −32602: there is no such tool, or not for this caller. The caller hears the same in either case,
+    /// in the words of the gateway.
+    pub fn unknown_tool(name: &str) -> Self {
+        Self { of_unknown_tool: true, ..Self::invalid(format!("unknown tool: {name}")) }
     }
 
     /// −32601: no such method.
     pub fn no_method(method: &str) -> Self {
-        Self { code: -32601, message: format!("method not found: {method}"), data: None }
+        Self { code: -32601, ..Self::invalid(format!("method not found: {method}")) }
     }
 
     /// −32601: this tool is never called as a task (2025-11-25, tasks: tool-level negotiation).
     pub(crate) fn no_task(tool: &str) -> Self {
-        Self { code: -32601, message: format!("{tool} is not called as a task"), data: None }
+        Self { code: -32601, ..Self::invalid(format!("{tool} is not called as a task")) }
     }
 
     /// −32603: our own fault.
     pub fn internal(message: impl Into<String>) -> Self {
-        Self { code: -32603, message: message.into(), data: None }
+        Self { code: -32603, ..Self::invalid(message) }
     }
 
     /// The same with data for a program.

@@ -130,6 +130,6 @@ impl Tools {
     /// −32602: there is none of this name.
     pub fn find(&self, name: &str) -> Result<usize, Failed> {
         let found = self.tools.iter().position(|tool| tool.name == name);
-        found.ok_or_else(|| Refusal::invalid(format!("unknown tool: {name}")).into())
+        found.ok_or_else(|| Refusal::unknown_tool(name).into())
     }
 }

@@ -85,9 +85,12 @@ impl Hosted {
         }
         let work = Work::begin(&self.name, &self.server, asked);
         let id: Box<str> = request.message.id().unwrap_or("null").into();
-        let name = self.name.clone();
-        let finish = move |answer| match end(&id, answer) {
+        let (name, published) = (self.name.clone(), published(request));
+        let named = move |failed| as_named(failed, &published);
+        let finish = move |answer: Result<Answer, Failed>| match end(&id, answer.map_err(&named)) {
             Ok(end) => Frame::End(end),
+            // What a caller may not use is not said to be there.
+            Err(fault) if fault.reason == Reason::Unknown => Frame::Fail(fault),
             Err(fault) => Frame::Fail(fault.at(&name)),
         };
         Running::new(work, sent, finish).reply().await
@@ -103,6 +106,21 @@ impl Hosted {
 
     fn whole(&self, request: &Request, answer: Result<Answer, Failed>) -> Result<Reply, Fault> {
         whole(request, answer).map_err(|fault| fault.at(&self.name))
+    }
+}
+
+/// What the client calls the tool that it asks for.
+fn published(request: &Request) -> String {
+    request.message.params().and_then(|it| it.get("name")?.string()).unwrap_or_default().into()
+}
+
+/// A tool that is not there, or not for this caller, in the gateway's own words.
+fn as_named(failed: Failed, published: &str) -> Failed {
+    match failed {
+        Failed::Refused(refusal) if refusal.of_unknown_tool => {
+            Fault::new(Reason::Unknown, format!("unknown tool: {published}")).into()
+        }
+        failed => failed,
     }
 }
 

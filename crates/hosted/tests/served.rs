@@ -135,7 +135,6 @@ async fn a_call_is_answered_with_data_and_the_same_as_text() {
 async fn what_is_not_there_is_an_error_of_the_protocol() {
     let hosted = Hosted::new("sample", Arc::new(Sample::new()));
     for (request, message) in [
-        (call("what", json!({})), "unknown tool: what"),
         (asking("tools/call", json!({ "name": 1 })), "invalid params: "),
         (asking("tools/list", json!({ "cursor": "x" })), "invalid cursor"),
     ] {
@@ -143,6 +142,16 @@ async fn what_is_not_there_is_an_error_of_the_protocol() {
         assert_eq!(error["code"], -32602, "{error}");
         assert!(error["message"].as_str().unwrap().starts_with(message), "{error}");
     }
+}
+
+#[tokio::test]
+async fn a_tool_that_is_not_there_is_refused_in_the_words_of_the_gateway() {
+    let hosted = Hosted::new("sample", Arc::new(Sample::new()));
+
+    let fault = hosted.call(&call("what", json!({}))).await.err().unwrap();
+
+    assert_eq!((fault.reason, &*fault.message), (Reason::Unknown, "unknown tool: what"));
+    assert_eq!(fault.upstream, None);
 }
 
 #[tokio::test]

@@ -137,6 +137,12 @@ impl Index {
         let (schema, fields) = schema();
         let directory = tantivy::directory::MmapDirectory::open(path)?;
         let engine = tantivy::Index::open_or_create(directory, schema)?;
+        // What is damaged in the middle of a file is found only where it is read, and may panic there.
+        // Files that go while another process writes are no damage.
+        if let Some(file) = engine.validate_checksum().unwrap_or_default().into_iter().next() {
+            let error = format!("{} is not as it was written", file.display());
+            return Err(TantivyError::SystemError(error));
+        }
         let reader = engine.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
         Ok(Index { engine, reader, fields })
     }

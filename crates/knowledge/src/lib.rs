@@ -185,9 +185,8 @@ fn answer(shelf: &Shelf, asked: &Asked, vector: Option<&[f32]>) -> Result<Answer
     match asked.method() {
         "tools/call" => {
             let Called { name, arguments } = asked.params()?;
-            let result = shelf
-                .call(&name, arguments, vector)
-                .ok_or_else(|| Refusal::invalid(format!("unknown tool: {name}")))?;
+            let result =
+                shelf.call(&name, arguments, vector).ok_or_else(|| Refusal::unknown_tool(&name))?;
             match result {
                 Ok(result) => Ok(result.into()),
                 Err(stop) => stop.answer(),

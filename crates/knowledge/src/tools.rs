@@ -24,10 +24,20 @@ pub(crate) enum Stop {
 }
 
 impl Stop {
-    /// A sentence is a result; what the model cannot help is not.
+    /// A sentence is a result, in the form of the gateway's own failures; what the model cannot help is
+    /// none.
     pub(crate) fn answer(self) -> Result<Answer, Failed> {
         match self {
-            Stop::Told(sentence) => Ok(ToolResult::failed(sentence).into()),
+            Stop::Told(sentence) => {
+                let fault = Fault::new(Reason::Arguments, sentence);
+                let structured = fault.structured("").parse::<Value>().unwrap_or_default();
+                Ok(json!({
+                    "content": [{ "type": "text", "text": fault.message }],
+                    "isError": true,
+                    "_meta": { "dev.toolgate/error": structured },
+                })
+                .into())
+            }
             Stop::Failed(failed) => Err(failed),
         }
     }

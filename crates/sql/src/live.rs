@@ -2,18 +2,18 @@
 
 use std::collections::BTreeSet;
 
-use toolgate_gateway::config::servers::sql::{Effect, SqlRules};
+use toolgate_gateway::config::servers::sql::{Effect, Place, SqlRules};
 
 use crate::column::Column;
 use crate::database::Database;
 use crate::tool::Tool;
 use crate::trouble::Trouble;
 
-/// What is wrong with a tool.
+/// What is wrong with a tool, or a table.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// Its name.
-    pub tool: String,
+    /// Where, from the key `sql` on.
+    pub path: String,
     /// What is wrong, for the operator.
     pub text: String,
 }
@@ -25,6 +25,11 @@ pub struct Finding {
 pub async fn check(rules: &SqlRules) -> Result<Vec<Finding>, String> {
     let writes = rules.tools.iter().any(|tool| tool.effect != Effect::Reads);
     let database = Database::new(&rules.place, &rules.pool, writes)?;
+    if let Place::Sqlite(file) = &rules.place
+        && !file.exists()
+    {
+        return Err(format!("there is no file {}", file.display()));
+    }
     database.ping().await.map_err(|failure| failure.to_string())?;
     let mut findings = Vec::new();
     for rules in &rules.tools {
@@ -34,10 +39,30 @@ pub async fn check(rules: &SqlRules) -> Result<Vec<Finding>, String> {
             Err(failure) if failure.trouble == Trouble::Away => return Err(failure.to_string()),
             Err(failure) => Some(failure.to_string()),
         };
-        findings.extend(found.map(|text| Finding { tool: rules.name.clone(), text }));
+        findings.extend(found.map(|text| Finding { path: format!("tools.{}", rules.name), text }));
+    }
+    let explored = rules.explore.iter().flat_map(|it| &it.tables).map(|it| ("explore.tables", it));
+    let published = rules.schema_resources.iter().map(|it| ("schema_resources", it));
+    for (key, table) in published.chain(explored) {
+        if let Some(text) = unreadable(table, &database).await? {
+            findings.push(Finding { path: key.to_owned(), text });
+        }
     }
     database.close().await;
     Ok(findings)
+}
+
+/// Why nothing can be read from a table; an error if the database cannot be asked.
+async fn unreadable(table: &str, database: &Database) -> Result<Option<String>, String> {
+    let names: Vec<_> = table.split('.').map(|name| database.quoted(name)).collect();
+    let statement = format!("SELECT * FROM {}", names.join("."));
+    match database.describe(statement.into()).await {
+        Err(failure) if failure.trouble == Trouble::Away => Err(failure.to_string()),
+        // What its values are in JSON is no matter here.
+        Err(failure) if failure.trouble == Trouble::Type => Ok(None),
+        Err(failure) => Ok(Some(failure.to_string())),
+        Ok(_) => Ok(None),
+    }
 }
 
 fn wrong(tool: &Tool, columns: &[Column], database: &Database) -> Option<String> {

@@ -155,7 +155,7 @@ impl Sql {
             return self.explored(rules, asked, &called).await;
         }
         let Some(tool) = self.tools.get(&called.name) else {
-            return Err(Refusal::invalid(format!("unknown tool: {}", called.name)).into());
+            return Err(Refusal::unknown_tool(&called.name).into());
         };
         let context = Context {
             server: &self.name,

@@ -22,6 +22,11 @@ use crate::trouble::{Failure, Trouble};
 
 /// How long a statement waits for another that writes.
 const BUSY: Duration = Duration::from_secs(1);
+/// A table may get other columns at any time. What was prepared before that is prepared anew while it
+/// runs, and sqlx is not aware of it: it panics at rows of another length. So nothing is remembered,
+/// and a transaction that has read the schema holds it until the statement is through.
+const READ: &str = "BEGIN; SELECT 1 FROM sqlite_schema LIMIT 1";
+const WRITE: &str = "BEGIN IMMEDIATE; SELECT 1 FROM sqlite_schema LIMIT 1";
 /// Steps of SQLite's machine between two looks at the time: a few microseconds.
 const STEPS: i32 = 1000;
 
@@ -38,6 +43,7 @@ impl Sqlite {
                 .filename(path)
                 .create_if_missing(false)
                 .busy_timeout(BUSY)
+                .statement_cache_capacity(0)
                 .foreign_keys(true)
                 // What a stranger wrote into the schema is not run (sqlite.org/security.html).
                 .pragma("trusted_schema", "OFF")
@@ -67,18 +73,19 @@ impl Sqlite {
 
     pub(crate) async fn run(&self, job: Job) -> Result<Outcome, Failure> {
         let mut held = Held::take(self.pool(job.writes)?).await?;
+        let writes = job.writes;
         let bounds = Bounds::set(&mut held, job.time).await?;
         let ran = within(job.time, work(&mut held, job)).await;
         drop(bounds);
         if ran.as_ref().is_err_and(|failure| !failure.spares_connection()) {
             return ran;
         }
-        // Whatever is open is undone; nothing is open if all went well.
+        // Whatever is open is undone; nothing is open if something was written.
         let connection = held.get()?;
         connection.lock_handle().await?.remove_progress_handler();
         let ended = match ran {
-            Ok(_) => Ok(()),
-            Err(_) => undo(connection).await,
+            Ok(_) if writes => Ok(()),
+            _ => undo(connection).await,
         };
         if ended.is_ok() {
             held.done();
@@ -150,9 +157,7 @@ impl Drop for Bounds {
 
 async fn work(held: &mut Held<sqlx::Sqlite>, job: Job) -> Result<Outcome, Failure> {
     let connection = held.get()?;
-    if job.writes {
-        connection.execute("BEGIN IMMEDIATE").await?;
-    }
+    connection.execute(if job.writes { WRITE } else { READ }).await?;
     let mut arguments = SqliteArguments::default();
     for argument in job.arguments {
         let added = match argument {

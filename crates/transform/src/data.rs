@@ -55,7 +55,15 @@ impl Format {
                 "data is not read from Markdown; convert_text converts Markdown to HTML or text",
             )),
         }?;
-        if nests(&done.output, DEEPEST) { Ok(done) } else { Err(too_deep()) }
+        if !nests(&done.output, DEEPEST) {
+            return Err(too_deep());
+        }
+        Ok(if self.has_numbers() && has_long_number(text) { done.losing(DIGITS) } else { done })
+    }
+
+    /// Whether what looks like a number is read as one.
+    fn has_numbers(self) -> bool {
+        matches!(self, Format::Json | Format::Toml | Format::Yaml)
     }
 
     /// Writes a value.
@@ -77,6 +85,14 @@ impl Format {
             }
         }
     }
+}
+
+/// What is lost where numbers have more digits than 64 bits hold.
+const DIGITS: &str = "numbers beyond 64 bits, if there are any, lose their last digits";
+
+/// Whether there is a row of digits that may be a number beyond 64 bits.
+fn has_long_number(text: &str) -> bool {
+    text.as_bytes().split(|byte| !byte.is_ascii_digit()).any(|digits| digits.len() > 18)
 }
 
 fn json(text: &str) -> Result<Value, Wrong> {
@@ -117,6 +133,20 @@ mod tests {
                     .prop_map(|members| Value::Object(members.into_iter().collect())),
             ]
         })
+    }
+
+    #[test]
+    fn digits_that_are_lost_are_told() {
+        for (format, text) in [
+            (Format::Json, r#"{"a": 12345678901234567890123}"#),
+            (Format::Yaml, "a: 12345678901234567890123"),
+            (Format::Yaml, "a: 0.1234567890123456789012345"),
+        ] {
+            let done = format.read(text, Sheet::default()).unwrap();
+            assert!(done.losses.contains(&DIGITS.to_owned()), "{text}: {:?}", done.losses);
+        }
+        let done = Format::Json.read(r#"{"a": 123456789012345678}"#, Sheet::default()).unwrap();
+        assert_eq!(done.losses, [""; 0]);
     }
 
     fn same(format: Format, value: &Value) -> Result<(), TestCaseError> {

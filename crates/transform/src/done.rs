@@ -13,6 +13,12 @@ impl<T> Done<T> {
     pub(crate) fn whole(output: T) -> Done<T> {
         Done { output, losses: Vec::new() }
     }
+
+    /// The same, with something more that is lost.
+    pub(crate) fn losing(mut self, loss: &str) -> Done<T> {
+        self.losses.push(loss.to_owned());
+        self
+    }
 }
 
 /// Why it cannot be converted, for the model: one sentence with the place.

@@ -1,8 +1,9 @@
 //! Markdown (CommonMark with tables, strikethrough and task lists): to HTML, to text, and tables.
 
-use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd, html};
+use pulldown_cmark::{CowStr, Event, Options, Parser, Tag, TagEnd, html};
 
 use crate::done::{Done, Losses};
+use crate::page::runs;
 
 fn parser(source: &str) -> Parser<'_> {
     Parser::new_ext(
@@ -14,12 +15,19 @@ fn parser(source: &str) -> Parser<'_> {
 /// As HTML. What is HTML in the source stands there as text: nobody said that it is harmless.
 pub(crate) fn to_html(source: &str) -> Done<String> {
     let (mut out, mut losses) = (String::new(), Losses::default());
-    let events = parser(source).map(|event| match event {
+    let events = parser(source).map(|mut event| match event {
         Event::Html(text) | Event::InlineHtml(text) => {
             losses.add("HTML within the Markdown is shown as text");
             Event::Text(text)
         }
-        other => other,
+        Event::Start(Tag::Link { ref mut dest_url, .. } | Tag::Image { ref mut dest_url, .. })
+            if runs(dest_url) =>
+        {
+            losses.add("links to javascript: and data: lead nowhere");
+            *dest_url = CowStr::Borrowed("");
+            event
+        }
+        _ => event,
     });
     html::push_html(&mut out, events);
     losses.with(out)
@@ -76,4 +84,21 @@ pub(crate) fn table(rows: &[Vec<String>]) -> String {
 
 fn cell_of(text: &str) -> String {
     text.replace('\\', "\\\\").replace('|', "\\|").replace('\n', "<br>").replace('\r', "")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_markdown_runs_nothing_as_html() {
+        for link in ["[x](javascript:alert)", "[x](<java\tscript:alert>)", "![x](data:image/svg,a)"]
+        {
+            let done = to_html(link);
+
+            assert!(!done.output.contains("alert") && !done.output.contains("data:"), "{done:?}");
+            assert_eq!(done.losses, ["links to javascript: and data: lead nowhere"], "{link}");
+        }
+        assert!(to_html("[x](https://a.example/b)").output.contains("https://a.example/b"));
+    }
 }

@@ -294,13 +294,20 @@ fn attribute(tag: &Tag, name: &str) -> Option<String> {
     found.map(|attribute| attribute.value.to_string())
 }
 
+/// Whether a link runs something, or brings it along, where it is followed. Browsers leave out what
+/// cannot be seen before they look (URL Standard, 4.4).
+pub(crate) fn runs(target: &str) -> bool {
+    let seen = target.chars().filter(|c| !c.is_control() && !c.is_whitespace());
+    let scheme: String = seen.take_while(|c| *c != ':').collect();
+    matches!(&*scheme.to_ascii_lowercase(), "javascript" | "vbscript" | "data")
+}
+
 /// Where a link leads, in a form that ends where it should; nowhere for what runs.
 fn address(target: &str) -> String {
-    let plain: String = target.chars().filter(|c| !c.is_control() && !c.is_whitespace()).collect();
-    let scheme = plain.split(':').next().unwrap_or_default().to_ascii_lowercase();
-    if matches!(&*scheme, "javascript" | "vbscript" | "data") {
+    if runs(target) {
         return String::new();
     }
+    let plain: String = target.chars().filter(|c| !c.is_control() && !c.is_whitespace()).collect();
     plain.replace('(', "%28").replace(')', "%29").replace('<', "%3C").replace('>', "%3E")
 }
 

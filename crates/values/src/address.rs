@@ -108,12 +108,16 @@ impl FromStr for Url {
         if text.contains('#') {
             return Err(misfit("a URL without a fragment", "remove # and what follows it"));
         }
-        let uri: http::Uri =
-            text.parse().map_err(|_| misfit("an http(s) URL", "write https://host/mcp"))?;
+        let no_url = || Misfit {
+            expected: "an http(s) URL",
+            suggestion: with_scheme(text),
+            advice: "write https://host/mcp",
+        };
+        let uri: http::Uri = text.parse().map_err(|_| no_url())?;
         if !matches!(uri.scheme_str(), Some("http" | "https"))
             || uri.host().is_none_or(str::is_empty)
         {
-            return Err(misfit("an http(s) URL", "write https://host/mcp"));
+            return Err(no_url());
         }
         if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
             return Err(misfit(
@@ -123,6 +127,14 @@ impl FromStr for Url {
         }
         Ok(Self(uri))
     }
+}
+
+/// The URL that was probably meant by a text that has no scheme.
+fn with_scheme(text: &str) -> Option<String> {
+    let is_bare = !text.contains("://") && text.starts_with(|c: char| c.is_ascii_alphanumeric());
+    let url: Url = is_bare.then(|| format!("https://{text}"))?.parse().ok()?;
+    let scheme = if url.is_loopback() { "http" } else { "https" };
+    Some(format!("{scheme}://{text}"))
 }
 
 impl fmt::Display for Url {
@@ -166,6 +178,20 @@ mod tests {
             ("http://notlocalhost/", false),
         ] {
             assert_eq!(text.parse::<Url>().unwrap().is_loopback(), loopback, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_url_without_a_scheme_gets_the_one_that_was_probably_meant() {
+        for (text, expected) in [
+            ("api.example.com/v1", Some("https://api.example.com/v1")),
+            ("localhost:9000", Some("http://localhost:9000")),
+            ("ftp://x", None),
+            ("./petstore.yaml", None),
+            ("op:secret@host", None),
+        ] {
+            let misfit = text.parse::<Url>().unwrap_err();
+            assert_eq!(misfit.suggestion.as_deref(), expected, "{text}");
         }
     }
 

@@ -8,6 +8,17 @@ use toolgate_gateway::fault::{self, Fault, Reason, SideEffect};
 /// Characters of what a server says that are passed on.
 const MOST: usize = 500;
 
+/// The categories in which tools of the gateway's own servers fail by themselves.
+const TOLD: [Reason; 7] = [
+    Reason::Arguments,
+    Reason::Forbidden,
+    Reason::Overloaded,
+    Reason::QuotaExceeded,
+    Reason::RateLimited,
+    Reason::Refused,
+    Reason::Unreachable,
+];
+
 /// A failed step.
 #[derive(Clone, Debug)]
 pub(crate) struct Failure {
@@ -55,13 +66,14 @@ impl Failure {
             Some("none") => SideEffect::None,
             _ => SideEffect::Unknown,
         };
+        let category = details["category"].as_str().unwrap_or(category);
         Failure {
-            category: details["category"].as_str().unwrap_or(category).to_owned(),
+            category: category.to_owned(),
             message: text.chars().take(MOST).collect(),
             retryable: details["retryable"].as_bool(),
             retry_after: wait,
             side_effect,
-            reason: None,
+            reason: TOLD.into_iter().find(|reason| reason.label() == category),
         }
     }
 
@@ -96,5 +108,22 @@ impl From<Fault> for Failure {
             side_effect: fault.side_effect,
             reason: Some(fault.reason),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_tool_says_of_its_failure_is_the_reason_of_the_step() {
+        let failure = |category: &str| {
+            let details = json!({ "category": category, "sideEffect": "none" });
+            Failure::of(fault::BY_TOOL, "no such file", &details)
+        };
+
+        assert_eq!(failure("invalid_arguments").reason, Some(Reason::Arguments));
+        assert_eq!(failure("mine alone").reason, None);
+        assert_eq!(Failure::of(fault::BY_TOOL, "no", &Value::Null).reason, None);
     }
 }

@@ -13,8 +13,8 @@ use toolgate_screen::schema::Compiled;
 pub enum Known {
     /// Its server could not be asked.
     Unasked,
-    /// Its server has none of this name.
-    Missing,
+    /// Its server has none of this name, but these.
+    Missing(Vec<String>),
     /// Its definition, as it is listed, and the arguments that the gateway gives.
     Listed(Value, BTreeSet<String>),
 }
@@ -68,8 +68,10 @@ impl Checker<'_> {
         let Some((server, tool)) = target(call) else { return };
         let (listed, given) = match (self.look)(server, tool) {
             Known::Unasked => return,
-            Known::Missing => {
-                let text = format!("server \"{server}\" has no tool \"{tool}\" now");
+            Known::Missing(others) => {
+                let others = others.join(", ");
+                let text =
+                    format!("server \"{server}\" has no tool \"{tool}\" now (there are {others})");
                 return self.say(format!("{path}.call"), text);
             }
             Known::Listed(listed, given) => (listed, given),
@@ -192,7 +194,7 @@ mod tests {
                 let given = BTreeSet::from(["owner".to_owned()]);
                 Known::Listed(json!({ "name": "make", "inputSchema": schema }), given)
             }
-            _ => Known::Missing,
+            _ => Known::Missing(vec!["make".to_owned()]),
         }
     }
 

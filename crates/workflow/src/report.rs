@@ -86,7 +86,7 @@ impl Report<'_> {
     pub fn failed(&self, step: &str, failure: &Failure, trace: &str) -> Answer {
         let structured = json!({ "status": "failed", "steps": self.steps() });
         let fault = self.fault(step, failure);
-        let advice = fault.reason.advice();
+        let advice = fault.advice();
         let text = format!("{}; {advice}\n{structured}", fault.message);
         let details: Value = serde_json::from_str(&fault.structured(trace)).unwrap_or_default();
         json!({

@@ -11,7 +11,7 @@ use super::document::Document;
 use super::naming::Names;
 use super::schema::{Way, translate};
 use super::security::Security;
-use super::select::offers;
+use super::select::{Idle, idle, offers};
 use crate::endpoints::{header, of_method, path};
 use crate::fields::Fields;
 use crate::operation::{Fixed, Mapping, Operation, Place};
@@ -33,6 +33,8 @@ pub struct Reading {
     pub total: usize,
     /// What the document calls itself.
     pub title: Option<String>,
+    /// What the configuration names and the document does not have.
+    pub idle: Vec<Idle>,
 }
 
 /// An operation that is no tool.
@@ -56,14 +58,17 @@ pub(crate) fn read(document: &Document, api: &config::OpenApi) -> Result<Reading
         skipped: Vec::new(),
         total: 0,
         title: document.root()["info"]["title"].as_str().map(str::to_owned),
+        idle: Vec::new(),
     };
     let mut names = Names::default();
+    let mut all = Vec::new();
     for (path, item) in Document::members(&document.root()["paths"]) {
         let resolved = document.resolve(item);
         let item = resolved.as_ref().map_or(item, |item| *item);
         for method in METHODS {
             let Some(operation) = item.get(method) else { continue };
             reading.total += 1;
+            all.push((path.as_str(), operation));
             if !offers(api, method, path, operation) {
                 continue;
             }
@@ -80,6 +85,14 @@ pub(crate) fn read(document: &Document, api: &config::OpenApi) -> Result<Reading
             }
         }
     }
+    reading.idle = idle(api, &all);
+    let is_there = |name: &String| {
+        all.iter().any(|(_, operation)| operation["operationId"] == name.as_str())
+            || reading.operations.iter().any(|it| it.tool.name == *name)
+    };
+    let fields = api.fields.keys().filter(|name| !is_there(name));
+    let fields = fields.map(|name| Idle { path: "fields".to_owned(), word: name.clone() });
+    reading.idle.extend(fields.collect::<Vec<_>>());
     Ok(reading)
 }
 

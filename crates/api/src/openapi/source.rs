@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use http::header::{ACCEPT, USER_AGENT};
+use http::header::{ACCEPT, ACCEPT_ENCODING, USER_AGENT};
 use http::{HeaderValue, Request};
 use toolgate_gateway::config::servers::openapi as config;
 use toolgate_values::Url;
@@ -123,6 +123,7 @@ async fn fetch(url: &Url, documents: &dyn Transport) -> Result<Bytes, String> {
     let mut request = Request::new(Bytes::new());
     *request.uri_mut() = url.uri().clone();
     let headers = request.headers_mut();
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     headers.insert(USER_AGENT, HeaderValue::from_static("toolgate"));
     let kinds = "application/json, application/yaml;q=0.9, */*;q=0.5";
     headers.insert(ACCEPT, HeaderValue::from_static(kinds));

@@ -38,7 +38,7 @@ impl Cache {
     }
 
     const fn max_entries() -> NonZeroUsize {
-        NonZeroUsize::new(10_000).unwrap()
+        NonZeroUsize::new(10_000).expect("ten thousand is not none")
     }
 
     const fn max_size() -> Size {

@@ -20,6 +20,7 @@ mod upstream_auth;
 mod usage;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::checked::{Checked, LockFile, Server};
 use super::entry::Entry;
@@ -34,7 +35,7 @@ use toolgate_values::{Size, Span};
 /// only if nothing was reported.
 pub(super) fn run(
     mut config: Config,
-    places: &Places,
+    places: &Arc<Places>,
     sources: &dyn Sources,
     report: &mut Report,
 ) -> Option<Checked> {
@@ -57,7 +58,7 @@ pub(super) fn run(
     let toolsets = toolsets::check(&mut checks, &config, &servers, &lock);
     let policy = policy::check(&mut checks, &config, &servers, &lock, &toolsets);
     let servers = servers.into_iter().map(|(_, server)| server).collect();
-    Some(Checked { config, servers, lock, policy, toolsets })
+    Some(Checked { config, servers, lock, policy, toolsets, places: Arc::clone(places) })
 }
 
 /// What every rule needs: where keys stand, what the machine has, and where to report.
@@ -169,6 +170,7 @@ fn servers(
     server::names(checks, &servers);
     servers::knowledge::indexes(checks, &servers);
     tools::collisions(checks, &servers);
+    tools::absent(checks, &servers);
     self::servers::workflow::calls(checks, &servers);
     servers
 }

@@ -10,6 +10,8 @@ use super::bind::Bindings;
 use super::cache::Cache;
 use super::definitions::Definitions;
 use super::entry::{AuditReads, CacheScope, EraChoice, Sessions, Transport};
+use super::node::Places;
+use super::problem::Problem;
 use super::rates::ServerLimits;
 use super::servers::content::Content;
 use super::servers::files::Files;
@@ -40,6 +42,7 @@ pub struct Checked {
     pub(super) lock: LockFile,
     pub(super) policy: Option<Arc<Policy>>,
     pub(super) toolsets: Vec<Arc<Toolset>>,
+    pub(super) places: Arc<Places>,
 }
 
 /// The file of approved definitions.
@@ -75,6 +78,12 @@ impl Checked {
     /// Whether the definitions of any server are to be held to what was approved.
     pub fn pins_any(&self) -> bool {
         self.servers.iter().any(|server| server.definitions != Definitions::Allow)
+    }
+
+    /// What others said is wrong at `path`, such as `servers[0].sql.url`: with the line of it, or of
+    /// the nearest thing around it that was written.
+    pub fn problem(&self, path: &str, message: String) -> Problem {
+        self.places.at(path).problem(message)
     }
 
     /// Where approved definitions are kept.
@@ -277,6 +286,19 @@ impl Tools {
             Some((original, _)) => Some(original),
             None => (!self.rename.contains_key(named)).then_some(named),
         }
+    }
+
+    /// The tools that these rules name and that are not `there`, each with the key that names it.
+    pub fn absent<'a>(
+        &'a self,
+        there: &'a BTreeSet<&str>,
+    ) -> impl Iterator<Item = (&'static str, &'a str)> {
+        let tools = self.allow.iter().flatten().map(|it| ("tools", it));
+        let hide = self.hide.iter().map(|it| ("hide", it));
+        let rename = self.rename.keys().map(|it| ("rename", it));
+        let describe = self.describe.keys().map(|it| ("describe", it));
+        let named = tools.chain(hide).chain(rename).chain(describe);
+        named.map(|(key, name)| (key, name.as_str())).filter(|(_, name)| !there.contains(name))
     }
 
     /// The description that replaces the server's own.

@@ -89,6 +89,12 @@ pub(super) fn outside(
 
 fn unknown(reference: &str) -> String {
     let shown = quote(&format!("${{{reference}}}"));
+    if reference.starts_with("caller.") {
+        return format!(
+            "unknown reference {shown} here (bind, from, session and paths of roots take \
+             ${{caller.subject}}, principal, tenant, actor and claims.NAME)"
+        );
+    }
     format!(
         "unknown reference {shown} (write ${{env:NAME}} or ${{file:PATH}}, or $${{ for the text itself)"
     )

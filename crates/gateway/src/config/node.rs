@@ -1,6 +1,7 @@
 //! A value of the file together with the place it was written.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde_json::{Map, Number, Value as Json};
 
@@ -153,6 +154,13 @@ impl Node {
 ///
 /// The two differ when the value was imported or when a broken neighbour was left out.
 pub(super) struct Places(BTreeMap<String, Origin>);
+
+impl fmt::Debug for Places {
+    /// Without the texts, which may hold a secret beside a reference.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Places").field(&self.0.len()).finish()
+    }
+}
 
 struct Origin {
     place: Place,

@@ -79,7 +79,7 @@ impl Place {
         Self { file: Arc::clone(&self.file), line, path: format!("{}[{index}]", self.path) }
     }
 
-    fn problem(&self, message: String) -> Problem {
+    pub(super) fn problem(&self, message: String) -> Problem {
         Problem { file: self.file.to_path_buf(), line: self.line, path: self.path.clone(), message }
     }
 }

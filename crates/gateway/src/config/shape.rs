@@ -33,8 +33,12 @@ impl<'a> Walker<'a> {
         match &mut node.value {
             Value::Broken => return false,
             Value::Null => {
-                self.report
-                    .problem(&node.place, "the key has no value (give it one, or remove the key)");
+                let message = match schema["properties"].is_object() && schema["required"].is_null()
+                {
+                    true => "the key has no value (write {} for its defaults, or remove the key)",
+                    false => "the key has no value (give it one, or remove the key)",
+                };
+                self.report.problem(&node.place, message);
                 return false;
             }
             _ => {}

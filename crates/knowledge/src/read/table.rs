@@ -4,11 +4,15 @@ use csv::{ReaderBuilder, StringRecord};
 
 use super::Unreadable;
 
+/// The text of one table at most, in bytes: names of columns stand in each row of it, and a long one
+/// makes of a small file more than any memory holds.
+const TEXT: usize = 64 << 20;
+
 /// Reads a table whose first row names its columns. The separator is the one that the first row
 /// has most of: comma, semicolon or tab.
 ///
 /// # Errors
-/// When there are no rows.
+/// When there are no rows, or more than can be shown.
 pub(super) fn read(text: &str) -> Result<String, Unreadable> {
     let first = text.lines().next().unwrap_or_default();
     let count = |separator: &u8| first.bytes().filter(|byte| byte == separator).count();
@@ -19,7 +23,7 @@ pub(super) fn read(text: &str) -> Result<String, Unreadable> {
     let mut lines = String::new();
     for row in reader.records() {
         let row = row.map_err(|error| Unreadable(format!("it is not a table: {error}")))?;
-        line(&names, &row, &mut lines);
+        line(&names, &row, &mut lines)?;
     }
     if lines.is_empty() {
         return Err(Unreadable("the table has no rows".to_owned()));
@@ -27,7 +31,7 @@ pub(super) fn read(text: &str) -> Result<String, Unreadable> {
     Ok(lines)
 }
 
-fn line(names: &StringRecord, row: &StringRecord, lines: &mut String) {
+fn line(names: &StringRecord, row: &StringRecord, lines: &mut String) -> Result<(), Unreadable> {
     let mut is_first = true;
     for (index, field) in row.iter().enumerate() {
         let words: Vec<&str> = field.split_whitespace().collect();
@@ -42,10 +46,16 @@ fn line(names: &StringRecord, row: &StringRecord, lines: &mut String) {
             lines.push_str(": ");
         }
         lines.push_str(&words.join(" "));
+        if lines.len() > TEXT {
+            return Err(Unreadable(
+                "its rows with the names of their columns are too long".to_owned(),
+            ));
+        }
     }
     if !is_first {
         lines.push('\n');
     }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -66,6 +76,16 @@ mod tests {
     fn the_separator_is_found() {
         assert_eq!(read("a;b\n1,5;2\n").unwrap(), "a: 1,5; b: 2\n");
         assert_eq!(read("a\tb\n1\t2\n").unwrap(), "a: 1; b: 2\n");
+    }
+
+    #[test]
+    fn a_long_name_of_a_column_does_not_fill_the_memory() {
+        let name = "n".repeat(1 << 20);
+        let rows = "x\n".repeat(1 << 20);
+
+        let error = read(&format!("{name}\n{rows}")).unwrap_err();
+
+        assert!(error.0.contains("too long"), "{error:?}");
     }
 
     #[test]

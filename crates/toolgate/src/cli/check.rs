@@ -1,6 +1,6 @@
 //! `toolgate check`: is this configuration one that a gateway would start with?
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
@@ -60,14 +60,12 @@ impl Report {
     ) -> Report {
         let (mut problems, pinned) = lock(config);
         let mut warnings = warnings;
-        let file = &args.config;
-        problems.extend(lacking(config, file));
+        problems.extend(lacking(config));
         if !args.offline {
-            databases(config, file, &mut problems, &mut warnings).await;
-            workflows::check(config, hosts, file, &mut problems, &mut warnings).await;
+            databases(config, &mut problems, &mut warnings).await;
+            workflows::check(config, hosts, &mut problems, &mut warnings).await;
         }
-        let (documents, wrong) = documents::of(config);
-        problems.extend(wrong);
+        let documents = documents::of(config, &mut problems, &mut warnings);
         let (servers, pinnable) = (config.servers().len(), config.pins_any());
         Report { servers, problems, warnings, documents, pinned, pinnable }
     }
@@ -100,44 +98,31 @@ impl Report {
 }
 
 /// Servers that this build does not have.
-fn lacking(config: &Checked, file: &Path) -> Vec<Problem> {
+fn lacking(config: &Checked) -> Vec<Problem> {
     let problem = |(index, server): (usize, &Server)| {
         let message = toolgate_upstreams::lacking(&server.kind)?;
-        Some(Problem { file: file.to_owned(), line: 0, path: format!("servers[{index}]"), message })
+        Some(config.problem(&format!("servers[{index}]"), message))
     };
     config.servers().iter().enumerate().filter_map(problem).collect()
 }
 
 /// This build has no databases, which is what is told.
 #[cfg(not(feature = "sql"))]
-async fn databases(_: &Checked, _: &Path, _: &mut Vec<Problem>, _: &mut Vec<Warning>) {}
+async fn databases(_: &Checked, _: &mut Vec<Problem>, _: &mut Vec<Warning>) {}
 
 /// Whether the statements fit the databases as they are now. One that cannot be asked is no problem of
 /// the configuration.
 #[cfg(feature = "sql")]
-async fn databases(
-    config: &Checked,
-    file: &Path,
-    problems: &mut Vec<Problem>,
-    warnings: &mut Vec<Warning>,
-) {
+async fn databases(config: &Checked, problems: &mut Vec<Problem>, warnings: &mut Vec<Warning>) {
     for (index, server) in config.servers().iter().enumerate() {
         let toolgate_gateway::config::Kind::Sql(rules) = &server.kind else { continue };
-        let at = |path: String, message: String| Problem {
-            file: file.to_owned(),
-            line: 0,
-            path: format!("servers[{index}].sql.{path}"),
-            message,
-        };
+        let at =
+            |path: &str, message| config.problem(&format!("servers[{index}].sql.{path}"), message);
         match toolgate_upstreams::sql::check(rules).await {
-            Ok(found) => problems.extend(
-                found
-                    .into_iter()
-                    .map(|finding| at(format!("tools.{}", finding.tool), finding.text)),
-            ),
+            Ok(found) => problems.extend(found.into_iter().map(|it| at(&it.path, it.text))),
             Err(text) => {
                 let message = format!("the statements were not checked: {text}");
-                warnings.push(Warning(at("url".to_owned(), message)));
+                warnings.push(Warning(at("url", message)));
             }
         }
     }

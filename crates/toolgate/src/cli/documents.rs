@@ -1,7 +1,7 @@
 //! The OpenAPI documents of a configuration, read without a network.
 
 use serde_json::Value;
-use toolgate_gateway::config::{Checked, Problem};
+use toolgate_gateway::config::{Checked, Problem, Warning};
 
 /// What became of one document.
 pub(super) struct Document {
@@ -13,27 +13,46 @@ pub(super) struct Document {
 
 /// The documents that are files, and what is wrong with those that cannot be read.
 #[cfg(not(feature = "api"))]
-pub(super) fn of(_: &Checked) -> (Vec<Document>, Vec<Problem>) {
+pub(super) fn of(_: &Checked, _: &mut Vec<Problem>, _: &mut Vec<Warning>) -> Vec<Document> {
     // This build lacks such servers, which is what is told.
-    (Vec::new(), Vec::new())
+    Vec::new()
 }
 
-/// The documents that are files, and what is wrong with those that cannot be read.
+/// The documents that are files, and what is wrong with those that cannot be read. What the
+/// configuration names and a document does not have is a warning: documents change by themselves.
 #[cfg(feature = "api")]
-pub(super) fn of(config: &Checked) -> (Vec<Document>, Vec<Problem>) {
-    let (mut documents, mut problems) = (Vec::new(), Vec::new());
-    for server in config.servers() {
+pub(super) fn of(
+    config: &Checked,
+    problems: &mut Vec<Problem>,
+    warnings: &mut Vec<Warning>,
+) -> Vec<Document> {
+    let mut documents = Vec::new();
+    for (index, server) in config.servers().iter().enumerate() {
         let toolgate_gateway::config::Kind::OpenApi(api) = &server.kind else { continue };
         let Some(file) = api.file() else { continue };
         let read = std::fs::read(&file).map_err(|error| format!("cannot read the file: {error}"));
-        match read.and_then(|text| toolgate_api::read_document(api, &text)) {
-            Ok(reading) => documents.push(told(server.name.as_str(), &reading)),
-            Err(message) => {
-                problems.push(Problem { file, line: 0, path: String::new(), message });
+        let reading = match read.and_then(|text| toolgate_api::read_document(api, &text)) {
+            Ok(reading) => reading,
+            Err(error) => {
+                let message = format!("{}: {error}", file.display());
+                problems.push(config.problem(&format!("servers[{index}].openapi"), message));
+                continue;
             }
+        };
+        let mut absent = |key: &str, word: &str| {
+            let message = format!("the document has nothing that is called {word:?}");
+            warnings.push(Warning(config.problem(&format!("servers[{index}].{key}"), message)));
+        };
+        for idle in &reading.idle {
+            absent(&format!("openapi.{}", idle.path), &idle.word);
         }
+        let there = reading.operations.iter().map(|it| it.tool.name.as_str()).collect();
+        for (key, name) in server.tools.absent(&there) {
+            absent(key, name);
+        }
+        documents.push(told(server.name.as_str(), &reading));
     }
-    (documents, problems)
+    documents
 }
 
 #[cfg(feature = "api")]
@@ -48,7 +67,7 @@ fn told(server: &str, reading: &toolgate_api::Reading) -> Document {
         .iter()
         .map(|it| serde_json::json!({ "operation": it.operation, "reason": it.reason }));
     Document {
-        lines: std::iter::once(format!("{server}: {tools} tools of {total} operations"))
+        lines: std::iter::once(format!("{server}: {tools} of {total} operations are tools"))
             .chain(reasons)
             .collect(),
         entry: serde_json::json!({

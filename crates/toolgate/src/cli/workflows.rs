@@ -1,7 +1,6 @@
 //! Whether the steps of workflows fit the tools that servers offer now.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use serde_json::Value;
 use toolgate_catalog::definition::Kind as Listed;
@@ -19,7 +18,6 @@ use crate::offers;
 pub(super) async fn check(
     config: &Checked,
     hosts: &Hosts,
-    file: &Path,
     problems: &mut Vec<Problem>,
     warnings: &mut Vec<Warning>,
 ) {
@@ -47,23 +45,21 @@ pub(super) async fn check(
                 let at = config.servers().iter().position(|it| it.name.as_str() == &*name);
                 let path = format!("servers[{}]", at.unwrap_or_default());
                 let message = format!("what workflows call of it was not checked: {error}");
-                warnings.push(Warning(problem(file, path, message)));
+                warnings.push(Warning(config.problem(&path, message)));
             }
         }
     }
     let look = |server: &str, tool: &str| match known.get(server) {
         None => Known::Unasked,
         Some(tools) => match tools.get(tool) {
-            None => Known::Missing,
+            None => Known::Missing(tools.keys().cloned().collect()),
             Some(listed) => Known::Listed(listed.clone(), given(config, server, tool)),
         },
     };
     for (index, workflow) in workflows {
         let found = fit::check(workflow, &look).into_iter();
-        problems
-            .extend(found.map(|it| {
-                problem(file, format!("servers[{index}].workflow.{}", it.path), it.text)
-            }));
+        let at = |path: &str| format!("servers[{index}].workflow.{path}");
+        problems.extend(found.map(|it| config.problem(&at(&it.path), it.text)));
     }
 }
 
@@ -85,8 +81,4 @@ fn tools(manifest: &Manifest) -> BTreeMap<String, Value> {
     let tools = manifest.definitions.iter().filter(|it| it.kind() == Listed::Tool);
     let read = |raw: &[u8]| serde_json::from_slice(raw).unwrap_or_default();
     tools.map(|tool| (tool.name().to_owned(), read(tool.raw()))).collect()
-}
-
-fn problem(file: &Path, path: String, message: String) -> Problem {
-    Problem { file: file.to_owned(), line: 0, path, message }
 }

@@ -299,6 +299,22 @@ async fn an_index_that_is_damaged_or_of_other_settings_is_made_anew() {
     let mut gateway = scene.serve().await;
     until(&gateway, "resets", &["accounts/password.md"]).await;
     gateway.kill().await;
+    for entry in fs::read_dir(scene.folder.path().join("index")).unwrap() {
+        for file in fs::read_dir(entry.unwrap().path()).unwrap() {
+            let path = file.unwrap().path();
+            if path.extension().is_some_and(|it| it == "fast" || it == "idx") {
+                let mut bytes = fs::read(&path).unwrap();
+                let middle = bytes.len() / 2;
+                bytes[middle] ^= 0x55;
+                fs::write(&path, bytes).unwrap();
+            }
+        }
+    }
+
+    let mut gateway = scene.serve().await;
+    gateway.logged("is not as it was written").await;
+    until(&gateway, "resets", &["accounts/password.md"]).await;
+    gateway.kill().await;
     let gateway = Gateway::serve(scene.yaml(", language: none")).await;
 
     until(&gateway, "reset", &["accounts/password.md"]).await;

@@ -211,9 +211,20 @@ async fn check_counts_the_tools_and_says_why_others_are_none() {
     let checked = check(&path);
 
     assert_eq!(checked.code, 0, "{}", checked.err);
-    assert!(checked.out.contains("things: 4 tools of 5 operations"), "{}", checked.out);
+    assert!(checked.out.contains("things: 4 of 5 operations are tools"), "{}", checked.out);
     let reason = "things: GET /broken is no tool: a parameter: #/nowhere is nowhere";
     assert!(checked.out.contains(reason), "{}", checked.out);
+
+    let slips = "exclude: { operations: [ctu] }, fields: { cut: [a], tuc: [a] } }, hide: [broke]";
+    std::fs::write(&path, scene.yaml().replace("fields: { cut: [a] } }", slips)).unwrap();
+    let checked = check(&path);
+    for slip in [
+        r#"gateway.yaml:1: servers[0].openapi.exclude.operations: the document has nothing that is called "ctu""#,
+        r#"servers[0].openapi.fields: the document has nothing that is called "tuc""#,
+        r#"servers[0].hide: the document has nothing that is called "broke""#,
+    ] {
+        assert!(checked.out.contains(slip), "{}", checked.out);
+    }
 
     std::fs::write(scene.file(), r#"{"swagger":"2.0","paths":{}}"#).unwrap();
     let checked = check(&path);

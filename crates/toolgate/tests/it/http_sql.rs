@@ -292,6 +292,41 @@ async fn what_takes_too_long_ends_and_the_next_call_goes_on() {
 }
 
 #[tokio::test]
+async fn a_table_that_gets_other_columns_while_it_is_in_use_is_read_as_it_is() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("a.sqlite");
+    execute(&file, "CREATE TABLE t (a, b); INSERT INTO t VALUES (1, 2);");
+    let gateway = Gateway::serve(format!(
+        "servers:\n  - name: a\n    sql:\n      url: 'sqlite:{}'\n      tools:\n\
+         \x20       all: {{ description: D, statement: SELECT * FROM t }}\n\
+         \x20       add: {{ description: D, writes: true, statement: 'INSERT INTO t (a) VALUES (7) RETURNING *' }}\n",
+        file.display()
+    ))
+    .await;
+    let client = Modern::of(&gateway);
+
+    for (script, all, added) in [
+        ("", json!({ "a": 1, "b": 2 }), json!({ "a": 7, "b": null })),
+        (
+            "ALTER TABLE t ADD COLUMN c;",
+            json!({ "a": 1, "b": 2, "c": null }),
+            json!({ "a": 7, "b": null, "c": null }),
+        ),
+        (
+            "ALTER TABLE t DROP COLUMN b;",
+            json!({ "a": 1, "c": null }),
+            json!({ "a": 7, "c": null }),
+        ),
+    ] {
+        execute(&file, script);
+        let result = client.call("all", "{}").await.result();
+        assert_eq!(result["structuredContent"]["rows"][0], all, "{script} {result}");
+        let result = client.call("add", "{}").await.result();
+        assert_eq!(result["structuredContent"]["rows"][0], added, "{script} {result}");
+    }
+}
+
+#[tokio::test]
 async fn check_prepares_every_statement_where_there_is_a_database() {
     let scene = Scene::open().await;
     let folder = TempDir::new().unwrap();
@@ -308,11 +343,16 @@ async fn check_prepares_every_statement_where_there_is_a_database() {
     assert_eq!(wrong.code, 1);
     assert!(wrong.out.contains("servers[0].sql.tools.customers_in_region"), "{}", wrong.out);
     assert!(wrong.out.contains("no such table: clients"), "{}", wrong.out);
+    let line = scene.yaml.lines().position(|it| it.contains("customers_in_region:")).unwrap() + 1;
+    assert!(wrong.out.contains(&format!("gateway.yaml:{line}: ")), "{}", wrong.out);
+
+    let table = check(&scene.yaml.replace("schema_resources: [", "schema_resources: [nowhere, "));
+    assert!(table.out.contains("sql.schema_resources: the database says"), "{}", table.out);
 
     let page = check(&scene.yaml.replace("page_by: [id]", "page_by: [number]"));
     assert_eq!(page.code, 1, "{}", page.out);
 
     let away = check(&scene.yaml.replace("sales.sqlite", "nowhere.sqlite"));
     assert_eq!(away.code, 0, "{}", away.out);
-    assert!(away.out.contains("warning") && away.out.contains("sql.url"), "{}", away.out);
+    assert!(away.out.contains("warning") && away.out.contains("there is no file"), "{}", away.out);
 }

@@ -1,5 +1,7 @@
 //! Comma-separated values (RFC 4180).
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Number, Value};
 
 use super::Sheet;
@@ -31,8 +33,9 @@ pub(super) fn read(text: &str, sheet: Sheet) -> Result<Done<Value>, Wrong> {
 
 fn named(record: &::csv::StringRecord) -> Result<Vec<String>, Wrong> {
     let mut names: Vec<String> = Vec::with_capacity(record.len());
+    let mut known = HashSet::with_capacity(record.len());
     for name in record {
-        if names.iter().any(|known| known == name) {
+        if !known.insert(name) {
             let why = format!("line 1: two columns are called {name:?}; set header to false");
             return Err(Wrong(why));
         }

@@ -43,7 +43,8 @@ pub fn svg(name: &str, tool: &WorkflowTool) -> String {
         let top = y + GAP;
         canvas.arrow("way", &[(center, y), (center, top)]);
         if step.when.is_some() {
-            let (above, below) = (y + 10, top + height + GAP / 2);
+            // Where two steps in a row may be skipped, one way ends above where the next begins.
+            let (above, below) = (y + GAP - 14, top + height + 10);
             let side = LEFT - 26;
             let way = [(center, above), (side, above), (side, below), (center, below)];
             canvas.line("way skip", &way);

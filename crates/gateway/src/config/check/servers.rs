@@ -45,6 +45,23 @@ pub(super) fn headers(
     }
 }
 
+/// Why a text is no expression, without the words of its parser.
+fn no_expression(error: &jmespath::JmespathError) -> String {
+    let reason = error.reason.to_string();
+    let reason = reason.trim_start_matches("Parse error: ");
+    let reason = match reason.split_once(" -- found ") {
+        Some((_, "Eof")) => "something is missing at its end",
+        Some((unexpected, _)) if unexpected.contains("nud") || unexpected.contains("led") => {
+            "that cannot stand here"
+        }
+        _ => reason,
+    };
+    format!(
+        "not a JMESPath expression, at character {}: {reason} (see jmespath.org)",
+        error.offset + 1
+    )
+}
+
 /// A credential is elsewhere.
 fn not_in_the_file(checks: &mut Checks<'_>, place: &str) {
     if checks.places.is_literal(place) {
@@ -62,12 +79,7 @@ fn expression(
 ) -> Option<jmespath::Expression<'static>> {
     jmespath::compile(text)
         .map_err(|error| {
-            let message = format!(
-                "not a JMESPath expression, at character {}: {} (see jmespath.org)",
-                error.offset + 1,
-                error.reason
-            );
-            checks.problem(at, message);
+            checks.problem(at, no_expression(&error));
         })
         .ok()
 }

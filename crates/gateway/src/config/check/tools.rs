@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::Checks;
+use super::servers::workflow::tools_of;
 use crate::config::checked::{Server, Tools};
 use crate::config::entry::Entry;
 use crate::config::problem::{key_path, quote};
@@ -112,6 +113,18 @@ fn is_legal(c: char) -> bool {
 fn offered(tools: &Tools) -> impl Iterator<Item = &str> {
     let listed = tools.allow.iter().flatten().filter(|name| !tools.rename.contains_key(*name));
     listed.chain(tools.rename.keys()).map(String::as_str).filter(|name| tools.offers(name))
+}
+
+/// Rules about tools that a server does not have, as far as the file itself tells.
+pub(super) fn absent(checks: &mut Checks<'_>, servers: &[(usize, Server)]) {
+    for (index, server) in servers {
+        let Some(there) = tools_of(server) else { continue };
+        for (key, name) in server.tools.absent(&there) {
+            let all = there.iter().copied().collect::<Vec<_>>().join(", ");
+            let message = format!("the server has no tool {} (there are {all})", quote(name));
+            checks.problem(&format!("servers[{index}].{key}"), message);
+        }
+    }
 }
 
 /// Names that would meet once all servers stand side by side.

@@ -43,19 +43,43 @@ pub(super) fn way_out<'a>(
     }
 }
 
-/// The known word that was probably meant: one begins with the other, or few letters differ.
+/// The known word that was probably meant: few letters differ, or one begins with the other.
 pub(in crate::config) fn nearest<'a>(
     text: &str,
     known: impl Iterator<Item = &'a str>,
 ) -> Option<&'a str> {
     let text = text.to_ascii_lowercase().replace('-', "_");
-    let distance = |known: &str| match text.len().min(known.len()) > 2
-        && (text.starts_with(known) || known.starts_with(&text))
-    {
-        true => 0,
-        false => strsim::damerau_levenshtein(&text, known),
+    let is_like = |known: &str, distance: usize| {
+        let begins = text.starts_with(known) || known.starts_with(&text);
+        distance <= known.len().max(text.len()) / 3 || begins && text.len().min(known.len()) > 2
     };
-    let near = known.map(|known| (distance(known), known));
-    let near = near.filter(|(distance, known)| *distance <= known.len().max(text.len()) / 3);
-    near.min_by_key(|(distance, _)| *distance).map(|(_, known)| known)
+    known
+        .map(|known| (strsim::damerau_levenshtein(&text, known), known))
+        .filter(|(distance, known)| is_like(known, *distance))
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, known)| known)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_fewest_letters_differ_from_what_was_meant() {
+        let meant = [
+            ("max_lenght", Some("max_length")),
+            ("max_len", Some("max_length")),
+            ("desc", Some("description")),
+            ("Max-Length", Some("max_length")),
+            ("colour", None),
+        ];
+
+        for (written, known) in meant {
+            assert_eq!(
+                nearest(written, ["max", "max_length", "description"].into_iter()),
+                known,
+                "{written}"
+            );
+        }
+    }
 }

@@ -57,7 +57,7 @@ fn missing(servers: &[(usize, Server)], (name, tool): Tool<'_>) -> Option<String
 }
 
 /// The tools of a server that the file itself describes.
-fn tools_of(server: &Server) -> Option<BTreeSet<&str>> {
+pub(in crate::config::check) fn tools_of(server: &Server) -> Option<BTreeSet<&str>> {
     match &server.kind {
         Kind::Workflow(workflow) => Some(workflow.tools.keys().map(String::as_str).collect()),
         Kind::HttpApi(api) => Some(api.tools.keys().map(String::as_str).collect()),
