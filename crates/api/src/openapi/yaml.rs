@@ -7,8 +7,11 @@ use serde_json::{Map, Number, Value};
 
 /// How deep a document nests at most; as deep as JSON is read.
 const DEEPEST: usize = 128;
-/// How many values a document has at most, aliases written out.
-const MOST: usize = 2_000_000;
+/// Bytes in memory that a value takes besides its text, about.
+const VALUE: usize = 64;
+/// Bytes in memory that a document takes at most, aliases written out: two million values and
+/// as much text.
+const MOST: usize = 256 << 20;
 
 /// Reads one document.
 ///
@@ -29,15 +32,19 @@ pub fn read(text: &str) -> Result<Value, String> {
 #[derive(Default)]
 struct Loader {
     open: Vec<Open>,
+    /// Values with a name, and what each takes.
     anchors: HashMap<usize, (Value, usize)>,
-    values: usize,
+    /// Bytes, of all values so far.
+    size: usize,
+    /// Bytes, of the values with a name, which are held once more.
+    held: usize,
     root: Option<Value>,
 }
 
 /// A list or map that has begun.
 struct Open {
     anchor: usize,
-    /// How many values came before it.
+    /// What had come before it, in bytes.
     before: usize,
     filling: Filling,
 }
@@ -54,13 +61,15 @@ impl Loader {
                 Err("a second document begins here".to_owned())
             }
             Event::Scalar(text, style, anchor, tag) => {
+                let before = self.size;
+                self.spend(text.len())?;
                 if let Some(Open { filling: Filling::Map { key: key @ None, .. }, .. }) =
                     self.open.last_mut()
                 {
                     *key = Some(text.into_owned());
                     return Ok(());
                 }
-                self.value(scalar(&text, style, tag.as_deref()), anchor, self.values)
+                self.value(scalar(&text, style, tag.as_deref()), anchor, before)
             }
             Event::SequenceStart(anchor, _) => self.begin(Filling::List(Vec::new()), anchor),
             Event::MappingStart(anchor, _) => {
@@ -77,13 +86,10 @@ impl Loader {
                 self.value(value, anchor, before)
             }
             Event::Alias(anchor) => {
-                let (value, size) = self.anchors.get(&anchor).ok_or("an alias within itself")?;
-                self.values = self.values.saturating_add(*size);
-                if self.values > MOST {
-                    return Err(format!("more than {MOST} values"));
-                }
-                let value = value.clone();
-                self.value(value, 0, self.values)
+                let size = self.anchors.get(&anchor).ok_or("an alias within itself")?.1;
+                self.spend(size)?;
+                let value = self.anchors.get(&anchor).map(|(value, _)| value.clone());
+                self.value(value.unwrap_or_default(), 0, self.size)
             }
             _ => Ok(()),
         }
@@ -96,17 +102,26 @@ impl Loader {
         if self.open.len() >= DEEPEST {
             return Err(format!("nested deeper than {DEEPEST} levels"));
         }
-        self.open.push(Open { anchor, before: self.values, filling });
+        self.open.push(Open { anchor, before: self.size, filling });
+        Ok(())
+    }
+
+    /// Takes so many bytes more, before they are there.
+    fn spend(&mut self, bytes: usize) -> Result<(), String> {
+        self.size = self.size.saturating_add(bytes);
+        if self.size.saturating_add(self.held) > MOST {
+            return Err(format!("more than {} MiB, its aliases written out", MOST >> 20));
+        }
         Ok(())
     }
 
     fn value(&mut self, value: Value, anchor: usize, before: usize) -> Result<(), String> {
-        self.values += 1;
-        if self.values > MOST {
-            return Err(format!("more than {MOST} values"));
-        }
+        self.spend(VALUE)?;
         if anchor > 0 {
-            self.anchors.insert(anchor, (value.clone(), self.values - before));
+            let size = self.size - before;
+            self.held = self.held.saturating_add(size);
+            self.spend(0)?;
+            self.anchors.insert(anchor, (value.clone(), size));
         }
         match self.open.last_mut().map(|open| &mut open.filling) {
             None => self.root = Some(value),
@@ -189,8 +204,14 @@ mod tests {
             format!("{text}a{n}: &a{n} [{uses}]\n")
         });
         let stairs = (0..200).fold(String::new(), |text, n| text + &" ".repeat(n) + "a:\n");
+        let long = format!("a: &a {}\nb: [{}]", "x".repeat(1 << 20), ["*a"; 300].join(", "));
+        let nested = (0..100).fold(String::new(), |text, n| format!("{text}[&a{n} "))
+            + &"x".repeat(3 << 20)
+            + &"]".repeat(100);
         for (text, expected) in [
             (bomb.as_str(), "more than"),
+            (&long, "more than"),
+            (&nested, "more than"),
             (&stairs, "nested deeper"),
             (&"[".repeat(1000), "recursion limit"),
             ("a: &a [*a]", "an alias within itself"),
