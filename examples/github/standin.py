@@ -19,6 +19,8 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(200, "search-2.json", "application/json")
         elif url.path == "/repos/acme/shop/contents/README.md":
             self.answer(200, "README.md", "application/vnd.github.raw+json; charset=utf-8")
+        elif url.path == "/repos/acme/shop/readme":
+            self.answer(200, "readme.json", "application/json; charset=utf-8")
         else:
             self.answer(404, "not-found.json", "application/json")
 

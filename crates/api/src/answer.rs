@@ -70,7 +70,8 @@ pub(crate) fn read(
     })
 }
 
-fn media_type(headers: &HeaderMap) -> String {
+/// The type of an answer, without its parameters; empty if it says none.
+pub(crate) fn media_type(headers: &HeaderMap) -> String {
     let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }

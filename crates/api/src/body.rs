@@ -10,7 +10,6 @@ use crate::escape::encode;
 use crate::operation::{Body, Encoding, Operation, Style, argument, shown};
 use crate::request::{Wrong, joined};
 use crate::style::{pairs, scalar};
-use crate::template::Named;
 
 /// The body with its media type; `None` if there is nothing to send.
 pub(crate) fn build(
@@ -20,18 +19,7 @@ pub(crate) fn build(
     let Some(body) = &operation.body else { return Ok(None) };
     match body {
         Body::Template { template, encoding } => {
-            let properties = operation.tool.input_schema.get("properties");
-            let filled = template.fill(&|name| match arguments.get(name) {
-                Some(value) if !value.is_null() => Named::Value(value),
-                _ => {
-                    let property = properties.and_then(|all| all.get(name));
-                    match property.map(|property| property.get("default")) {
-                        Some(Some(default)) => Named::Value(default),
-                        Some(None) => Named::Absent,
-                        None => Named::Text,
-                    }
-                }
-            });
+            let filled = template.fill(&|name| operation.named(arguments, name));
             written(&filled, encoding).map(Some)
         }
         Body::Whole { argument: pointer, encoding, required } => {

@@ -1,15 +1,14 @@
 //! The operations of an API as they are served: all of one reading, replaced whole.
 
 use std::collections::HashMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use serde_json::{Map, Value};
 use toolgate_gateway::fault::{Fault, Reason};
 use toolgate_hosted::{Answer, Asked, Called, Failed, Paged, Refusal, Tool, Tools};
-use toolgate_screen::schema::Compiled;
 
 use crate::answer;
 use crate::engine::Engine;
+use crate::entry::Entry;
 use crate::operation::Operation;
 use crate::request::Base;
 
@@ -21,12 +20,6 @@ pub struct Catalog {
     tools: Tools,
 }
 
-struct Entry {
-    operation: Operation,
-    /// Its input schema, compiled when it is first called; nothing if that cannot be done.
-    schema: OnceLock<Option<Compiled>>,
-}
-
 impl Catalog {
     /// These operations at this base; of two with one name the first counts.
     pub fn new(base: Base, operations: Vec<Operation>) -> Arc<Catalog> {
@@ -35,8 +28,7 @@ impl Catalog {
         for (index, tool) in tools.iter().enumerate() {
             by_name.entry(tool.name.clone()).or_insert(index);
         }
-        let held = |operation| Entry { operation, schema: OnceLock::new() };
-        let operations = operations.into_iter().map(held).collect();
+        let operations = operations.into_iter().map(Entry::new).collect();
         Arc::new(Catalog { base, operations, by_name, tools: Tools::new(tools) })
     }
 
@@ -66,24 +58,5 @@ impl Catalog {
             return answer::failed(&fault, asked.trace().id());
         }
         engine.run(&self.base, &held.operation, &arguments, asked).await
-    }
-}
-
-impl Entry {
-    /// What is wrong with the arguments by the tool's own schema.
-    fn wrong(&self, arguments: &Map<String, Value>) -> Option<String> {
-        let schema = self.schema.get_or_init(|| {
-            let schema = self.operation.tool.input_schema.to_string();
-            Compiled::new(schema.as_bytes())
-                .inspect_err(|error| {
-                    let tool = &self.operation.tool.name;
-                    tracing::warn!(tool, %error, "arguments are not checked");
-                })
-                .ok()
-        });
-        let instance = serde_json::to_vec(arguments).ok()?;
-        let hints = schema.as_ref()?.check(&instance).err()?;
-        let hints: Vec<_> = hints.iter().map(|hint| hint.to_string()).collect();
-        Some(format!("the arguments do not fit: {}", hints.join("; ")))
     }
 }

@@ -1,4 +1,4 @@
-//! `http`: endpoints that the operator describes, one by one.
+//! `http`: endpoints that the operator describes, one by one, as tools and resources.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,7 +16,8 @@ use crate::escape::encode_literal;
 use crate::operation::{Body, Encoding, Fixed, Mapping, Operation, Parameter, Piece, Place, Style};
 use crate::pages::{LONGEST, Pages};
 use crate::request::Base;
-use crate::template::Template;
+use crate::resources::Resources;
+use crate::template::{Template, names};
 
 /// The greatest length of a text for which the operator gives none.
 const LENGTH: u32 = 4096;
@@ -24,7 +25,9 @@ const LENGTH: u32 = 4096;
 /// The server of one API.
 pub struct HttpApi {
     engine: Engine,
+    base: Base,
     catalog: Arc<Catalog>,
+    resources: Resources,
 }
 
 impl HttpApi {
@@ -38,26 +41,47 @@ impl HttpApi {
             operation(api, name, endpoint).map_err(|error| format!("tool {name}: {error}"))
         });
         let operations = operations.collect::<Result<_, String>>()?;
-        Ok(HttpApi { engine, catalog: Catalog::new(Base::new(&api.base), operations) })
+        let base = Base::new(&api.base);
+        let catalog = Catalog::new(base.clone(), operations);
+        Ok(HttpApi { engine, base, catalog, resources: Resources::new(api)? })
     }
 }
 
 impl Server for HttpApi {
     fn about(&self) -> About {
+        let mut capabilities = json!({});
+        for (capability, is_there) in [
+            ("tools", !self.catalog.tools().is_empty()),
+            ("resources", !self.resources.is_empty()),
+            ("completions", self.resources.completes()),
+        ] {
+            if is_there {
+                capabilities[capability] = json!({});
+            }
+        }
         About {
             name: self.engine.name.to_string(),
             title: self.engine.name.to_string(),
-            capabilities: json!({ "tools": {} }),
+            capabilities,
             instructions: None,
         }
     }
 
     fn answer(self: Arc<Self>, asked: Asked) -> Boxed<'static, Result<Answer, Failed>> {
-        Box::pin(async move { self.catalog.answer(&self.engine, &asked).await })
+        Box::pin(async move {
+            match self.resources.answer(&self.engine, &self.base, &asked).await {
+                Some(answer) => answer,
+                None => self.catalog.answer(&self.engine, &asked).await,
+            }
+        })
     }
 }
 
-fn operation(
+/// The request that an endpoint stands for, and the tool that it would be.
+///
+/// # Errors
+/// One sentence: what a check would have found too.
+pub(crate) fn operation(
     api: &config::HttpApi,
     name: &str,
     endpoint: &config::Endpoint,
@@ -66,21 +90,20 @@ fn operation(
     let method = Method::from_bytes(method.to_ascii_uppercase().as_bytes())
         .map_err(|error| error.to_string())?;
     let has_body = matches!(method, Method::POST | Method::PUT | Method::PATCH);
-    let place = |argument: &str, parameter: &config::Parameter| match parameter.place {
-        Some(place) => place,
-        None if template.contains(&format!("{{{argument}}}")) => config::Place::Path,
-        None if has_body => config::Place::Body,
-        None => config::Place::Query,
-    };
     let mut parameters = Vec::new();
     let mut members = Vec::new();
     for (argument, it) in &endpoint.parameters {
         let name = it.name.clone().unwrap_or_else(|| argument.clone());
-        match place(argument, it) {
-            config::Place::Body => members.push((name, vec![argument.clone()])),
-            place => parameters.push(parameter(argument, name, place, it)),
+        match endpoint.place(argument) {
+            Some(config::Place::Body) => members.push((name, vec![argument.clone()])),
+            Some(place) => parameters.push(parameter(argument, name, place, it)),
+            None => {}
         }
     }
+    let is_worded =
+        |text: &Secret| names(text.reveal()).any(|name| endpoint.parameters.contains_key(name));
+    let query = endpoint.query.iter().filter(|(_, text)| is_worded(text));
+    let query: Vec<_> = query.map(|(name, text)| (name.clone(), text.clone())).collect();
     let body = body(endpoint, members, has_body);
     let path = path(template, &parameters)?;
     let pages = endpoint.pages.as_ref().map(pages).transpose()?;
@@ -92,7 +115,7 @@ fn operation(
             title: endpoint.title.clone(),
             description: endpoint.description.trim().to_owned(),
             input_schema: input_schema(endpoint, |argument, it| {
-                it.required.unwrap_or(place(argument, it) == config::Place::Path)
+                it.required.unwrap_or(endpoint.place(argument) == Some(config::Place::Path))
             }),
             output_schema,
             annotations: annotations(&method, endpoint),
@@ -101,7 +124,8 @@ fn operation(
         path,
         parameters,
         body,
-        fixed: fixed(api, endpoint)?,
+        fixed: fixed(api, endpoint, &query)?,
+        query,
         answer: Mapping { result, fields: None, pages, framed },
         errors: errors(&endpoint.errors),
     })
@@ -308,13 +332,21 @@ pub(crate) fn of_method(method: &Method) -> Annotations {
     }
 }
 
-fn fixed(api: &config::HttpApi, endpoint: &config::Endpoint) -> Result<Fixed, String> {
+/// What is always the same; `worded` are query parameters that are not.
+fn fixed(
+    api: &config::HttpApi,
+    endpoint: &config::Endpoint,
+    worded: &[(String, Secret)],
+) -> Result<Fixed, String> {
     let mut headers = HeaderMap::new();
     for (name, value) in api.headers.iter().chain(&endpoint.headers) {
         let (name, value) = header(name, value)?;
         headers.insert(name, value);
     }
-    let query = api.query.iter().chain(&endpoint.query);
+    let of_all = api.query.iter().filter(|(name, _)| !endpoint.query.contains_key(*name));
+    let own = endpoint.query.iter();
+    let own = own.filter(|(name, _)| !worded.iter().any(|(other, _)| other == *name));
+    let query = of_all.chain(own);
     let query = query.map(|(name, value)| (name.clone(), value.clone())).collect();
     Ok(Fixed { headers, query, cookies: Vec::new() })
 }

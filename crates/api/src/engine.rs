@@ -52,9 +52,27 @@ impl Engine {
         };
         match outcome {
             Ok(answer) => Ok(answer),
-            Err(Stop::Told(fault)) => answer::failed(&fault, asked.trace().id()),
+            Err(Stop::Told(fault) | Stop::Absent(fault)) => {
+                answer::failed(&fault, asked.trace().id())
+            }
             Err(Stop::Failed(failed)) => Err(failed),
         }
+    }
+
+    /// Runs one operation for what comes back, whatever it is.
+    ///
+    /// # Errors
+    /// [`Stop::Absent`] also for arguments that no request can be made of: they name nothing.
+    pub(crate) async fn fetch(
+        &self,
+        base: &Base,
+        operation: &Operation,
+        arguments: &Map<String, Value>,
+    ) -> Result<Response<Bytes>, Stop> {
+        let deadline = Instant::now() + self.budget;
+        let request = build(base, operation, arguments, None)
+            .map_err(|Wrong(sentence)| Stop::Absent(Fault::new(Reason::Arguments, sentence)))?;
+        self.send(operation, request, deadline).await
     }
 
     async fn once(
@@ -129,7 +147,13 @@ impl Engine {
                     redirects += 1;
                     *request.uri_mut() = uri;
                 }
-                _ => return Err(Stop::Told(of_status(&self.name, operation, &response))),
+                _ => {
+                    let fault = of_status(&self.name, operation, &response);
+                    return Err(match response.status() {
+                        StatusCode::NOT_FOUND | StatusCode::GONE => Stop::Absent(fault),
+                        _ => Stop::Told(fault),
+                    });
+                }
             }
         }
     }
@@ -199,9 +223,11 @@ fn given_cursor(arguments: &Map<String, Value>) -> Result<Option<String>, Wrong>
 }
 
 /// Why a call ends early.
-enum Stop {
+pub(crate) enum Stop {
     /// The API answered, or the arguments are wrong: the tool says so.
     Told(Fault),
+    /// The API has no such thing (404, 410).
+    Absent(Fault),
     /// There is no answer.
     Failed(Failed),
 }

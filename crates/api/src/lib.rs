@@ -1,15 +1,17 @@
 //! HTTP APIs as MCP servers.
 //!
-//! An [`Operation`] is a tool and the request that it stands for. Operations come from a
-//! configuration ([`HttpApi`]) or from an OpenAPI document ([`OpenApi`]); from there on they are the
-//! same: `catalog` checks arguments, `request` makes a request that says exactly them, `engine`
-//! sends it, and `answer` or `failure` says what came of it.
+//! An [`Operation`] is a tool or a resource, and the request that it stands for. Operations come from
+//! a configuration ([`HttpApi`]) or from an OpenAPI document ([`OpenApi`]); from there on they are
+//! the same: `catalog` and `resources` check arguments, `request` makes a request that says exactly
+//! them, `engine` sends it, and `answer`, `contents` or `failure` says what came of it.
 
 mod answer;
 mod body;
 mod catalog;
+mod contents;
 mod endpoints;
 mod engine;
+mod entry;
 mod escape;
 mod failure;
 mod fields;
@@ -17,6 +19,7 @@ mod openapi;
 mod operation;
 mod pages;
 mod request;
+mod resources;
 mod style;
 mod template;
 mod transport;
@@ -25,7 +28,8 @@ pub use catalog::Catalog;
 pub use endpoints::HttpApi;
 pub use engine::Engine;
 pub use openapi::{
-    Idle, LARGEST_DOCUMENT, OpenApi, Reading, Skipped, read as read_document, read_yaml,
+    Idle, LARGEST_DOCUMENT, LARGEST_INPUT, LARGEST_OUTPUT, OpenApi, Reading, Skipped,
+    read as read_document, read_yaml,
 };
 pub use operation::Operation;
 pub use request::Base;

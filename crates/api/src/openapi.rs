@@ -28,7 +28,7 @@ use crate::engine::Engine;
 use crate::transport::Transport;
 
 use document::Document;
-pub use reading::{Reading, Skipped};
+pub use reading::{LARGEST_INPUT, LARGEST_OUTPUT, Reading, Skipped};
 pub use select::Idle;
 use source::{Source, Stamp};
 pub use yaml::read as read_yaml;

@@ -9,7 +9,7 @@ use toolgate_values::Secret;
 
 use crate::fields::Fields;
 use crate::pages::Pages;
-use crate::template::Template;
+use crate::template::{Named, Template};
 
 /// An operation, whatever it was read from.
 #[derive(Clone, Debug)]
@@ -20,12 +20,26 @@ pub struct Operation {
     /// What follows the base.
     pub(crate) path: Vec<Piece>,
     pub(crate) parameters: Vec<Parameter>,
+    /// Query parameters of the operator with places for arguments.
+    pub(crate) query: Vec<(String, Secret)>,
     pub(crate) body: Option<Body>,
     /// What is always the same; it wins over what a model gives.
     pub(crate) fixed: Fixed,
     pub(crate) answer: Mapping,
     /// What the model is told of a status.
     pub(crate) errors: BTreeMap<u16, String>,
+}
+
+impl Operation {
+    /// What a name in braces stands for: an argument or its default, if it is one.
+    pub(crate) fn named<'a>(&'a self, arguments: &'a Map<String, Value>, name: &str) -> Named<'a> {
+        let property = || self.tool.input_schema.get("properties")?.get(name);
+        match (arguments.get(name).filter(|value| !value.is_null()), property()) {
+            (Some(value), _) => Named::Value(value),
+            (None, Some(property)) => property.get("default").map_or(Named::Absent, Named::Value),
+            (None, None) => Named::Text,
+        }
+    }
 }
 
 /// A piece of a path.

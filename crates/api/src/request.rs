@@ -10,6 +10,7 @@ use crate::body;
 use crate::escape::{encode, is_segment};
 use crate::operation::{Operation, Parameter, Piece, Place, Style, argument, shown};
 use crate::style;
+use crate::template::worded;
 
 /// The longest URL, in bytes: most servers refuse more than 8 KiB.
 const LONGEST_URL: usize = 16 << 10;
@@ -139,9 +140,11 @@ fn query(
     page: Option<(&str, &str)>,
 ) -> String {
     let fixed = &operation.fixed.query;
-    let is_fixed = |key: &str| {
+    let of_page = |key: &str| page.is_some_and(|(name, _)| key == name);
+    let is_taken = |key: &str| {
         let is = |name: &str| key == encode(name);
-        fixed.iter().any(|(name, _)| is(name)) || page.is_some_and(|(name, _)| is(name))
+        let mut others = fixed.iter().chain(&operation.query);
+        others.any(|(name, _)| is(name)) || page.is_some_and(|(name, _)| is(name))
     };
     let mut pairs = Vec::new();
     for parameter in operation.parameters.iter().filter(|it| it.place == Place::Query) {
@@ -156,7 +159,14 @@ fn query(
         }
     }
     // An object that is exploded names its own parameters.
-    pairs.retain(|(key, _)| !is_fixed(key));
+    pairs.retain(|(key, _)| !is_taken(key));
+    for (name, text) in operation.query.iter().filter(|(name, _)| !of_page(name)) {
+        if let Some(value) = worded(text.reveal(), &|it| operation.named(arguments, it)) {
+            // Here no object names parameters.
+            let style = if value.is_object() { Style::Json } else { Style::Form };
+            pairs.extend(style::pairs(name, &value, style, true, encode));
+        }
+    }
     pairs.extend(page.map(|(name, value)| (encode(name), encode(value))));
     pairs.extend(fixed.iter().map(|(name, value)| (encode(name), encode(value.reveal()))));
     joined(&pairs)

@@ -1,4 +1,4 @@
-//! JSON with places for arguments.
+//! JSON, and values of a query, with places for arguments.
 
 use serde_json::{Map, Value};
 
@@ -15,6 +15,19 @@ impl Template {
     pub(crate) fn fill<'a>(&self, value: &dyn Fn(&str) -> Named<'a>) -> Value {
         fill(&self.0, value).unwrap_or(Value::Null)
     }
+}
+
+/// The value of a query parameter with what `value` says of each name in its text; nothing if one of
+/// them is a parameter that was not given.
+pub(crate) fn worded<'a>(text: &str, value: &dyn Fn(&str) -> Named<'a>) -> Option<Value> {
+    let lacks_one = names(text).any(|name| matches!(value(name), Named::Absent));
+    if lacks_one { None } else { text_of(text, value) }
+}
+
+/// The names in braces of a text.
+pub(crate) fn names(text: &str) -> impl Iterator<Item = &str> {
+    let begun = text.split('{').skip(1);
+    begun.filter_map(|rest| rest.split_once('}').map(|(name, _)| name))
 }
 
 /// What a name in braces stands for.
@@ -103,5 +116,28 @@ mod tests {
             "deep": { "count": 9_007_199_254_740_993_u64 },
         });
         assert_eq!(filled, expected);
+    }
+
+    #[test]
+    fn a_value_of_a_query_is_left_out_where_it_lacks_an_argument() {
+        let arguments = json!({ "words": "a {count}", "count": 7, "labels": ["x", "y"] });
+        let worded = |text: &str| {
+            worded(text, &|name| match arguments.get(name) {
+                Some(value) => Named::Value(value),
+                None if name == "due" => Named::Absent,
+                None => Named::Text,
+            })
+        };
+
+        assert_eq!(worded("{labels}"), Some(json!(["x", "y"])));
+        assert_eq!(worded("{count}"), Some(json!(7)));
+        assert_eq!(
+            worded("{words} in:{labels} {other}"),
+            Some(json!("a {count} in:[\"x\",\"y\"] {other}"))
+        );
+        assert_eq!(worded("{due}"), None);
+        assert_eq!(worded("{words} due:{due}"), None);
+        assert_eq!(worded("{{due}"), None);
+        assert_eq!(worded("plain {"), Some(json!("plain {")));
     }
 }

@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use serde_json::{Value, json};
-use toolgate_api::{Reading, read_document};
+use toolgate_api::{LARGEST_INPUT, LARGEST_OUTPUT, Reading, read_document};
 use toolgate_gateway::config::servers::openapi::OpenApi;
 use toolgate_screen::schema::Compiled;
 
@@ -192,6 +192,90 @@ fn arguments_of_one_name_and_keys_are_kept_apart() {
     assert_eq!(properties(&nested), ["body", "header", "path", "query"]);
 }
 
+/// A document of one operation with parameters whose schemas take some 25 KB, of which `more` bytes
+/// can be chosen.
+fn with_parameters(more: usize) -> String {
+    let parameter = |(index, length): (usize, usize)| {
+        let schema = json!({ "type": "string", "enum": ["x".repeat(length)] });
+        json!({ "name": format!("p{index}"), "in": "query", "schema": schema })
+    };
+    let lengths = [1900; 12].into_iter().chain([more]);
+    let parameters: Vec<_> = lengths.enumerate().map(parameter).collect();
+    document(
+        json!({ "/a": { "get": { "operationId": "a", "parameters": parameters } } }),
+        json!({}),
+    )
+}
+
+#[test]
+fn an_input_schema_is_as_large_as_its_bound_and_never_larger() {
+    let size = |reading: &Reading| reading.operations[0].tool.input_schema.to_string().len();
+    let room = LARGEST_INPUT - size(&reading(&with_parameters(0), json!({})));
+
+    let largest = reading(&with_parameters(room), json!({}));
+    let larger = reading(&with_parameters(room + 1), json!({}));
+
+    assert_eq!(size(&largest), LARGEST_INPUT);
+    assert_eq!(larger.operations.len(), 0);
+    assert_eq!(
+        larger.skipped[0].reason,
+        "the schema of its arguments cannot be brought under 24576 bytes"
+    );
+}
+
+#[test]
+fn what_cannot_be_brought_under_its_bound_has_a_reason_and_results_are_left_open() {
+    let members: serde_json::Map<String, Value> =
+        (0..2000).map(|index| (format!("member_{index}"), json!({ "type": "string" }))).collect();
+    let schema = json!({ "type": "object", "description": "Very many.", "properties": members });
+    let content =
+        json!({ "content": { "application/json": { "schema": schema } }, "description": "Done" });
+    let text = document(
+        json!({ "/a": {
+            "get": { "operationId": "read", "responses": { "200": content } },
+            "post": { "operationId": "write", "requestBody": content },
+        } }),
+        json!({}),
+    );
+
+    let reading = reading(&text, json!({}));
+
+    assert_eq!(names(&reading), ["read"]);
+    let open = json!({ "type": "object", "description": "Very many." });
+    assert_eq!(reading.operations[0].tool.output_schema, Some(open));
+    assert_eq!(
+        reading.skipped[0].reason,
+        "the body: its schema cannot be brought under 16384 bytes"
+    );
+}
+
+#[test]
+fn schemas_of_real_documents_are_within_their_bounds() {
+    for text in [
+        include_str!("../../../tests/node/openapi/documents/github.json"),
+        include_str!("../../../tests/node/openapi/documents/kubernetes.json"),
+        include_str!("../../../tests/node/openapi/documents/stripe.json"),
+        include_str!("../../../tests/node/openapi/documents/styles.json"),
+    ] {
+        let reading = reading(text, json!({}));
+
+        assert_eq!(reading.skipped, []);
+        are_within_bounds(&reading);
+    }
+}
+
+fn are_within_bounds(reading: &Reading) {
+    for tool in reading.operations.iter().map(|operation| &operation.tool) {
+        let input = tool.input_schema.to_string().len();
+        let output = tool.output_schema.as_ref().map_or(0, |schema| schema.to_string().len());
+        assert!(
+            input <= LARGEST_INPUT && output <= LARGEST_OUTPUT,
+            "{}: {input}, {output}",
+            tool.name
+        );
+    }
+}
+
 #[test]
 fn credentials_fit_the_document_or_it_is_not_read() {
     let text = document(json!({ "/a": { "get": {} } }), json!({}));
@@ -255,6 +339,7 @@ fn read_whole(path: &Path) {
         println!("  {}: {}", skipped.operation, skipped.reason);
     }
     assert_eq!(reading.total, reading.operations.len() + reading.skipped.len());
+    are_within_bounds(&reading);
     let mut seen = std::collections::HashSet::new();
     for operation in &reading.operations {
         let tool = &operation.tool;

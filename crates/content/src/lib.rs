@@ -21,9 +21,8 @@ use toolgate_gateway::call::{Boxed, Caller};
 use toolgate_gateway::config::Content as Rules;
 use toolgate_gateway::config::servers::content::template::Flaw;
 use toolgate_gateway::fault::{Fault, Reason};
-use toolgate_hosted::{About, Answer, Asked, Changes, Failed, Paged, Refusal, Server};
+use toolgate_hosted::{About, Answer, Asked, Changes, Completing, Failed, Paged, Refusal, Server};
 
-use self::complete::Completing;
 use self::resource::Located;
 use self::shelf::Shelf;
 

@@ -1,4 +1,4 @@
-//! What a file is, by its name, and how its bytes travel.
+//! What a file is, by its name, and how its bytes travel in a message.
 
 use std::path::Path;
 
@@ -26,17 +26,6 @@ pub(crate) fn type_of(path: &Path) -> &'static str {
         "pdf" => "application/pdf",
         _ => "text/plain",
     }
-}
-
-/// The contents of a resource: text where the bytes are one, base64 otherwise (MCP,
-/// server/resources: resource contents).
-pub(crate) fn contents(uri: &str, mime_type: &str, bytes: &[u8]) -> Value {
-    let mut contents = json!({ "uri": uri, "mimeType": mime_type });
-    match std::str::from_utf8(bytes) {
-        Ok(text) => contents["text"] = text.into(),
-        Err(_) => contents["blob"] = BASE64_STANDARD.encode(bytes).into(),
-    }
-    contents
 }
 
 /// A file as the content of a message: an image, a sound, or its text.

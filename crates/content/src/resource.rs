@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use toolgate_gateway::config::servers::content as written;
 use toolgate_gateway::config::servers::content::template::{Escape, Template};
 use toolgate_gateway::config::servers::content::uri::UriTemplate;
-use toolgate_hosted::{Answer, Failed, Refusal};
+use toolgate_hosted::{Answer, Failed, Refusal, contents};
 
 use crate::argument::{Argument, values};
 use crate::media;
@@ -143,7 +143,7 @@ impl Shelf {
 
     /// What is under a URI. What has one URI alone comes before what has many.
     pub(crate) fn contents_of(&self, uri: &str, caller: &Value) -> Result<Value, Failed> {
-        let refused = |message: String| Refusal::invalid(message).with(json!({ "uri": uri }));
+        let refused = |message: String| Refusal::no_resource(uri, message);
         let found = self
             .resources
             .values()
@@ -152,7 +152,7 @@ impl Shelf {
             .find_map(|resource| Some((resource, resource.place.matches(uri)?)));
         let (resource, given) = found.ok_or_else(|| refused("resource not found".to_owned()))?;
         let template = match &resource.holds {
-            Holds::Bytes(bytes) => return Ok(media::contents(uri, &resource.mime_type, bytes)),
+            Holds::Bytes(bytes) => return Ok(contents(uri, &resource.mime_type, bytes)),
             Holds::Written(template, _) => template,
         };
         let given = given.into_iter().map(|(name, text)| (name.to_owned(), text.into())).collect();
@@ -160,6 +160,6 @@ impl Shelf {
             .map_err(|wrong| refused(format!("resource not found: {wrong}")))?;
         values.insert("caller", caller.clone());
         let text = self.write("the resource", template, &values)?;
-        Ok(media::contents(uri, &resource.mime_type, text.as_bytes()))
+        Ok(contents(uri, &resource.mime_type, text.as_bytes()))
     }
 }

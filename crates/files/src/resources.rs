@@ -51,7 +51,7 @@ pub(crate) fn list(view: &View, after: Option<Place>) -> Result<Value, Refusal> 
 pub(crate) fn read(view: &View, uri: &str) -> Result<Value, Refusal> {
     let refused = |message: &str| Refusal::invalid(message).with(json!({ "uri": uri }));
     // What we do not serve and what does not exist look the same from outside.
-    let absent = || refused("resource not found");
+    let absent = || Refusal::no_resource(uri, "resource not found");
     let place = Place::from_uri(uri, BASE).ok_or_else(absent)?;
     let content = view.file(&place).map_err(|_| absent())?;
 

@@ -89,6 +89,17 @@ impl Content {
     }
 }
 
+/// What is at a URI: text where the bytes are one, base64 otherwise (MCP 2025-11-25,
+/// server/resources: resource contents).
+pub fn contents(uri: &str, mime_type: &str, bytes: &[u8]) -> Value {
+    let mut contents = json!({ "uri": uri, "mimeType": mime_type });
+    match std::str::from_utf8(bytes) {
+        Ok(text) => contents["text"] = text.into(),
+        Err(_) => contents["blob"] = BASE64_STANDARD.encode(bytes).into(),
+    }
+    contents
+}
+
 /// What a tool answers.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -2,8 +2,9 @@
 
 use std::error::Error;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use toolgate_gateway::fault::{Fault, Reason};
+use toolgate_protocol::jsonrpc::codes;
 
 /// A JSON-RPC error: the request itself is wrong. A tool that merely fails answers with a result
 /// whose `isError` is true, or with a fault.
@@ -21,7 +22,7 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// −32602 (JSON-RPC 2.0, 5.1; MCP also uses it for unknown tools, resources and cursors).
+    /// −32602 (JSON-RPC 2.0, 5.1; MCP also uses it for unknown tools, prompts and cursors).
     pub fn invalid(message: impl Into<String>) -> Self {
         Self { code: -32602, message: message.into(), data: None, of_unknown_tool: false }
     }
@@ -30,6 +31,13 @@ impl Refusal {
     /// in the words of the gateway.
     pub fn unknown_tool(name: &str) -> Self {
         Self { of_unknown_tool: true, ..Self::invalid(format!("unknown tool: {name}")) }
+    }
+
+    /// Nothing is at this URI, or nothing that the caller may know of. The code is that of
+    /// 2025-11-25 (server/resources: error handling); the fronts give modern clients theirs, −32602.
+    pub fn no_resource(uri: &str, message: impl Into<String>) -> Self {
+        Self { code: codes::RESOURCE_NOT_FOUND, ..Self::invalid(message) }
+            .with(json!({ "uri": uri }))
     }
 
     /// −32601: no such method.

@@ -8,6 +8,7 @@
 mod answer;
 mod asked;
 mod changes;
+mod completion;
 mod context;
 mod failed;
 mod native;
@@ -20,9 +21,10 @@ mod toolbox;
 mod upstream;
 mod work;
 
-pub use answer::{Answer, Content, ToolResult};
+pub use answer::{Answer, Content, ToolResult, contents};
 pub use asked::{Asked, Called, Paged};
 pub use changes::{Change, Changes};
+pub use completion::{Begun, Completing, Reference};
 pub use context::{Context, Progress};
 pub use failed::{Failed, Refusal};
 pub use native::{NativeTool, Output, Structured};

@@ -112,24 +112,24 @@ impl Shelf {
 
     /// What a resource holds.
     pub(crate) fn read_resource(&self, Located { uri }: &Located) -> Result<Answer, Failed> {
-        let refused = |message: &str| Refusal::invalid(message).with(json!({ "uri": uri }));
+        let absent = || Refusal::no_resource(uri, "resource not found");
         if uri == CATEGORIES {
             return Ok(contents(uri, "application/json", &self.categories().to_string()));
         }
         if let Some(place) = Place::from_uri(uri, CATEGORY) {
             let articles = self.articles_in(place.as_str());
             if articles.is_empty() {
-                return Err(refused("resource not found").into());
+                return Err(absent().into());
             }
             let text = json!({ "category": place.as_str(), "articles": articles }).to_string();
             return Ok(contents(uri, "application/json", &text));
         }
-        let absent = || refused("resource not found");
         let place = Place::from_uri(uri, ARTICLES).ok_or_else(absent)?;
         match self.article(&place)? {
             Some(Ok(article)) => Ok(contents(uri, article.format.mime(), &article.text)),
             Some(Err(Unreadable(reason))) => {
-                Err(refused(&format!("the document cannot be read: {reason}")).into())
+                let message = format!("the document cannot be read: {reason}");
+                Err(Refusal::invalid(message).with(json!({ "uri": uri })).into())
             }
             None => Err(absent().into()),
         }

@@ -58,7 +58,7 @@ impl Tables {
         let table = read.uri.strip_prefix(SCHEME);
         let Some(table) = table.and_then(|named| self.0.iter().find(|table| *table == named))
         else {
-            return Err(Refusal::invalid("no such resource").into());
+            return Err(Refusal::no_resource(&read.uri, "no such resource").into());
         };
         let (schema, name) = match table.split_once('.') {
             Some((schema, name)) => (Argument::Text(schema.to_owned()), name),

@@ -17,6 +17,8 @@ export function random(seed) {
 
 /** What leads elsewhere where it is not encoded; letters around, so that it stays text. */
 const PIECES = ['a', 'Zz', 'é', '世', '😀', ' ', '+', '&', '=', '?', '#', '%', '%2F', ',', ';', ':', '@', '$', '!', "'", '"', '(', '*', ']', '[', '{', '|', '~', '^', '`', '<']
+/** Texts of which one fits most patterns. */
+const LOOKS = ['a', '7', 'Zm9v', '1.2.3', '2026-01-31', 'refs/heads/main', 'ssh-rsa AAAA a@b', 'ab'.repeat(20), '#00ff7f', 'a@a.example', 'https://a.example/b']
 const DEEPEST = 5
 
 export class Generator {
@@ -79,7 +81,7 @@ export class Generator {
   }
 
   #text(schema, at) {
-    if (schema.pattern) throw new Unsure('a pattern')
+    if (schema.pattern) return this.#like(schema, at)
     const least = Math.max(schema.minLength ?? 0, 1)
     const most = Math.min(schema.maxLength ?? 30, 30)
     if (least > 30) throw new Unsure('a long text')
@@ -103,6 +105,14 @@ export class Generator {
     while ([...text].length < wanted) text += pieces[this.#below(pieces.length)]
     text = [...text].slice(0, Math.max(most, least)).join('')
     return text.endsWith(' ') ? `${text.slice(0, -1)}x` : text
+  }
+
+  #like({ pattern, minLength = 0, maxLength = 100 }, at) {
+    const form = new RegExp(pattern, 'u')
+    const fits = (text) => form.test(text) && text.length >= minLength && text.length <= maxLength
+    const some = LOOKS.filter((text) => fits(text) && !(at.path[0] === 'path' && text.includes('/')))
+    if (some.length === 0) throw new Unsure(`the pattern ${pattern}`)
+    return some[this.#below(some.length)]
   }
 
   #number(schema, parts) {

@@ -8,12 +8,11 @@ use toolgate_gateway::config::servers::openapi::Arguments;
 
 use super::document::Document;
 use super::naming::Names;
-use super::schema::{Translated, Way, translate};
+use super::schema::{Bound, Translated, Wanted, Way, translate};
 use crate::operation::{Body, Encoding, Parameter, Place, Pointer, Style};
 
-/// The largest schema of a parameter, and of a body, in bytes.
-const PARAMETER: usize = 2 << 10;
-const BODY: usize = 16 << 10;
+/// How large the schema of a parameter may be: one that is larger takes anything of its type.
+const PARAMETER: Bound = Bound { bytes: 2 << 10, opens: true };
 
 /// Headers that OpenAPI describes elsewhere (3.1, 4.8.12.2), that belong to HTTP, or that would
 /// tell servers something of the connection that is not so.
@@ -46,8 +45,18 @@ pub(crate) struct Draft<'a> {
     /// Per place, or all under the empty name.
     groups: BTreeMap<&'static str, Group>,
     definitions: Map<String, Value>,
+    parameters: Vec<Parameter>,
+    body: Option<Body>,
+}
+
+/// The arguments of a tool.
+pub(crate) struct Drafted {
     pub parameters: Vec<Parameter>,
     pub body: Option<Body>,
+    /// The arguments by name, with whether they are required, in the order in which they stand.
+    pub listed: Vec<(String, bool)>,
+    /// The input schema.
+    pub schema: Value,
 }
 
 #[derive(Default)]
@@ -119,14 +128,16 @@ impl<'a> Draft<'a> {
         }
         let required = described["required"] == true || place == Place::Path;
         let (schema, style, explode) = self.written(described, place)?;
-        let translated = translate(self.document, schema, Way::In, None, PARAMETER)
+        let description = described["description"].as_str();
+        let wanted = Wanted {
+            way: Way::In,
+            fields: None,
+            description: description.filter(|text| !text.trim().is_empty()),
+            bound: PARAMETER,
+        };
+        let translated = translate(self.document, schema, &wanted)
             .map_err(|error| format!("the parameter {name}: {error}"))?;
-        let mut schema = self.keep(translated);
-        if let (Some(text), Some(members)) =
-            (described["description"].as_str(), schema.as_object_mut())
-        {
-            members.insert("description".into(), super::prose::short(text, 400).into());
-        }
+        let schema = self.keep(translated);
         let argument = self.add(name, place.word(), schema, required);
         self.parameters.push(Parameter {
             argument,
@@ -170,15 +181,18 @@ impl<'a> Draft<'a> {
         Ok((&described["schema"], style, explode))
     }
 
-    /// Adds the body of the document.
+    /// Adds the body of the document, with a schema of at most so many bytes.
     ///
     /// # Errors
     /// Why it cannot be sent.
-    pub fn body(&mut self, described: &'a Value) -> Result<(), String> {
+    pub fn body(&mut self, described: &'a Value, bytes: usize) -> Result<(), String> {
         let required = described["required"] == true;
         let content = &described["content"];
         let Some((media, encoding)) = self.media(content)? else { return Ok(()) };
-        let translated = translate(self.document, &media["schema"], Way::In, None, BODY)
+        // A tool whose body may be anything would tell no model what to send.
+        let bound = Bound { bytes, opens: false };
+        let wanted = Wanted { way: Way::In, fields: None, description: None, bound };
+        let translated = translate(self.document, &media["schema"], &wanted)
             .map_err(|error| format!("the body: {error}"))?;
         let schema = self.keep(translated);
         let members = match self.form {
@@ -259,8 +273,13 @@ impl<'a> Draft<'a> {
         styles.collect()
     }
 
-    /// The arguments by name, with whether they are required, in the order in which they stand.
-    pub fn listed(&self) -> Vec<(String, bool)> {
+    /// The arguments, all of them added.
+    pub fn done(mut self) -> Drafted {
+        let (listed, schema) = (self.listed(), self.schema());
+        Drafted { parameters: self.parameters, body: self.body, listed, schema }
+    }
+
+    fn listed(&self) -> Vec<(String, bool)> {
         let groups = self.groups.iter();
         groups
             .flat_map(|(place, group)| {
@@ -275,8 +294,7 @@ impl<'a> Draft<'a> {
             .collect()
     }
 
-    /// The input schema.
-    pub fn schema(&mut self) -> Value {
+    fn schema(&mut self) -> Value {
         let mut all = self.groups.remove("").unwrap_or_default();
         for (place, group) in std::mem::take(&mut self.groups) {
             if !group.required.is_empty() {

@@ -5,11 +5,11 @@ use serde_json::{Value, json};
 use toolgate_gateway::config::servers::openapi as config;
 use toolgate_hosted::Tool;
 
-use super::arguments::Draft;
+use super::arguments::{Draft, Drafted};
 use super::describe::{Subject, example, success};
 use super::document::Document;
 use super::naming::Names;
-use super::schema::{Way, translate};
+use super::schema::{Bound, Translated, Wanted, Way, size, translate};
 use super::security::Security;
 use super::select::{Idle, idle, offers};
 use crate::endpoints::{header, of_method, path};
@@ -18,8 +18,13 @@ use crate::operation::{Fixed, Mapping, Operation, Place};
 
 /// The methods of a path item, in the order of the specification.
 const METHODS: [&str; 7] = ["get", "put", "post", "delete", "options", "head", "patch"];
-/// The largest output schema, in bytes.
-const OUTPUT: usize = 6 << 10;
+/// The largest input schema of a tool, in bytes as it is listed.
+pub const LARGEST_INPUT: usize = 24 << 10;
+/// How large the schema of a body may be in it. The smaller ones are tried where it leaves too little
+/// to the parameters.
+const BODIES: [usize; 4] = [16 << 10, 8 << 10, 4 << 10, 2 << 10];
+/// The largest output schema of a tool, in bytes as it is listed.
+pub const LARGEST_OUTPUT: usize = 6 << 10;
 
 /// What became of a document.
 pub struct Reading {
@@ -123,33 +128,15 @@ impl Reader<'_> {
         }
         let method = Method::from_bytes(method.to_ascii_uppercase().as_bytes())
             .map_err(|error| error.to_string())?;
-        let mut draft = Draft::new(self.document, self.api.arguments);
-        for parameter in self.parameters()? {
-            draft.parameter(parameter, |name, place| self.security.is_key(name, place))?;
-        }
-        let mut body_example = None;
-        if let Some(body) = self.operation.get("requestBody") {
-            let body = self.document.resolve(body).map_err(|error| format!("the body: {error}"))?;
-            match method {
-                // What such a body means is not defined (3.1, 4.8.10), and none is sent.
-                Method::GET | Method::HEAD if body["required"] == true => {
-                    return Err(format!("it needs a body, and a {method} request has none"));
-                }
-                Method::GET | Method::HEAD => {}
-                _ => draft.body(body)?,
-            }
-            body_example = Document::members(&body["content"])
-                .find_map(|(_, media)| example(self.document, media));
-        }
-        let pieces = path(&self.literal(), &draft.parameters)?;
+        let drafted = self.drafted(&method)?;
+        let pieces = path(&self.literal(), &drafted.parameters)?;
         let fields = self.fields(&name);
         let output = self.output(fields.as_ref())?;
         let (output_schema, framed) = match output {
             Some((schema, framed)) => (Some(schema), framed),
             None => (None, false),
         };
-        let arguments = draft.listed();
-        let in_path: Vec<_> = draft
+        let in_path: Vec<_> = drafted
             .parameters
             .iter()
             .filter(|it| it.place == Place::Path)
@@ -159,16 +146,16 @@ impl Reader<'_> {
             document: self.document,
             operation: self.operation,
             method: &method,
-            arguments: &arguments,
+            arguments: &drafted.listed,
             in_path: &in_path,
-            example: body_example,
+            example: self.body_example(),
             output: output_schema.as_ref(),
             name: &name,
         };
         let tool = Tool {
             title: subject.title(),
             description: subject.description(),
-            input_schema: draft.schema(),
+            input_schema: drafted.schema,
             annotations: of_method(&method),
             output_schema,
             name,
@@ -177,12 +164,55 @@ impl Reader<'_> {
             tool,
             method,
             path: pieces,
-            parameters: draft.parameters,
-            body: draft.body,
+            parameters: drafted.parameters,
+            query: Vec::new(),
+            body: drafted.body,
             fixed: self.fixed()?,
             answer: Mapping { fields, framed, ..Mapping::default() },
             errors: Default::default(),
         })
+    }
+
+    /// The arguments, with a schema within its bound.
+    fn drafted(&self, method: &Method) -> Result<Drafted, String> {
+        for bytes in BODIES {
+            let mut draft = Draft::new(self.document, self.api.arguments);
+            for parameter in self.parameters()? {
+                draft.parameter(parameter, |name, place| self.security.is_key(name, place))?;
+            }
+            if let Some(body) = self.body(method)? {
+                match draft.body(body, bytes) {
+                    Err(error) if bytes == BODIES[0] => return Err(error),
+                    // What is left beside the parameters is not enough.
+                    Err(_) => break,
+                    Ok(()) => {}
+                }
+            }
+            let drafted = draft.done();
+            if size(&drafted.schema) <= LARGEST_INPUT {
+                return Ok(drafted);
+            }
+        }
+        Err(format!("the schema of its arguments cannot be brought under {LARGEST_INPUT} bytes"))
+    }
+
+    /// What is described of the body that is sent, if one is.
+    fn body(&self, method: &Method) -> Result<Option<&Value>, String> {
+        let Some(body) = self.operation.get("requestBody") else { return Ok(None) };
+        let body = self.document.resolve(body).map_err(|error| format!("the body: {error}"))?;
+        match *method {
+            // What such a body means is not defined (3.1, 4.8.10), and none is sent.
+            Method::GET | Method::HEAD if body["required"] == true => {
+                Err(format!("it needs a body, and a {method} request has none"))
+            }
+            Method::GET | Method::HEAD => Ok(None),
+            _ => Ok(Some(body)),
+        }
+    }
+
+    fn body_example(&self) -> Option<&Value> {
+        let body = self.document.member(self.operation, "requestBody");
+        Document::members(&body["content"]).find_map(|(_, media)| example(self.document, media))
     }
 
     /// The path without a fragment or query, which some documents write to tell operations apart.
@@ -229,22 +259,20 @@ impl Reader<'_> {
         if !is_json(kind) || !media["schema"].is_object() {
             return Ok(None);
         }
-        // A result that cannot be described can still be returned.
-        let Ok(translated) = translate(self.document, &media["schema"], Way::Out, fields, OUTPUT)
-        else {
-            return Ok(None);
-        };
-        if translated.schema["type"] == "object" {
-            return Ok(Some((translated.whole(), false)));
+        // The frame around a result that is no object takes its part of the bound.
+        for bytes in [LARGEST_OUTPUT, LARGEST_OUTPUT - FRAME] {
+            let bound = Bound { bytes, opens: true };
+            let wanted = Wanted { way: Way::Out, fields, description: None, bound };
+            // A result that cannot be described can still be returned.
+            let Ok(translated) = translate(self.document, &media["schema"], &wanted) else {
+                return Ok(None);
+            };
+            let (schema, framed) = framed(translated);
+            if size(&schema) <= LARGEST_OUTPUT {
+                return Ok(Some((schema, framed)));
+            }
         }
-        let mut framed = json!({
-            "type": "object",
-            "properties": { "result": translated.schema },
-        });
-        if !translated.definitions.is_empty() {
-            framed["$defs"] = translated.definitions.into();
-        }
-        Ok(Some((framed, true)))
+        Ok(None)
     }
 
     fn fixed(&self) -> Result<Fixed, String> {
@@ -256,4 +284,22 @@ impl Reader<'_> {
         }
         Ok(fixed)
     }
+}
+
+/// How much a frame takes, in bytes.
+const FRAME: usize = r#"{"type":"object","properties":{"result":}}"#.len();
+
+/// A result as one schema of an object, and whether it stands in a member `result` of that.
+fn framed(translated: Translated) -> (Value, bool) {
+    if translated.schema["type"] == "object" {
+        return (translated.whole(), false);
+    }
+    let mut framed = json!({
+        "type": "object",
+        "properties": { "result": translated.schema },
+    });
+    if !translated.definitions.is_empty() {
+        framed["$defs"] = translated.definitions.into();
+    }
+    (framed, true)
 }

@@ -2,17 +2,30 @@
 //!
 //! References are written out where they are used. One that leads back into itself becomes a
 //! definition of its own (`$defs`). What nests deeper than fits into the bound of a tool is left
-//! open: described, and not checked here.
+//! open: described, and not checked here. The bound is exact: what is returned is no larger, to the
+//! byte.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::document::Document;
 use crate::fields::Fields;
 
-/// The levels that are tried, the deepest first.
-const LEVELS: [usize; 7] = [24, 10, 7, 5, 4, 3, 2];
+/// The levels that are tried with texts or without, what says most first.
+const ATTEMPTS: [(usize, bool); 10] = [
+    (24, true),
+    (10, true),
+    (7, true),
+    (5, true),
+    (4, true),
+    (3, true),
+    (2, true),
+    (1, true),
+    (0, true),
+    (0, false),
+];
 /// How much of a description is kept, in characters; deep down and in results less.
 const TEXT: usize = 400;
 const TEXT_BELOW: usize = 120;
@@ -36,7 +49,40 @@ pub(crate) struct Translated {
     pub definitions: Map<String, Value>,
 }
 
+/// What is wanted of a schema.
+pub(crate) struct Wanted<'a> {
+    pub way: Way,
+    /// The members of a result that are kept.
+    pub fields: Option<&'a Fields>,
+    /// What is said of it elsewhere in the document.
+    pub description: Option<&'a str>,
+    pub bound: Bound,
+}
+
+/// How large a schema may be.
+#[derive(Clone, Copy)]
+pub(crate) struct Bound {
+    /// As it is serialised, with its definitions.
+    pub bytes: usize,
+    /// Whether one that cannot be brought under it is left open as a whole.
+    pub opens: bool,
+}
+
+/// The size of a value as it is serialised, in bytes.
+pub(crate) fn size(value: &impl Serialize) -> usize {
+    // What cannot be serialised fits nowhere.
+    serde_json::to_vec(value).map_or(usize::MAX, |text| text.len())
+}
+
 impl Translated {
+    /// The size of the whole, in bytes.
+    fn size(&self) -> usize {
+        match self.definitions.is_empty() {
+            true => size(&self.schema),
+            false => size(&self.schema) + ",\"$defs\":".len() + size(&self.definitions),
+        }
+    }
+
     /// As one schema.
     pub fn whole(self) -> Value {
         let mut schema = self.schema;
@@ -47,46 +93,48 @@ impl Translated {
     }
 }
 
-/// Translates a schema into at most so many bytes, as deep as that allows.
+/// Translates a schema, as deep as its bound allows.
 ///
 /// # Errors
-/// A reference leads nowhere.
+/// A reference leads nowhere, or nothing of use fits into the bound.
 pub(crate) fn translate(
     document: &Document,
     schema: &Value,
-    way: Way,
-    fields: Option<&Fields>,
-    largest: usize,
+    wanted: &Wanted<'_>,
 ) -> Result<Translated, String> {
-    let mut last = None;
-    for levels in LEVELS {
-        let mut translator = Translator {
-            document,
-            way,
-            levels,
-            // Bytes are counted as they come, so that a deep attempt ends soon.
-            left: largest,
-            open: Vec::new(),
-            wanted: BTreeSet::new(),
-        };
-        let schema = translator.schema(schema, 0, fields)?;
+    let largest = wanted.bound.bytes;
+    for (levels, texts) in ATTEMPTS {
+        let mut translator = Translator::new(document, wanted, levels, texts);
+        let schema = translator.schema(schema, 0, wanted.fields)?;
         let definitions = translator.definitions()?;
-        let whole = translator.left > 0;
         let translated = Translated { schema, definitions };
-        if whole {
+        if translator.left > 0 && translated.size() <= largest {
             return Ok(translated);
         }
-        last = Some(translated);
     }
-    // Even so it is larger than wanted, with very many members on few levels.
-    last.ok_or_else(|| "a schema that cannot be written".to_owned())
+    let open = document.resolve(schema)?.as_object().filter(|_| wanted.bound.opens);
+    for texts in [true, false] {
+        let mut translator = Translator::new(document, wanted, 0, texts);
+        let Some(schema) = open.map(|members| translator.cut(members)) else { continue };
+        let translated = Translated { schema, definitions: Map::new() };
+        if translated.size() <= largest {
+            return Ok(translated);
+        }
+    }
+    Err(format!("its schema cannot be brought under {largest} bytes"))
 }
 
 struct Translator<'a> {
     document: &'a Document,
     way: Way,
     levels: usize,
+    /// Whether descriptions and examples are kept.
+    texts: bool,
+    /// How much may still be written, plus one. Never more is counted than is written, so that an
+    /// attempt with nothing left is too large, and ends soon.
     left: usize,
+    /// What is said of the schema that comes next, instead of its own words.
+    instead: Option<&'a str>,
     /// The references that are being written out.
     open: Vec<&'a str>,
     /// Those that lead back into themselves.
@@ -94,6 +142,24 @@ struct Translator<'a> {
 }
 
 impl<'a> Translator<'a> {
+    fn new(
+        document: &'a Document,
+        wanted: &Wanted<'a>,
+        levels: usize,
+        texts: bool,
+    ) -> Translator<'a> {
+        Translator {
+            document,
+            way: wanted.way,
+            levels,
+            texts,
+            left: wanted.bound.bytes.saturating_add(1),
+            instead: wanted.description,
+            open: Vec::new(),
+            wanted: BTreeSet::new(),
+        }
+    }
+
     /// The definitions of what leads back into itself.
     fn definitions(&mut self) -> Result<Map<String, Value>, String> {
         let mut done: BTreeMap<&'a str, Value> = BTreeMap::new();
@@ -116,26 +182,34 @@ impl<'a> Translator<'a> {
     ) -> Result<Value, String> {
         let members = match schema {
             Value::Object(members) => members,
-            Value::Bool(_) => return Ok(schema.clone()),
-            _ => return Ok(json!({})),
+            Value::Bool(_) => {
+                self.instead = None;
+                return Ok(schema.clone());
+            }
+            _ => {
+                let mut out = Map::new();
+                self.described(&Map::new(), &mut out, level);
+                return Ok(out.into());
+            }
         };
         if let Some(reference) = members.get("$ref").and_then(Value::as_str) {
             return self.referred(reference, members, level, fields);
         }
-        self.spend(16);
+        self.spend("{}".len());
         if level > self.levels || self.left == 0 {
             return Ok(self.cut(members));
         }
         let mut out = Map::new();
+        self.described(members, &mut out, level);
         self.keywords(members, &mut out, level);
         self.types(members, &mut out);
         self.object(members, &mut out, level, fields)?;
         self.list(members, &mut out, level, fields)?;
         self.combined(members, &mut out, level, fields)?;
-        if self.document.is_3_0 && members.get("nullable") == Some(&json!(true)) {
-            return Ok(nullable(out));
+        match self.is_nullable(members) {
+            true => Ok(nullable(out)),
+            false => Ok(Value::Object(out)),
         }
-        Ok(Value::Object(out))
     }
 
     fn referred(
@@ -145,51 +219,74 @@ impl<'a> Translator<'a> {
         level: usize,
         fields: Option<&Fields>,
     ) -> Result<Value, String> {
+        // What stands beside a reference counts since 3.1; descriptions are meant in 3.0 too.
+        let beside = members.get("description").and_then(Value::as_str);
+        self.instead = self.instead.or(beside.filter(|text| !text.trim().is_empty()));
         if self.open.contains(&reference) {
+            self.instead = None;
             // Results that are cut to fields end where they lead back.
             if fields.is_some() {
                 return Ok(json!({}));
             }
             self.wanted.insert(reference);
-            self.spend(reference.len() + 16);
+            self.spend(r##"{"$ref":"#/$defs/"}"##.len());
             return Ok(json!({ "$ref": format!("#/$defs/{}", name(reference)) }));
         }
         let target = self.document.find(reference)?;
         if self.open.len() >= CHAIN {
+            self.instead = None;
             return Ok(json!({}));
         }
         self.open.push(reference);
         let written = self.schema(target, level, fields);
         self.open.pop();
-        let mut written = written?;
-        // What stands beside a reference counts since 3.1; descriptions are meant in 3.0 too.
-        if let (Some(Value::String(text)), Some(out)) =
-            (members.get("description"), written.as_object_mut())
-        {
-            out.insert("description".into(), self.text(text, level).into());
-        }
-        Ok(written)
+        written
     }
 
     /// What is said of something that is not described further.
-    fn cut(&mut self, members: &'a Map<String, Value>) -> Value {
+    fn cut(&mut self, members: &Map<String, Value>) -> Value {
         let mut out = Map::new();
         self.types(members, &mut out);
-        if let Some(Value::String(text)) = members.get("description") {
-            out.insert("description".into(), self.text(text, usize::MAX).into());
+        self.described(members, &mut out, usize::MAX);
+        if self.is_nullable(members) {
+            return or_null(Value::Object(out));
         }
         Value::Object(out)
     }
 
-    fn spend(&mut self, bytes: usize) {
-        self.left = self.left.saturating_sub(bytes);
+    /// `nullable: true` of 3.0, which goes with `type`.
+    fn is_nullable(&self, members: &Map<String, Value>) -> bool {
+        self.document.is_3_0 && members.get("nullable") == Some(&json!(true))
     }
 
-    fn text(&mut self, text: &str, level: usize) -> String {
+    /// What a schema is said to be, and which pattern its texts have that is not checked here.
+    fn described(
+        &mut self,
+        members: &Map<String, Value>,
+        out: &mut Map<String, Value>,
+        level: usize,
+    ) {
+        let own = members.get("description").and_then(Value::as_str);
+        let said = self.instead.take().or(own).unwrap_or_default();
+        if !self.texts {
+            return;
+        }
         let most = if level > 2 || self.way == Way::Out { TEXT_BELOW } else { TEXT };
-        let text = super::prose::short(text, most);
-        self.spend(text.len() + 18);
-        text
+        let mut text = super::prose::short(said, most);
+        let pattern = members.get("pattern").and_then(Value::as_str);
+        if let Some(pattern) = pattern.filter(|_| self.way == Way::In)
+            && let Some(remark) = super::pattern::remark(pattern)
+        {
+            text = format!("{} {remark}", super::prose::sentence(&text)).trim_start().to_owned();
+        }
+        if !text.is_empty() {
+            self.spend("\"description\":\"\"".len() + text.len());
+            out.insert("description".into(), text.into());
+        }
+    }
+
+    fn spend(&mut self, bytes: usize) {
+        self.left = self.left.saturating_sub(bytes);
     }
 
     fn types(&mut self, members: &Map<String, Value>, out: &mut Map<String, Value>) {
@@ -213,9 +310,9 @@ impl<'a> Translator<'a> {
             _ if members.contains_key("properties") => {
                 out.insert("type".into(), "object".into());
             }
-            _ => {}
+            _ => return,
         }
-        self.spend(18);
+        self.spend("\"type\":\"null\"".len());
     }
 
     fn keywords(
@@ -224,11 +321,6 @@ impl<'a> Translator<'a> {
         out: &mut Map<String, Value>,
         level: usize,
     ) {
-        if let Some(Value::String(text)) = members.get("description")
-            && !text.trim().is_empty()
-        {
-            out.insert("description".into(), self.text(text, level).into());
-        }
         if self.way == Way::Out {
             // APIs add values and loosen bounds without a new document.
             return;
@@ -251,14 +343,14 @@ impl<'a> Translator<'a> {
             let Some(value) = members.get(word) else { continue };
             // `default: null` is what generators write for none; it fits few types.
             if fits(word, value) && !(word == "default" && value.is_null()) {
-                self.spend(word.len() + value.to_string().len() + 4);
+                self.spend("\"\":".len() + word.len() + size(value));
                 out.insert(word.into(), value.clone());
             }
         }
         if let Some(Value::String(pattern)) = members.get("pattern")
             && super::pattern::is_usable(pattern)
         {
-            self.spend(pattern.len() + 14);
+            self.spend("\"pattern\":\"\"".len() + pattern.len());
             out.insert("pattern".into(), pattern.clone().into());
         }
         self.bound(members, out, "minimum", "exclusiveMinimum");
@@ -268,9 +360,9 @@ impl<'a> Translator<'a> {
         }
         let example = members.get("example").or_else(|| members.get("examples")?.get(0));
         if let Some(example) = example {
-            let size = example.to_string().len();
-            if size <= TEXT_BELOW && level < 3 {
-                self.spend(size + 14);
+            let size = size(example);
+            if self.texts && size <= TEXT_BELOW && level < 3 {
+                self.spend("\"examples\":[]".len() + size);
                 out.insert("examples".into(), json!([example]));
             }
         }
@@ -287,12 +379,13 @@ impl<'a> Translator<'a> {
         let number = |word: &str| members.get(word).filter(|value| value.is_number()).cloned();
         let is_exclusive = members.get(exclusive) == Some(&json!(true));
         if let Some(value) = number(bound) {
+            self.spend("\"\":".len() + bound.len() + size(&value));
             out.insert(if is_exclusive { exclusive } else { bound }.into(), value);
         }
         if let Some(value) = number(exclusive) {
+            self.spend("\"\":".len() + exclusive.len() + size(&value));
             out.insert(exclusive.into(), value);
         }
-        self.spend(20);
     }
 
     fn object(
@@ -329,7 +422,7 @@ impl<'a> Translator<'a> {
                     left_out.push(name.as_str());
                     continue;
                 }
-                self.spend(name.len() + 4);
+                self.spend("\"\":".len() + name.len());
                 let mut schema = self.schema(property, level + 1, within)?;
                 if self.way == Way::Out && !required.contains(&name.as_str()) {
                     // What need not be there is often null instead.
@@ -434,7 +527,7 @@ fn fits(word: &str, value: &Value) -> bool {
     }
 }
 
-/// `nullable: true` of 3.0, which goes with `type`.
+/// The same or null, also where values are listed.
 fn nullable(mut out: Map<String, Value>) -> Value {
     if let Some(values) = out.get_mut("enum").and_then(Value::as_array_mut)
         && !values.contains(&Value::Null)
@@ -476,3 +569,6 @@ fn name(reference: &str) -> String {
         .map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' })
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

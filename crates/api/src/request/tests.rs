@@ -46,6 +46,7 @@ fn operation() -> Operation {
             parameter("x-note", Place::Header),
             parameter("authorization", Place::Header),
         ],
+        query: Vec::new(),
         body: None,
         fixed: Fixed {
             headers: HeaderMap::from_iter([(
@@ -124,6 +125,36 @@ fn a_page_is_one_parameter_whatever_the_cursor_says() {
     let request = build(&base(), &operation(), arguments.as_object().unwrap(), page).unwrap();
 
     assert_eq!(request.uri().query().unwrap(), "page=2%26api_key%3Dx%23&api_key=k%26y");
+}
+
+#[test]
+fn a_value_of_a_query_with_places_is_encoded_typed_or_left_out() {
+    let mut operation = operation();
+    let secret = |text: &str| toolgate_values::Secret::new(text);
+    operation.query = vec![
+        ("words".into(), secret("{q} in:readme&{other}")),
+        ("labels".into(), secret("{labels}")),
+        ("size".into(), secret("{size}")),
+        ("where".into(), secret("{where}")),
+        ("q".into(), secret("mine {missing}")),
+        ("page".into(), secret("{size}")),
+    ];
+    let properties =
+        json!({ "q": {}, "labels": {}, "where": {}, "missing": {}, "size": { "default": 10 } });
+    operation.tool.input_schema = json!({ "type": "object", "properties": properties });
+    let arguments = json!({
+        "owner": "a", "file": "b", "q": "x&y", "labels": ["p q", "r"], "where": { "api_key": "mine" },
+    });
+
+    let request =
+        build(&base(), &operation, arguments.as_object().unwrap(), Some(("page", "2"))).unwrap();
+
+    // `q` is the operator's, so that what is given under this name goes nowhere but into `words`.
+    assert_eq!(
+        request.uri().query().unwrap(),
+        "words=x%26y%20in%3Areadme%26%7Bother%7D&labels=p%20q&labels=r&size=10&\
+         where=%7B%22api_key%22%3A%22mine%22%7D&page=2&api_key=k%26y"
+    );
 }
 
 #[test]

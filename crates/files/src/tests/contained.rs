@@ -85,7 +85,7 @@ async fn no_form_of_path_leads_out() {
             assert_eq!(result["isError"], true, "{path:?}: {result}");
             assert!(!result.to_string().contains(SECRET), "{path:?}: {result}");
         }
-        assert_eq!((refusal.code, refusal.message.as_str()), (-32602, "resource not found"));
+        assert_eq!((refusal.code, refusal.message.as_str()), (-32002, "resource not found"));
     }
 }
 

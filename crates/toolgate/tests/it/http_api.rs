@@ -37,6 +37,9 @@ fn answer(call: &Call) -> Reply {
         ("GET", "/v1/limited") => Reply::json(429, "{}").header("retry-after", "30"),
         ("GET", "/v1/key") => Reply::json(401, r#"{"message":"Bad credentials"}"#),
         ("GET", "/v1/picture") => Reply::text(200, "image/png", "PNG"),
+        ("GET", "/v1/words") => Reply::json(200, json!({ "path": call.path }).to_string()),
+        ("GET", "/v1/notes/7") => Reply::text(200, "text/html; charset=utf-8", "<p>Seven</p>"),
+        ("GET", "/v1/limits") => Reply::json(200, r#"{"rate":{"left":3}}"#),
         ("DELETE", _) => Reply::json(204, ""),
         _ => Reply::json(404, r#"{"message":"Not Found"}"#),
     }
@@ -65,12 +68,33 @@ const TOOLS: &str = r#"
         limited: { description: Limited., get: /limited }
         key: { description: Key., get: /key }
         picture: { description: Picture., get: /picture }
+        words:
+          description: Words.
+          get: /words
+          parameters:
+            words: {}
+            user: {}
+            labels: { type: array, items: { type: string } }
+            size: { type: integer, default: 10 }
+          query: { sort: name, q: "{words} in:name user:{user}", label: "{labels}", per_page: "{size}", only: "{words}" }
         drop: { description: Drops., delete: "/things/{id}", parameters: { id: { type: integer } } }
+"#;
+
+const RESOURCES: &str = r#"
+      resources:
+        note:
+          uri: "note://{kind}/{number}"
+          get: /notes/{number}
+          parameters: { number: { type: integer, minimum: 1 }, kind: { in: query, enum: [draft, done] } }
+        limits: { uri: "api://limits", description: What is left., get: /limits, result: rate }
+        small: { uri: "api://small", get: /limits, max_size: 10B }
+        key: { uri: "api://key", get: /key }
+        busy: { uri: "api://busy", get: /limited }
 "#;
 
 async fn before(api: &Server) -> Gateway {
     Gateway::serve(format!(
-        "servers:\n  - name: hub\n    http:\n      base: {}/v1\n      headers: {{ authorization: \"Bearer the-key\" }}\n      tools:{TOOLS}",
+        "servers:\n  - name: hub\n    http:\n      base: {}/v1\n      headers: {{ authorization: \"Bearer the-key\" }}\n      tools:{TOOLS}{RESOURCES}",
         api.origin()
     ))
     .await
@@ -236,4 +260,88 @@ async fn reads_are_tried_again_and_writes_never() {
     let error = &written["_meta"]["dev.toolgate/error"];
     assert_eq!((&error["category"], &error["sideEffect"]), (&json!("broken"), &json!("unknown")));
     assert_eq!(*asked.lock().unwrap(), ["GET", "GET", "POST"]);
+}
+
+#[tokio::test]
+async fn values_of_the_query_take_arguments_or_are_left_out() {
+    let api = api().await;
+    let gateway = before(&api).await;
+    for (arguments, query) in [
+        (json!({}), "per_page=10&sort=name"),
+        (json!({ "words": "a&b=c", "size": 5 }), "only=a%26b%3Dc&per_page=5&sort=name"),
+        (
+            json!({ "words": "a", "user": "é", "labels": ["x y", "z"] }),
+            "label=x%20y&label=z&only=a&per_page=10&q=a%20in%3Aname%20user%3A%C3%A9&sort=name",
+        ),
+    ] {
+        let result = call(&gateway, "words", arguments).await;
+
+        let path = format!("/v1/words?{query}");
+        assert_eq!(result["structuredContent"]["path"], path);
+    }
+}
+
+#[tokio::test]
+async fn endpoints_are_resources_with_what_the_api_says_or_is_asked_for() {
+    let api = api().await;
+    let gateway = before(&api).await;
+    let read = async |uri: &str| {
+        let params = json!({ "uri": uri }).to_string();
+        Modern::of(&gateway).request("1", "resources/read", &params).await
+    };
+
+    let listed = Modern::of(&gateway).request("1", "resources/list", "{}").await.result();
+    let note = read("note://draft/7").await.result();
+    let limits = read("api://limits").await.result();
+
+    let uris = listed["resources"].as_array().unwrap().iter().map(|it| it["uri"].as_str().unwrap());
+    assert_eq!(
+        uris.collect::<Vec<_>>(),
+        ["api://busy", "api://key", "api://limits", "api://small"]
+    );
+    let expected =
+        json!([{ "uri": "note://draft/7", "mimeType": "text/html", "text": "<p>Seven</p>" }]);
+    assert_eq!(note["contents"], expected);
+    let expected =
+        json!([{ "uri": "api://limits", "mimeType": "application/json", "text": r#"{"left":3}"# }]);
+    assert_eq!(limits["contents"], expected);
+    let seen = &api.every()[0];
+    assert_eq!(
+        (seen.path.as_str(), seen.header("authorization")),
+        ("/v1/notes/7?kind=draft", Some("Bearer the-key"))
+    );
+
+    let params = r#"{"ref":{"type":"ref/resource","uri":"note://{kind}/{number}"},"argument":{"name":"kind","value":"d"}}"#;
+    let completed = Modern::of(&gateway).request("1", "completion/complete", params).await.result();
+    assert_eq!(completed["completion"]["values"], json!(["draft", "done"]));
+}
+
+#[tokio::test]
+async fn resources_that_cannot_be_read_say_why() {
+    let api = api().await;
+    let gateway = before(&api).await;
+    for (uri, code, told) in [
+        (
+            "note://draft/8",
+            -32602,
+            "resource not found: \"hub\" has no such thing (404): Not Found: check number",
+        ),
+        ("note://draft/x", -32602, "resource not found: the arguments do not fit"),
+        ("note://other/7", -32602, "resource not found: the arguments do not fit"),
+        ("note://draft/0", -32602, "resource not found: the arguments do not fit"),
+        ("api://none", -32602, "resource not found"),
+        ("api://small", -32603, "the resource is larger than 10 bytes"),
+        ("api://key", -32603, "ask the user to check the key"),
+        ("api://busy", -32603, "wait 30 s"),
+    ] {
+        let params = json!({ "uri": uri }).to_string();
+
+        let answer = Modern::of(&gateway).request("1", "resources/read", &params).await;
+
+        assert_eq!(answer.code(), code, "{uri}: {}", answer.body);
+        let message = answer.json()["error"]["message"].as_str().unwrap().to_owned();
+        assert!(message.contains(told), "{uri}: {message}");
+    }
+    // What is no resource is not even asked for.
+    assert_eq!(api.every().len(), 4);
 }

@@ -1,15 +1,16 @@
-//! `http`: endpoints of an HTTP API, each a tool.
+//! `http`: endpoints of an HTTP API, each a tool or a resource.
 
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Number;
-use toolgate_values::{Secret, Url};
+use toolgate_values::{Secret, Size, Url};
 
 use super::Anything;
+use super::content::uri::{Malformed, UriTemplate};
 
-/// An HTTP API whose endpoints become tools, one an endpoint.
+/// An HTTP API whose endpoints become tools and resources, one an endpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HttpApi {
@@ -24,11 +25,15 @@ pub struct HttpApi {
     #[serde(default)]
     pub query: BTreeMap<String, Secret>,
     /// The tools by name.
+    #[serde(default)]
     pub tools: BTreeMap<String, Endpoint>,
+    /// The resources by name.
+    #[serde(default)]
+    pub resources: BTreeMap<String, Resource>,
 }
 
 /// One endpoint as a tool. Exactly one of `get`, `head`, `post`, `put`, `patch` and `delete`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Endpoint {
     /// Its name for people.
@@ -51,8 +56,10 @@ pub struct Endpoint {
     /// What the model gives, by the names that it sees.
     #[serde(default)]
     pub parameters: BTreeMap<String, Parameter>,
-    /// Query parameters that are always the same.
+    /// Query parameters. A text that is `{NAME}` alone becomes the value of that parameter; within a
+    /// longer text it becomes text. One that names a parameter that is not given is left out.
     #[serde(default)]
+    #[schemars(example = &serde_json::json!({ "q": "{words} in:readme" }))]
     pub query: BTreeMap<String, Secret>,
     /// Headers that are always the same.
     #[serde(default)]
@@ -85,6 +92,22 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
+    /// Where a parameter goes by itself; nothing if only values of `query` speak of it.
+    pub fn place(&self, name: &str) -> Option<Place> {
+        let said = self.parameters.get(name).and_then(|parameter| parameter.place);
+        let named = format!("{{{name}}}");
+        let in_path = self.paths().iter().any(|(_, path)| path.contains(&named));
+        let in_query = self.query.values().any(|value| value.reveal().contains(&named));
+        let has_body = self.post.is_some() || self.put.is_some() || self.patch.is_some();
+        match said {
+            Some(place) => Some(place),
+            None if in_path => Some(Place::Path),
+            None if in_query => None,
+            None if has_body => Some(Place::Body),
+            None => Some(Place::Query),
+        }
+    }
+
     /// The paths that are written, with their methods.
     pub fn paths(&self) -> Vec<(&'static str, &str)> {
         let all = [
@@ -99,13 +122,92 @@ impl Endpoint {
     }
 }
 
+/// One endpoint as a resource: what a GET request of it brings.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "HttpResource")]
+pub struct Resource {
+    /// Where it is: a URI, or a template of URIs (RFC 6570, levels 1 and 2) whose variables are
+    /// parameters.
+    #[schemars(example = &"readme://{owner}/{repo}")]
+    pub uri: String,
+    /// Its name for people.
+    pub title: Option<String>,
+    /// What it holds.
+    pub description: Option<String>,
+    /// Its type. Without it: what the API says; of what `result` or `decode` gives, `text/plain` or
+    /// `application/json`.
+    #[schemars(example = &"text/markdown")]
+    pub mime_type: Option<String>,
+    /// The path of the request; `{NAME}` stands for a variable of the URI.
+    pub get: String,
+    /// What the variables of the URI may be, and where they go. Without it: any text, in the path.
+    #[serde(default)]
+    pub parameters: BTreeMap<String, Parameter>,
+    /// Query parameters, as those of a tool.
+    #[serde(default)]
+    pub query: BTreeMap<String, Secret>,
+    /// Headers that are always the same.
+    #[serde(default)]
+    pub headers: BTreeMap<String, Secret>,
+    /// What of the JSON that comes back it holds: a JMESPath expression. A text is held as it is,
+    /// anything else as JSON. Without it: what comes back, as it is.
+    #[schemars(example = &"content")]
+    pub result: Option<String>,
+    /// How what it holds is encoded in the answer. Without it: not at all.
+    pub decode: Option<Decode>,
+    /// The most that it may hold. What is larger is an error.
+    #[serde(default = "Resource::default_max_size")]
+    pub max_size: Size,
+    /// What the client is told of a status, such as `403`, instead of our own sentence.
+    #[serde(default)]
+    pub errors: BTreeMap<String, String>,
+}
+
+impl Resource {
+    const fn default_max_size() -> Size {
+        Size::mib(1)
+    }
+
+    /// The endpoint that is read, with each variable of the URI as a parameter.
+    ///
+    /// # Errors
+    /// The URI is none.
+    pub fn endpoint(&self) -> Result<Endpoint, Malformed> {
+        let mut parameters = self.parameters.clone();
+        for name in UriTemplate::new(&self.uri)?.variables() {
+            parameters.entry(name.clone()).or_default();
+        }
+        Ok(Endpoint {
+            title: self.title.clone(),
+            description: self.description.clone().unwrap_or_default(),
+            get: Some(self.get.clone()),
+            parameters,
+            query: self.query.clone(),
+            headers: self.headers.clone(),
+            result: self.result.clone(),
+            errors: self.errors.clone(),
+            ..Endpoint::default()
+        })
+    }
+}
+
+/// How what an answer holds is encoded in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub enum Decode {
+    /// As base64 (RFC 4648, section 4), with or without line breaks.
+    Base64,
+}
+
 /// Something that the model gives.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 #[schemars(rename = "HttpParameter")]
 pub struct Parameter {
-    /// Where it goes. Without it: `path` if the path names it, `body` if the method has one, else
-    /// `query`.
+    /// Where it goes. Without it: `path` if the path names it, nowhere else if a value of `query`
+    /// names it, `body` if the method has one, else `query`.
     #[serde(rename = "in")]
     pub place: Option<Place>,
     /// Its name in the API. Without it: the name that the model sees.

@@ -57,7 +57,8 @@ pub(in crate::config::check) fn check(checks: &mut Checks<'_>, path: &str, conte
     }
 }
 
-fn named(checks: &mut Checks<'_>, path: &str, name: &str) {
+/// The name of a prompt or resource.
+pub(super) fn named(checks: &mut Checks<'_>, path: &str, name: &str) {
     let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
     if name.is_empty() || name.len() > 64 || !name.chars().all(legal) {
         let message = "not a name that all clients take (use a-z, 0-9, _, - and ., 64 at most)";

@@ -1,5 +1,7 @@
 //! Whether the endpoints of an HTTP API fit their paths, parameters and each other.
 
+mod resources;
+
 use std::collections::BTreeMap;
 
 use toolgate_values::Secret;
@@ -16,18 +18,19 @@ const MOST_PAGES: u64 = 20;
 pub(in crate::config::check) fn check(checks: &mut Checks<'_>, path: &str, api: &HttpApi) {
     base(checks, &format!("{path}.base"), &api.base);
     headers(checks, &format!("{path}.headers"), &api.headers, &["accept"]);
-    if api.tools.is_empty() {
-        let message = "no tools (add NAME: {description: ..., get: /PATH})";
+    if api.tools.is_empty() && api.resources.is_empty() {
+        let message = "no tools (add NAME: {description: ..., get: /PATH}, or resources)";
         checks.problem(&format!("{path}.tools"), message);
     }
     for (name, endpoint) in &api.tools {
         let place = key_path(&format!("{path}.tools"), name);
-        endpoint_is_sound(checks, &place, name, endpoint);
+        tool_is_sound(checks, &place, name, endpoint);
         names_are_taken_once(checks, &place, api, endpoint);
     }
+    resources::check(checks, &format!("{path}.resources"), &api.resources);
 }
 
-fn endpoint_is_sound(checks: &mut Checks<'_>, place: &str, name: &str, endpoint: &Endpoint) {
+fn tool_is_sound(checks: &mut Checks<'_>, place: &str, name: &str, endpoint: &Endpoint) {
     if let Some(message) = wrong_name(name) {
         checks.problem(place, message);
     }
@@ -35,11 +38,15 @@ fn endpoint_is_sound(checks: &mut Checks<'_>, place: &str, name: &str, endpoint:
         let message = "without a description no model knows when to call it (say what it does, when to use it, what it takes, returns and changes)";
         checks.problem(&format!("{place}.description"), message);
     }
-    headers(checks, &format!("{place}.headers"), &endpoint.headers, &["accept"]);
     annotations_are_sound(checks, place, endpoint);
     if let Some(output) = &endpoint.output {
         schema(checks, &format!("{place}.output"), output);
     }
+    endpoint_is_sound(checks, place, endpoint);
+}
+
+fn endpoint_is_sound(checks: &mut Checks<'_>, place: &str, endpoint: &Endpoint) {
+    headers(checks, &format!("{place}.headers"), &endpoint.headers, &["accept"]);
     let paths = endpoint.paths();
     let [(method, template)] = paths.as_slice() else {
         let message = match paths.is_empty() {
@@ -54,6 +61,7 @@ fn endpoint_is_sound(checks: &mut Checks<'_>, place: &str, name: &str, endpoint:
         let message = format!("a {method} request has no body (remove it)");
         checks.problem(&format!("{place}.encoding"), message);
     }
+    query_is_sound(checks, place, endpoint);
     for (argument, parameter) in &endpoint.parameters {
         let at = key_path(&format!("{place}.parameters"), argument);
         parameter_is_sound(checks, &at, argument, parameter, template);
@@ -66,7 +74,7 @@ fn endpoint_is_sound(checks: &mut Checks<'_>, place: &str, name: &str, endpoint:
         }
     }
     if let Some(body) = &endpoint.body {
-        body_is_sound(checks, place, method, body, template, endpoint);
+        body_is_sound(checks, place, method, body, endpoint);
     }
     if let Some(text) = &endpoint.result {
         expression(checks, &format!("{place}.result"), text);
@@ -165,6 +173,35 @@ fn path_is_sound(
     }
 }
 
+/// Names in braces of the query are parameters, and each value goes into it once.
+fn query_is_sound(checks: &mut Checks<'_>, place: &str, endpoint: &Endpoint) {
+    for (name, value) in &endpoint.query {
+        let at = key_path(&format!("{place}.query"), name);
+        // Of what stands elsewhere, nothing is shown.
+        let text = if checks.places.is_literal(&at) { value.reveal() } else { "" };
+        let words = |name: &&str| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        let unknown = |name: &&str| !name.is_empty() && !endpoint.parameters.contains_key(*name);
+        let begun = text.split('{').skip(1);
+        let named = begun.filter_map(|rest| rest.split_once('}').map(|(name, _)| name));
+        for name in named.filter(words).filter(unknown) {
+            let message = format!("no parameter {name} (add it under parameters)");
+            checks.problem(&at, message);
+        }
+        if endpoint.pages.as_ref().is_some_and(|pages| pages.parameter() == name) {
+            checks.problem(&at, "pages give this parameter (remove it)");
+        }
+    }
+    for (argument, parameter) in &endpoint.parameters {
+        let named = format!("{{{argument}}}");
+        let in_query = endpoint.query.values().any(|value| value.reveal().contains(&named));
+        if parameter.place == Some(Place::Query) && in_query {
+            let at = key_path(&format!("{place}.parameters"), argument);
+            let message = "a value of query names it, and it would go there twice (remove in)";
+            checks.problem(&format!("{at}.in"), message);
+        }
+    }
+}
+
 fn parameter_is_sound(
     checks: &mut Checks<'_>,
     at: &str,
@@ -217,16 +254,10 @@ fn annotations_are_sound(checks: &mut Checks<'_>, place: &str, endpoint: &Endpoi
 
 /// Where a parameter goes. Nothing for one without a path or method to tell.
 fn place_of(endpoint: &Endpoint, argument: &str, parameter: &Parameter) -> Option<Place> {
-    let [(method, template)] = endpoint.paths()[..] else { return parameter.place };
-    Some(parameter.place.unwrap_or_else(|| {
-        if template.contains(&format!("{{{argument}}}")) {
-            Place::Path
-        } else if has_body(method) {
-            Place::Body
-        } else {
-            Place::Query
-        }
-    }))
+    match endpoint.paths()[..] {
+        [_] => endpoint.place(argument),
+        _ => parameter.place,
+    }
 }
 
 /// Two values for one name: the API would get one of them, or both.
@@ -272,7 +303,6 @@ fn body_is_sound(
     place: &str,
     method: &str,
     body: &Anything,
-    template: &str,
     endpoint: &Endpoint,
 ) {
     let at = format!("{place}.body");
@@ -281,12 +311,8 @@ fn body_is_sound(
         checks.problem(&at, message);
     }
     let text = body.to_string();
-    for (argument, parameter) in &endpoint.parameters {
-        let elsewhere = template.contains(&format!("{{{argument}}}"));
-        let in_body = match parameter.place {
-            Some(place) => place == Place::Body,
-            None => !elsewhere,
-        };
+    for argument in endpoint.parameters.keys() {
+        let in_body = endpoint.place(argument) == Some(Place::Body);
         if in_body && !text.contains(&format!("{{{argument}}}")) {
             let message =
                 format!("the parameter {argument} is nowhere in it (write {{{argument}}})");
