@@ -104,12 +104,11 @@ pub(crate) fn translate(
 ) -> Result<Translated, String> {
     let largest = wanted.bound.bytes;
     for (levels, texts) in ATTEMPTS {
-        let mut translator = Translator::new(document, wanted, levels, texts);
-        let schema = translator.schema(schema, 0, wanted.fields)?;
-        let definitions = translator.definitions()?;
-        let translated = Translated { schema, definitions };
-        if translator.left > 0 && translated.size() <= largest {
-            return Ok(translated);
+        let translator = Translator::new(document, wanted, levels, texts);
+        match translator.translated(schema, wanted.fields) {
+            Ok(translated) if translated.size() <= largest => return Ok(translated),
+            Ok(_) | Err(Stop::Full) => {}
+            Err(Stop::Lost(error)) => return Err(error),
         }
     }
     let open = document.resolve(schema)?.as_object().filter(|_| wanted.bound.opens);
@@ -124,6 +123,20 @@ pub(crate) fn translate(
     Err(format!("its schema cannot be brought under {largest} bytes"))
 }
 
+/// Why an attempt ends early.
+enum Stop {
+    /// More is written than the bound allows.
+    Full,
+    /// A reference leads nowhere.
+    Lost(String),
+}
+
+impl From<String> for Stop {
+    fn from(error: String) -> Stop {
+        Stop::Lost(error)
+    }
+}
+
 struct Translator<'a> {
     document: &'a Document,
     way: Way,
@@ -131,7 +144,7 @@ struct Translator<'a> {
     /// Whether descriptions and examples are kept.
     texts: bool,
     /// How much may still be written, plus one. Never more is counted than is written, so that an
-    /// attempt with nothing left is too large, and ends soon.
+    /// attempt with nothing left is too large, and ends.
     left: usize,
     /// What is said of the schema that comes next, instead of its own words.
     instead: Option<&'a str>,
@@ -160,8 +173,18 @@ impl<'a> Translator<'a> {
         }
     }
 
+    fn translated(
+        mut self,
+        schema: &'a Value,
+        fields: Option<&Fields>,
+    ) -> Result<Translated, Stop> {
+        let schema = self.schema(schema, 0, fields)?;
+        let definitions = self.definitions()?;
+        Ok(Translated { schema, definitions })
+    }
+
     /// The definitions of what leads back into itself.
-    fn definitions(&mut self) -> Result<Map<String, Value>, String> {
+    fn definitions(&mut self) -> Result<Map<String, Value>, Stop> {
         let mut done: BTreeMap<&'a str, Value> = BTreeMap::new();
         while let Some(reference) =
             self.wanted.iter().copied().find(|reference| !done.contains_key(reference))
@@ -179,7 +202,7 @@ impl<'a> Translator<'a> {
         schema: &'a Value,
         level: usize,
         fields: Option<&Fields>,
-    ) -> Result<Value, String> {
+    ) -> Result<Value, Stop> {
         let members = match schema {
             Value::Object(members) => members,
             Value::Bool(_) => {
@@ -196,7 +219,10 @@ impl<'a> Translator<'a> {
             return self.referred(reference, members, level, fields);
         }
         self.spend("{}".len());
-        if level > self.levels || self.left == 0 {
+        if self.left == 0 {
+            return Err(Stop::Full);
+        }
+        if level > self.levels {
             return Ok(self.cut(members));
         }
         let mut out = Map::new();
@@ -218,7 +244,7 @@ impl<'a> Translator<'a> {
         members: &'a Map<String, Value>,
         level: usize,
         fields: Option<&Fields>,
-    ) -> Result<Value, String> {
+    ) -> Result<Value, Stop> {
         // What stands beside a reference counts since 3.1; descriptions are meant in 3.0 too.
         let beside = members.get("description").and_then(Value::as_str);
         self.instead = self.instead.or(beside.filter(|text| !text.trim().is_empty()));
@@ -394,7 +420,7 @@ impl<'a> Translator<'a> {
         out: &mut Map<String, Value>,
         level: usize,
         fields: Option<&Fields>,
-    ) -> Result<(), String> {
+    ) -> Result<(), Stop> {
         let hidden = match self.way {
             Way::In => "readOnly",
             Way::Out => "writeOnly",
@@ -460,7 +486,7 @@ impl<'a> Translator<'a> {
         out: &mut Map<String, Value>,
         level: usize,
         fields: Option<&Fields>,
-    ) -> Result<(), String> {
+    ) -> Result<(), Stop> {
         if let Some(Value::Array(prefix)) = members.get("prefixItems") {
             let schemas = prefix
                 .iter()
@@ -488,7 +514,7 @@ impl<'a> Translator<'a> {
         out: &mut Map<String, Value>,
         level: usize,
         fields: Option<&Fields>,
-    ) -> Result<(), String> {
+    ) -> Result<(), Stop> {
         for word in ["allOf", "anyOf", "oneOf"] {
             let Some(Value::Array(schemas)) = members.get(word) else { continue };
             let translated = schemas
