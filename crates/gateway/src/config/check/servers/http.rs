@@ -27,7 +27,7 @@ pub(in crate::config::check) fn check(checks: &mut Checks<'_>, path: &str, api: 
         tool_is_sound(checks, &place, name, endpoint);
         names_are_taken_once(checks, &place, api, endpoint);
     }
-    resources::check(checks, &format!("{path}.resources"), &api.resources);
+    resources::check(checks, &format!("{path}.resources"), api);
 }
 
 fn tool_is_sound(checks: &mut Checks<'_>, place: &str, name: &str, endpoint: &Endpoint) {

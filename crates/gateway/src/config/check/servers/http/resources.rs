@@ -5,18 +5,18 @@ use std::collections::BTreeMap;
 use toolgate_values::Size;
 
 use super::super::content::named;
-use super::endpoint_is_sound;
+use super::{endpoint_is_sound, names_are_taken_once};
 use crate::config::check::Checks;
 use crate::config::problem::{key_path, quote};
 use crate::config::servers::content::uri::UriTemplate;
-use crate::config::servers::http::{Kind, Place, Resource};
+use crate::config::servers::http::{HttpApi, Kind, Place, Resource};
 
 /// The most that a resource may hold: with base64 around it, still an ordinary message.
 const LARGEST: Size = Size::mib(16);
 
-pub(super) fn check(checks: &mut Checks<'_>, path: &str, resources: &BTreeMap<String, Resource>) {
+pub(super) fn check(checks: &mut Checks<'_>, path: &str, api: &HttpApi) {
     let mut places = BTreeMap::new();
-    for (name, resource) in resources {
+    for (name, resource) in &api.resources {
         let place = key_path(path, name);
         named(checks, &place, name);
         if let Some(first) = places.insert(&resource.uri, name) {
@@ -38,6 +38,7 @@ pub(super) fn check(checks: &mut Checks<'_>, path: &str, resources: &BTreeMap<St
                     }
                 }
                 endpoint_is_sound(checks, &place, &endpoint);
+                names_are_taken_once(checks, &place, api, &endpoint);
             }
             (Err(error), _) | (_, Err(error)) => {
                 checks.problem(&format!("{place}.uri"), error.to_string());
