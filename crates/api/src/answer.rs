@@ -49,11 +49,7 @@ pub(crate) fn read(
     if body.is_empty() {
         return Ok(Held::Nothing(response.status().as_u16()));
     }
-    let encoding = response.headers().get(CONTENT_ENCODING).map(HeaderValue::as_bytes);
-    if encoding.is_some_and(|it| !it.eq_ignore_ascii_case(b"identity")) {
-        let sentence = format!("\"{api}\" answered in an encoding that nobody asked for");
-        return Err(Fault::new(Reason::Misfit, sentence));
-    }
+    is_plain(api, response.headers())?;
     let kind = media_type(response.headers());
     let is_text = kind.starts_with("text/") || kind.is_empty() || is_json(&kind);
     if let Ok(text) = std::str::from_utf8(body)
@@ -68,6 +64,19 @@ pub(crate) fn read(
         _ if is_text || is_texty(&kind) => Held::Text(String::from_utf8_lossy(body).into_owned()),
         _ => Held::Opaque { kind, size: body.len() },
     })
+}
+
+/// Whether an answer is as it was asked for.
+///
+/// # Errors
+/// It is compressed, or encoded otherwise.
+pub(crate) fn is_plain(api: &str, headers: &HeaderMap) -> Result<(), Fault> {
+    let encoding = headers.get(CONTENT_ENCODING).map(HeaderValue::as_bytes);
+    if encoding.is_some_and(|it| !it.eq_ignore_ascii_case(b"identity")) {
+        let sentence = format!("\"{api}\" answered in an encoding that nobody asked for");
+        return Err(Fault::new(Reason::Misfit, sentence));
+    }
+    Ok(())
 }
 
 /// The type of an answer, without its parameters; empty if it says none.

@@ -9,7 +9,7 @@ use toolgate_gateway::config::servers::http::Decode;
 use toolgate_gateway::fault::{Fault, Reason};
 use toolgate_hosted::contents;
 
-use crate::answer::{media_type, variable};
+use crate::answer::{is_plain, media_type, variable};
 
 const TEXT: &str = "text/plain";
 const JSON: &str = "application/json";
@@ -36,6 +36,7 @@ impl Holding {
             let sentence = format!("\"{api}\" answered what the resource cannot be made of");
             Fault::new(Reason::Misfit, sentence).because(error)
         };
+        is_plain(api, response.headers())?;
         let said = media_type(response.headers());
         let (bytes, kind) = match &self.result {
             Some(expression) => self.found(expression, response.body()).map_err(misfit)?,
@@ -172,5 +173,9 @@ mod tests {
 
             assert_eq!(fault.reason, reason, "{}", String::from_utf8_lossy(body));
         }
+        let mut encoded = answered("text/plain", b"x");
+        encoded.headers_mut().insert("content-encoding", http::HeaderValue::from_static("gzip"));
+        let fault = holding(None, None, None).of("api", "x://y", &encoded).unwrap_err();
+        assert_eq!(fault.reason, Reason::Misfit);
     }
 }
