@@ -54,7 +54,7 @@ async fn a_missing_resource_is_refused_with_its_uri() {
     for uri in ["files:///b.md", "files:///docs", "files:///", "https://example.com/docs/a.md"] {
         let refusal = read_resource(&files, uri).await.unwrap_err();
 
-        assert_eq!(refusal.code, -32602);
+        assert_eq!(refusal.code, -32002);
         assert_eq!(refusal.data, Some(json!({ "uri": uri })));
     }
 }
