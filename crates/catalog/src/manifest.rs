@@ -1,11 +1,13 @@
 //! What servers offer, as it is scanned: saved by `toolgate inspect --json`, or asked for just now.
 
 use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use toolgate_protocol::json::{Document, Items, Limits, Mode, Object, Value};
 
 use crate::definition::{Definition, Kind, Unreadable};
+use crate::tree::Tree;
 
 /// All that one server offers.
 #[derive(Debug, Clone, Default)]
@@ -18,6 +20,8 @@ pub struct Manifest {
     pub definitions: Vec<Definition>,
     /// Entries that are no definitions: the list they were in, their position, and why.
     pub unreadable: Vec<(Kind, usize, Unreadable)>,
+    /// Arguments that no client gives, and no model sees, as the gateway gives them: by tool.
+    pub given: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Manifest {
@@ -42,6 +46,23 @@ impl Manifest {
     pub fn pinnable(&self) -> Vec<Definition> {
         let instructions = self.instructions.iter().map(|text| Definition::instructions(text));
         self.definitions.iter().cloned().chain(instructions.flatten()).collect()
+    }
+
+    /// A definition as a client is shown it. What a person approves is the whole of it.
+    pub(crate) fn seen(&self, definition: &Definition) -> Tree {
+        let mut tree = definition.tree();
+        let given = self.given.get(definition.name());
+        if let Some(given) = given.filter(|_| definition.kind() == Kind::Tool)
+            && let Some(schema) = tree.get_mut("inputSchema")
+        {
+            if let Some(Tree::Object(properties)) = schema.get_mut("properties") {
+                properties.retain(|(name, _)| !given.contains(&**name));
+            }
+            if let Some(Tree::List(required)) = schema.get_mut("required") {
+                required.retain(|name| !name.text().is_some_and(|name| given.contains(name)));
+            }
+        }
+        tree
     }
 
     /// How many tools there are.
@@ -119,6 +140,22 @@ mod tests {
         for text in ["{}", "1", "{", r#"{"servers":{"s":{"command":"x"}}}"#] {
             assert!(parse("s", text.into()).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn what_the_gateway_gives_is_not_shown() {
+        let tool = r#"{"name":"a","inputSchema":{"type":"object","properties":{"id":{},"tenant":{}},"required":["tenant","id"]}}"#;
+        let mut manifest = parse("s", format!("[{tool}]").into()).unwrap().remove(0);
+        assert_eq!(manifest.seen(&manifest.definitions[0]).compact(), tool);
+
+        manifest.given = [("a".to_owned(), ["tenant".to_owned()].into())].into();
+
+        let shown = manifest.seen(&manifest.definitions[0]).compact();
+        assert_eq!(
+            shown,
+            r#"{"name":"a","inputSchema":{"type":"object","properties":{"id":{}},"required":["id"]}}"#
+        );
+        assert_eq!(&manifest.definitions[0].raw()[..], tool.as_bytes());
     }
 
     #[test]

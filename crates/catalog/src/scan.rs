@@ -64,7 +64,8 @@ pub fn scan(manifests: &[Manifest], lock: Option<&Lock>, more: Vec<Finding>) -> 
     for manifest in manifests {
         server(manifest, &mut found);
         for definition in &manifest.definitions {
-            let tree = definition.tree();
+            // What no model sees deceives none.
+            let tree = manifest.seen(definition);
             let subject = Subject { server: &manifest.server, definition, tree: &tree };
             look(&subject, &index, &mut flows, &mut found);
         }

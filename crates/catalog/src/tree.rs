@@ -65,6 +65,12 @@ impl Tree {
         self.members().iter().find(|(name, _)| **name == *key).map(|(_, value)| value)
     }
 
+    /// The same, to be changed.
+    pub(crate) fn get_mut(&mut self, key: &str) -> Option<&mut Tree> {
+        let Tree::Object(members) = self else { return None };
+        members.iter_mut().find(|(name, _)| **name == *key).map(|(_, value)| value)
+    }
+
     /// What a string says.
     pub(crate) fn text(&self) -> Option<&str> {
         if let Tree::Text(text) = self { Some(text) } else { None }

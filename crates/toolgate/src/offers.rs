@@ -69,6 +69,11 @@ async fn one(
     let open = Server::over(way, timeout, Abilities::default(), None, status);
     let said = said(open.await, server.name.as_str(), status).await;
     let mut manifest = said.map_err(|failure| explained(server, &failure))?;
+    manifest.given = server
+        .bind
+        .iter()
+        .map(|(tool, bound)| (tool.clone(), bound.keys().cloned().collect()))
+        .collect();
     manifest.definitions.retain(|it| it.kind() != Kind::Tool || server.tools.offers(it.name()));
     Ok(manifest)
 }

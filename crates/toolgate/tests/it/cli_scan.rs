@@ -249,6 +249,36 @@ fn a_manifest_is_compared_with_a_lock_file() {
     );
 }
 
+/// What the gateway gives no model sees: it is not judged, and it is approved all the same.
+#[test]
+fn an_argument_that_the_gateway_gives_is_not_judged() {
+    let tools = honest().to_string().replace(
+        "\"properties\":{",
+        "\"required\":[\"tenant\"],\"properties\":{\"tenant\":{\"type\":\"string\"},",
+    );
+    let tools: Value = serde_json::from_str(&tools).unwrap();
+    let url = peer::modern(tools, |seen| seen.error(-32601, "no"));
+    let folder = TempDir::new().unwrap();
+    let server = |more: &str| {
+        let yaml = format!("servers: [{{ name: m, upstream: '{url}'{more} }}]");
+        let path = file(&folder, "g.yaml", &yaml);
+        path.to_str().unwrap().to_owned()
+    };
+    let scan = |path: &str| ids(&toolgate(&["scan", path, "--json"]).json()).join(" ");
+    let bound = ", bind: { add: { tenant: '${env:HOME}' } }";
+
+    assert!(scan(&server("")).contains("TG-THIN-003"), "{}", scan(&server("")));
+    assert!(!scan(&server(bound)).contains("TG-THIN"));
+
+    assert_eq!(toolgate(&["lock", &server(bound)]).code, 0);
+    assert!(!scan(&server(bound)).contains("TG-PIN"));
+    let workflow = format!(
+        "servers:\n- {{ name: m, upstream: '{url}'{bound} }}\n- name: w\n  workflow:\n    tools:\n      sum:\n        description: Adds.\n        steps: [{{ id: add, call: m.add, arguments: {{ a: 1 }} }}]\n"
+    );
+    let checked = toolgate(&["check", file(&folder, "w.yaml", &workflow).to_str().unwrap()]);
+    assert_eq!(checked.code, 0, "{}", checked.out);
+}
+
 #[test]
 fn the_rules_explain_themselves() {
     let ended = toolgate(&["scan", "--rules"]);
