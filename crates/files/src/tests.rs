@@ -60,7 +60,7 @@ fn write(root: &Path, path: &str, content: &[u8]) {
 
 /// Nobody in particular.
 fn nobody() -> Who {
-    Who { caller: Caller::anonymous(), session: None, token: None, address: None }
+    Who::of(Caller::anonymous())
 }
 
 async fn ask(files: &Files, method: &str, params: &Value) -> Result<Value, Refusal> {

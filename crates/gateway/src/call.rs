@@ -41,7 +41,8 @@ impl Trace {
     }
 }
 
-/// Which upstream session a request belongs to: the input to the isolation mode of the server.
+/// On whose behalf a request is, and by which way it came: the input to the isolation mode of the
+/// server, and to what is good for nobody else.
 #[derive(Clone, Debug)]
 pub struct Who {
     /// The caller.
@@ -52,6 +53,15 @@ pub struct Who {
     pub token: Option<Arc<Secret>>,
     /// Where the request comes from; a client on stdio has no address.
     pub address: Option<IpAddr>,
+    /// The toolset at whose endpoint it came in; calls that it makes came in there, too.
+    pub toolset: Option<Arc<str>>,
+}
+
+impl Who {
+    /// This caller, of whom nothing else is known.
+    pub fn of(caller: Caller) -> Who {
+        Who { caller, session: None, token: None, address: None, toolset: None }
+    }
 }
 
 /// One request, in the internal dialect: the client's own bytes, what they mean, and the

@@ -157,7 +157,7 @@ mod tests {
     }
 
     fn who() -> Who {
-        Who { caller: caller("ada"), session: None, token: None, address: None }
+        Who::of(caller("ada"))
     }
 
     fn finds() -> Arc<Fake> {

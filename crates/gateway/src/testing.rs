@@ -258,7 +258,7 @@ pub fn request(client: &Client, method: &str, mut params: Value) -> Box<Request>
         message: Message::scan(bytes, &Default::default()).expect("a request is a message"),
         method: Method::parse(method),
         client: client.clone(),
-        who: Who { caller: Caller::anonymous(), session: None, token: None, address: None },
+        who: Who::of(Caller::anonymous()),
         edits: Edits::default(),
         params_headers: Vec::new(),
         trace: Trace::default(),

@@ -109,10 +109,8 @@ mod tests {
     #[test]
     fn a_known_caller_has_a_memory_beside_its_session_and_an_unknown_one_has_not() {
         let who = |caller: Caller, session: Option<&str>| Who {
-            caller,
             session: session.map(Into::into),
-            token: None,
-            address: None,
+            ..Who::of(caller)
         };
         for (who, expected) in [
             (who(caller("ada"), Some("s")), r#"[Session("s"), Caller("ada")]"#),

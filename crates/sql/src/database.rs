@@ -4,19 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::time::timeout;
 use toolgate_gateway::config::servers::sql::{Place, Pool, ToolRules};
 
 use crate::collect::{Collected, Collector};
 use crate::column::{Column, Kind};
+use crate::connection::{DESCRIBED_IN, ping, within};
 use crate::mysql::MySql;
 use crate::page::Key;
 use crate::postgres::Postgres;
 use crate::sqlite::Sqlite;
-use crate::trouble::{Failure, Trouble};
-
-/// The database ends a statement itself; so long after that we give it up.
-const GRACE: Duration = Duration::from_millis(500);
+use crate::trouble::Failure;
 
 /// A value for a placeholder.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
@@ -36,6 +33,8 @@ pub(crate) struct Job {
     /// Settings of the session for this call alone.
     pub settings: Vec<(String, String)>,
     pub writes: bool,
+    /// It comes again, so that the connection remembers how it is prepared.
+    pub recurs: bool,
     pub time: Duration,
     pub collector: Collector,
 }
@@ -78,20 +77,26 @@ impl Database {
 
     /// The columns of what a statement answers with.
     pub(crate) async fn describe(&self, sql: Arc<str>) -> Result<Vec<Column>, Failure> {
-        match self {
-            Database::Sqlite(it) => it.describe(sql).await,
-            Database::Postgres(it) => it.describe(sql).await,
-            Database::MySql(it) => it.describe(sql).await,
-        }
+        let asked = async {
+            match self {
+                Database::Sqlite(it) => it.describe(sql).await,
+                Database::Postgres(it) => it.describe(sql).await,
+                Database::MySql(it) => it.describe(sql).await,
+            }
+        };
+        within(DESCRIBED_IN, asked).await
     }
 
     /// Whether it answers.
     pub(crate) async fn ping(&self) -> Result<(), Failure> {
-        match self {
-            Database::Sqlite(it) => it.ping().await,
-            Database::Postgres(it) => it.ping().await,
-            Database::MySql(it) => it.ping().await,
-        }
+        let asked = async {
+            match self {
+                Database::Sqlite(it) => ping(&it.reads).await,
+                Database::Postgres(it) => ping(&it.pool).await,
+                Database::MySql(it) => ping(&it.pool).await,
+            }
+        };
+        within(DESCRIBED_IN, asked).await
     }
 
     /// The text of a tool's statement for this database.
@@ -208,8 +213,8 @@ impl Database {
     pub(crate) fn connections(&self) -> (usize, usize) {
         match self {
             Database::Sqlite(it) => it.connections(),
-            Database::Postgres(it) => it.connections(),
-            Database::MySql(it) => it.connections(),
+            Database::Postgres(it) => (it.pool.size() as usize, it.pool.num_idle()),
+            Database::MySql(it) => (it.pool.size() as usize, it.pool.num_idle()),
         }
     }
 
@@ -217,64 +222,8 @@ impl Database {
     pub(crate) async fn close(&self) {
         match self {
             Database::Sqlite(it) => it.close().await,
-            Database::Postgres(it) => it.close().await,
-            Database::MySql(it) => it.close().await,
-        }
-    }
-}
-
-/// Waits for a database that is to be done after so long, and a little longer than that.
-pub(crate) async fn within<T>(
-    time: Duration,
-    work: impl Future<Output = Result<T, Failure>>,
-) -> Result<T, Failure> {
-    let late = || Failure::new(Trouble::Late, "the database does not answer");
-    timeout(time + GRACE, work).await.unwrap_or_else(|_| Err(late()))
-}
-
-/// A connection that is closed unless somebody says that it is as it was: what a call that went away
-/// has left on it, nobody else meets.
-pub(crate) struct Held<D: sqlx::Database>(Option<sqlx::pool::PoolConnection<D>>);
-
-impl<D: sqlx::Database> Held<D> {
-    /// Takes one from the pool.
-    pub(crate) async fn take(pool: &sqlx::Pool<D>) -> Result<Held<D>, Failure> {
-        match pool.acquire().await {
-            Ok(connection) => Ok(Held(Some(connection))),
-            // One limit of time is for both: a connection that is free, and one that is made.
-            Err(sqlx::Error::PoolTimedOut)
-                if pool.size() < pool.options().get_max_connections() =>
-            {
-                Err(Failure::new(Trouble::Away, "no connection could be made in time"))
-            }
-            Err(error) => {
-                let failure = Failure::from(error);
-                Err(match failure.trouble {
-                    Trouble::Lost => Failure::new(Trouble::Away, failure.to_string()),
-                    _ => failure,
-                })
-            }
-        }
-    }
-
-    /// The connection. It is there until this is dropped.
-    pub(crate) fn get(&mut self) -> Result<&mut D::Connection, Failure> {
-        match &mut self.0 {
-            Some(connection) => Ok(&mut **connection),
-            None => Err(Failure::new(Trouble::Lost, "the connection was given back")),
-        }
-    }
-
-    /// It is as it was, and goes back.
-    pub(crate) fn done(mut self) {
-        drop(self.0.take());
-    }
-}
-
-impl<D: sqlx::Database> Drop for Held<D> {
-    fn drop(&mut self) {
-        if let Some(connection) = &mut self.0 {
-            connection.close_on_drop();
+            Database::Postgres(it) => it.pool.close().await,
+            Database::MySql(it) => it.pool.close().await,
         }
     }
 }

@@ -36,7 +36,7 @@ pub async fn check(rules: &SqlRules) -> Result<Vec<Finding>, String> {
         let tool = Tool::new(rules.clone(), &database)?;
         let found = match database.describe(tool.sample()).await {
             Ok(columns) => wrong(&tool, &columns, &database),
-            Err(failure) if failure.trouble == Trouble::Away => return Err(failure.to_string()),
+            Err(failure) if failure.is_passing() => return Err(failure.to_string()),
             Err(failure) => Some(failure.to_string()),
         };
         findings.extend(found.map(|text| Finding { path: format!("tools.{}", rules.name), text }));
@@ -57,7 +57,7 @@ async fn unreadable(table: &str, database: &Database) -> Result<Option<String>, 
     let names: Vec<_> = table.split('.').map(|name| database.quoted(name)).collect();
     let statement = format!("SELECT * FROM {}", names.join("."));
     match database.describe(statement.into()).await {
-        Err(failure) if failure.trouble == Trouble::Away => Err(failure.to_string()),
+        Err(failure) if failure.is_passing() => Err(failure.to_string()),
         // What its values are in JSON is no matter here.
         Err(failure) if failure.trouble == Trouble::Type => Ok(None),
         Err(failure) => Ok(Some(failure.to_string())),

@@ -1,73 +1,67 @@
 //! MySQL and MariaDB. Each call is a transaction of its own, opened for reading unless the tool writes.
 //! What a session remembers beyond that is set anew for each call.
 
-mod kill;
 mod utc;
 mod value;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::TryStreamExt;
 use serde_json::Value;
+use sqlx::error::BoxDynError;
 use sqlx::mysql::{
-    MySqlArguments, MySqlConnectOptions, MySqlConnection, MySqlPoolOptions, MySqlRow, MySqlSslMode,
+    MySqlArguments, MySqlConnectOptions, MySqlQueryResult, MySqlSslMode, MySqlTypeInfo,
+    MySqlValueRef,
 };
 use sqlx::{
-    Arguments as _, AssertSqlSafe, Column as _, ConnectOptions as _, Connection as _, Either,
-    Executor as _, MySqlPool, Row as _, SqlSafeStr as _, Statement as _,
+    Arguments as _, AssertSqlSafe, ConnectOptions as _, Executor as _, MySqlPool, Row as _,
 };
 use toolgate_gateway::config::Secret;
 use toolgate_gateway::config::servers::sql::{ParameterType, Pool, ToolRules};
 
-use self::kill::Killer;
 pub(crate) use self::utc::utc;
-use crate::collect::{Cell, Collector};
 use crate::column::{Column, Kind};
-use crate::database::{Argument, Held, Job, Outcome, within};
+use crate::connection::{DESCRIBED_IN, Driver, Held, is_here, is_spent, pool, within};
+use crate::database::{Argument, Job, Outcome};
+use crate::kill::Killer;
 use crate::page::Key;
-use crate::trouble::{Failure, Trouble};
+use crate::trouble::Failure;
 
 /// What both servers have by default. Texts and names are read as the configuration reads them:
 /// neither `ANSI_QUOTES` nor `NO_BACKSLASH_ESCAPES`.
 const MODE: &str = "STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION";
 /// `sql_select_limit` without a limit.
 const ALL_ROWS: u64 = u64::MAX;
+/// What undoes whatever a call has done: a lock of the session is the one thing that it does not.
+const UNDONE: &str = "ROLLBACK; DO RELEASE_ALL_LOCKS()";
 
 /// A server.
 pub(crate) struct MySql {
-    pool: MySqlPool,
-    killer: Killer,
+    pub pool: MySqlPool,
+    killer: Killer<sqlx::MySql>,
 }
 
 impl MySql {
-    pub(crate) fn new(url: &Secret, pool: &Pool) -> Result<MySql, String> {
+    pub(crate) fn new(url: &Secret, rules: &Pool) -> Result<MySql, String> {
         let options = options(url.reveal()).ok_or("sql.url: that is no address of MySQL")?;
-        let killer = Killer::new(options.clone());
-        let pool = MySqlPoolOptions::new()
-            .max_connections(pool.max.get())
-            .idle_timeout(pool.idle.duration())
-            .acquire_timeout(pool.connect.duration())
-            .connect_lazy_with(options);
-        Ok(MySql { pool, killer })
+        let kill = |connection| format!("KILL {connection}");
+        Ok(MySql { pool: pool(rules, options.clone()), killer: Killer::new(options, kill) })
     }
 
     pub(crate) async fn run(&self, job: Job) -> Result<Outcome, Failure> {
         let mut held = Held::take(&self.pool).await?;
-        let (time, end) = (job.time, end(&job.settings));
-        let ran = within(time, self.work(&mut held, job)).await;
-        if ran.as_ref().is_err_and(|failure| !failure.spares_connection()) {
-            return ran;
+        let (time, writes, end) = (job.time, job.writes, end(&job.settings));
+        let mut ran = within(time, self.work(&mut held, job)).await;
+        if writes {
+            ran = held.commit(ran, time).await;
         }
-        let ended = async { Ok(held.get()?.execute(AssertSqlSafe(end)).await?) };
-        if within(time, ended).await.is_ok() {
+        if !is_spent(&ran) && within(time, held.run(AssertSqlSafe(end))).await.is_ok() {
             held.done();
         }
         ran
     }
 
     async fn work(&self, held: &mut Held<sqlx::MySql>, job: Job) -> Result<Outcome, Failure> {
-        let connection = held.get()?;
         let rows = match job.writes {
             true => ALL_ROWS,
             // One row more tells that there are more.
@@ -78,60 +72,52 @@ impl MySql {
             "{}; START TRANSACTION {mode}; SELECT CONNECTION_ID()",
             session(job.time, rows)
         );
-        let row = connection.fetch_one(AssertSqlSafe(begin)).await?;
+        let row = held.get()?.fetch_one(AssertSqlSafe(begin)).await?;
         let watch = self.killer.watch(row.try_get_unchecked(0)?);
-        let ran = statement(connection, job).await;
-        // Somebody has to end what goes on without us; what the server has answered is at its end.
-        if !ran.as_ref().is_err_and(|failure| failure.trouble == Trouble::Lost) {
-            watch.ended();
-        }
-        ran
+        watch.over(answer(held, job).await)
     }
 
     pub(crate) async fn describe(&self, sql: Arc<str>) -> Result<Vec<Column>, Failure> {
         let mut held = Held::take(&self.pool).await?;
-        let connection = held.get()?;
-        connection.execute(AssertSqlSafe(session(DESCRIBED_IN, ALL_ROWS))).await?;
-        // What was prepared before a change of the schema has the columns from before.
-        connection.clear_cached_statements().await?;
-        let prepared = connection.prepare(AssertSqlSafe(sql).into_sql_str()).await;
-        let prepared = prepared.map_err(Failure::from);
-        match &prepared {
-            Err(failure) if !failure.spares_connection() => {}
-            _ => held.done(),
+        held.run(AssertSqlSafe(session(DESCRIBED_IN, ALL_ROWS))).await?;
+        let columns = held.columns(sql).await;
+        if !is_spent(&columns) {
+            held.done();
         }
-        prepared?
-            .columns()
-            .iter()
-            .map(|column| {
-                let kind = value::kind(column.type_info()).ok_or_else(|| {
-                    let (name, of) = (column.name(), column.type_info());
-                    let told = format!("the column {name} is of the type {of}, which has no form in JSON (write ST_AsText({name}))");
-                    Failure::new(Trouble::Type, told)
-                })?;
-                Ok(Column { name: column.name().to_owned(), kind })
-            })
-            .collect()
-    }
-
-    pub(crate) async fn ping(&self) -> Result<(), Failure> {
-        let mut held = Held::take(&self.pool).await?;
-        held.get()?.execute("SELECT 1").await?;
-        held.done();
-        Ok(())
-    }
-
-    pub(crate) fn connections(&self) -> (usize, usize) {
-        (self.pool.size() as usize, self.pool.num_idle())
-    }
-
-    pub(crate) async fn close(&self) {
-        self.pool.close().await;
+        columns
     }
 }
 
-/// How long the preparation of a statement may take.
-const DESCRIBED_IN: Duration = Duration::from_secs(5);
+impl Driver for sqlx::MySql {
+    fn bind(arguments: &mut MySqlArguments, value: Argument) -> Result<(), BoxDynError> {
+        match value {
+            Argument::Null => arguments.add(None::<String>),
+            Argument::Boolean(it) => arguments.add(it),
+            Argument::Integer(it) => arguments.add(it),
+            Argument::Number(it) => arguments.add(it),
+            Argument::Text(it) => arguments.add(it),
+        }
+    }
+
+    fn affected(done: &MySqlQueryResult) -> u64 {
+        done.rows_affected()
+    }
+
+    fn kind(column: &MySqlTypeInfo) -> Option<Kind> {
+        value::kind(column)
+    }
+
+    fn value(column: &MySqlTypeInfo, raw: MySqlValueRef<'_>) -> Option<(Kind, Value)> {
+        let kind = value::kind(column)?;
+        let value = value::json(&kind, column, raw)?;
+        Some((kind, value))
+    }
+
+    fn as_text(column: &str) -> String {
+        // The only one without a form is a shape.
+        format!("ST_AsText({column})")
+    }
+}
 
 /// Where the server is. What is wrong with an address repeats parts of it, and with them the password.
 fn options(url: &str) -> Option<MySqlConnectOptions> {
@@ -139,10 +125,7 @@ fn options(url: &str) -> Option<MySqlConnectOptions> {
     // The password may be told to whoever is at the other end of TLS: unless somebody says otherwise,
     // that is who the address names.
     let names_mode = url.contains("ssl-mode=") || url.contains("sslmode=");
-    let host = options.get_host();
-    let is_here = options.get_socket().is_some()
-        || host == "localhost"
-        || host.trim_matches(['[', ']']).parse().is_ok_and(|it: std::net::IpAddr| it.is_loopback());
+    let is_here = options.get_socket().is_some() || is_here(options.get_host());
     let options = match names_mode || is_here {
         true => options,
         false => options.ssl_mode(MySqlSslMode::VerifyIdentity),
@@ -171,66 +154,21 @@ fn session(time: Duration, rows: u64) -> String {
 fn end(settings: &[(String, String)]) -> String {
     let forgotten: Vec<_> = settings.iter().map(|(name, _)| format!("@{name} = NULL")).collect();
     match forgotten.is_empty() {
-        true => "ROLLBACK".to_owned(),
-        false => format!("ROLLBACK; SET {}", forgotten.join(", ")),
+        true => UNDONE.to_owned(),
+        false => format!("{UNDONE}; SET {}", forgotten.join(", ")),
     }
 }
 
-async fn statement(connection: &mut MySqlConnection, job: Job) -> Result<Outcome, Failure> {
+async fn answer(held: &mut Held<sqlx::MySql>, job: Job) -> Result<Outcome, Failure> {
     if !job.settings.is_empty() {
         let names: Vec<_> = job.settings.iter().map(|(name, _)| format!("@{name} = ?")).collect();
         let mut query = sqlx::query(AssertSqlSafe(format!("SET {}", names.join(", "))));
         for (_, value) in &job.settings {
             query = query.bind(value);
         }
-        query.execute(&mut *connection).await?;
+        query.execute(held.get()?).await?;
     }
-    let mut arguments = MySqlArguments::default();
-    for argument in job.arguments {
-        let added = match argument {
-            Argument::Null => arguments.add(None::<String>),
-            Argument::Boolean(it) => arguments.add(it),
-            Argument::Integer(it) => arguments.add(it),
-            Argument::Number(it) => arguments.add(it),
-            Argument::Text(it) => arguments.add(it),
-        };
-        added.map_err(sqlx::Error::Encode)?;
-    }
-    let query = sqlx::query_with(AssertSqlSafe(job.sql), arguments);
-    let (mut collector, mut affected) = (job.collector, 0);
-    {
-        let mut steps = (&mut *connection).fetch_many(query);
-        while let Some(step) = steps.try_next().await? {
-            match step {
-                Either::Left(done) => affected += done.rows_affected(),
-                // What writes goes on to its end.
-                Either::Right(row) => {
-                    if !take(&mut collector, &row)? && !job.writes {
-                        break;
-                    }
-                }
-            }
-        }
-    }
-    if job.writes {
-        let committed = connection.execute("COMMIT").await;
-        committed.map_err(|error| Failure::from(error).while_committing())?;
-    }
-    Ok(Outcome { collected: collector.end(), affected })
-}
-
-fn take(collector: &mut Collector, row: &MySqlRow) -> Result<bool, Failure> {
-    let mut cells = Vec::with_capacity(row.len());
-    for column in row.columns() {
-        let (name, info) = (column.name(), column.type_info());
-        let told =
-            || Failure::new(Trouble::Type, format!("the column {name} is of the type {info}"));
-        let kind = value::kind(info).ok_or_else(told)?;
-        let value =
-            value::json(&kind, info, row.try_get_raw(column.ordinal())?).ok_or_else(told)?;
-        cells.push(Cell { name: name.to_owned(), kind, value });
-    }
-    Ok(collector.take(cells))
+    held.rows(job).await
 }
 
 /// The statement of a tool. MySQL gives placeholders no names: see [`bound`].

@@ -1,10 +1,10 @@
 //! Where the next page begins: sealed, so that a client can neither read nor change it, for this
-//! caller, this tool and these arguments.
+//! caller, this endpoint, this tool and these arguments.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use toolgate_gateway::call::Caller;
+use toolgate_gateway::call::Who;
 use toolgate_gateway::fault::{Fault, Reason};
 use toolgate_gateway::seal::{Keyring, Purpose};
 
@@ -43,7 +43,7 @@ impl Key {
 pub(crate) struct Book<'a> {
     pub server: &'a str,
     pub tool: &'a str,
-    pub caller: &'a Caller,
+    pub who: &'a Who,
     pub arguments: &'a [Argument],
 }
 
@@ -56,7 +56,8 @@ struct Sealed {
 
 impl Book<'_> {
     fn hash(&self) -> Vec<u8> {
-        let all = (self.server, self.tool, &*self.caller.principal, self.arguments);
+        let Who { caller, toolset, .. } = self.who;
+        let all = (self.server, self.tool, &*caller.principal, toolset.as_deref(), self.arguments);
         // What serializes never fails here: texts, numbers and lists of them.
         let text = serde_json::to_vec(&all).unwrap_or_default();
         Sha256::digest(text).to_vec()
@@ -86,27 +87,36 @@ impl Book<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use toolgate_protocol::caller::Identity;
-
-    fn caller(name: &str) -> Caller {
-        Caller::from(Identity { principal: name.into(), ..Identity::default() })
-    }
+    use toolgate_gateway::testing::caller;
 
     #[test]
-    fn a_cursor_opens_for_its_caller_tool_and_arguments_alone() {
+    fn a_cursor_opens_for_its_caller_endpoint_tool_and_arguments_alone() {
         let keys = Keyring::new([&b"one"[..]]).unwrap();
-        let (ada, bob) = (caller("ada"), caller("bob"));
+        let (ada, bob) = (Who::of(caller("ada")), Who::of(caller("bob")));
+        let within = |toolset: &str| Who { toolset: Some(toolset.into()), ..ada.clone() };
+        let (crm, wiki) = (within("crm"), within("wiki"));
         let (one, other) = ([Argument::Integer(1)], [Argument::Integer(2)]);
-        let book = |tool, caller, arguments| Book { server: "shop", tool, caller, arguments };
+        let book = |tool, who, arguments| Book { server: "shop", tool, who, arguments };
         let after = vec![Key { kind: Kind::Long, value: 7.into() }];
-        let cursor = book("list", &ada, &one).seal(&keys, after.clone());
 
+        let cursor = book("list", &ada, &one).seal(&keys, after.clone());
         assert_eq!(book("list", &ada, &one).open(&keys, &cursor).unwrap(), after);
-        assert!(book("list", &bob, &one).open(&keys, &cursor).is_err());
-        assert!(book("find", &ada, &one).open(&keys, &cursor).is_err());
-        assert!(book("list", &ada, &other).open(&keys, &cursor).is_err());
-        assert!(Book { server: "x", ..book("list", &ada, &one) }.open(&keys, &cursor).is_err());
+        for foreign in [
+            book("list", &bob, &one),
+            book("list", &crm, &one),
+            book("find", &ada, &one),
+            book("list", &ada, &other),
+            Book { server: "x", ..book("list", &ada, &one) },
+        ] {
+            assert!(foreign.open(&keys, &cursor).is_err());
+        }
         assert!(book("list", &ada, &one).open(&keys, "AAAA").is_err());
+
+        let cursor = book("list", &crm, &one).seal(&keys, after.clone());
+        assert_eq!(book("list", &crm, &one).open(&keys, &cursor).unwrap(), after);
+        for elsewhere in [&wiki, &ada] {
+            assert!(book("list", elsewhere, &one).open(&keys, &cursor).is_err());
+        }
     }
 
     #[test]

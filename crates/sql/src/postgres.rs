@@ -9,70 +9,89 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use futures_util::TryStreamExt;
 use serde_json::Value;
-use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow};
+use sqlx::error::BoxDynError;
+use sqlx::postgres::{
+    PgArguments, PgConnectOptions, PgQueryResult, PgSslMode, PgTypeInfo, PgValueRef,
+};
 use sqlx::{
-    Arguments as _, AssertSqlSafe, Column as _, ConnectOptions as _, Connection as _, Either,
-    Executor as _, PgPool, Row as _, SqlSafeStr as _, Statement as _,
+    Arguments as _, AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, PgPool,
+    Row as _,
 };
 use toolgate_gateway::config::Secret;
 use toolgate_gateway::config::servers::sql::{ParameterType, Pool, ToolRules};
 
-use crate::collect::{Cell, Collector};
-use crate::column::Column;
-use crate::database::{Argument, Held, Job, Outcome, within};
+use crate::column::{Column, Kind};
+use crate::connection::{DESCRIBED_IN, Driver, Held, is_here, is_spent, pool, within};
+use crate::database::{Argument, Job, Outcome};
+use crate::kill::Killer;
 use crate::trouble::{Failure, Trouble};
 
-/// Since this version a server notices, while it computes, that nobody waits for the answer.
-const NOTICES: u32 = 140_000;
+/// What undoes whatever a call has done: a lock of the session is the one thing that it does not.
+const UNDONE: &str = "ROLLBACK; SELECT pg_advisory_unlock_all()";
+/// What forgets whatever lasts beyond a transaction: all of `DISCARD ALL` but that statements stay
+/// prepared (manual, DISCARD).
+const FORGOTTEN: &str = "CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; UNLISTEN *; \
+                         SELECT pg_advisory_unlock_all(); DISCARD TEMP; DISCARD SEQUENCES";
 
 /// A server.
 pub(crate) struct Postgres {
-    pool: PgPool,
+    pub pool: PgPool,
+    killer: Killer<sqlx::Postgres>,
     /// A statement that was prepared before did not fit any more.
     changed: AtomicBool,
 }
 
 impl Postgres {
-    pub(crate) fn new(url: &Secret, pool: &Pool) -> Result<Postgres, String> {
-        // What is wrong with an address repeats parts of it, and with them the password.
-        let options: PgConnectOptions =
-            url.reveal().parse().map_err(|_| "sql.url: that is no address of PostgreSQL")?;
-        let options = options.application_name("toolgate").disable_statement_logging();
-        let pool = PgPoolOptions::new()
-            .max_connections(pool.max.get())
-            .idle_timeout(pool.idle.duration())
-            .acquire_timeout(pool.connect.duration())
-            .connect_lazy_with(options);
-        Ok(Postgres { pool, changed: AtomicBool::new(false) })
+    pub(crate) fn new(url: &Secret, rules: &Pool) -> Result<Postgres, String> {
+        let options = options(url.reveal()).ok_or("sql.url: that is no address of PostgreSQL")?;
+        let cancel = |connection| format!("SELECT pg_cancel_backend({connection})");
+        Ok(Postgres {
+            pool: pool(rules, options.clone()),
+            killer: Killer::new(options, cancel),
+            changed: AtomicBool::new(false),
+        })
     }
 
     pub(crate) async fn run(&self, job: Job) -> Result<Outcome, Failure> {
         let mut held = Held::take(&self.pool).await?;
         let (time, writes) = (job.time, job.writes);
-        let again = (!writes).then(|| job.clone());
-        let mut ran = within(time, work(&mut held, job)).await;
+        let again = (!writes && job.recurs).then(|| job.clone());
+        let mut ran = within(time, self.work(&mut held, job)).await;
         let is_stale = |failure: &Failure| failure.trouble == Trouble::Statement;
         if let (Some(job), true) = (again, ran.as_ref().is_err_and(is_stale)) {
-            ran = within(time, afresh(&mut held, job)).await;
+            ran = within(time, self.afresh(&mut held, job)).await;
             self.changed.fetch_or(ran.is_ok(), Ordering::Relaxed);
         }
+        if writes {
+            ran = held.commit(ran, time).await;
+        }
         // What was prepared afresh is not remembered from before.
-        let is_spent =
-            |failure: &Failure| !failure.spares_connection() && (writes || !is_stale(failure));
-        if ran.as_ref().is_err_and(is_spent) {
+        let is_fresh = !writes && ran.as_ref().is_err_and(is_stale);
+        if is_spent(&ran) && !is_fresh {
             return ran;
         }
-        if !writes || ran.is_err() {
-            // Nothing of a caller stays, not even what a function has set.
-            let undone = within(time, async { Ok(held.get()?.execute("ROLLBACK").await?) }).await;
-            if undone.is_err() {
-                return ran;
-            }
+        // Nothing of a caller stays, not even what a function has set.
+        let end = if writes && ran.is_ok() { FORGOTTEN } else { UNDONE };
+        if within(time, held.run(end)).await.is_ok() {
+            held.done();
         }
-        held.done();
         ran
+    }
+
+    async fn work(&self, held: &mut Held<sqlx::Postgres>, job: Job) -> Result<Outcome, Failure> {
+        let begin = AssertSqlSafe(begin(job.writes, job.time));
+        let row = held.get()?.fetch_one(begin).await?;
+        let watch = self.killer.watch(row.try_get_unchecked(0)?);
+        watch.over(answer(held, job).await)
+    }
+
+    /// Once more, as if nothing had been prepared: a table may have got other columns since ("cached
+    /// plan must not change result type").
+    async fn afresh(&self, held: &mut Held<sqlx::Postgres>, job: Job) -> Result<Outcome, Failure> {
+        held.run(UNDONE).await?;
+        held.get()?.clear_cached_statements().await?;
+        self.work(held, job).await
     }
 
     /// Whether a statement was prepared anew since the last time.
@@ -82,43 +101,57 @@ impl Postgres {
 
     pub(crate) async fn describe(&self, sql: Arc<str>) -> Result<Vec<Column>, Failure> {
         let mut held = Held::take(&self.pool).await?;
-        let connection = held.get()?;
-        // What was prepared before a change of the schema has the columns from before.
-        connection.clear_cached_statements().await?;
-        let prepared = connection.prepare(AssertSqlSafe(sql).into_sql_str()).await;
-        let prepared = prepared.map_err(Failure::from);
-        match &prepared {
-            Err(failure) if !failure.spares_connection() => {}
-            _ => held.done(),
+        // Whoever changes the table may be waited for.
+        held.run(AssertSqlSafe(begin(false, DESCRIBED_IN))).await?;
+        let columns = held.columns(sql).await;
+        if !is_spent(&columns) && held.run(UNDONE).await.is_ok() {
+            held.done();
         }
-        prepared?
-            .columns()
-            .iter()
-            .map(|column| {
-                let kind = value::kind(column.type_info()).ok_or_else(|| {
-                    let (name, of) = (column.name(), column.type_info());
-                    let told = format!("the column {name} is of the type {of}, which has no form in JSON (write CAST({name} AS text))");
-                    Failure::new(Trouble::Type, told)
-                })?;
-                Ok(Column { name: column.name().to_owned(), kind })
-            })
-            .collect()
+        columns
+    }
+}
+
+impl Driver for sqlx::Postgres {
+    fn bind(arguments: &mut PgArguments, value: Argument) -> Result<(), BoxDynError> {
+        arguments.add(match value {
+            Argument::Null => None,
+            Argument::Boolean(it) => Some(it.to_string()),
+            Argument::Integer(it) => Some(it.to_string()),
+            Argument::Number(it) => Some(it.to_string()),
+            Argument::Text(it) => Some(it),
+        })
     }
 
-    pub(crate) async fn ping(&self) -> Result<(), Failure> {
-        let mut held = Held::take(&self.pool).await?;
-        held.get()?.execute("SELECT 1").await?;
-        held.done();
-        Ok(())
+    fn affected(done: &PgQueryResult) -> u64 {
+        done.rows_affected()
     }
 
-    pub(crate) fn connections(&self) -> (usize, usize) {
-        (self.pool.size() as usize, self.pool.num_idle())
+    fn kind(column: &PgTypeInfo) -> Option<Kind> {
+        value::kind(column)
     }
 
-    pub(crate) async fn close(&self) {
-        self.pool.close().await;
+    fn value(column: &PgTypeInfo, raw: PgValueRef<'_>) -> Option<(Kind, Value)> {
+        let kind = value::kind(column)?;
+        let value = value::json(&kind, &raw)?;
+        Some((kind, value))
     }
+}
+
+/// Where the server is. What is wrong with an address repeats parts of it, and with them the password.
+fn options(url: &str) -> Option<PgConnectOptions> {
+    let options: PgConnectOptions = url.parse().ok()?;
+    let (host, mode) = (options.get_host(), options.get_ssl_mode());
+    // Whoever sits on the network must not decide on the encryption, nor ask for the password in the
+    // clear: unless somebody says otherwise, the server is who the address names.
+    let is_said = url.contains("sslmode=")
+        || url.contains("ssl-mode=")
+        || !matches!(mode, PgSslMode::Prefer | PgSslMode::Allow);
+    let is_here = options.get_socket().is_some() || host.starts_with('/') || is_here(host);
+    let options = match is_said || is_here {
+        true => options,
+        false => options.ssl_mode(PgSslMode::VerifyFull),
+    };
+    Some(options.application_name("toolgate").disable_statement_logging())
 }
 
 /// The statement of a tool. Each value travels as text, and the database itself reads it as what the
@@ -154,19 +187,14 @@ pub(crate) fn array(elements: &[Value]) -> String {
     format!("{{{}}}", quoted.collect::<Vec<_>>().join(","))
 }
 
-/// Once more, as if nothing had been prepared: a table may have got other columns since ("cached plan
-/// must not change result type").
-async fn afresh(held: &mut Held<sqlx::Postgres>, job: Job) -> Result<Outcome, Failure> {
-    let connection = held.get()?;
-    connection.execute("ROLLBACK").await?;
-    connection.clear_cached_statements().await?;
-    work(held, job).await
+/// What a call begins with. It answers with the number of the connection.
+fn begin(writes: bool, time: Duration) -> String {
+    let mode = if writes { "READ WRITE" } else { "READ ONLY" };
+    let time = time.as_millis().max(1);
+    format!("BEGIN {mode}; SET LOCAL statement_timeout = {time}; SELECT pg_backend_pid()")
 }
 
-async fn work(held: &mut Held<sqlx::Postgres>, job: Job) -> Result<Outcome, Failure> {
-    let connection = held.get()?;
-    let version = connection.server_version_num().unwrap_or(0);
-    connection.execute(AssertSqlSafe(begin(job.writes, job.time, version))).await?;
+async fn answer(held: &mut Held<sqlx::Postgres>, job: Job) -> Result<Outcome, Failure> {
     if !job.settings.is_empty() {
         let calls: Vec<_> = (0..job.settings.len())
             .map(|at| format!("set_config(${}, ${}, true)", 2 * at + 1, 2 * at + 2))
@@ -175,65 +203,30 @@ async fn work(held: &mut Held<sqlx::Postgres>, job: Job) -> Result<Outcome, Fail
         for (name, value) in &job.settings {
             query = query.bind(name).bind(value);
         }
-        query.execute(&mut *connection).await?;
+        query.execute(held.get()?).await?;
     }
-    let mut arguments = PgArguments::default();
-    for argument in job.arguments {
-        let text = match argument {
-            Argument::Null => None,
-            Argument::Boolean(it) => Some(it.to_string()),
-            Argument::Integer(it) => Some(it.to_string()),
-            Argument::Number(it) => Some(it.to_string()),
-            Argument::Text(it) => Some(it),
-        };
-        arguments.add(text).map_err(sqlx::Error::Encode)?;
-    }
-    let query = sqlx::query_with(AssertSqlSafe(job.sql), arguments);
-    let (mut collector, mut affected) = (job.collector, 0);
-    {
-        let mut steps = (&mut *connection).fetch_many(query);
-        while let Some(step) = steps.try_next().await? {
-            match step {
-                Either::Left(done) => affected += done.rows_affected(),
-                Either::Right(row) => {
-                    // What writes goes on to its end.
-                    if !take(&mut collector, &row)? && !job.writes {
-                        break;
-                    }
-                }
-            }
+    held.rows(job).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_not_here_has_to_prove_who_it_is_unless_the_address_says_otherwise() {
+        for (url, expected) in [
+            ("postgres://u:p@db.example/shop", "VerifyFull"),
+            ("postgres://u:p@db.example/shop?sslmode=require", "Require"),
+            ("postgres://u:p@db.example/shop?sslmode=prefer", "Prefer"),
+            ("postgres://u:p@db.example/shop?sslmode=disable", "Disable"),
+            ("postgres://u:p@127.0.0.1/shop", "Prefer"),
+            ("postgres://u:p@localhost/shop", "Prefer"),
+            ("postgres://u@%2Frun%2Fpostgresql/shop", "Prefer"),
+            ("postgres:///shop?host=/run/postgresql", "Prefer"),
+        ] {
+            let mode = options(url).unwrap().get_ssl_mode();
+            assert_eq!(format!("{mode:?}"), expected, "{url}");
         }
+        assert!(options("shop").is_none());
     }
-    if job.writes {
-        // A function may have set what lasts beyond the transaction.
-        let ended = connection.execute("COMMIT; RESET ALL").await;
-        ended.map_err(|error| Failure::from(error).while_committing())?;
-    }
-    Ok(Outcome { collected: collector.end(), affected })
-}
-
-fn begin(writes: bool, time: Duration, version: u32) -> String {
-    let mode = if writes { "READ WRITE" } else { "READ ONLY" };
-    let mut sql =
-        format!("BEGIN {mode}; SET LOCAL statement_timeout = {}", time.as_millis().max(1));
-    if version >= NOTICES {
-        sql.push_str("; SET LOCAL client_connection_check_interval = 500");
-    }
-    sql
-}
-
-fn take(collector: &mut Collector, row: &PgRow) -> Result<bool, Failure> {
-    let mut cells = Vec::with_capacity(row.len());
-    for column in row.columns() {
-        let name = column.name();
-        let told = || {
-            let told = format!("the column {name} is of the type {}", column.type_info());
-            Failure::new(Trouble::Type, told)
-        };
-        let kind = value::kind(column.type_info()).ok_or_else(told)?;
-        let raw = row.try_get_raw(column.ordinal())?;
-        let value = value::json(&kind, &raw).ok_or_else(told)?;
-        cells.push(Cell { name: name.to_owned(), kind, value });
-    }
-    Ok(collector.take(cells))
 }

@@ -69,6 +69,7 @@ impl Tables {
             arguments: vec![schema, Argument::Text(name.to_owned())],
             settings: Vec::new(),
             writes: false,
+            recurs: true,
             time: TIME,
             collector: Collector::new(MOST, BYTES),
         };

@@ -75,18 +75,19 @@ impl Sql {
         if let Some(known) = self.known() {
             return known.tools;
         }
-        if self.database.ping().await.is_err() {
-            self.owes.store(true, Ordering::Relaxed);
-            let plain = self.rules.tools.iter().map(|rules| definition::tool(rules, None));
-            return Arc::new(Tools::new(plain.chain(self.explore()).collect()));
-        }
-        let mut tools = Vec::with_capacity(self.rules.tools.len());
+        let mut answers = self.database.ping().await.is_ok();
+        let mut tools = Vec::with_capacity(self.tools.len());
         let mut names = BTreeMap::new();
-        for rules in &self.rules.tools {
-            let columns = match self.tools.get(&rules.name) {
-                Some(tool) => self.database.describe(tool.sample()).await.ok(),
-                None => None,
-            };
+        for tool in self.tools.values() {
+            let mut columns = None;
+            if answers {
+                match self.database.describe(tool.sample()).await {
+                    Ok(found) => columns = Some(found),
+                    // Whoever is silent once is not asked about the others.
+                    Err(failure) => answers = !failure.is_passing(),
+                }
+            }
+            let rules = &tool.rules;
             tools.push(definition::tool(rules, columns.as_deref()));
             if let Some(columns) = columns {
                 // As a row has them, which has each name once.
@@ -98,6 +99,10 @@ impl Sql {
         }
         tools.extend(self.explore());
         let tools = Arc::new(Tools::new(tools));
+        if !answers {
+            self.owes.store(true, Ordering::Relaxed);
+            return tools;
+        }
         let mut described = self.described.write().unwrap_or_else(PoisonError::into_inner);
         *described = Some(Described { tools: tools.clone(), columns: Arc::new(names) });
         tools
@@ -133,6 +138,7 @@ impl Sql {
             arguments: Vec::new(),
             settings: self.settings(asked.who())?,
             writes: false,
+            recurs: false,
             time,
             collector: Collector::new(most, rules.limit.bytes.bytes()),
         };

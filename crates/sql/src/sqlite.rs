@@ -6,18 +6,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use futures_util::TryStreamExt;
 use serde_json::Value;
-use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqlitePoolOptions, SqliteRow};
+use sqlx::error::BoxDynError;
+use sqlx::sqlite::{
+    SqliteArguments, SqliteConnectOptions, SqliteQueryResult, SqliteTypeInfo, SqliteValueRef,
+};
 use sqlx::{
-    Arguments as _, AssertSqlSafe, Column as _, ConnectOptions as _, Either, Executor as _,
-    Row as _, SqlSafeStr as _, SqlitePool, Statement as _, TypeInfo as _, ValueRef as _,
+    Arguments as _, ConnectOptions as _, Decode, Executor as _, SqlitePool, TypeInfo as _,
+    ValueRef as _,
 };
 use toolgate_gateway::config::servers::sql::{Pool, ToolRules};
 
-use crate::collect::{Cell, Collector};
 use crate::column::{Column, Kind, long, number};
-use crate::database::{Argument, Held, Job, Outcome, within};
+use crate::connection::{Driver, Held, is_spent, pool, within};
+use crate::database::{Argument, Job, Outcome};
 use crate::trouble::{Failure, Trouble};
 
 /// How long a statement waits for another that writes.
@@ -32,12 +34,12 @@ const STEPS: i32 = 1000;
 
 /// A file.
 pub(crate) struct Sqlite {
-    reads: SqlitePool,
+    pub reads: SqlitePool,
     writes: Option<SqlitePool>,
 }
 
 impl Sqlite {
-    pub(crate) fn new(path: &Path, pool: &Pool, writes: bool) -> Sqlite {
+    pub(crate) fn new(path: &Path, rules: &Pool, writes: bool) -> Sqlite {
         let open = || {
             SqliteConnectOptions::new()
                 .filename(path)
@@ -50,17 +52,8 @@ impl Sqlite {
                 .thread_name(|_| "sqlite".to_owned())
                 .disable_statement_logging()
         };
-        let options = || {
-            SqlitePoolOptions::new()
-                .max_connections(pool.max.get())
-                .idle_timeout(pool.idle.duration())
-                .acquire_timeout(pool.connect.duration())
-        };
         let reads = open().read_only(true).pragma("query_only", "ON");
-        Sqlite {
-            reads: options().connect_lazy_with(reads),
-            writes: writes.then(|| options().connect_lazy_with(open())),
-        }
+        Sqlite { reads: pool(rules, reads), writes: writes.then(|| pool(rules, open())) }
     }
 
     fn pool(&self, writes: bool) -> Result<&SqlitePool, Failure> {
@@ -73,41 +66,30 @@ impl Sqlite {
 
     pub(crate) async fn run(&self, job: Job) -> Result<Outcome, Failure> {
         let mut held = Held::take(self.pool(job.writes)?).await?;
-        let writes = job.writes;
-        let bounds = Bounds::set(&mut held, job.time).await?;
-        let ran = within(job.time, work(&mut held, job)).await;
+        let (time, writes) = (job.time, job.writes);
+        let bounds = Bounds::set(&mut held, time).await?;
+        let mut ran = within(time, work(&mut held, job)).await;
         drop(bounds);
-        if ran.as_ref().is_err_and(|failure| !failure.spares_connection()) {
+        if is_spent(&ran) {
             return ran;
         }
+        held.get()?.lock_handle().await?.remove_progress_handler();
+        if writes {
+            ran = held.commit(ran, time).await;
+        }
         // Whatever is open is undone; nothing is open if something was written.
-        let connection = held.get()?;
-        connection.lock_handle().await?.remove_progress_handler();
-        let ended = match ran {
-            Ok(_) if writes => Ok(()),
-            _ => undo(connection).await,
-        };
-        if ended.is_ok() {
+        let is_closed = writes && ran.is_ok();
+        if is_closed || !is_spent(&ran) && undo(&mut held).await.is_ok() {
             held.done();
         }
         ran
     }
 
     pub(crate) async fn describe(&self, sql: Arc<str>) -> Result<Vec<Column>, Failure> {
-        let pool = self.writes.as_ref().unwrap_or(&self.reads);
-        let mut held = Held::take(pool).await?;
-        let statement = held.get()?.prepare(AssertSqlSafe(sql).into_sql_str()).await;
+        let mut held = Held::take(self.writes.as_ref().unwrap_or(&self.reads)).await?;
+        let columns = held.columns(sql).await;
         held.done();
-        // SQLite holds itself to no type: any column may have any value.
-        let any = |name: &str| Column { name: name.to_owned(), kind: Kind::Any };
-        Ok(statement?.columns().iter().map(|column| any(column.name())).collect())
-    }
-
-    pub(crate) async fn ping(&self) -> Result<(), Failure> {
-        let mut held = Held::take(&self.reads).await?;
-        held.get()?.execute("SELECT 1").await?;
-        held.done();
-        Ok(())
+        columns
     }
 
     pub(crate) fn connections(&self) -> (usize, usize) {
@@ -156,78 +138,90 @@ impl Drop for Bounds {
 }
 
 async fn work(held: &mut Held<sqlx::Sqlite>, job: Job) -> Result<Outcome, Failure> {
-    let connection = held.get()?;
-    connection.execute(if job.writes { WRITE } else { READ }).await?;
-    let mut arguments = SqliteArguments::default();
-    for argument in job.arguments {
-        let added = match argument {
-            Argument::Null => arguments.add(None::<String>),
-            Argument::Boolean(it) => arguments.add(it),
-            Argument::Integer(it) => arguments.add(it),
-            Argument::Number(it) => arguments.add(it),
-            Argument::Text(it) => arguments.add(it),
-        };
-        added.map_err(sqlx::Error::Encode)?;
-    }
-    let query = sqlx::query_with(AssertSqlSafe(job.sql), arguments);
-    let (mut collector, mut affected) = (job.collector, 0);
-    {
-        let mut steps = (&mut *connection).fetch_many(query);
-        while let Some(step) = steps.try_next().await? {
-            match step {
-                Either::Left(done) => affected += done.rows_affected(),
-                // What writes goes on to its end.
-                Either::Right(row) => {
-                    if !take(&mut collector, &row)? && !job.writes {
-                        break;
-                    }
-                }
-            }
-        }
-    }
-    if job.writes {
-        connection
-            .execute("COMMIT")
-            .await
-            .map_err(Failure::from)
-            .map_err(Failure::while_committing)?;
-    }
-    Ok(Outcome { collected: collector.end(), affected })
+    held.run(if job.writes { WRITE } else { READ }).await?;
+    held.rows(job).await
 }
 
-async fn undo(connection: &mut sqlx::SqliteConnection) -> Result<(), Failure> {
-    match connection.execute("ROLLBACK").await {
+async fn undo(held: &mut Held<sqlx::Sqlite>) -> Result<(), Failure> {
+    match held.get()?.execute("ROLLBACK").await {
         // There was nothing to undo.
         Err(sqlx::Error::Database(_)) => Ok(()),
         done => Ok(done.map(drop)?),
     }
 }
 
-fn take(collector: &mut Collector, row: &SqliteRow) -> Result<bool, Failure> {
-    let cells = row.columns().iter().map(|column| {
-        let (kind, value) = cell(row, column.ordinal())?;
-        Ok(Cell { name: column.name().to_owned(), kind, value })
-    });
-    Ok(collector.take(cells.collect::<sqlx::Result<_>>()?))
+impl Driver for sqlx::Sqlite {
+    fn bind(arguments: &mut SqliteArguments, value: Argument) -> Result<(), BoxDynError> {
+        match value {
+            Argument::Null => arguments.add(None::<String>),
+            Argument::Boolean(it) => arguments.add(it),
+            Argument::Integer(it) => arguments.add(it),
+            Argument::Number(it) => arguments.add(it),
+            Argument::Text(it) => arguments.add(it),
+        }
+    }
+
+    fn affected(done: &SqliteQueryResult) -> u64 {
+        done.rows_affected()
+    }
+
+    /// SQLite holds itself to no type: any column may have any value.
+    fn kind(_: &SqliteTypeInfo) -> Option<Kind> {
+        Some(Kind::Any)
+    }
+
+    fn value(_: &SqliteTypeInfo, raw: SqliteValueRef<'_>) -> Option<(Kind, Value)> {
+        if raw.is_null() {
+            return Some((Kind::Any, Value::Null));
+        }
+        let name = raw.type_info().name().to_owned();
+        Some(match name.as_str() {
+            "INTEGER" => (Kind::Long, long(decoded(raw)?)),
+            "REAL" => (Kind::Number, number(decoded(raw)?)),
+            "BLOB" => (Kind::Bytes, BASE64_STANDARD.encode(decoded::<&[u8]>(raw)?).into()),
+            _ => (Kind::Text, String::from_utf8_lossy(decoded(raw)?).into_owned().into()),
+        })
+    }
 }
 
-/// By what the value is, whatever its column was declared as.
-fn cell(row: &SqliteRow, at: usize) -> sqlx::Result<(Kind, Value)> {
-    let raw = row.try_get_raw(at)?;
-    if raw.is_null() {
-        return Ok((Kind::Any, Value::Null));
+fn decoded<'r, T: Decode<'r, sqlx::Sqlite>>(raw: SqliteValueRef<'r>) -> Option<T> {
+    T::decode(raw).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::Connection as _;
+
+    use super::*;
+    use crate::collect::Collector;
+
+    /// Whoever reads holds back what another wants to make last.
+    #[tokio::test]
+    async fn nobody_says_that_nothing_has_changed_while_a_commit_is_not_answered() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.sqlite");
+        let options = SqliteConnectOptions::new().filename(&file).create_if_missing(true);
+        let mut reader = options.connect().await.unwrap();
+        reader.execute("CREATE TABLE t (id INTEGER); INSERT INTO t VALUES (1)").await.unwrap();
+        let sqlite = Sqlite::new(&file, &Pool::default(), true);
+        let insert = |time| Job {
+            sql: "INSERT INTO t VALUES (2)".into(),
+            arguments: Vec::new(),
+            settings: Vec::new(),
+            writes: true,
+            recurs: true,
+            time,
+            collector: Collector::new(1, 100),
+        };
+        reader.execute("BEGIN; SELECT id FROM t").await.unwrap();
+
+        let time = Duration::from_millis(50);
+        let late = sqlite.run(insert(time)).await.err().unwrap();
+
+        assert_eq!((late.trouble, late.committing), (Trouble::Late, true));
+        let told = late.fault(time).structured("");
+        assert!(told.contains(r#""sideEffect":"unknown""#), "{told}");
+        reader.execute("ROLLBACK").await.unwrap();
+        reader.close().await.unwrap();
     }
-    let name = raw.type_info().name().to_owned();
-    Ok(match name.as_str() {
-        "INTEGER" => (Kind::Long, long(row.try_get_unchecked(at)?)),
-        "REAL" => (Kind::Number, number(row.try_get_unchecked(at)?)),
-        "BLOB" => {
-            let bytes: Vec<u8> = row.try_get_unchecked(at)?;
-            (Kind::Bytes, BASE64_STANDARD.encode(bytes).into())
-        }
-        _ => {
-            let bytes: Vec<u8> = row.try_get_unchecked(at)?;
-            (Kind::Text, String::from_utf8_lossy(&bytes).into_owned().into())
-        }
-    })
 }

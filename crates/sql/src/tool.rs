@@ -74,12 +74,8 @@ impl Tool {
         self.input.check(&text).map_err(|hints| refused_arguments(&hints))?;
         let asked = arguments::read(&rules.parameters, given, context.database)?;
         let mut arguments = context.database.bound(rules, asked.clone());
-        let book = Book {
-            server: context.server,
-            tool: &rules.name,
-            caller: &context.who.caller,
-            arguments: &asked,
-        };
+        let book =
+            Book { server: context.server, tool: &rules.name, who: context.who, arguments: &asked };
         let time = rules.limit.time.duration();
         let sql = match given.get(CURSOR).and_then(Value::as_str) {
             Some(cursor) if !rules.page_by.is_empty() => {
@@ -97,6 +93,7 @@ impl Tool {
             arguments,
             settings: context.settings,
             writes: rules.effect != Effect::Reads,
+            recurs: true,
             time,
             collector: Collector::new(most, rules.limit.bytes.bytes()),
         };

@@ -60,9 +60,22 @@ impl Failure {
         Failure { trouble, told: told.into(), committing: false }
     }
 
-    /// It happened while a transaction was being made to last.
+    /// It happened while a transaction was being made to last. What the database itself says stands in
+    /// the way, it has undone.
     pub(crate) fn while_committing(self) -> Failure {
-        Failure { committing: true, ..self }
+        let is_undone = matches!(
+            self.trouble,
+            Trouble::Conflict | Trouble::Taken | Trouble::Dangling | Trouble::Rule
+        );
+        Failure { committing: !is_undone, ..self }
+    }
+
+    /// Whether the database may answer another time.
+    pub(crate) fn is_passing(&self) -> bool {
+        matches!(
+            self.trouble,
+            Trouble::Away | Trouble::Busy | Trouble::Late | Trouble::Lost | Trouble::Conflict
+        )
     }
 
     /// Whether the connection can be used again. One whose statement does not fit the database may
@@ -266,5 +279,25 @@ fn by_code(code: &str, is_sqlite: bool) -> Trouble {
             "42" | "26" | "0A" => Trouble::Statement,
             _ => Trouble::Other,
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_the_database_has_undone_has_surely_changed_nothing() {
+        for (trouble, expected) in [
+            (Trouble::Taken, "none"),
+            (Trouble::Conflict, "none"),
+            (Trouble::Late, "unknown"),
+            (Trouble::Lost, "unknown"),
+            (Trouble::Other, "unknown"),
+        ] {
+            let failure = Failure::new(trouble, "x").while_committing();
+            let told = failure.fault(Duration::from_secs(1)).structured("");
+            assert!(told.contains(&format!(r#""sideEffect":"{expected}""#)), "{told}");
+        }
     }
 }

@@ -49,7 +49,7 @@ mod tests {
     use toolgate_gateway::testing::caller;
 
     fn who(caller: Caller, session: Option<&str>) -> Who {
-        Who { caller, session: session.map(Arc::from), token: None, address: None }
+        Who { session: session.map(Arc::from), ..Who::of(caller) }
     }
 
     #[test]

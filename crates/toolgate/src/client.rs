@@ -127,8 +127,7 @@ impl Server {
     ) -> Result<Server, Failure> {
         status.doing(&format!("connecting to {name}"));
         // One conversation: its own session, so that questions can be told to be ours.
-        let session = Some("command".into());
-        let who = Who { caller, session, token: None, address: None };
+        let who = Who { session: Some("command".into()), ..Who::of(caller) };
         let description = loop {
             let described = tokio::time::timeout(timeout, upstream.describe(&who, abilities)).await;
             let described = described.unwrap_or_else(|_| Err(late(&name, timeout)));

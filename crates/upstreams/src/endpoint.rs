@@ -219,9 +219,7 @@ impl Endpoint {
             None => self.whose(),
         };
         let personal = attach.is_personal();
-        let nobody =
-            || Who { caller: Caller::anonymous(), session: None, token: None, address: None };
-        let who = who.unwrap_or_else(nobody);
+        let who = who.unwrap_or_else(|| Who::of(Caller::anonymous()));
         if personal && who.caller.is_anonymous() {
             // Our own look at a server to which only callers can prove anything.
             return self.exchange(request).await;

@@ -35,7 +35,7 @@ pub(crate) fn own(id: &str, method: Method, params: &str) -> Result<Request, Fau
             info: Some(Bytes::from_static(CLIENT_INFO.as_bytes())),
             log_level: None,
         },
-        who: Who { caller: Caller::anonymous(), session: None, token: None, address: None },
+        who: Who::of(Caller::anonymous()),
         edits: Edits::default(),
         params_headers: Vec::new(),
         trace: Trace::default(),

@@ -268,7 +268,7 @@ mod tests {
     use super::*;
 
     fn who(name: &str) -> Who {
-        Who { caller: caller(name), session: None, token: None, address: None }
+        Who::of(caller(name))
     }
 
     #[tokio::test]

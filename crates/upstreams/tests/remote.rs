@@ -130,7 +130,7 @@ fn remote(url: &str) -> Remote {
 }
 
 fn who() -> Who {
-    Who { caller: Caller::anonymous(), session: Some("one".into()), token: None, address: None }
+    Who { session: Some("one".into()), ..Who::of(Caller::anonymous()) }
 }
 
 /// A call of a client that can be asked forms.

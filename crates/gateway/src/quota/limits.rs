@@ -440,7 +440,7 @@ rate_limits: { caller: 3/h, concurrent: 2 }
 
     /// Whether a call of this caller is let in at this time.
     fn enters(limits: &Arc<Limits>, own: &ServerLimits, caller: &Caller, now: Instant) -> bool {
-        let who = Who { caller: caller.clone(), session: None, token: None, address: None };
+        let who = Who::of(caller.clone());
         let wanted = Wanted { server: "crm", own, tool: "find", who: &who, standing: None };
         let shares = limits.shares(wanted, now);
         limits.spend(&RateLimits::default(), wanted, shares, now).is_ok()
@@ -522,7 +522,7 @@ rate_limits: { caller: 3/h, concurrent: 2 }
         let call = move |caller: Caller| {
             let (limits, own) = (limits.clone(), own.clone());
             async move {
-                let who = Who { caller, session: None, token: None, address: None };
+                let who = Who::of(caller);
                 loop {
                     let wanted =
                         Wanted { server: "crm", own: &own, tool: "t", who: &who, standing: None };

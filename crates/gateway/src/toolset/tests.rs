@@ -262,8 +262,7 @@ async fn a_task_of_a_tool_that_is_outside_is_unknown() {
 async fn nobody_listens_to_what_is_outside() {
     let (.., gateway) = scene();
     let support = within(&gateway, "support");
-    let who =
-        Who { caller: crate::call::Caller::anonymous(), session: None, token: None, address: None };
+    let who = Who::of(crate::call::Caller::anonymous());
     let interest = Interest {
         tools: true,
         prompts: true,

@@ -30,6 +30,7 @@ impl Head {
             session: None,
             token: self.token.clone(),
             address: Some(self.address),
+            toolset: self.toolset.clone(),
         }
     }
 }

@@ -235,7 +235,8 @@ impl Live {
         match &*latest {
             Some(who) => Who { session, ..who.clone() },
             None => {
-                Who { caller: self.session.caller.clone(), session, token: None, address: None }
+                let toolset = self.session.toolset.clone();
+                Who { session, toolset, ..Who::of(self.session.caller.clone()) }
             }
         }
     }

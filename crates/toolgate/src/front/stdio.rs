@@ -211,7 +211,7 @@ impl Front {
     /// Answers what comes before there is a session.
     async fn greet(&mut self, gateway: Arc<Gateway>, message: &Message) {
         let (Kind::Request, Some(id)) = (message.kind(), message.id()) else { return };
-        let nobody = Who { caller: Caller::anonymous(), session: None, token: None, address: None };
+        let nobody = Who::of(Caller::anonymous());
         match message.method() {
             Some("initialize") => {}
             Some("ping") => {

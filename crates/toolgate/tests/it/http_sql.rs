@@ -1,14 +1,15 @@
 //! A database of SQLite as a server, through the real binary; the example of sales as its README says.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::peer::toolgate;
-use crate::support::{Answer, Gateway, Modern};
+use crate::support::{Answer, Ask, Gateway, Legacy, Modern, soon};
 
 /// Strings that have broken out of statements elsewhere.
 pub const INJECTIONS: [&str; 9] = [
@@ -35,6 +36,81 @@ fn execute(file: &Path, script: &str) {
         .unwrap();
     python.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
     assert!(python.wait().unwrap().success());
+}
+
+/// A database as the server of two tenants: Ada belongs to acme, Bob to beta.
+pub struct Shop {
+    pub gateway: Gateway,
+    /// What each of them shows.
+    pub keys: [String; 2],
+    pub yaml: String,
+    _folder: TempDir,
+}
+
+impl Shop {
+    /// `sql`: the keys of the server, each on a line of its own behind six spaces.
+    pub async fn open(sql: &str) -> Shop {
+        let folder = TempDir::new().unwrap();
+        let file = folder.path().join("keys.yaml");
+        let file = file.to_str().unwrap();
+        let keys = [("ada", "acme"), ("bob", "beta")].map(|(name, tenant)| {
+            let made = toolgate(&["key", "new", name, "--tenant", tenant, "--file", file]);
+            assert_eq!(made.code, 0, "{}", made.err);
+            made.out.trim().to_owned()
+        });
+        let yaml = format!(
+            "authentication: {{ api_keys: {{ file: '{file}' }} }}\nrate_limits: {{ defaults: false }}\nservers:\n  - name: shop\n    sql:\n{sql}"
+        );
+        let gateway = Gateway::serve(&yaml).await;
+        Shop { gateway, keys, yaml, _folder: folder }
+    }
+
+    /// A request of one of them.
+    pub fn ask(&self, who: usize, method: &str, params: &Value) -> Ask {
+        let ask = Modern::of(&self.gateway).ask("1", method, &params.to_string());
+        ask.header("Authorization", &format!("Bearer {}", self.keys[who]))
+    }
+
+    pub async fn request(&self, who: usize, method: &str, params: Value) -> Answer {
+        self.gateway.ask(&self.ask(who, method, &params)).await
+    }
+
+    pub async fn call(&self, who: usize, tool: &str, arguments: Value) -> Answer {
+        self.request(who, "tools/call", json!({ "name": tool, "arguments": arguments })).await
+    }
+
+    pub async fn rows(&self, who: usize, tool: &str, arguments: Value) -> Value {
+        let result = self.call(who, tool, arguments).await.result();
+        assert_ne!(result["isError"], true, "{result}");
+        result["structuredContent"]["rows"].clone()
+    }
+}
+
+/// A database that nobody can read meanwhile.
+struct Locked(Child);
+
+impl Locked {
+    fn of(file: &Path) -> Locked {
+        let program = "import sqlite3, sys\nbase = sqlite3.connect(sys.argv[1])\n\
+                       base.execute('BEGIN EXCLUSIVE')\nprint('locked', flush=True)\nsys.stdin.read()";
+        let mut python = Command::new("python3")
+            .args(["-c", program])
+            .arg(file)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = [0; 7];
+        python.stdout.as_mut().unwrap().read_exact(&mut line).unwrap();
+        Locked(python)
+    }
+}
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        drop(self.0.stdin.take());
+        let _ = self.0.wait();
+    }
 }
 
 fn example() -> PathBuf {
@@ -71,10 +147,6 @@ impl Scene {
         assert_ne!(result["isError"], true, "{result}");
         result["structuredContent"]["rows"].clone()
     }
-}
-
-fn category(answer: &Answer) -> Value {
-    answer.result()["_meta"]["dev.toolgate/error"]["category"].clone()
 }
 
 #[tokio::test]
@@ -153,12 +225,48 @@ async fn pages_follow_each_other_for_one_caller_and_one_set_of_arguments() {
         }
         // For other arguments it is of no use.
         let other = json!({ "customer": "C2", "cursor": cursor });
-        assert_eq!(category(&scene.call("orders_of_customer", other).await), "invalid_arguments");
+        assert_eq!(scene.call("orders_of_customer", other).await.category(), "invalid_arguments");
     }
     assert_eq!((pages, seen.len()), (3, 123));
     assert!(seen.is_sorted());
     let forged = json!({ "customer": "C1", "cursor": "AAAA" });
-    assert_eq!(category(&scene.call("orders_of_customer", forged).await), "invalid_arguments");
+    assert_eq!(scene.call("orders_of_customer", forged).await.category(), "invalid_arguments");
+}
+
+#[tokio::test]
+async fn a_cursor_is_good_at_the_endpoint_where_it_was_given() {
+    let scene = Scene::open().await;
+    let yaml = scene.yaml.replace("rows: 50", "rows: 1").trim_end().to_owned()
+        + "\ntoolsets: { a: { servers: [sales] }, b: { servers: [sales] } }";
+    let gateway = Gateway::serve(yaml).await;
+    let (a, b) = (Modern::within(&gateway, "a"), Modern::within(&gateway, "b"));
+    let whole = Modern::of(&gateway);
+    let (mut first, mut places) = (Vec::new(), Vec::new());
+    for client in [&a, &b, &whole] {
+        let page = client.call("orders_of_customer", r#"{"customer":"C1"}"#).await.result();
+        let cursor = page["structuredContent"]["next_cursor"].clone();
+        first.push(json!({ "customer": "C1", "cursor": cursor }).to_string());
+        places.push(client);
+    }
+
+    for (from, arguments) in first.iter().enumerate() {
+        for (to, client) in places.iter().enumerate() {
+            let answer = client.call("orders_of_customer", arguments).await;
+            if from == to {
+                assert_eq!(answer.result()["structuredContent"]["rows"][0]["id"], 2);
+                continue;
+            }
+            assert_eq!(answer.category(), "invalid_arguments");
+            let text = answer.result()["content"][0]["text"].to_string();
+            assert!(text.contains("the cursor does not belong"), "{text}");
+        }
+    }
+    // A session of a toolset is one of its clients.
+    for (toolset, is_good) in [("a", true), ("b", false)] {
+        let old = Legacy::within(&gateway, toolset, "2025-06-18").await;
+        let answer = old.call("orders_of_customer", &first[0]).await.result();
+        assert_eq!(answer["isError"] != true, is_good, "{toolset} {answer}");
+    }
 }
 
 #[tokio::test]
@@ -214,7 +322,7 @@ async fn arguments_are_never_part_of_a_statement() {
                 "id": "11111111-2222-3333-4444-555555555555", "amount": "1.50", "count": 1 });
             arguments[name] = text.into();
             let answer = client.call("typed", &arguments.to_string()).await;
-            assert_eq!(category(&answer), "invalid_arguments", "{name}: {text}");
+            assert_eq!(answer.category(), "invalid_arguments", "{name}: {text}");
         }
     }
 }
@@ -238,7 +346,7 @@ async fn a_tool_writes_only_where_that_is_said() {
     );
     let gateway = Gateway::serve(yaml).await;
     let answer = Modern::of(&gateway).call("sly", "{}").await;
-    assert_eq!(category(&answer), "internal");
+    assert_eq!(answer.category(), "internal");
     assert!(!answer.result().to_string().contains("INSERT"));
 }
 
@@ -278,7 +386,7 @@ async fn what_takes_too_long_ends_and_the_next_call_goes_on() {
     let client = Modern::of(&gateway);
 
     let late = client.call("count", r#"{"top":9000000000}"#).await;
-    assert_eq!(category(&late), "timeout");
+    assert_eq!(late.category(), "timeout");
     assert_eq!(late.result()["_meta"]["dev.toolgate/error"]["sideEffect"], "none");
     let after = client.call("count", r#"{"top":5}"#).await.result();
     assert_eq!(after["structuredContent"]["rows"], json!([{ "count": 5 }]));
@@ -287,8 +395,87 @@ async fn what_takes_too_long_ends_and_the_next_call_goes_on() {
     let all = client.call("all", "{}").await.result();
     assert_eq!(all["structuredContent"]["rows"].as_array().unwrap().len(), 10);
     assert_eq!(all["structuredContent"]["truncated"], true);
-    assert_eq!(category(&client.call("wide", "{}").await), "too_large");
+    assert_eq!(client.call("wide", "{}").await.category(), "too_large");
     assert_eq!(client.call("count", r#"{"top":5}"#).await.result(), after);
+}
+
+#[tokio::test]
+async fn who_finds_all_connections_in_use_is_told_so_in_time() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("a.sqlite");
+    execute(&file, "CREATE TABLE t (id INTEGER)");
+    let yaml = format!(
+        r#"servers:
+  - name: a
+    sql:
+      url: 'sqlite:{}'
+      pool: {{ max: 1, connect: 400ms }}
+      tools:
+        count:
+          description: Counts.
+          statement: |
+            WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :top)
+            SELECT count(*) AS count FROM n
+          parameters: {{ top: {{ type: integer, description: How far }} }}
+          limit: {{ time: 60s }}
+"#,
+        file.display()
+    );
+    let gateway = Gateway::serve(yaml).await;
+    let client = Modern::of(&gateway);
+    let long = client.begin("count", r#"{"top":9000000000}"#).await;
+
+    let refused = async {
+        loop {
+            let begun = Instant::now();
+            let answer = client.call("count", r#"{"top":5}"#).await.result();
+            if answer["isError"] == true {
+                break (answer, begun.elapsed());
+            }
+        }
+    };
+    let (answer, took) = soon("the connection to be in use", refused).await;
+
+    let error = &answer["_meta"]["dev.toolgate/error"];
+    assert_eq!((&error["category"], &error["retryable"]), (&json!("overloaded"), &json!(true)));
+    assert_eq!((&error["retryAfterMs"], &error["sideEffect"]), (&json!(1000), &json!("none")));
+    let bounds = Duration::from_millis(400)..Duration::from_millis(1500);
+    assert!(bounds.contains(&took), "{took:?}");
+
+    // Whoever leaves makes room: the statement ends with its caller.
+    drop(long);
+    let served =
+        async { while client.call("count", r#"{"top":5}"#).await.result()["isError"] == true {} };
+    soon("the connection to be free", served).await;
+}
+
+/// A change of the schema is seen at once, and a database that is held up is asked again.
+#[tokio::test]
+async fn what_is_told_of_a_tool_is_what_its_table_has_now() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("a.sqlite");
+    execute(&file, "CREATE TABLE t (a INTEGER); INSERT INTO t VALUES (1)");
+    let tools = "{ all: { description: All., statement: SELECT * FROM t } }";
+    let url = file.display();
+    let yaml = format!("servers: [{{ name: a, sql: {{ url: 'sqlite:{url}', tools: {tools} }} }}]");
+    let gateway = Gateway::serve(yaml).await;
+    let client = Modern::of(&gateway);
+    let columns = async || {
+        let list = client.request("1", "tools/list", "{}").await.result();
+        list["tools"][0]["outputSchema"]["properties"]["rows"]["items"]["required"].clone()
+    };
+    let rows =
+        async || client.call("all", "{}").await.result()["structuredContent"]["rows"].clone();
+
+    let locked = Locked::of(&file);
+    assert_eq!(columns().await, Value::Null);
+    drop(locked);
+    assert_eq!(columns().await, json!(["a"]));
+    assert_eq!(rows().await, json!([{ "a": 1 }]));
+
+    execute(&file, "ALTER TABLE t ADD b TEXT DEFAULT 'x'");
+    assert_eq!(rows().await, json!([{ "a": 1, "b": "x" }]));
+    assert_eq!(columns().await, json!(["a", "b"]));
 }
 
 #[tokio::test]

@@ -1,14 +1,13 @@
 //! A database of MariaDB as a server, through the real binary.
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::http_sql::INJECTIONS;
+use crate::http_sql::{INJECTIONS, Shop};
 use crate::peer::toolgate;
-use crate::support::{Answer, Gateway, MariaDb, Modern, soon};
+use crate::support::{Gateway, MariaDb, Modern, soon};
 
 const SCHEMA: &str = "
     CREATE TABLE orders (id bigint PRIMARY KEY, tenant varchar(40) NOT NULL, note varchar(200) UNIQUE,
@@ -89,52 +88,27 @@ const TOOLS: &str = r#"
         late: { description: Waits too long., statement: SELECT sleep(20) AS n, limit: { time: 300ms } }
 "#;
 
-/// Ada belongs to acme, Bob to beta.
 struct Scene {
     database: MariaDb,
-    gateway: Gateway,
-    keys: [String; 2],
-    yaml: String,
-    _folder: TempDir,
-}
-
-fn key(name: &str, tenant: &str, file: &Path) -> String {
-    let made =
-        toolgate(&["key", "new", name, "--tenant", tenant, "--file", file.to_str().unwrap()]);
-    assert_eq!(made.code, 0, "{}", made.err);
-    made.out.trim().to_owned()
+    shop: Shop,
 }
 
 impl Scene {
     async fn open() -> Scene {
         let database = MariaDb::start();
         database.sql(SCHEMA);
-        let folder = TempDir::new().unwrap();
-        let file = folder.path().join("keys.yaml");
-        let keys = [key("ada", "acme", &file), key("bob", "beta", &file)];
-        let yaml = format!(
-            "authentication: {{ api_keys: {{ file: '{}' }} }}\nrate_limits: {{ defaults: false }}\nservers:\n  - name: shop\n    sql:\n      url: '{}'\n      pool: {{ max: 2 }}\n      session: {{ caller_tenant: \"${{caller.tenant}}\" }}\n      schema_resources: [orders]\n      explore: {{ tables: [own] }}\n      tools:{TOOLS}",
-            file.display(),
+        let sql = format!(
+            r#"
+      url: '{}'
+      pool: {{ max: 2 }}
+      session: {{ caller_tenant: "${{caller.tenant}}" }}
+      schema_resources: [orders]
+      explore: {{ tables: [own] }}
+      tools:{TOOLS}"#,
             database.url("shop")
         );
-        let gateway = Gateway::serve(&yaml).await;
-        Scene { database, gateway, keys, yaml, _folder: folder }
-    }
-
-    async fn ask(&self, who: usize, method: &str, params: &Value) -> Answer {
-        let ask = Modern::of(&self.gateway).ask("1", method, &params.to_string());
-        let ask = ask.header("Authorization", &format!("Bearer {}", self.keys[who]));
-        self.gateway.ask(&ask).await
-    }
-
-    async fn call(&self, who: usize, tool: &str, arguments: Value) -> Answer {
-        self.ask(who, "tools/call", &json!({ "name": tool, "arguments": arguments })).await
-    }
-
-    async fn rows(&self, who: usize, tool: &str, arguments: Value) -> Value {
-        let result = self.call(who, tool, arguments).await.result();
-        assert_ne!(result["isError"], true, "{result}");
-        result["structuredContent"]["rows"].clone()
+        let shop = Shop::open(&sql).await;
+        Scene { database, shop }
     }
 
     fn orders(&self) -> String {
@@ -146,14 +120,10 @@ impl Scene {
         let folder = TempDir::new().unwrap();
         let file = folder.path().join("gateway.yaml");
         let tool = json!({ "description": "Other.", "statement": statement, "writes": writes });
-        std::fs::write(&file, format!("{}        other: {tool}\n", self.yaml)).unwrap();
+        std::fs::write(&file, format!("{}        other: {tool}\n", self.shop.yaml)).unwrap();
         let checked = toolgate(&["check", file.to_str().unwrap()]);
         checked.out
     }
-}
-
-fn category(answer: &Answer) -> Value {
-    answer.result()["_meta"]["dev.toolgate/error"]["category"].clone()
 }
 
 #[tokio::test]
@@ -161,8 +131,8 @@ async fn each_tenant_sees_and_writes_its_own_rows_alone() {
     let scene = Scene::open().await;
 
     for _ in 0..4 {
-        let acme = scene.rows(0, "mine", json!({})).await;
-        let beta = scene.rows(1, "mine", json!({})).await;
+        let acme = scene.shop.rows(0, "mine", json!({})).await;
+        let beta = scene.shop.rows(1, "mine", json!({})).await;
         let expected = json!([
             { "id": 3, "amount": "3.00", "note": "c" },
             { "id": 1, "amount": "1.50", "note": "a" },
@@ -172,30 +142,31 @@ async fn each_tenant_sees_and_writes_its_own_rows_alone() {
     }
 
     let foreign = json!({ "id": 9, "tenant": "acme", "note": "x" });
-    assert_eq!(category(&scene.call(1, "put", foreign).await), "forbidden");
+    assert_eq!(scene.shop.call(1, "put", foreign).await.category(), "forbidden");
     let own = json!({ "id": 9, "tenant": "beta", "note": "x", "amount": "0.07" });
-    let put = scene.call(1, "put", own).await.result();
+    let put = scene.shop.call(1, "put", own).await.result();
     assert_eq!(put["structuredContent"]["affected"], 1, "{put}");
     assert_eq!(scene.orders(), "4");
 
     // What a function sets for good, the next caller does not meet.
-    scene.rows(0, "remember", json!({})).await;
+    scene.shop.rows(0, "remember", json!({})).await;
     for who in [1, 0, 1] {
         let tenant = ["acme", "beta"][who];
         let expected = json!([{ "tenant": tenant, "a": "a", "zone": "+00:00" }]);
-        assert_eq!(scene.rows(who, "who", json!({})).await, expected);
+        assert_eq!(scene.shop.rows(who, "who", json!({})).await, expected);
     }
 
     let query = "SELECT tenant, count(*) AS n, sum(amount) AS total FROM own GROUP BY tenant";
-    let rows = scene.rows(1, "explore", json!({ "query": query })).await;
+    let rows = scene.shop.rows(1, "explore", json!({ "query": query })).await;
     assert_eq!(rows, json!([{ "tenant": "beta", "n": 2, "total": "2.07" }]));
     for query in ["SELECT * FROM orders", "SELECT @caller_tenant FROM own", "SELECT sly() FROM own"]
     {
-        let answer = scene.call(0, "explore", json!({ "query": query })).await;
-        assert_eq!(category(&answer), "invalid_arguments", "{query}");
+        let answer = scene.shop.call(0, "explore", json!({ "query": query })).await;
+        assert_eq!(answer.category(), "invalid_arguments", "{query}");
     }
 
-    let read = scene.ask(0, "resources/read", &json!({ "uri": "sql:///orders" })).await.result();
+    let read = json!({ "uri": "sql:///orders" });
+    let read = scene.shop.request(0, "resources/read", read).await.result();
     let text = read["contents"][0]["text"].as_str().unwrap();
     let columns = serde_json::from_str::<Value>(text).unwrap()["columns"].clone();
     assert_eq!(columns[0], json!({ "name": "id", "type": "bigint(20)", "nullable": "no" }));
@@ -267,15 +238,15 @@ async fn nothing_leads_out_of_reading_and_no_text_out_of_its_place() {
     let scene = Scene::open().await;
 
     for tool in ["sly", "leave", "next"] {
-        let answer = scene.call(0, tool, json!({})).await;
+        let answer = scene.shop.call(0, tool, json!({})).await;
         assert_eq!(answer.result()["isError"], true, "{tool}");
         // Nothing of the statement or of the database is told.
         assert!(!answer.result().to_string().contains("DELETE"));
     }
     assert_eq!(scene.orders(), "3");
     let who = json!([{ "tenant": "beta", "a": "a", "zone": "+00:00" }]);
-    assert_eq!(scene.rows(1, "who", json!({})).await, who);
-    assert_eq!(category(&scene.call(0, "secrets", json!({})).await), "forbidden");
+    assert_eq!(scene.shop.rows(1, "who", json!({})).await, who);
+    assert_eq!(scene.shop.call(0, "secrets", json!({})).await.category(), "forbidden");
 
     let typed = json!({ "day": "2026-01-31", "at": "2026-01-31T00:30:00.250000+02:00", "text": "x", "count": 1,
         "id": "11111111-2222-3333-4444-555555555555", "amount": "-1.50", "ratio": 0.5, "yes": true });
@@ -285,27 +256,31 @@ async fn nothing_leads_out_of_reading_and_no_text_out_of_its_place() {
         let expected = json!({ "day": "2026-01-31", "at": "2026-01-30T22:30:00.250000", "text": text, "count": 1,
             "id": given["id"], "amount": "-1.500000000000000000000000000000", "ratio": 0.5, "yes": 1,
             "nothing": null, "quoted": "it's :text" });
-        assert_eq!(scene.rows(0, "typed", given).await, json!([expected]), "{text}");
-        assert_eq!(scene.rows(0, "find", json!({ "note": text })).await, json!([]), "{text}");
+        assert_eq!(scene.shop.rows(0, "typed", given).await, json!([expected]), "{text}");
+        assert_eq!(scene.shop.rows(0, "find", json!({ "note": text })).await, json!([]), "{text}");
         assert_eq!(
-            scene.rows(0, "listed", json!({ "notes": [text, "c"] })).await,
+            scene.shop.rows(0, "listed", json!({ "notes": [text, "c"] })).await,
             json!([{ "id": 3 }])
         );
         for name in ["day", "at", "id", "amount", "count", "ratio", "yes"] {
             let mut given = typed.clone();
             given[name] = text.into();
-            let answer = scene.call(0, "typed", given).await;
-            assert_eq!(category(&answer), "invalid_arguments", "{name}: {text}");
+            let answer = scene.shop.call(0, "typed", given).await;
+            assert_eq!(answer.category(), "invalid_arguments", "{name}: {text}");
         }
         let put = json!({ "id": 1000, "tenant": "acme", "note": text });
-        scene.rows(0, "put", put).await;
-        assert_eq!(scene.rows(0, "mine", json!({})).await[0]["note"], text);
+        scene.shop.rows(0, "put", put).await;
+        assert_eq!(scene.shop.rows(0, "mine", json!({})).await[0]["note"], text);
         scene.database.sql("DELETE FROM orders WHERE id = 1000");
     }
     for at in ["2026-01-31T24:00:00Z", "2026-02-30T00:00:00Z", "2026-01-31T00:61:00Z"] {
         let mut given = typed.clone();
         given["at"] = at.into();
-        assert_eq!(category(&scene.call(0, "typed", given).await), "invalid_arguments", "{at}");
+        assert_eq!(
+            scene.shop.call(0, "typed", given).await.category(),
+            "invalid_arguments",
+            "{at}"
+        );
     }
     assert_eq!(scene.orders(), "3");
 }
@@ -414,8 +389,8 @@ async fn what_a_database_refuses_is_told_by_its_kind() {
         (put(50, "new", "99999999999999"), "out of range"),
         (put(50, &"x".repeat(300), "1"), "out of range"),
     ] {
-        let answer = scene.call(0, "put", arguments).await;
-        assert_eq!(category(&answer), "invalid_arguments");
+        let answer = scene.shop.call(0, "put", arguments).await;
+        assert_eq!(answer.category(), "invalid_arguments");
         let result = answer.result();
         let text = result["content"][0]["text"].as_str().unwrap();
         assert!(text.contains(told), "{text}");
@@ -423,15 +398,15 @@ async fn what_a_database_refuses_is_told_by_its_kind() {
         assert_eq!(result["_meta"]["dev.toolgate/error"]["sideEffect"], "none");
     }
     let begun = Instant::now();
-    assert_eq!(category(&scene.call(0, "late", json!({})).await), "timeout");
+    assert_eq!(scene.shop.call(0, "late", json!({})).await.category(), "timeout");
     assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
 
     // The server goes away and comes back.
     scene.database.end();
-    assert_eq!(category(&scene.call(0, "who", json!({})).await), "unreachable");
+    assert_eq!(scene.shop.call(0, "who", json!({})).await.category(), "unreachable");
     scene.database.begin();
     let who = json!([{ "tenant": "acme", "a": "a", "zone": "+00:00" }]);
-    assert_eq!(scene.rows(0, "who", json!({})).await, who);
+    assert_eq!(scene.shop.rows(0, "who", json!({})).await, who);
 }
 
 #[tokio::test]
@@ -441,11 +416,10 @@ async fn who_goes_away_takes_the_query_along() {
         let sql = "SELECT count(*) FROM information_schema.processlist WHERE info LIKE '%sleep(?)%' AND id <> connection_id()";
         scene.database.sql(sql).trim().to_owned()
     };
-    let params = r#"{"name":"wait","arguments":{"seconds":60}}"#;
-    let ask = Modern::of(&scene.gateway).ask("1", "tools/call", params);
-    let ask = ask.header("Authorization", &format!("Bearer {}", scene.keys[0]));
+    let wait = json!({ "name": "wait", "arguments": { "seconds": 60 } });
+    let ask = scene.shop.ask(0, "tools/call", &wait);
 
-    let wire = scene.gateway.send(&ask).await;
+    let wire = scene.shop.gateway.send(&ask).await;
     let until = async |count: &str| {
         while asleep() != count {
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -458,5 +432,5 @@ async fn who_goes_away_takes_the_query_along() {
     soon("its end", until("0")).await;
     assert!(left.elapsed() < Duration::from_secs(3), "{:?}", left.elapsed());
     // Its connection did not go back with the variable of its caller.
-    assert_eq!(scene.rows(1, "who", json!({})).await[0]["tenant"], "beta");
+    assert_eq!(scene.shop.rows(1, "who", json!({})).await[0]["tenant"], "beta");
 }

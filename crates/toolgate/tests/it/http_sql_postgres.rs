@@ -1,14 +1,13 @@
 //! A database of PostgreSQL as a server, through the real binary.
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::http_sql::INJECTIONS;
+use crate::http_sql::{INJECTIONS, Shop};
 use crate::peer::toolgate;
-use crate::support::{Answer, Gateway, Modern, Postgres, soon};
+use crate::support::{Gateway, Modern, Postgres, soon};
 
 const SCHEMA: &str = "
     CREATE ROLE shop LOGIN;
@@ -25,7 +24,13 @@ const SCHEMA: &str = "
     CREATE FUNCTION leave() RETURNS text LANGUAGE sql VOLATILE AS
       $$ SELECT set_config('transaction_read_only', 'off', false) $$;
     CREATE FUNCTION remember() RETURNS text LANGUAGE sql VOLATILE AS
-      $$ SELECT set_config('app.tenant', 'acme', false) $$;";
+      $$ SELECT set_config('app.tenant', 'acme', false) $$;
+    CREATE ROLE clerk;
+    GRANT clerk TO shop;
+    CREATE FUNCTION use_all() RETURNS text LANGUAGE plpgsql VOLATILE AS $$ BEGIN
+      CREATE TEMP TABLE mine AS SELECT 1 AS id;
+      PERFORM pg_advisory_lock(7), set_config('role', 'clerk', false);
+      RETURN 'all'; END $$;";
 
 const TOOLS: &str = r#"
         mine:
@@ -51,6 +56,13 @@ const TOOLS: &str = r#"
         remember: { description: Sets what lasts., statement: SELECT remember() AS x, writes: true }
         secrets: { description: Reads what it may not., statement: SELECT text FROM secrets }
         who: { description: Says who it is told that calls., statement: "SELECT current_setting('app.tenant', true) AS tenant" }
+        use_all: { description: Sets all that lasts., statement: SELECT use_all() AS x, writes: true }
+        use_lock: { description: Takes a lock., statement: "SELECT CAST(pg_advisory_lock(8) AS text) AS x" }
+        used:
+          description: Says what was set.
+          statement: |
+            SELECT CAST(current_user AS text) AS role, CAST(to_regclass('pg_temp.mine') AS text) AS mine,
+                   (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory') AS locks
         wait:
           description: Waits.
           statement: SELECT count(*) AS n FROM pg_sleep(:seconds)
@@ -58,20 +70,9 @@ const TOOLS: &str = r#"
           limit: { time: 10s }
 "#;
 
-/// Ada belongs to acme, Bob to beta.
 struct Scene {
     database: Postgres,
-    gateway: Gateway,
-    keys: [String; 2],
-    yaml: String,
-    _folder: TempDir,
-}
-
-fn key(name: &str, tenant: &str, file: &Path) -> String {
-    let made =
-        toolgate(&["key", "new", name, "--tenant", tenant, "--file", file.to_str().unwrap()]);
-    assert_eq!(made.code, 0, "{}", made.err);
-    made.out.trim().to_owned()
+    shop: Shop,
 }
 
 fn url(database: &Postgres) -> String {
@@ -82,29 +83,17 @@ impl Scene {
     async fn open() -> Scene {
         let database = Postgres::start();
         database.sql(SCHEMA);
-        let folder = TempDir::new().unwrap();
-        let file = folder.path().join("keys.yaml");
-        let keys = [key("ada", "acme", &file), key("bob", "beta", &file)];
-        let yaml = format!(
-            "authentication: {{ api_keys: {{ file: '{}' }} }}\nservers:\n  - name: shop\n    sql:\n      url: '{}'\n      pool: {{ max: 2 }}\n      session: {{ app.tenant: \"${{caller.tenant}}\" }}\n      explore: {{ tables: [orders] }}\n      tools:{TOOLS}",
-            file.display(),
+        let sql = format!(
+            r#"
+      url: '{}'
+      pool: {{ max: 2 }}
+      session: {{ app.tenant: "${{caller.tenant}}" }}
+      explore: {{ tables: [orders] }}
+      tools:{TOOLS}"#,
             url(&database)
         );
-        let gateway = Gateway::serve(&yaml).await;
-        Scene { database, gateway, keys, yaml, _folder: folder }
-    }
-
-    async fn call(&self, who: usize, tool: &str, arguments: Value) -> Answer {
-        let params = json!({ "name": tool, "arguments": arguments }).to_string();
-        let ask = Modern::of(&self.gateway).ask("1", "tools/call", &params);
-        let ask = ask.header("Authorization", &format!("Bearer {}", self.keys[who]));
-        self.gateway.ask(&ask).await
-    }
-
-    async fn rows(&self, who: usize, tool: &str, arguments: Value) -> Value {
-        let result = self.call(who, tool, arguments).await.result();
-        assert_ne!(result["isError"], true, "{result}");
-        result["structuredContent"]["rows"].clone()
+        let shop = Shop::open(&sql).await;
+        Scene { database, shop }
     }
 
     fn orders(&self) -> String {
@@ -112,17 +101,13 @@ impl Scene {
     }
 }
 
-fn category(answer: &Answer) -> Value {
-    answer.result()["_meta"]["dev.toolgate/error"]["category"].clone()
-}
-
 #[tokio::test]
 async fn each_tenant_sees_and_writes_its_own_rows_alone() {
     let scene = Scene::open().await;
 
     for _ in 0..4 {
-        let acme = scene.rows(0, "mine", json!({})).await;
-        let beta = scene.rows(1, "mine", json!({})).await;
+        let acme = scene.shop.rows(0, "mine", json!({})).await;
+        let beta = scene.shop.rows(1, "mine", json!({})).await;
         let expected = json!([
             { "id": 1, "amount": "1.50", "note": "a" },
             { "id": 3, "amount": "3.00", "note": "c" },
@@ -132,16 +117,23 @@ async fn each_tenant_sees_and_writes_its_own_rows_alone() {
     }
 
     let foreign = json!({ "id": 9, "tenant": "acme", "note": "x" });
-    assert_eq!(category(&scene.call(1, "put", foreign).await), "forbidden");
+    assert_eq!(scene.shop.call(1, "put", foreign).await.category(), "forbidden");
     let own = json!({ "id": 9, "tenant": "beta", "note": "x", "amount": "0.07" });
-    assert_eq!(scene.rows(1, "put", own).await, json!([{ "id": 9 }]));
+    assert_eq!(scene.shop.rows(1, "put", own).await, json!([{ "id": 9 }]));
     assert_eq!(scene.orders(), "4");
 
     // What a function sets for good, the next caller does not meet.
-    scene.rows(0, "remember", json!({})).await;
+    scene.shop.rows(0, "remember", json!({})).await;
     for who in [1, 0, 1] {
         let tenant = ["acme", "beta"][who];
-        assert_eq!(scene.rows(who, "who", json!({})).await, json!([{ "tenant": tenant }]));
+        assert_eq!(scene.shop.rows(who, "who", json!({})).await, json!([{ "tenant": tenant }]));
+    }
+    for tool in ["use_all", "use_lock"] {
+        scene.shop.rows(0, tool, json!({})).await;
+        for who in [1, 0] {
+            let used = scene.shop.rows(who, "used", json!({})).await;
+            assert_eq!(used, json!([{ "role": "shop", "mine": null, "locks": 0 }]), "{tool}");
+        }
     }
 }
 
@@ -149,19 +141,17 @@ async fn each_tenant_sees_and_writes_its_own_rows_alone() {
 async fn what_the_gateway_gives_is_neither_seen_nor_set() {
     let scene = Scene::open().await;
 
-    let ask = Modern::of(&scene.gateway).ask("1", "tools/list", "{}");
-    let ask = ask.header("Authorization", &format!("Bearer {}", scene.keys[0]));
-    let list = scene.gateway.ask(&ask).await.result();
+    let list = scene.shop.request(0, "tools/list", json!({})).await.result();
     let tool = &list["tools"][2];
     assert_eq!(tool["name"], "of_tenant");
     assert!(tool["inputSchema"]["properties"].get("tenant").is_none(), "{tool}");
     assert!(!tool["description"].as_str().unwrap().contains("tenant,"), "{tool}");
-    let rows = scene.rows(1, "of_tenant", json!({ "since": "2026-01-31" })).await;
+    let rows = scene.shop.rows(1, "of_tenant", json!({ "since": "2026-01-31" })).await;
     assert_eq!(rows, json!([{ "tenant": "beta", "since": "2026-01-31" }]));
-    let other = scene.call(1, "of_tenant", json!({ "tenant": "acme" })).await;
-    assert_eq!(category(&other), "invalid_arguments");
+    let other = scene.shop.call(1, "of_tenant", json!({ "tenant": "acme" })).await;
+    assert_eq!(other.category(), "invalid_arguments");
     assert_eq!(
-        scene.rows(0, "of_tenant", json!({})).await,
+        scene.shop.rows(0, "of_tenant", json!({})).await,
         json!([{ "tenant": "acme", "since": null }])
     );
 }
@@ -261,9 +251,9 @@ async fn a_select_of_the_models_own_reaches_listed_tables_and_own_rows_alone() {
     let scene = Scene::open().await;
 
     let query = "SELECT tenant, count(*) AS n, sum(amount) AS total FROM orders GROUP BY tenant";
-    let rows = scene.rows(0, "explore", json!({ "query": query })).await;
+    let rows = scene.shop.rows(0, "explore", json!({ "query": query })).await;
     assert_eq!(rows, json!([{ "tenant": "acme", "n": 2, "total": "4.50" }]));
-    let rows = scene.rows(1, "explore", json!({ "query": query })).await;
+    let rows = scene.shop.rows(1, "explore", json!({ "query": query })).await;
     assert_eq!(rows, json!([{ "tenant": "beta", "n": 1, "total": "2.00" }]));
 
     for query in [
@@ -274,11 +264,11 @@ async fn a_select_of_the_models_own_reaches_listed_tables_and_own_rows_alone() {
         "SELECT nothing FROM orders",
         "DELETE FROM orders",
     ] {
-        let answer = scene.call(0, "explore", json!({ "query": query })).await;
-        assert_eq!(category(&answer), "invalid_arguments", "{query}");
+        let answer = scene.shop.call(0, "explore", json!({ "query": query })).await;
+        assert_eq!(answer.category(), "invalid_arguments", "{query}");
     }
     assert_eq!(scene.orders(), "3");
-    assert_eq!(scene.rows(1, "who", json!({})).await, json!([{ "tenant": "beta" }]));
+    assert_eq!(scene.shop.rows(1, "who", json!({})).await, json!([{ "tenant": "beta" }]));
 }
 
 #[tokio::test]
@@ -286,24 +276,28 @@ async fn nothing_leads_out_of_reading() {
     let scene = Scene::open().await;
 
     for tool in ["sly", "leave"] {
-        let answer = scene.call(0, tool, json!({})).await;
+        let answer = scene.shop.call(0, tool, json!({})).await;
         assert_eq!(answer.result()["isError"], true, "{tool}");
         // Nothing of the statement or of the database is told.
         assert!(!answer.result().to_string().contains("DELETE"));
     }
-    assert_eq!(category(&scene.call(0, "secrets", json!({})).await), "forbidden");
+    assert_eq!(scene.shop.call(0, "secrets", json!({})).await.category(), "forbidden");
     for text in INJECTIONS {
         let id = i64::try_from(text.len()).unwrap() + 1000;
         let put = json!({ "id": id, "tenant": "acme", "note": text });
-        let rows = scene.rows(0, "put", put).await;
+        let rows = scene.shop.rows(0, "put", put).await;
         assert_eq!(rows, json!([{ "id": id }]), "{text}");
-        let seen = scene.rows(0, "mine", json!({})).await;
+        let seen = scene.shop.rows(0, "mine", json!({})).await;
         assert_eq!(seen.as_array().unwrap().last().unwrap()["note"], text);
         scene.database.sql("DELETE FROM orders WHERE id > 1000");
         for (name, value) in [("id", json!(text)), ("amount", json!(text))] {
             let mut put = json!({ "id": 77, "tenant": "acme", "note": "n" });
             put[name] = value;
-            assert_eq!(category(&scene.call(0, "put", put).await), "invalid_arguments", "{text}");
+            assert_eq!(
+                scene.shop.call(0, "put", put).await.category(),
+                "invalid_arguments",
+                "{text}"
+            );
         }
     }
     assert_eq!(scene.orders(), "3");
@@ -312,7 +306,7 @@ async fn nothing_leads_out_of_reading() {
     for statement in ["COMMIT; DROP TABLE orders", "COMMIT", "SET TRANSACTION READ WRITE"] {
         let folder = TempDir::new().unwrap();
         let file = folder.path().join("gateway.yaml");
-        let yaml = scene.yaml.replace("SELECT sly() AS x", &format!("'{statement}'"));
+        let yaml = scene.shop.yaml.replace("SELECT sly() AS x", &format!("'{statement}'"));
         std::fs::write(&file, yaml).unwrap();
         let checked = toolgate(&["check", "--offline", file.to_str().unwrap()]);
         assert_eq!(checked.code, 1, "{statement}");
@@ -332,8 +326,8 @@ async fn what_a_database_refuses_is_told_by_its_kind() {
         (put(50, "new", "99999999999999"), "invalid_arguments", "out of range"),
         (put(50, "nul\0nul", "0"), "invalid_arguments", "malformed"),
     ] {
-        let answer = scene.call(0, "put", arguments).await;
-        assert_eq!(category(&answer), expected);
+        let answer = scene.shop.call(0, "put", arguments).await;
+        assert_eq!(answer.category(), expected);
         let text = answer.result()["content"][0]["text"].as_str().unwrap().to_owned();
         assert!(text.contains(told), "{text}");
         assert!(!text.contains("orders") && !text.contains("constraint"), "{text}");
@@ -342,7 +336,7 @@ async fn what_a_database_refuses_is_told_by_its_kind() {
     // The server goes away and comes back.
     scene.database.disconnect();
     soon("the database", async {
-        while scene.call(0, "who", json!({})).await.result()["isError"] == true {}
+        while scene.shop.call(0, "who", json!({})).await.result()["isError"] == true {}
     })
     .await;
 }
@@ -352,17 +346,17 @@ async fn a_database_that_is_away_fails_its_own_calls_and_is_met_again() {
     let mut scene = Scene::open().await;
     scene.database.end();
 
-    let away = scene.call(0, "who", json!({})).await;
-    assert_eq!(category(&away), "unreachable");
+    let away = scene.shop.call(0, "who", json!({})).await;
+    assert_eq!(away.category(), "unreachable");
     assert_eq!(away.result()["_meta"]["dev.toolgate/error"]["retryable"], true);
-    let list = Modern::of(&scene.gateway).ask("1", "tools/list", "{}");
-    let list = list.header("Authorization", &format!("Bearer {}", scene.keys[0]));
-    let tools = scene.gateway.ask(&list).await.result()["tools"].clone();
-    assert_eq!(tools.as_array().unwrap().len(), 10);
+    let list =
+        async || scene.shop.request(0, "tools/list", json!({})).await.result()["tools"].clone();
+    let tools = list().await;
+    assert_eq!(tools.as_array().unwrap().len(), 13);
 
     scene.database.begin();
-    assert_eq!(scene.rows(0, "who", json!({})).await, json!([{ "tenant": "acme" }]));
-    let tools = scene.gateway.ask(&list).await.result()["tools"].clone();
+    assert_eq!(scene.shop.rows(0, "who", json!({})).await, json!([{ "tenant": "acme" }]));
+    let tools = list().await;
     let row = &tools[1]["outputSchema"]["properties"]["rows"]["items"]["properties"];
     assert_eq!(row["amount"]["description"], "A decimal number, as text.");
 }
@@ -374,11 +368,10 @@ async fn who_goes_away_takes_the_query_along() {
         let sql = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep%' AND pid <> pg_backend_pid()";
         scene.database.sql(sql).trim().to_owned()
     };
-    let params = r#"{"name":"wait","arguments":{"seconds":60}}"#;
-    let ask = Modern::of(&scene.gateway).ask("1", "tools/call", params);
-    let ask = ask.header("Authorization", &format!("Bearer {}", scene.keys[0]));
+    let wait = json!({ "name": "wait", "arguments": { "seconds": 60 } });
+    let ask = scene.shop.ask(0, "tools/call", &wait);
 
-    let wire = scene.gateway.send(&ask).await;
+    let wire = scene.shop.gateway.send(&ask).await;
     soon("the query", async {
         while asleep() != "1" {
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -396,16 +389,16 @@ async fn who_goes_away_takes_the_query_along() {
     .await;
     assert!(left.elapsed() < Duration::from_secs(3), "{:?}", left.elapsed());
     // Its connection did not go back with the setting of its caller.
-    assert_eq!(scene.rows(1, "who", json!({})).await, json!([{ "tenant": "beta" }]));
+    assert_eq!(scene.shop.rows(1, "who", json!({})).await, json!([{ "tenant": "beta" }]));
 }
 
 #[tokio::test]
-async fn a_million_rows_cost_no_more_than_a_page() {
+async fn many_rows_cost_no_more_than_a_page() {
     let database = Postgres::start();
     database.sql(
         "CREATE ROLE shop LOGIN;
          CREATE TABLE big AS SELECT i::bigint AS id, 'row ' || i AS text, now() AS at,
-                                    i % 7 = 0 AS flag FROM generate_series(1, 1000000) AS i;
+                                    i % 7 = 0 AS flag FROM generate_series(1, 100000) AS i;
          ALTER TABLE big ADD PRIMARY KEY (id); ANALYZE big; GRANT SELECT ON big TO shop",
     );
     let yaml = format!(
@@ -422,45 +415,27 @@ async fn a_million_rows_cost_no_more_than_a_page() {
     );
     let gateway = Gateway::serve(yaml).await;
     let client = Modern::of(&gateway);
+    let page = async |tool: &str, cursor: Option<&Value>| {
+        let arguments = cursor.map_or(json!({}), |cursor| json!({ "cursor": cursor }));
+        let page = client.call(tool, &arguments.to_string()).await.result();
+        page["structuredContent"].clone()
+    };
 
-    let mut times = Vec::new();
-    let mut cursor = None::<String>;
-    for at in 0..40_i64 {
-        let arguments = match &cursor {
-            Some(cursor) => json!({ "cursor": cursor }),
-            None => json!({}),
-        };
-        let begin = Instant::now();
-        let page = client.call("pages", &arguments.to_string()).await.result();
-        times.push(begin.elapsed());
-        let page = &page["structuredContent"];
+    let mut cursor = None;
+    for at in 0..20_i64 {
+        let page = page("pages", cursor.as_ref()).await;
         assert_eq!(page["rows"][0]["id"], at * 100 + 1);
         assert_eq!(page["rows"].as_array().unwrap().len(), 100);
-        cursor = Some(page["next_cursor"].as_str().unwrap().to_owned());
+        cursor = Some(page["next_cursor"].clone());
     }
-    let first = {
-        let mut first = Vec::new();
-        for _ in 0..40 {
-            let begin = Instant::now();
-            client.call("pages", "{}").await.result();
-            first.push(begin.elapsed());
-        }
-        first.sort();
-        first[20]
-    };
-    times.sort();
-    let newest = client.call("newest", "{}").await.result();
-    assert_eq!(newest["structuredContent"]["rows"][0]["id"], 1_000_000);
-    let cursor = newest["structuredContent"]["next_cursor"].clone();
-    let older = client.call("newest", &json!({ "cursor": cursor }).to_string()).await.result();
-    assert_eq!(older["structuredContent"]["rows"][0]["id"], 999_997);
+    let newest = page("newest", None).await;
+    assert_eq!(newest["rows"][0]["id"], 100_000);
+    let older = page("newest", Some(&newest["next_cursor"])).await;
+    assert_eq!(older["rows"][0]["id"], 99_997);
     let before = gateway.peak_memory();
     for _ in 0..10 {
-        let all = client.call("all", "{}").await.result();
-        assert_eq!(all["structuredContent"]["truncated"], true);
+        assert_eq!(page("all", None).await["truncated"], true);
     }
     let grown = gateway.peak_memory().saturating_sub(before);
-    println!("first page p50 {first:?}, later pages p50 {:?}, grown {grown}", times[20]);
-    assert!(first < Duration::from_millis(500), "{first:?}");
     assert!(grown < 64 << 20, "{grown} bytes");
 }

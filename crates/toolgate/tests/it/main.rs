@@ -74,6 +74,7 @@ mod http_usage;
 mod http_vault;
 mod http_workflow;
 mod library;
+mod measure_sql;
 mod peer;
 mod stdio;
 mod support;

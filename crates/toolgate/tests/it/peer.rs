@@ -170,9 +170,16 @@ impl Ended {
     }
 }
 
+/// The program under test: the one that was built with the tests, or another that `TOOLGATE_BIN`
+/// names, as measurements want an optimised one.
+pub fn program() -> PathBuf {
+    let named = std::env::var_os("TOOLGATE_BIN").map(PathBuf::from);
+    named.unwrap_or_else(|| env!("CARGO_BIN_EXE_toolgate").into())
+}
+
 /// The command under test.
 pub fn command(words: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_toolgate"));
+    let mut command = Command::new(program());
     command
         .args(words)
         .env_remove("TOOLGATE_LOG")

@@ -87,7 +87,7 @@ pub fn begin(
 ) -> Result<Session, Answer> {
     let id = message.id();
     let client = legacy::read_initialize(message).map_err(|text| {
-        let who = Who { caller: caller.clone(), session: None, token: None, address: None };
+        let who = Who::of(caller.clone());
         gateway.record(&who, message, &Method::Initialize, trace).refused(Reason::Invalid);
         json(400, jsonrpc::error(id, codes::INVALID_PARAMS, text, None))
     })?;

@@ -18,8 +18,9 @@ use crate::front::calls::Running;
 use crate::front::{answer, modern};
 
 /// Whoever started the process.
-fn nobody() -> Who {
-    Who { caller: Caller::anonymous(), session: None, token: None, address: None }
+fn nobody(gateway: &Gateway) -> Who {
+    let toolset = gateway.toolset().map(|toolset| toolset.name.clone());
+    Who { toolset, ..Who::of(Caller::anonymous()) }
 }
 
 /// What a request needs to be answered.
@@ -49,7 +50,7 @@ impl Call {
         let client = match protocol::read_client(&message, &method, None) {
             Ok(client) => client,
             Err(refusal) => {
-                let who = nobody();
+                let who = nobody(&self.gateway);
                 let record = self.gateway.record(&who, &message, &method, &Trace::default());
                 record.refused(Reason::of_code(refusal.code));
                 let data = refusal.data.as_deref();
@@ -60,7 +61,8 @@ impl Call {
             }
         };
         let trace = Trace::default();
-        let mut request = modern::request_of(nobody(), message, method, client, Vec::new(), trace);
+        let who = nobody(&self.gateway);
+        let mut request = modern::request_of(who, message, method, client, Vec::new(), trace);
         if request.method == Method::Listen {
             // A listener is no call at work: shutting down does not wait for it.
             drop(admitted);

@@ -16,6 +16,7 @@ use super::client::Ask;
 use super::server::Server;
 use super::soon;
 use super::wire::{Answer, Wire};
+use crate::peer::program;
 
 /// A running gateway. It ends with the test, and its children with it.
 pub struct Gateway {
@@ -52,7 +53,7 @@ impl Gateway {
         let path = folder.path().join("gateway.yaml");
         let mut file = std::fs::File::create(&path).unwrap();
         write!(file, "listen: {address}\n{}\n", yaml.as_ref()).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_toolgate"));
+        let mut command = Command::new(program());
         // What the machine of the test says of proxies is not part of the scene.
         for name in
             ["http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"]

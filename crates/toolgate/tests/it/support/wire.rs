@@ -260,6 +260,11 @@ impl Answer {
         last["result"].clone()
     }
 
+    /// The category of the failure that the result tells of; null if it tells of none.
+    pub fn category(&self) -> Value {
+        self.result()["_meta"]["dev.toolgate/error"]["category"].clone()
+    }
+
     /// The code of the error in the response.
     pub fn code(&self) -> i64 {
         self.last()["error"]["code"].as_i64().unwrap_or_else(|| panic!("no error: {self:?}"))
