@@ -26,12 +26,16 @@ impl Entry {
             Compiled::new(schema.as_bytes())
                 .inspect_err(|error| {
                     let tool = &self.operation.tool.name;
-                    tracing::warn!(tool, %error, "arguments are not checked");
+                    tracing::warn!(tool, %error, "arguments cannot be checked");
                 })
                 .ok()
         });
+        let Some(schema) = schema else {
+            // What is not checked is not sent.
+            return Some("they cannot be checked, as the schema of this tool is broken".to_owned());
+        };
         let instance = serde_json::to_vec(arguments).ok()?;
-        let hints = schema.as_ref()?.check(&instance).err()?;
+        let hints = schema.check(&instance).err()?;
         let hints: Vec<_> = hints.iter().map(|hint| hint.to_string()).collect();
         Some(format!("the arguments do not fit: {}", hints.join("; ")))
     }

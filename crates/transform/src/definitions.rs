@@ -110,14 +110,14 @@ fn query_data(rules: &Rules) -> Tool {
             &json!({
                 "text": text(rules, "The data."),
                 "format": format(),
-                "expression": {
+                "jmespath": {
                     "type": "string",
                     "minLength": 1,
                     "maxLength": 2000,
                     "description": "The expression (jmespath.org).",
                 },
             }),
-            &["text", "expression"],
+            &["text", "jmespath"],
         ),
         output_schema: Some(object(
             &json!({ "result": { "description": "What the expression gives." }, "losses": losses() }),

@@ -13,7 +13,7 @@ pub(crate) struct Input {
     text: String,
     #[serde(default = "json_format")]
     format: Format,
-    expression: String,
+    jmespath: String,
 }
 
 pub(crate) fn json_format() -> Format {
@@ -22,7 +22,7 @@ pub(crate) fn json_format() -> Format {
 
 impl Input {
     pub(crate) fn query(&self) -> Result<Value, Wrong> {
-        let expression = jmespath::compile(&self.expression).map_err(|error| {
+        let expression = jmespath::compile(&self.jmespath).map_err(|error| {
             Wrong(format!("the expression, column {}: {}", error.column + 1, why(&error)))
         })?;
         let data = self.format.read(&self.text, Sheet::default())?;

@@ -588,11 +588,17 @@ fn or_null(mut schema: Value) -> Value {
     }
 }
 
-/// The name of a definition.
+/// The name of a definition: another for each place in the document.
 fn name(reference: &str) -> String {
-    let last = reference.rsplit('/').next().unwrap_or(reference);
-    last.chars()
-        .map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' })
+    let place = reference.trim_start_matches("#/");
+    let place = place.strip_prefix("components/schemas/").unwrap_or(place);
+    place
+        .chars()
+        .map(|c| match c {
+            '/' => '.',
+            c if c.is_ascii_alphanumeric() || "._-".contains(c) => c,
+            _ => '_',
+        })
         .collect()
 }
 

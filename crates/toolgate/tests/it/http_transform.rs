@@ -44,7 +44,7 @@ async fn data_documents_and_images_are_converted() {
     assert!(text(&converted).contains("HTML within the Markdown is shown as text"), "{converted}");
 
     let data = json!({ "items": [{ "name": "a", "price": 5 }, { "name": "b", "price": 15 }] });
-    let arguments = json!({ "text": data.to_string(), "expression": "items[?price > `10`].name" });
+    let arguments = json!({ "text": data.to_string(), "jmespath": "items[?price > `10`].name" });
     let found = call(&gateway, "query_data", arguments).await;
     assert_eq!(found["structuredContent"]["result"], json!(["b"]));
     let schema = json!({ "type": "object", "required": ["port"] });
@@ -85,7 +85,7 @@ async fn what_is_wrong_or_too_much_is_told_and_harms_nobody() {
     assert!(wrong.contains("there is no such way"), "{wrong}");
     // A list of itself twice, sixty times over.
     let expression = vec!["[@,@]"; 60].join("|");
-    let wrong = refused("query_data", json!({ "text": "1", "expression": expression })).await;
+    let wrong = refused("query_data", json!({ "text": "1", "jmespath": expression })).await;
     assert!(wrong.contains("more time or memory"), "{wrong}");
     // A picture that says that it is larger than it is.
     let mut dot = BASE64_STANDARD.decode(DOT).unwrap();
@@ -93,7 +93,7 @@ async fn what_is_wrong_or_too_much_is_told_and_harms_nobody() {
     let wrong = refused("convert_image", json!({ "data": BASE64_STANDARD.encode(dot) })).await;
     assert!(wrong.contains("cannot be read") || wrong.contains("are the most"), "{wrong}");
 
-    let fine = call(&gateway, "query_data", json!({ "text": "[1]", "expression": "[0]" })).await;
+    let fine = call(&gateway, "query_data", json!({ "text": "[1]", "jmespath": "[0]" })).await;
     assert_eq!(fine["structuredContent"]["result"], 1);
 }
 
