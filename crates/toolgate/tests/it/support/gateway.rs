@@ -25,6 +25,9 @@ pub struct Gateway {
     log: Arc<Mutex<String>>,
     grown: watch::Receiver<usize>,
     folder: TempDir,
+    /// What it held when it began to serve, in bytes. Most of it is code, and much of that there
+    /// would not be in a release.
+    empty: usize,
 }
 
 impl Gateway {
@@ -84,10 +87,11 @@ impl Gateway {
             }
         });
         let address = ([127, 0, 0, 1], 0).into();
-        let mut gateway = Gateway { address, child, log, grown, folder };
+        let mut gateway = Gateway { address, child, log, grown, folder, empty: 0 };
         let line = gateway.logged("serving url=").await;
         let url = line.split("://").nth(1).unwrap();
         gateway.address = url.split('/').next().unwrap().parse().unwrap();
+        gateway.empty = gateway.peak_memory();
         gateway
     }
 
@@ -171,6 +175,11 @@ impl Gateway {
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
         let kib: usize = line.trim().strip_suffix(" kB").unwrap().parse().unwrap();
         kib * 1024
+    }
+
+    /// How much more memory it ever held than when it began to serve, in bytes.
+    pub fn taken_memory(&self) -> usize {
+        self.peak_memory().saturating_sub(self.empty)
     }
 
     /// Asks it to stop, as a supervisor does.
