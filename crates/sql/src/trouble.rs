@@ -5,7 +5,7 @@ use std::time::Duration;
 use sqlx::Error;
 use sqlx::error::ErrorKind;
 use toolgate_gateway::config::Span;
-use toolgate_gateway::fault::{Fault, Reason};
+use toolgate_gateway::fault::{Fault, Reason, SideEffect};
 
 /// A connection that is free soon.
 const SOON: Duration = Duration::from_secs(1);
@@ -67,7 +67,12 @@ impl Failure {
             self.trouble,
             Trouble::Conflict | Trouble::Taken | Trouble::Dangling | Trouble::Rule
         );
-        Failure { committing: !is_undone, ..self }
+        // A server that goes away just then was reached.
+        let trouble = match self.trouble {
+            Trouble::Away => Trouble::Lost,
+            trouble => trouble,
+        };
+        Failure { trouble, committing: !is_undone, ..self }
     }
 
     /// Whether the database may answer another time.
@@ -148,13 +153,14 @@ impl Failure {
             Trouble::Other => (Reason::Internal, "the database failed".to_owned()),
         };
         let is_busy = self.trouble == Trouble::Busy || self.trouble == Trouble::Conflict;
-        let may_have_happened = self.committing;
+        // A transaction that was not made to last is none.
+        let side_effect = if self.committing { SideEffect::Unknown } else { SideEffect::None };
         let mut fault = Fault::new(reason, message).because(self);
+        fault.side_effect = side_effect;
         if is_busy {
             fault = fault.retry_after(SOON);
         }
-        // A transaction that was not made to last is none.
-        if may_have_happened { fault } else { fault.unsent() }
+        fault
     }
 }
 
@@ -293,6 +299,7 @@ mod tests {
             (Trouble::Conflict, "none"),
             (Trouble::Late, "unknown"),
             (Trouble::Lost, "unknown"),
+            (Trouble::Away, "unknown"),
             (Trouble::Other, "unknown"),
         ] {
             let failure = Failure::new(trouble, "x").while_committing();
