@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use toolgate_catalog::canonical::Hash;
 
-use super::{Answer, Cache, lock};
+use super::answers::{Answer, Cache};
 use crate::call::{Boxed, Frame, Frames, Reply};
 
 /// How a call stands to what was answered before.
@@ -46,8 +46,7 @@ pub(crate) struct Place {
 
 impl Place {
     pub(super) fn new(cache: &Arc<Cache>, name: Hash) -> Place {
-        let begun = lock(&cache.writes).count;
-        Place { cache: cache.clone(), name, begun }
+        Place { cache: cache.clone(), name, begun: cache.begun() }
     }
 }
 

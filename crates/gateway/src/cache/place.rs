@@ -4,7 +4,7 @@
 use toolgate_catalog::canonical::{Hash, canonical};
 use toolgate_protocol::json::quote;
 
-use super::Cache;
+use super::answers::Cache;
 use crate::call::Request;
 use crate::config::KeptFor;
 
