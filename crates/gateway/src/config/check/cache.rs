@@ -51,7 +51,7 @@ pub(super) fn resolve(
         let message = format!("expected at least {LEAST} (64MiB is the default)");
         checks.problem(&format!("{path}.max_size"), message);
     }
-    let (widest, why) = widest(kind, onwards, context);
+    let (widest, why) = widest(&cache, kind, onwards, context);
     let place = format!("{path}.scope");
     if cache.scope > widest {
         let message = format!("{why} (write {})", widest.as_str());
@@ -64,7 +64,7 @@ pub(super) fn resolve(
 }
 
 /// For whom an answer of the server is true at most, and why.
-fn widest(kind: &Kind, onwards: &Onwards, context: bool) -> (KeptFor, &'static str) {
+fn widest(cache: &Cache, kind: &Kind, onwards: &Onwards, context: bool) -> (KeptFor, &'static str) {
     let shown = !matches!(onwards, Onwards::Nothing | Onwards::ClientCredentials(_));
     if shown || context {
         return (
@@ -79,6 +79,14 @@ fn widest(kind: &Kind, onwards: &Onwards, context: bool) -> (KeptFor, &'static s
         }
         Kind::Files(files) if files.roots.iter().any(FilesRoot::is_per_caller) => {
             (KeptFor::Caller, "each caller has files of its own")
+        }
+        Kind::Sql(rules)
+            if rules
+                .tools
+                .iter()
+                .any(|tool| !tool.page_by.is_empty() && cache.has(&tool.name, true)) =>
+        {
+            (KeptFor::Caller, "a tool has pages, and the next one is for the caller who asked")
         }
         Kind::Sql(rules) => {
             let mut parts = rules.session.values().flat_map(|bound| &bound.0);
