@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use toolgate_folder::{Entry, Kind, Place};
 use toolgate_gateway::fault::{Fault, Reason};
 
@@ -46,12 +46,7 @@ impl Failure {
         if let Some(cause) = fault.cause() {
             tracing::warn!(cause, "a file could not be served");
         }
-        let structured = fault.structured("").parse::<Value>().unwrap_or_default();
-        json!({
-            "content": [{ "type": "text", "text": fault.message }],
-            "isError": true,
-            "_meta": { "dev.toolgate/error": structured },
-        })
+        toolgate_hosted::failure(fault)
     }
 }
 

@@ -3,6 +3,7 @@
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde::Serialize;
 use serde_json::{Value, json};
+use toolgate_gateway::fault::Fault;
 
 use crate::failed::{Failed, Refusal};
 
@@ -131,6 +132,17 @@ impl ToolResult {
     pub fn failed(sentence: impl Into<String>) -> ToolResult {
         ToolResult { is_error: true, ..ToolResult::text(sentence) }
     }
+}
+
+/// The result of a tool that failed, in the form of the gateway's own failures, but for their advice:
+/// the sentence of `fault` says itself what to do.
+pub fn failure(fault: &Fault) -> Value {
+    let structured = fault.structured("").parse::<Value>().unwrap_or_default();
+    json!({
+        "content": [Content::text(fault.message.as_str())],
+        "isError": true,
+        "_meta": { "dev.toolgate/error": structured },
+    })
 }
 
 impl From<ToolResult> for Answer {

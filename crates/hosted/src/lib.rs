@@ -21,7 +21,7 @@ mod toolbox;
 mod upstream;
 mod work;
 
-pub use answer::{Answer, Content, ToolResult, contents};
+pub use answer::{Answer, Content, ToolResult, contents, failure};
 pub use asked::{Asked, Called, Paged};
 pub use changes::{Change, Changes};
 pub use completion::{Begun, Completing, Reference};

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use toolgate_folder::Place;
 use toolgate_gateway::fault::{Fault, Reason};
-use toolgate_hosted::{Answer, Content, Failed, ToolResult};
+use toolgate_hosted::{Answer, Content, Failed, ToolResult, failure};
 
 use crate::article::Article;
 use crate::definitions::{DEEPEST, RELATED, RESULTS};
@@ -28,16 +28,7 @@ impl Stop {
     /// none.
     pub(crate) fn answer(self) -> Result<Answer, Failed> {
         match self {
-            Stop::Told(sentence) => {
-                let fault = Fault::new(Reason::Arguments, sentence);
-                let structured = fault.structured("").parse::<Value>().unwrap_or_default();
-                Ok(json!({
-                    "content": [{ "type": "text", "text": fault.message }],
-                    "isError": true,
-                    "_meta": { "dev.toolgate/error": structured },
-                })
-                .into())
-            }
+            Stop::Told(sentence) => Ok(failure(&Fault::new(Reason::Arguments, sentence)).into()),
             Stop::Failed(failed) => Err(failed),
         }
     }
