@@ -517,3 +517,22 @@ fn delete_file() -> Value {
         "outputSchema": object(&json!({ "path": { "type": "string" } }), &["path"]),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use toolgate_gateway::config::Files;
+
+    use super::*;
+
+    #[test]
+    fn the_configuration_knows_the_tools_by_their_names() {
+        let named = |write, delete| {
+            let tools = tools(Reach { write, delete });
+            tools.iter().map(|tool| tool["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+
+        assert_eq!(named(false, false), Files::READING);
+        assert_eq!(named(true, false)[Files::READING.len()..], Files::WRITING);
+        assert_eq!(named(false, true)[Files::READING.len()..], Files::DELETING);
+    }
+}

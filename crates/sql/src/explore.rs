@@ -17,8 +17,6 @@ use toolgate_gateway::config::servers::sql::{Dialect, ExploreRules};
 use toolgate_gateway::fault::{Fault, Reason};
 use toolgate_hosted::{Annotations, Tool};
 
-/// Its name.
-pub(crate) const NAME: &str = "explore";
 /// The longest query, in characters.
 const LONGEST: usize = 4000;
 /// How deep a query may nest.
@@ -88,7 +86,7 @@ pub(crate) fn tool(rules: &ExploreRules) -> Tool {
     let tables = rules.tables.join(", ");
     let rows = rules.limit.rows;
     Tool {
-        name: NAME.to_owned(),
+        name: ExploreRules::NAME.to_owned(),
         title: Some("Explore".to_owned()),
         description: format!(
             "Answers one SELECT of yours over these tables: {tables}. Use it when no other tool \

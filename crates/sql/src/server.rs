@@ -157,7 +157,7 @@ impl Sql {
 
     async fn call(&self, asked: &Asked) -> Result<Answer, Failed> {
         let called: Called = asked.params()?;
-        if let (explore::NAME, Some(rules)) = (&*called.name, &self.rules.explore) {
+        if let (ExploreRules::NAME, Some(rules)) = (&*called.name, &self.rules.explore) {
             return self.explored(rules, asked, &called).await;
         }
         let Some(tool) = self.tools.get(&called.name) else {

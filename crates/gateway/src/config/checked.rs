@@ -174,6 +174,21 @@ impl Server {
     pub fn published_prefix(&self) -> &str {
         &self.prefix
     }
+
+    /// The tools that the rules of this server name and that are not `there`, each with the key that
+    /// names it.
+    pub fn absent<'a>(
+        &'a self,
+        there: &'a BTreeSet<String>,
+    ) -> impl Iterator<Item = (&'static str, &'a str)> {
+        let bound = self.bind.keys().map(|it| ("bind", it));
+        let cached = self.cache.iter().flat_map(|it| &it.tools).map(|it| ("cache.tools", it));
+        let scoped = self.tool_scopes.keys().map(|it| ("tool_scopes", it));
+        // With a star it may be for tools that are still to come.
+        let is_name = |(_, name): &(_, &String)| !name.contains('*');
+        let own = self.tools.named().chain(bound).chain(cached.chain(scoped).filter(is_name));
+        own.map(|(key, name)| (key, name.as_str())).filter(|(_, name)| !there.contains(*name))
+    }
 }
 
 /// What a server is and how to reach it.
@@ -288,17 +303,13 @@ impl Tools {
         }
     }
 
-    /// The tools that these rules name and that are not `there`, each with the key that names it.
-    pub fn absent<'a>(
-        &'a self,
-        there: &'a BTreeSet<&str>,
-    ) -> impl Iterator<Item = (&'static str, &'a str)> {
+    /// The tools that these rules name, each with the key that names it.
+    fn named(&self) -> impl Iterator<Item = (&'static str, &String)> {
         let tools = self.allow.iter().flatten().map(|it| ("tools", it));
         let hide = self.hide.iter().map(|it| ("hide", it));
         let rename = self.rename.keys().map(|it| ("rename", it));
         let describe = self.describe.keys().map(|it| ("describe", it));
-        let named = tools.chain(hide).chain(rename).chain(describe);
-        named.map(|(key, name)| (key, name.as_str())).filter(|(_, name)| !there.contains(name))
+        tools.chain(hide).chain(rename).chain(describe)
     }
 
     /// The description that replaces the server's own.

@@ -46,8 +46,8 @@ pub(super) fn of(
         for idle in &reading.idle {
             absent(&format!("openapi.{}", idle.path), &idle.word);
         }
-        let there = reading.operations.iter().map(|it| it.tool.name.as_str()).collect();
-        for (key, name) in server.tools.absent(&there) {
+        let there = reading.operations.iter().map(|it| it.tool.name.clone()).collect();
+        for (key, name) in server.absent(&there) {
             absent(key, name);
         }
         documents.push(told(server.name.as_str(), &reading));

@@ -3,10 +3,13 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::Checks;
-use super::servers::workflow::tools_of;
-use crate::config::checked::{Server, Tools};
+use crate::config::checked::{Kind, Server, Tools};
 use crate::config::entry::Entry;
 use crate::config::problem::{key_path, quote};
+use crate::config::servers::files::Files;
+use crate::config::servers::sql::ExploreRules;
+use crate::config::servers::transform::Transform;
+use crate::config::shape::unknown::nearest;
 
 /// The most characters of a tool's name (MCP 2025-11-25, tools, "Tool Names").
 const LONGEST: usize = 128;
@@ -118,12 +121,65 @@ fn offered(tools: &Tools) -> impl Iterator<Item = &str> {
 /// Rules about tools that a server does not have, as far as the file itself tells.
 pub(super) fn absent(checks: &mut Checks<'_>, servers: &[(usize, Server)]) {
     for (index, server) in servers {
-        let Some(there) = tools_of(server) else { continue };
-        for (key, name) in server.tools.absent(&there) {
-            let all = there.iter().copied().collect::<Vec<_>>().join(", ");
-            let message = format!("the server has no tool {} (there are {all})", quote(name));
+        let Some(there) = of(server) else { continue };
+        for (key, name) in server.absent(&there) {
+            let message = match waits_for(&server.kind, name) {
+                Some(key) => {
+                    format!(
+                        "the server has {} with {key} alone (add that, or remove this)",
+                        quote(name)
+                    )
+                }
+                None => {
+                    format!("the server has no tool {} ({})", quote(name), instead(name, &there))
+                }
+            };
             checks.problem(&format!("servers[{index}].{key}"), message);
         }
+    }
+}
+
+/// The tools of a server, where the file itself tells all of them.
+pub(super) fn of(server: &Server) -> Option<BTreeSet<String>> {
+    let owned = |names: &mut dyn Iterator<Item = &str>| names.map(str::to_owned).collect();
+    Some(match &server.kind {
+        Kind::Workflow(workflow) => workflow.tools.keys().cloned().collect(),
+        Kind::HttpApi(api) => api.tools.keys().cloned().collect(),
+        Kind::Sql(rules) => {
+            let own = rules.tools.iter().map(|tool| tool.name.as_str());
+            owned(&mut own.chain(rules.explore.as_ref().map(|_| ExploreRules::NAME)))
+        }
+        Kind::Files(files) => owned(&mut files.tools()),
+        Kind::Knowledge(knowledge) => owned(&mut knowledge.tools()),
+        Kind::State(state) => state.tools().into(),
+        Kind::Transform(_) => owned(&mut Transform::TOOLS.into_iter()),
+        Kind::Content(_) => BTreeSet::new(),
+        Kind::Http { .. } | Kind::Stdio { .. } | Kind::Hosted | Kind::OpenApi(_) => return None,
+    })
+}
+
+/// The key that brings a tool, which this server could have and has not.
+fn waits_for(kind: &Kind, name: &str) -> Option<&'static str> {
+    match kind {
+        Kind::Files(_) if Files::WRITING.contains(&name) => Some("write: true"),
+        Kind::Files(_) if Files::DELETING.contains(&name) => Some("delete: true"),
+        Kind::Knowledge(_) => match name {
+            "create_article" => Some("write.create"),
+            "update_article" => Some("write.update"),
+            "delete_article" => Some("write.delete"),
+            _ => None,
+        },
+        Kind::Sql(_) if name == ExploreRules::NAME => Some("explore"),
+        _ => None,
+    }
+}
+
+/// What to do about the name of a tool that is not `there`.
+pub(super) fn instead(name: &str, there: &BTreeSet<String>) -> String {
+    match nearest(name, there.iter().map(String::as_str)) {
+        Some(near) => format!("did you mean {near}?"),
+        None if there.is_empty() => "it has none; remove this".to_owned(),
+        None => format!("there are {}", there.iter().cloned().collect::<Vec<_>>().join(", ")),
     }
 }
 

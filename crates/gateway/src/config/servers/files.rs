@@ -94,6 +94,25 @@ pub struct Files {
     pub roots: Vec<FilesRoot>,
 }
 
+impl Files {
+    /// The tools that read.
+    pub const READING: [&str; 6] =
+        ["list_directory", "tree", "read_file", "read_files", "search_files", "file_info"];
+    /// Those of a root with `write`.
+    pub const WRITING: [&str; 4] = ["write_file", "edit_file", "move_file", "create_directory"];
+    /// Those of a root with `delete`.
+    pub const DELETING: [&str; 1] = ["delete_file"];
+
+    /// What its tools are called, for a caller whom nothing is denied.
+    pub fn tools(&self) -> impl Iterator<Item = &'static str> {
+        let writes = self.roots.iter().any(|root| root.write);
+        let deletes = self.roots.iter().any(|root| root.write && root.delete);
+        let writing = Self::WRITING.into_iter().filter(move |_| writes);
+        let deleting = Self::DELETING.into_iter().filter(move |_| deletes);
+        Self::READING.into_iter().chain(writing).chain(deleting)
+    }
+}
+
 /// One directory that is served.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FilesRoot {

@@ -45,8 +45,18 @@ impl Knowledge {
     /// The word for folders as categories.
     pub const FOLDER: &str = "folder";
 
+    /// The tools that read.
+    pub const READING: [&str; 4] =
+        ["search_articles", "get_article", "list_categories", "related_articles"];
+
     fn folder() -> String {
         Self::FOLDER.to_owned()
+    }
+
+    /// What its tools are called, for a caller who has every role.
+    pub fn tools(&self) -> impl Iterator<Item = &'static str> {
+        let writing = self.write.iter().flat_map(Writers::tools);
+        Self::READING.into_iter().chain(writing)
     }
 }
 
@@ -104,6 +114,17 @@ pub struct Writers {
     pub update: Vec<String>,
     /// Roles that may delete documents.
     pub delete: Vec<String>,
+}
+
+impl Writers {
+    /// The tools that some role may call.
+    pub fn tools(&self) -> impl Iterator<Item = &'static str> {
+        let Self { create, update, delete } = self;
+        [("create_article", create), ("update_article", update), ("delete_article", delete)]
+            .into_iter()
+            .filter(|(_, roles)| !roles.is_empty())
+            .map(|(name, _)| name)
+    }
 }
 
 /// A language, by its code (ISO 639-1): whose forms of a word count as one word, and whose commonest

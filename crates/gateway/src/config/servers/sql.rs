@@ -54,6 +54,11 @@ pub struct ExploreRules {
     pub limit: Limit,
 }
 
+impl ExploreRules {
+    /// What the tool is called.
+    pub const NAME: &str = "explore";
+}
+
 /// The connections that calls share.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]

@@ -55,6 +55,13 @@ impl State {
     pub fn plural(&self) -> String {
         self.plural.clone().unwrap_or_else(|| format!("{}s", self.noun))
     }
+
+    /// What its tools are called, in the order in which they are listed.
+    pub fn tools(&self) -> [String; 5] {
+        let named = |verb: &str| format!("{verb}_{}", self.noun);
+        let list = format!("list_{}", self.plural());
+        [named("create"), named("delete"), named("get"), list, named("update")]
+    }
 }
 
 /// Who meets in the same values.

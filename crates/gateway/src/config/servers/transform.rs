@@ -13,6 +13,12 @@ pub struct Transform {
     pub limits: TransformLimits,
 }
 
+impl Transform {
+    /// What its tools are called.
+    pub const TOOLS: [&str; 5] =
+        ["convert_image", "convert_pdf", "convert_text", "query_data", "validate_data"];
+}
+
 /// Bounds of one call.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]

@@ -12,14 +12,12 @@ use super::super::{Checks, bind};
 use crate::config::bind::Bindings;
 use crate::config::problem::{key_path, quote};
 use crate::config::servers::sql::{
-    Dialect, Effect, Limit, ParameterEntry, ParameterRules, ParameterType, Place, SqlEntry,
-    SqlRules, Statement, ToolEntry, ToolRules,
+    Dialect, Effect, ExploreRules, Limit, ParameterEntry, ParameterRules, ParameterType, Place,
+    SqlEntry, SqlRules, Statement, ToolEntry, ToolRules,
 };
 
 /// The name of the argument that asks for the next page.
 const CURSOR: &str = "cursor";
-/// The tool that takes a SELECT.
-const EXPLORE: &str = "explore";
 /// Rows of one answer are held in memory.
 const MOST_ROWS: u32 = 10_000;
 /// The same for its bytes.
@@ -68,7 +66,7 @@ pub(in crate::config::check) fn resolve(
         if explore.tables.is_empty() {
             checks.problem(&format!("{path}.tables"), "there is no table to read (add one)");
         }
-        if tools.iter().any(|tool| tool.name == EXPLORE) {
+        if tools.iter().any(|tool| tool.name == ExploreRules::NAME) {
             checks.problem(&path, "there is a tool of this name already (call that otherwise)");
         }
         Reader { checks, path: &path, dialect, known, bound }.limit(explore.limit);

@@ -15,7 +15,7 @@ use crate::config::servers::workflow::{
     Compensate, OnError, Parameter, Retry, Step, Workflow, WorkflowTool, target,
 };
 
-pub(in crate::config::check) use calls::{calls, tools_of};
+pub(in crate::config::check) use calls::calls;
 
 /// A workflow with more steps is better two.
 const MOST_STEPS: usize = 50;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::config::check::Checks;
+use crate::config::check::{Checks, tools};
 use crate::config::checked::{Kind, Server};
 use crate::config::problem::{key_path, quote};
 use crate::config::servers::workflow::{Workflow, target};
@@ -44,29 +44,16 @@ fn missing(servers: &[(usize, Server)], (name, tool): Tool<'_>) -> Option<String
         let (name, all) = (quote(name), all.join(", "));
         return Some(format!("no server is called {name} (there are {all})"));
     };
-    if let Some(all) = tools_of(server)
-        && !all.contains(tool)
+    if let Some(there) = tools::of(server)
+        && !there.contains(tool)
     {
-        let all = all.into_iter().collect::<Vec<_>>().join(", ");
-        return Some(format!("{} has no tool {} (there are {all})", quote(name), quote(tool)));
+        let (name, way_out) = (quote(name), tools::instead(tool, &there));
+        return Some(format!("{name} has no tool {} ({way_out})", quote(tool)));
     }
     (!server.tools.offers(tool)).then(|| {
         let (tool, name) = (quote(tool), quote(name));
         format!("{tool} of {name} is not offered (take it out of hide, or add it to tools)")
     })
-}
-
-/// The tools of a server that the file itself describes.
-pub(in crate::config::check) fn tools_of(server: &Server) -> Option<BTreeSet<&str>> {
-    match &server.kind {
-        Kind::Workflow(workflow) => Some(workflow.tools.keys().map(String::as_str).collect()),
-        Kind::HttpApi(api) => Some(api.tools.keys().map(String::as_str).collect()),
-        Kind::Sql(rules) => {
-            let own = rules.tools.iter().map(|tool| tool.name.as_str());
-            Some(own.chain(rules.explore.as_ref().map(|_| "explore")).collect())
-        }
-        _ => None,
-    }
 }
 
 /// Reports every workflow that calls itself, by whatever way, once.
