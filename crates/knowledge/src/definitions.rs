@@ -122,7 +122,7 @@ fn by_words(limits: &KnowledgeLimits) -> Tool {
             "cursor": {
                 "type": "string",
                 "maxLength": 100,
-                "description": "nextCursor of the previous page; leave it out for the first. Keep \
+                "description": "next_cursor of the previous page; leave it out for the first. Keep \
                     query and category as they were.",
             },
             "facets": {
@@ -133,8 +133,8 @@ fn by_words(limits: &KnowledgeLimits) -> Tool {
         }), &["query"]),
         output_schema: Some(object(&json!({
             "articles": found(),
-            "hasMore": { "type": "boolean" },
-            "nextCursor": { "type": "string", "description": "For the next page; absent on the last." },
+            "has_more": { "type": "boolean" },
+            "next_cursor": { "type": "string", "description": "For the next page; absent on the last." },
             "facets": {
                 "type": "array",
                 "description": "Where facets was true: matches by category, one level below category.",
@@ -143,7 +143,7 @@ fn by_words(limits: &KnowledgeLimits) -> Tool {
                     "articles": { "type": "integer", "minimum": 0 },
                 }), &["category", "articles"]),
             },
-        }), &["articles", "hasMore"])),
+        }), &["articles", "has_more"])),
         annotations: Annotations::READS,
     }
 }
@@ -174,7 +174,7 @@ fn get(limits: &KnowledgeLimits) -> Tool {
                     "type": "integer",
                     "minimum": 0,
                     "default": 0,
-                    "description": "How many characters of the article or section to skip: nextOffset of \
+                    "description": "How many characters of the article or section to skip: next_offset of \
                         the previous answer.",
                 },
             }),
@@ -197,10 +197,10 @@ fn get(limits: &KnowledgeLimits) -> Tool {
                         "level": { "type": "integer", "minimum": 1, "maximum": 6 },
                     }), &["id", "title", "level"]),
                 },
-                "hasMore": { "type": "boolean", "description": "Whether the text was cut." },
-                "nextOffset": { "type": "integer", "minimum": 0, "description": "Where to go on; absent at the end." },
+                "has_more": { "type": "boolean", "description": "Whether the text was cut." },
+                "next_offset": { "type": "integer", "minimum": 0, "description": "Where to go on; absent at the end." },
             }),
-            &["id", "title", "tags", "format", "version", "text", "sections", "hasMore"],
+            &["id", "title", "tags", "format", "version", "text", "sections", "has_more"],
         )),
         annotations: Annotations::READS,
     }
@@ -253,5 +253,27 @@ fn related() -> Tool {
         input_schema: object(&json!({ "id": id(), "limit": limit(5, RELATED) }), &["id"]),
         output_schema: Some(object(&json!({ "articles": found() }), &["articles"])),
         annotations: Annotations::READS,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use toolgate_gateway::call::Caller;
+    use toolgate_protocol::caller::Identity;
+
+    use super::*;
+    use crate::write::Writing;
+
+    #[test]
+    fn the_configuration_knows_the_tools_by_their_names() {
+        let write = json!({ "create": ["e"], "update": ["e"], "delete": ["e"] });
+        let rules: Knowledge =
+            serde_json::from_value(json!({ "root": ".", "write": write })).unwrap();
+        let editor = Caller::from(Identity { roles: vec!["e".into()], ..Identity::default() });
+
+        let (reading, writing) = (tools(&rules), Writing::new(&rules));
+        let names = reading.iter().chain(writing.tools(&editor)).map(|tool| tool.name.as_str());
+
+        assert_eq!(names.collect::<Vec<_>>(), rules.tools().collect::<Vec<_>>());
     }
 }

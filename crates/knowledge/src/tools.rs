@@ -229,10 +229,10 @@ impl Shelf {
             .iter()
             .map(|it| json!({ "id": it.id, "title": it.title, "level": it.level }))
             .collect();
-        structured["hasMore"] = next.is_some().into();
+        structured["has_more"] = next.is_some().into();
         let mut result = told(part.to_owned(), structured);
         if let (Some(next), Some(structured)) = (next, &mut result.structured_content) {
-            structured["nextOffset"] = next.into();
+            structured["next_offset"] = next.into();
             let total = text.chars().count();
             result.content.push(Content::text(format!(
                 "Characters {} to {next} of {total}; go on with offset {next}, or ask for one of the sections.",
@@ -349,12 +349,12 @@ fn page(found: &Found, next: Option<String>) -> ToolResult {
     if found.hits.is_empty() {
         text.push_str("No article matches; try fewer or other words, without quotes and signs.");
     }
-    let mut structured = json!({ "articles": rows, "hasMore": found.has_more });
+    let mut structured = json!({ "articles": rows, "has_more": found.has_more });
     if let Some(next) = next {
         text.push_str(&format!(
             "\n\nMore follow: call search_articles again with cursor \"{next}\"."
         ));
-        structured["nextCursor"] = next.into();
+        structured["next_cursor"] = next.into();
     } else if found.has_more {
         text.push_str("\n\nThere are more, too many to page through; narrow the query.");
     }

@@ -45,7 +45,7 @@ struct Creating {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[serde(deny_unknown_fields)]
 struct Updating {
     id: String,
     text: String,
@@ -53,7 +53,7 @@ struct Updating {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[serde(deny_unknown_fields)]
 struct Deleting {
     id: String,
     expected_version: String,
@@ -278,9 +278,9 @@ fn updating() -> Tool {
             &json!({
                 "id": id("The article, by its id; it ends in .md or .txt."),
                 "text": text("The whole new text. Front matter stays as it is unless the text begins with some."),
-                "expectedVersion": expected(),
+                "expected_version": expected(),
             }),
-            &["id", "text", "expectedVersion"],
+            &["id", "text", "expected_version"],
         ),
         output_schema: changed(),
         annotations: CHANGES,
@@ -299,8 +299,8 @@ fn deleting() -> Tool {
             deleted and the answer says so."
             .to_owned(),
         input_schema: object(
-            &json!({ "id": id("The article, by its id; it ends in .md or .txt."), "expectedVersion": expected() }),
-            &["id", "expectedVersion"],
+            &json!({ "id": id("The article, by its id; it ends in .md or .txt."), "expected_version": expected() }),
+            &["id", "expected_version"],
         ),
         output_schema: changed(),
         annotations: CHANGES,

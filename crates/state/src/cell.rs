@@ -161,10 +161,10 @@ impl State {
         let get = &self.words.get;
         let text = format!(
             "nothing was changed: the {noun} is at version {version} by now, not {expected}; read \
-             it with {get}, make your change to what it is now, and send expectedVersion {version}"
+             it with {get}, make your change to what it is now, and send expected_version {version}"
         );
         let hint = format!(
-            r#"[{{"path":"/expectedVersion","problem":"is not the version of now","expected":"{version}"}}]"#
+            r#"[{{"path":"/expected_version","problem":"is not the version of now","expected":"{version}"}}]"#
         );
         Err(Fault::new(Reason::Arguments, text).with_hints(hint))
     }
@@ -277,7 +277,7 @@ mod tests {
 
         assert_eq!(succeeded, 1);
         let late = replicas[0].delete(&shelf(), handle, Some(1)).await.unwrap_err();
-        assert!(late.message.contains("expectedVersion 2"), "{late}");
+        assert!(late.message.contains("expected_version 2"), "{late}");
     }
 
     #[tokio::test]

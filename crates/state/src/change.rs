@@ -32,7 +32,7 @@ impl Change {
             Change::Patch(patch) => {
                 for (at, operation) in patch.iter().enumerate() {
                     value = step(value, operation).map_err(|Unfit(why)| {
-                        Unfit(format!("jsonPatch[{at}] {}: {why}", operation_name(operation)))
+                        Unfit(format!("json_patch[{at}] {}: {why}", operation_name(operation)))
                     })?;
                     // A copy of the whole into itself doubles it, again and again.
                     bounded(&value, most)?;
@@ -133,7 +133,7 @@ mod tests {
 
         let Unfit(why) = change.apply(json!({}), 1000).unwrap_err();
 
-        assert_eq!(why, "jsonPatch[1] test: the value there is another");
+        assert_eq!(why, "json_patch[1] test: the value there is another");
     }
 
     #[test]

@@ -47,17 +47,18 @@ pub(crate) struct Words {
 impl Words {
     pub(crate) fn of(rules: &Rules) -> Words {
         let (noun, plural) = (&rules.noun, rules.plural());
+        let [create, delete, get, list, update] = rules.tools();
         let article = if noun.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
         Words {
             noun: noun.replace('_', " "),
             one: format!("{article} {}", noun.replace('_', " ")),
             several: plural.replace('_', " "),
-            create: format!("create_{noun}"),
-            get: format!("get_{noun}"),
-            update: format!("update_{noun}"),
-            list: format!("list_{plural}"),
-            delete: format!("delete_{noun}"),
             list_key: plural,
+            create,
+            get,
+            update,
+            list,
+            delete,
         }
     }
 
@@ -188,16 +189,16 @@ fn update(rules: &Rules, words: &Words) -> Tool {
     );
     let properties = json!({
         "handle": handle(noun),
-        "expectedVersion": {
+        "expected_version": {
             "type": "integer",
             "minimum": 1,
             "description": format!("The version that {get} told. If it is another by now, nothing is changed. Needed with value, wise with patches."),
         },
-        "value": value(rules, "In place of all that is there. Needs expectedVersion."),
-        "mergePatch": {
+        "value": value(rules, "In place of all that is there. Needs expected_version."),
+        "merge_patch": {
             "description": "A JSON Merge Patch (RFC 7396): members to set; null removes one; the rest stays.",
         },
-        "jsonPatch": {
+        "json_patch": {
             "type": "array",
             "minItems": 1,
             "maxItems": OPERATIONS,
@@ -211,7 +212,7 @@ fn update(rules: &Rules, words: &Words) -> Tool {
         description: format!(
             "Changes one {noun}. \
              Use it to record what a turn did; not for a new {noun}, which {create} keeps. \
-             Takes the handle and exactly one of mergePatch, jsonPatch and value; expectedVersion \
+             Takes the handle and exactly one of merge_patch, json_patch and value; expected_version \
              makes sure that nobody changed it since you read it. \
              Returns the whole value as it is now with its new version; what others change at the \
              same time is not lost. On a conflict nothing is changed, and the answer tells the \
@@ -247,7 +248,7 @@ fn list(rules: &Rules, words: &Words) -> Tool {
                 "cursor": {
                     "type": "string",
                     "maxLength": 100,
-                    "description": "nextCursor of the previous page; leave it out for the first.",
+                    "description": "next_cursor of the previous page; leave it out for the first.",
                 },
             }),
             &[],
@@ -259,10 +260,10 @@ fn list(rules: &Rules, words: &Words) -> Tool {
                     "description": format!("The {several}."),
                     "items": object(&outline(noun), &OUTLINE),
                 },
-                "hasMore": { "type": "boolean" },
-                "nextCursor": { "type": "string", "description": "For the next page; absent on the last." },
+                "has_more": { "type": "boolean" },
+                "next_cursor": { "type": "string", "description": "For the next page; absent on the last." },
             }),
-            &[list_key, "hasMore"],
+            &[list_key, "has_more"],
         )),
         annotations: Annotations::READS,
     }
@@ -283,7 +284,7 @@ fn delete(words: &Words) -> Tool {
         input_schema: object(
             &json!({
                 "handle": handle(noun),
-                "expectedVersion": {
+                "expected_version": {
                     "type": "integer",
                     "minimum": 1,
                     "description": "Delete it only if this is its version.",
@@ -345,16 +346,16 @@ fn with_value(rules: &Rules, mut schema: Value) -> Value {
     schema
 }
 
-const OUTLINE: [&str; 5] = ["handle", "version", "createdAt", "changedAt", "expiresAt"];
+const OUTLINE: [&str; 5] = ["handle", "version", "created_at", "changed_at", "expires_at"];
 
 fn outline(noun: &str) -> Value {
     json!({
         "handle": { "type": "string", "description": format!("What names the {noun} in later calls.") },
         "label": { "type": "string", "description": "Absent if none was given." },
         "version": { "type": "integer", "minimum": 1, "description": "One more with each change." },
-        "createdAt": { "type": "string", "description": "RFC 3339, UTC." },
-        "changedAt": { "type": "string", "description": "RFC 3339, UTC." },
-        "expiresAt": { "type": "string", "description": "RFC 3339, UTC." },
+        "created_at": { "type": "string", "description": "RFC 3339, UTC." },
+        "changed_at": { "type": "string", "description": "RFC 3339, UTC." },
+        "expires_at": { "type": "string", "description": "RFC 3339, UTC." },
     })
 }
 

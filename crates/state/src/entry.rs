@@ -52,9 +52,9 @@ impl Entry {
         let mut outline = json!({
             "handle": handle.to_string(),
             "version": self.version,
-            "createdAt": moment(self.created),
-            "changedAt": moment(self.changed),
-            "expiresAt": moment(self.ends),
+            "created_at": moment(self.created),
+            "changed_at": moment(self.changed),
+            "expires_at": moment(self.ends),
         });
         if let Some(label) = &self.label {
             outline["label"] = label.as_str().into();

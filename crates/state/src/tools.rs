@@ -26,7 +26,7 @@ struct Getting {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[serde(deny_unknown_fields)]
 struct Updating {
     handle: String,
     expected_version: Option<u64>,
@@ -45,7 +45,7 @@ struct Listing {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[serde(deny_unknown_fields)]
 struct Deleting {
     handle: String,
     expected_version: Option<u64>,
@@ -85,10 +85,10 @@ impl State {
                 let entries = page.entries.iter().map(|(handle, entry)| entry.outline(*handle));
                 let mut list = json!({
                     &*self.words.list_key: entries.collect::<Vec<_>>(),
-                    "hasMore": page.next.is_some(),
+                    "has_more": page.next.is_some(),
                 });
                 if let Some(next) = page.next {
-                    list["nextCursor"] = next.into();
+                    list["next_cursor"] = next.into();
                 }
                 list
             }
@@ -125,14 +125,14 @@ fn change(updating: Updating) -> Result<Change, Fault> {
     match (value, merge_patch, json_patch) {
         (Some(_), None, None) if expected_version.is_none() => Err(wrong(
             "value takes the place of all that is there, so say which version you read in \
-             expectedVersion; a patch needs none",
+             expected_version; a patch needs none",
         )),
         (Some(value), None, None) => Ok(Change::Whole(value)),
         (None, Some(patch), None) => Ok(Change::Merge(patch)),
         (None, None, Some(patch)) if patch.len() > OPERATIONS => {
-            Err(wrong(&format!("jsonPatch has {OPERATIONS} operations at most")))
+            Err(wrong(&format!("json_patch has {OPERATIONS} operations at most")))
         }
         (None, None, Some(patch)) => Ok(Change::Patch(patch)),
-        _ => Err(wrong("send exactly one of value, mergePatch and jsonPatch")),
+        _ => Err(wrong("send exactly one of value, merge_patch and json_patch")),
     }
 }

@@ -182,8 +182,8 @@ fn convert_pdf(rules: &Rules) -> Tool {
         input_schema: object(
             &json!({
                 "data": text(rules, "The PDF, as base64."),
-                "firstPage": page("The first page, counted from 1; the first of all if left out."),
-                "lastPage": page("The last page; the last of all if left out."),
+                "first_page": page("The first page, counted from 1; the first of all if left out."),
+                "last_page": page("The last page; the last of all if left out."),
             }),
             &["data"],
         ),
@@ -191,12 +191,12 @@ fn convert_pdf(rules: &Rules) -> Tool {
             &json!({
                 "output": { "type": "string", "description": "The Markdown." },
                 "pages": { "type": "integer", "minimum": 1, "description": "How many there are in all." },
-                "firstPage": page("The first that was converted."),
-                "lastPage": page("The last that was converted."),
-                "nextPage": page("The firstPage to go on with; absent if nothing is left."),
+                "first_page": page("The first that was converted."),
+                "last_page": page("The last that was converted."),
+                "next_page": page("The first_page to go on with; absent if nothing is left."),
                 "losses": losses(),
             }),
-            &["output", "pages", "firstPage", "lastPage", "losses"],
+            &["output", "pages", "first_page", "last_page", "losses"],
         )),
         annotations: Annotations::READS,
     }
@@ -245,14 +245,27 @@ fn convert_image(rules: &Rules) -> Tool {
         ),
         output_schema: Some(object(
             &json!({
-                "mimeType": { "type": "string" },
+                "mime_type": { "type": "string" },
                 "width": { "type": "integer", "minimum": 1 },
                 "height": { "type": "integer", "minimum": 1 },
                 "bytes": { "type": "integer", "minimum": 0 },
                 "losses": losses(),
             }),
-            &["mimeType", "width", "height", "bytes", "losses"],
+            &["mime_type", "width", "height", "bytes", "losses"],
         )),
         annotations: Annotations::READS,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_configuration_knows_the_tools_by_their_names() {
+        let rules = serde_json::from_value(json!({})).unwrap();
+        let names: Vec<_> = tools(&rules).into_iter().map(|tool| tool.name).collect();
+
+        assert_eq!(names, Rules::TOOLS);
     }
 }

@@ -10,7 +10,7 @@ use toolgate_pdf::Book;
 use crate::done::Wrong;
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Input {
     data: String,
     first_page: Option<usize>,
@@ -55,12 +55,12 @@ impl Input {
         let mut told = json!({
             "output": output,
             "pages": book.pages(),
-            "firstPage": first,
-            "lastPage": reached - 1,
+            "first_page": first,
+            "last_page": reached - 1,
             "losses": reading.losses,
         });
         if reached <= last {
-            told["nextPage"] = reached.into();
+            told["next_page"] = reached.into();
         }
         Ok(told)
     }
@@ -70,10 +70,12 @@ impl Input {
         let first = self.first_page.unwrap_or(1);
         let last = self.last_page.unwrap_or(pages).min(pages);
         if first == 0 || first > pages {
-            return Err(Wrong(format!("firstPage is from 1 to {pages}, the pages that there are")));
+            return Err(Wrong(format!(
+                "first_page is from 1 to {pages}, the pages that there are"
+            )));
         }
         if last < first {
-            return Err(Wrong::new("lastPage comes before firstPage"));
+            return Err(Wrong::new("last_page comes before first_page"));
         }
         Ok((first, last))
     }
@@ -99,18 +101,18 @@ mod tests {
         let all = convert(json!({ "data": three() }), 1000).unwrap();
         let expected = "*Page 1*\n\none\n\n---\n\n*Page 2*\n\ntwo\n\n---\n\n*Page 3*\n\nthree\n";
         assert_eq!((&all["output"], &all["pages"]), (&json!(expected), &json!(3)));
-        assert_eq!(all["nextPage"], Value::Null);
+        assert_eq!(all["next_page"], Value::Null);
 
-        let one = json!({ "data": three(), "firstPage": 2, "lastPage": 2 });
+        let one = json!({ "data": three(), "first_page": 2, "last_page": 2 });
         let one = convert(one, 1000).unwrap();
-        assert_eq!((&one["output"], &one["lastPage"]), (&json!("*Page 2*\n\ntwo\n"), &json!(2)));
+        assert_eq!((&one["output"], &one["last_page"]), (&json!("*Page 2*\n\ntwo\n"), &json!(2)));
     }
 
     #[test]
     fn what_does_not_fit_is_for_the_next_call() {
         let some = convert(json!({ "data": three() }), 50).unwrap();
 
-        assert_eq!((&some["lastPage"], &some["nextPage"]), (&json!(2), &json!(3)));
+        assert_eq!((&some["last_page"], &some["next_page"]), (&json!(2), &json!(3)));
         let Wrong(none) = convert(json!({ "data": three() }), 5).unwrap_err();
         assert_eq!(none, "page 1 alone takes more than 5 bytes");
     }
@@ -123,8 +125,8 @@ mod tests {
             (json!({ "data": "!" }), "data is no base64"),
             (json!({ "data": noise }), "it is no PDF, or one that is damaged"),
             (json!({ "data": empty }), "there is no text on pages 1 to 1"),
-            (json!({ "data": three(), "firstPage": 4 }), "firstPage is from 1 to 3"),
-            (json!({ "data": three(), "firstPage": 3, "lastPage": 2 }), "lastPage comes before"),
+            (json!({ "data": three(), "first_page": 4 }), "first_page is from 1 to 3"),
+            (json!({ "data": three(), "first_page": 3, "last_page": 2 }), "last_page comes before"),
         ] {
             let Wrong(told) = convert(input, 1000).unwrap_err();
             assert!(told.starts_with(why), "{told}");

@@ -96,8 +96,8 @@ fn pages(job: &Job) -> Result<Value, Wrong> {
     let structured = input::<pdf::Input>(job)?.convert(job.output, time)?;
     let output = structured["output"].as_str().unwrap_or_default();
     let mut text = told(output, &structured["losses"]);
-    if let Some(next) = structured["nextPage"].as_u64() {
-        text.push_str(&format!("\n\n(There is more; go on with firstPage {next}.)"));
+    if let Some(next) = structured["next_page"].as_u64() {
+        text.push_str(&format!("\n\n(There is more; go on with first_page {next}.)"));
     }
     Ok(json!({ "content": [{ "type": "text", "text": text }], "structuredContent": structured }))
 }
@@ -106,7 +106,7 @@ fn picture(job: &Job) -> Result<Value, Wrong> {
     let Done { output, losses } = input::<image::Input>(job)?.convert(job.pixels)?;
     bounded(output.bytes.len(), job)?;
     let structured = json!({
-        "mimeType": output.mime_type,
+        "mime_type": output.mime_type,
         "width": output.width,
         "height": output.height,
         "bytes": output.bytes.len(),

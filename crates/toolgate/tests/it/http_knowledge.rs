@@ -98,7 +98,7 @@ async fn articles_are_found_and_read_by_clients_of_both_eras() {
     assert_eq!(first["category"], "accounts");
     assert!(first["snippet"].as_str().unwrap().contains("**Reset** a **password**"), "{first}");
     assert_eq!(found["articles"].as_array().unwrap().len(), 2, "what is hidden is not found");
-    assert_eq!(found["hasMore"], false);
+    assert_eq!(found["has_more"], false);
     assert_eq!(read["content"][0]["text"], "## By mail\n\nA link is sent to you.\n\n");
     let sections: Vec<_> = read["structuredContent"]["sections"]
         .as_array()
@@ -118,7 +118,7 @@ async fn categories_pages_and_relations_lead_through_a_collection() {
     let within = search(&gateway, json!({ "query": "sent", "category": "billing" })).await;
     let first =
         search(&gateway, json!({ "query": "password sent", "limit": 1, "facets": true })).await;
-    let cursor = &first["nextCursor"];
+    let cursor = &first["next_cursor"];
     let second =
         search(&gateway, json!({ "query": "password sent", "limit": 1, "cursor": cursor })).await;
     let foreign = json!({ "query": "other", "cursor": cursor }).to_string();
@@ -128,7 +128,7 @@ async fn categories_pages_and_relations_lead_through_a_collection() {
 
     assert_eq!(within["articles"][0]["id"], "billing/invoice.txt");
     assert_eq!(within["articles"].as_array().unwrap().len(), 1);
-    assert_eq!(first["hasMore"], true);
+    assert_eq!(first["has_more"], true);
     assert_ne!(first["articles"][0]["id"], second["articles"][0]["id"]);
     assert_eq!(
         first["facets"],
@@ -214,8 +214,8 @@ async fn a_long_article_is_cut_with_a_way_to_the_rest() {
         let part = &part["structuredContent"];
         text.push_str(part["text"].as_str().unwrap());
         assert!(part["text"].as_str().unwrap().chars().count() <= 1000);
-        let Some(next) = part["nextOffset"].as_u64() else {
-            assert_eq!(part["hasMore"], false);
+        let Some(next) = part["next_offset"].as_u64() else {
+            assert_eq!(part["has_more"], false);
             break;
         };
         offset = next;

@@ -131,7 +131,7 @@ async fn an_article_is_created_found_updated_and_deleted() {
     let read = scene.works("vera", "get_article", json!({ "id": id })).await;
     assert_eq!(read["version"], created["version"]);
     let update = json!({
-        "id": id, "text": "# Passkeys\n\nUse a fingerprint.\n", "expectedVersion": read["version"],
+        "id": id, "text": "# Passkeys\n\nUse a fingerprint.\n", "expected_version": read["version"],
     });
     let updated = scene.works("emil", "update_article", update.clone()).await;
     assert_eq!(scene.found("fingerprints").await, [id]);
@@ -145,7 +145,7 @@ async fn an_article_is_created_found_updated_and_deleted() {
         "{told}"
     );
 
-    let delete = json!({ "id": id, "expectedVersion": updated["version"] });
+    let delete = json!({ "id": id, "expected_version": updated["version"] });
     assert_eq!(scene.call("emil", "delete_article", delete.clone()).await["error"]["code"], -32602);
     scene.works("ada", "delete_article", delete).await;
     assert_eq!(scene.found("fingerprints").await, [""; 0]);
@@ -173,7 +173,8 @@ async fn two_who_write_at_once_do_not_lose_what_the_other_wrote() {
     let scene = Scene::open().await;
     let id = "billing/refunds.md";
     let read = scene.works("emil", "get_article", json!({ "id": id })).await;
-    let update = |text: &str| json!({ "id": id, "text": text, "expectedVersion": read["version"] });
+    let update =
+        |text: &str| json!({ "id": id, "text": text, "expected_version": read["version"] });
 
     let (one, other) = tokio::join!(
         scene.call("emil", "update_article", update("# One")),

@@ -302,7 +302,7 @@ async fn pages_are_of_one_order_whatever_can_be_had_meanwhile() {
         paged.extend(ids(&page).iter().map(|id| (*id).to_owned()));
         // Its vector is remembered.
         scene.feels(Mood::Failing);
-        let Some(cursor) = page["nextCursor"].as_str() else { break };
+        let Some(cursor) = page["next_cursor"].as_str() else { break };
         arguments["cursor"] = cursor.into();
     }
 

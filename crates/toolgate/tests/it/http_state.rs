@@ -50,7 +50,7 @@ async fn a_value_is_created_read_changed_listed_and_deleted() {
     assert_eq!((&made["version"], &made["value"]), (&json!(1), &value));
 
     let patch = json!([{ "op": "add", "path": "/items/-", "value": { "sku": "B2" } }]);
-    let arguments = json!({ "handle": handle, "expectedVersion": 1, "jsonPatch": patch });
+    let arguments = json!({ "handle": handle, "expected_version": 1, "json_patch": patch });
     let changed = told(&gateway, "update_cart", arguments.clone()).await;
     assert_eq!(changed["version"], 2);
     assert_eq!(changed["value"]["items"], json!([{ "sku": "A1" }, { "sku": "B2" }]));
@@ -58,15 +58,15 @@ async fn a_value_is_created_read_changed_listed_and_deleted() {
     assert_eq!((&late["isError"], category(&late)), (&json!(true), &json!("invalid_arguments")));
     assert!(text(&late).contains("is at version 2 by now, not 1"), "{late}");
 
-    let wrong = json!({ "handle": handle, "mergePatch": { "items": [{ "name": "no sku" }] } });
+    let wrong = json!({ "handle": handle, "merge_patch": { "items": [{ "name": "no sku" }] } });
     let refused = call(&gateway, "update_cart", wrong).await;
     assert!(text(&refused).contains("sku"), "{refused}");
-    let merged = json!({ "handle": handle, "mergePatch": { "note": "gift", "items": null } });
+    let merged = json!({ "handle": handle, "merge_patch": { "note": "gift", "items": null } });
     assert_eq!(told(&gateway, "update_cart", merged).await["value"], json!({ "note": "gift" }));
 
     let listed = told(&gateway, "list_carts", json!({})).await;
     assert_eq!(listed["carts"][0]["label"], "shoes");
-    assert_eq!((&listed["carts"][0]["version"], &listed["hasMore"]), (&json!(3), &json!(false)));
+    assert_eq!((&listed["carts"][0]["version"], &listed["has_more"]), (&json!(3), &json!(false)));
     let uri = format!("state://cart/{handle}");
     let read = Modern::of(&gateway)
         .request("1", "resources/read", &json!({ "uri": uri }).to_string())
@@ -135,7 +135,7 @@ async fn the_handle_of_somebody_else_is_like_one_that_does_not_exist() {
     let theirs = handle.as_str().unwrap();
     for (tool, more) in [
         ("get_state", json!({})),
-        ("update_state", json!({ "mergePatch": {}, "expectedVersion": 9 })),
+        ("update_state", json!({ "merge_patch": {}, "expected_version": 9 })),
         ("delete_state", json!({})),
     ] {
         let with = |handle: &str| {
@@ -176,13 +176,13 @@ async fn any_replica_serves_any_turn_and_none_without_the_store() {
     // One replica after the other; then all at once.
     for turn in 1..=4_u64 {
         let patch = json!({ format!("turn{turn}"): turn });
-        let arguments = json!({ "handle": handle, "expectedVersion": turn, "mergePatch": patch });
+        let arguments = json!({ "handle": handle, "expected_version": turn, "merge_patch": patch });
         let gateway = &replicas[turn as usize % 2];
         assert_eq!(told(gateway, "update_state", arguments).await["version"], turn + 1);
     }
     let at_once = (0..16).map(|n| {
         let patch = json!({ format!("at-once{n}"): n });
-        let arguments = json!({ "handle": handle, "mergePatch": patch });
+        let arguments = json!({ "handle": handle, "merge_patch": patch });
         call(&replicas[n % 2], "update_state", arguments)
     });
     let results = futures_util::future::join_all(at_once).await;
@@ -224,7 +224,7 @@ async fn values_end_by_themselves_and_outlive_a_reload() {
     let short = soon("the reload", async {
         loop {
             let made = told(&gateway, "create_item", json!({ "value": 2 })).await;
-            if made["expiresAt"].as_str() < long["expiresAt"].as_str() {
+            if made["expires_at"].as_str() < long["expires_at"].as_str() {
                 return made;
             }
         }

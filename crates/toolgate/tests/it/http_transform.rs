@@ -110,7 +110,7 @@ async fn a_pdf_becomes_markdown_page_by_page() {
 
     let arguments = json!({ "data": BASE64_STANDARD.encode(&file) });
     let whole = call(&gateway, "convert_pdf", arguments).await;
-    let arguments = json!({ "data": BASE64_STANDARD.encode(&file), "firstPage": 2 });
+    let arguments = json!({ "data": BASE64_STANDARD.encode(&file), "first_page": 2 });
     let last = call(&gateway, "convert_pdf", arguments).await;
 
     assert_eq!(

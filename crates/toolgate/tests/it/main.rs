@@ -59,6 +59,7 @@ mod http_screening_arguments;
 mod http_screening_results;
 mod http_screening_size;
 mod http_several;
+mod http_spelling;
 mod http_sql;
 mod http_sql_mysql;
 mod http_sql_postgres;
