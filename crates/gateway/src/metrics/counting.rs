@@ -34,9 +34,28 @@ impl Counting {
         self.close(took);
     }
 
-    /// It failed.
+    /// It failed, or was refused on its way.
     pub(crate) fn fail(mut self, fault: &Fault, took: Duration) {
+        self.log(fault, took);
+        self.count_error(fault.reason.label());
+        self.close(took);
+    }
+
+    fn log(&self, fault: &Fault, took: Duration) {
         let labels = &self.counters.labels;
+        // Whoever is refused can be so all day: that is counted and in the audit, and fills no log.
+        // What is shared and away is nothing that they brought about.
+        if fault.reason.refuses() && fault.reason != Reason::Unavailable {
+            tracing::debug!(
+                server = %labels.server,
+                method = %labels.method,
+                tool = self.tool(),
+                trace = self.trace.id(),
+                %fault,
+                "a call was refused"
+            );
+            return;
+        }
         tracing::warn!(
             server = %labels.server,
             method = %labels.method,
@@ -46,8 +65,6 @@ impl Counting {
             %fault,
             "a call failed"
         );
-        self.count_error(fault.reason.label());
-        self.close(took);
     }
 
     /// What the caller called it.

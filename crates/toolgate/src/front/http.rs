@@ -48,6 +48,7 @@ impl Listener {
     pub async fn serve(self, app: Arc<App>) {
         let connections = app.gateway().config.limits.connections;
         let room = Arc::new(Semaphore::new(connections));
+        let mut is_full = false;
         loop {
             let accepted = tokio::select! {
                 accepted = self.tcp.accept() => accepted,
@@ -63,9 +64,13 @@ impl Listener {
                 }
             };
             let Ok(permit) = room.clone().try_acquire_owned() else {
-                tracing::warn!(connections, "a connection was refused: limits.connections");
+                // Once until there is room again: whoever floods us with connections fills no log.
+                if !std::mem::replace(&mut is_full, true) {
+                    tracing::warn!(connections, "connections are refused: limits.connections");
+                }
                 continue;
             };
+            is_full = false;
             let (app, tls) = (app.clone(), self.tls.clone());
             tokio::spawn(async move {
                 connection::serve(app, tcp, peer.ip(), tls).await;

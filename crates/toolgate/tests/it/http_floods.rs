@@ -88,6 +88,25 @@ async fn a_thousand_clients_that_dawdle_are_let_go_and_honest_ones_are_served_me
     assert!(gateway.taken_memory() < MOST, "{} bytes", gateway.taken_memory());
 }
 
+#[tokio::test]
+async fn connections_that_are_refused_are_one_line_of_the_log() {
+    let server = modern(|call: Call| async move { call.result(DONE) }).await;
+    let servers = server.entry("up", "");
+    let gateway =
+        Gateway::serve(format!("limits: {{ connections: 1 }}\nservers: [{servers}]")).await;
+    let kept = TcpStream::connect(gateway.address).await.unwrap();
+
+    for _ in 0..20 {
+        let mut refused = TcpStream::connect(gateway.address).await.unwrap();
+        let mut rest = Vec::new();
+        let _ = soon("the end of it", refused.read_to_end(&mut rest)).await;
+    }
+
+    let log = gateway.whole_log().await;
+    assert_eq!(log.matches("limits.connections").count(), 1, "{log}");
+    drop(kept);
+}
+
 /// Case J26: listeners take bounded room, and who finds none is told when to come back.
 #[tokio::test]
 async fn of_ten_thousand_listeners_only_as_many_as_there_is_room_for_are_heard() {

@@ -38,6 +38,25 @@ async fn a_call_too_many_is_a_result_that_says_when_to_come_back_and_reaches_nob
 }
 
 #[tokio::test]
+async fn whoever_is_refused_again_and_again_fills_no_log() {
+    let server = echoing().await;
+    let gateway = Gateway::serve(format!(
+        "rate_limits: {{ caller: 1/h }}\nservers: [{}]",
+        server.entry("crm", "")
+    ))
+    .await;
+    let client = Modern::of(&gateway);
+    client.call("t", "{}").await.result();
+
+    for _ in 0..20 {
+        assert_eq!(client.call("t", "{}").await.result()["isError"], true);
+    }
+
+    let log = gateway.whole_log().await;
+    assert!(!log.contains("tool=t"), "{log}");
+}
+
+#[tokio::test]
 async fn a_session_has_a_limit_of_its_own() {
     let server = echoing().await;
     let gateway = Gateway::serve(format!(
