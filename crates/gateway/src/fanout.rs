@@ -196,18 +196,16 @@ impl Gateway {
                 _ => break,
             }
         }
-        if self.hides() {
-            let names = part.entries.iter().map(|entry| &*entry.name);
-            route.offered.learn(kind, names, from_start && part.next.is_none());
+        if from_start && part.next.is_none() && part.entries.len() < MOST_ENTRIES {
+            route.offered.complete(kind);
         }
         Ok(part)
     }
 
     /// Reads a list of one server to its end, for what reading leaves behind.
     pub(crate) async fn read_whole(&self, route: &Route, list: &Request) {
-        let Ok(all) = self.whole(route, list).await else { return };
-        let names = all.iter().map(|entry| &*entry.name);
-        route.offered.learn(kind_of_list(&list.method), names, true);
+        // Who cannot be asked leaves nothing behind.
+        let _ = self.whole(route, list).await;
     }
 
     /// All entries of a list of one server.
@@ -219,6 +217,10 @@ impl Gateway {
             all.extend(part.entries);
             match part.next {
                 Some(next) if all.len() < MOST_ENTRIES => cursor = Some(next),
+                None if all.len() < MOST_ENTRIES => {
+                    route.offered.complete(kind_of_list(&list.method));
+                    break;
+                }
                 _ => break,
             }
         }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::approval::Approvals;
+use crate::authorize::kind_of_list;
 use crate::bind;
 use crate::cache::Cache;
 use crate::call::{Reply, Request};
@@ -114,6 +115,7 @@ impl Route {
     /// learns from the rest.
     pub(crate) fn study(&self, reply: Reply, request: &Request) -> Result<Reply, Fault> {
         let Some(kind) = listed_by(&request.method) else { return Ok(reply) };
+        let named = kind_of_list(&request.method);
         let further = request.message.params().is_some_and(|it| it.get("cursor").is_some());
         let (pins, mirrors, tasks) = (self.pins.clone(), self.mirrors.clone(), self.tasks.clone());
         let (schemas, screen) = (self.schemas.clone(), self.screen.clone());
@@ -123,6 +125,7 @@ impl Route {
         reply.map_end(move |end| {
             let end = pins.page(kind, further, end)?;
             if kind != Listed::Tool {
+                offered.learn(named, &end.message);
                 return Ok(end);
             }
             mirrors.learn(&end.message, end.era);
@@ -135,9 +138,14 @@ impl Route {
             };
             // Late: all others learn from the whole schemas.
             let end = bind::hide(&bindings, tasks.study(end, &client)?)?;
-            offered.learn_tools(&end.message);
+            offered.learn(named, &end.message);
             Ok(end)
         })
+    }
+
+    /// Whether the server has shown that it has this tool: listed it, or answered a call.
+    pub(crate) fn has_shown(&self, tool: &str) -> bool {
+        self.offered.has_tool(tool) || self.counted.has_tool(tool)
     }
 
     /// What is known of what a tool takes and gives, by the server's own name.

@@ -82,6 +82,13 @@ pub struct Counted {
     methods: Known,
 }
 
+impl Counted {
+    /// Whether a tool of this name has counts of its own.
+    pub(crate) fn has_tool(&self, name: &str) -> bool {
+        find(&self.tools, name).is_some()
+    }
+}
+
 /// A tool that its server has not shown to be one.
 struct Unproven {
     metrics: Arc<Metrics>,

@@ -60,27 +60,26 @@ impl Offered {
         self.tools.has(name) == Some(true)
     }
 
-    /// Learns from a page of the list of its tools.
-    pub(crate) fn learn_tools(&self, page: &Message) {
-        let tools = page.result_object().and_then(|result| result.get("tools")?.items());
-        let tools = tools.into_iter().flatten().filter_map(|tool| tool.object());
-        self.learn(Kind::Tool, tools.filter_map(|tool| tool.get("name")?.string()), false);
-    }
-
-    /// Learns from a part of a list; `whole` if it leads from its beginning to its end.
-    pub(crate) fn learn(
-        &self,
-        kind: Kind,
-        names: impl Iterator<Item = impl AsRef<str>>,
-        whole: bool,
-    ) {
+    /// Learns from a page of a list.
+    pub(crate) fn learn(&self, kind: Kind, page: &Message) {
         let Some(offered) = self.of(kind) else { return };
-        let names: Vec<u64> = names.map(|name| offered.hasher.hash_one(name.as_ref())).collect();
+        let member = if kind == Kind::Tool { "tools" } else { "prompts" };
+        let entries = page.result_object().and_then(|result| result.get(member)?.items());
+        let entries = entries.into_iter().flatten().filter_map(|entry| entry.object());
+        let names = entries.filter_map(|entry| entry.get("name")?.string());
+        let names: Vec<u64> = names.map(|name| offered.hasher.hash_one(&*name)).collect();
         let mut known = offered.known.write().unwrap_or_else(PoisonError::into_inner);
         if known.names.len() <= MOST {
             known.names.extend(names);
         }
-        known.complete = (known.complete || whole) && known.names.len() <= MOST;
+        known.complete &= known.names.len() <= MOST;
+    }
+
+    /// A list was read from its beginning to its end.
+    pub(crate) fn complete(&self, kind: Kind) {
+        let Some(offered) = self.of(kind) else { return };
+        let mut known = offered.known.write().unwrap_or_else(PoisonError::into_inner);
+        known.complete = known.names.len() <= MOST;
     }
 }
 

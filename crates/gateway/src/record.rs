@@ -281,7 +281,7 @@ impl Record {
         let is_call = *open.method == *Method::ToolsCall.as_str();
         let (status, reason) = match end.message.kind() {
             Kind::Error => (Status::Failed, Some(fault::BY_UPSTREAM)),
-            _ if is_call && is_error(&end.message) => (Status::Failed, Some(fault::BY_TOOL)),
+            _ if is_call && end.has_failed() => (Status::Failed, Some(fault::BY_TOOL)),
             _ => (Status::Ok, None),
         };
         open.close(status, reason, end.message.bytes().len());
@@ -329,11 +329,6 @@ impl Record {
         }
         outcome
     }
-}
-
-fn is_error(message: &Message) -> bool {
-    let result = message.result_object();
-    result.and_then(|result| result.get("isError")?.as_bool()) == Some(true)
 }
 
 impl Drop for Record {

@@ -16,7 +16,7 @@ use crate::clock::Timestamp;
 
 pub use counter::{Amount, Counter, Most, What};
 pub use memory::Memory;
-pub(crate) use meter::Meter;
+pub(crate) use meter::{Meter, Tool};
 pub use period::{Every, Period};
 pub(crate) use quotas::{Quotas, claim};
 

@@ -6,7 +6,7 @@ use crate::fault::Fault;
 use crate::gateway::{Gateway, Route};
 use crate::quota::limits::Wanted;
 use crate::quota::{Standing, Working};
-use crate::usage::{self, Amount, Counter, Every, Meter, Period, What};
+use crate::usage::{self, Amount, Counter, Every, Meter, Period, Tool, What};
 
 /// A call at work, and what it uses.
 pub(crate) struct Admitted {
@@ -50,7 +50,7 @@ impl Gateway {
         if !self.meters {
             return Ok(Admitted { working, meter: None });
         }
-        match Box::pin(self.begin_meter(request, wanted)).await {
+        match Box::pin(self.begin_meter(route, request, wanted)).await {
             Ok(meter) => Ok(Admitted { working, meter: Some(meter) }),
             Err(fault) => {
                 // A call that is refused costs nothing.
@@ -63,17 +63,26 @@ impl Gateway {
         }
     }
 
-    async fn begin_meter(&self, request: &Request, wanted: Wanted<'_>) -> Result<Meter, Fault> {
+    async fn begin_meter(
+        &self,
+        route: &Route,
+        request: &Request,
+        wanted: Wanted<'_>,
+    ) -> Result<Meter, Fault> {
         let Wanted { server, tool, who, standing, .. } = wanted;
         let (now, amount) = (self.now(), Amount::call(wanted.cost()));
         let store = &self.lasting.usage;
         let claims = self.quotas.claims(server, tool, &who.caller, now);
         usage::claim(&**store, &claims, amount, now, standing).await?;
         let quotas = claims.into_iter().map(|claim| claim.counter).collect();
-        let counter = of_tool(now, server, tool, request);
+        let tool = Tool {
+            counter: of_tool(now, server, tool, request),
+            known: amount,
+            is_proven: route.has_shown(tool),
+        };
         let (store, metrics) = (store.clone(), self.lasting.metrics.clone());
         let bytes = request.message.bytes().len();
-        Ok(Meter::begin(store, metrics, (counter, amount), quotas, bytes))
+        Ok(Meter::begin(store, metrics, tool, quotas, bytes))
     }
 }
 

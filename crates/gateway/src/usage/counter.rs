@@ -58,6 +58,15 @@ impl Counter {
         }
     }
 
+    /// The counter of the same tenant and server for what may be no tool at all.
+    pub(super) fn of_another_tool(self) -> Counter {
+        let what = match self.what {
+            What::Tool { tenant, server, .. } => What::Tool { tenant, server, tool: OTHER.into() },
+            quota => quota,
+        };
+        Counter { what, ..self }
+    }
+
     /// The counter for all that have no room of their own.
     pub fn crowd(&self) -> Counter {
         let what = match &self.what {

@@ -11,11 +11,19 @@ use crate::metrics::Metrics;
 /// A call on the meter. Dropped before its end, it was cancelled, and is counted all the same.
 pub(crate) struct Meter(Option<Open>);
 
+/// The tool that is called.
+pub(crate) struct Tool {
+    pub counter: Counter,
+    /// What is known of the call before it is made.
+    pub known: Amount,
+    /// Whether its server has shown it to be one.
+    pub is_proven: bool,
+}
+
 struct Open {
     store: Arc<dyn Store>,
     metrics: Arc<Metrics>,
-    /// Its tool's counter, with what was known before the call.
-    tool: (Counter, Amount),
+    tool: Tool,
     /// Of the quotas that it counted against.
     quotas: Vec<Counter>,
     started: Instant,
@@ -27,7 +35,7 @@ impl Meter {
     pub(crate) fn begin(
         store: Arc<dyn Store>,
         metrics: Arc<Metrics>,
-        tool: (Counter, Amount),
+        tool: Tool,
         quotas: Vec<Counter>,
         bytes: usize,
     ) -> Meter {
@@ -75,7 +83,9 @@ impl Open {
             bytes: self.bytes,
             ..Amount::default()
         };
-        let (counter, known) = self.tool;
+        let Tool { counter, known, is_proven } = self.tool;
+        // Whoever makes names up fills no memory: what never answered has no counter of its own.
+        let counter = if is_proven || !failed { counter } else { counter.of_another_tool() };
         let amount = Amount { errors: u64::from(failed), ..known }.plus(used);
         self.metrics.used(&counter.what, amount, Duration::from_micros(used.micros));
         let mut all = vec![(counter, amount)];

@@ -10,11 +10,15 @@ use crate::support::{Answer, Ask, Call, Gateway, Legacy, Modern, Server, modern,
 
 const OK: &str = r#"{"resultType":"complete","content":[]}"#;
 
-/// A server whose tool `bad` fails, and whose tool `hang` never ends.
+/// A server that lists a tool `bad`, which fails, and a tool `hang`, which never ends.
 async fn crm() -> Server {
+    const TOOLS: &str = r#"{"resultType":"complete","ttlMs":0,"cacheScope":"private","tools":[{"name":"bad","inputSchema":{}},{"name":"hang","inputSchema":{}}]}"#;
     modern(|call: Call| async move {
         match call.name() {
-            "bad" => call.result(r#"{"resultType":"complete","content":[],"isError":true}"#),
+            _ if call.method() == "tools/list" => call.result(TOOLS),
+            "bad" | "made-up" | "made-up-too" => {
+                call.result(r#"{"resultType":"complete","content":[],"isError":true}"#)
+            }
             "hang" => std::future::pending().await,
             _ => call.result(OK),
         }
@@ -157,13 +161,19 @@ async fn weight_counts_and_clients_of_both_eras_share_a_quota() {
 async fn what_was_used_is_printed_by_day_tenant_and_tool() {
     let scene = Scene::set().await;
     let mut gateway = Gateway::serve(scene.yaml("")).await;
+    let list = Modern::of(&gateway).ask("1", "tools/list", "{}");
+    gateway.ask(&scene.sign(list, 0)).await.result();
     for (who, tool) in [(0, "find"), (1, "find"), (0, "export"), (2, "bad")] {
         scene.call(&gateway, who, tool).await;
+    }
+    // What may be no tool at all has no row of its own.
+    for tool in ["made-up", "made-up-too"] {
+        scene.call(&gateway, 1, tool).await;
     }
     // A client that leaves is counted, too.
     let ask = Modern::of(&gateway).ask("1", "tools/call", r#"{"name":"hang","arguments":{}}"#);
     let wire = gateway.send(&scene.sign(ask, 2)).await;
-    scene.server.nth("tools/call", 4).await;
+    scene.server.nth("tools/call", 6).await;
     drop(wire);
     scene.server.left("tools/call").await;
     let metrics = gateway.ask(&Ask::new("GET", "/metrics")).await.body;
@@ -186,11 +196,12 @@ async fn what_was_used_is_printed_by_day_tenant_and_tool() {
         json!([
             ["acme", "export", 1, 0, 5],
             ["acme", "find", 2, 0, 2],
+            ["acme", "other", 2, 2, 2],
             ["other", "bad", 1, 1, 1],
             ["other", "hang", 1, 1, 1],
         ])
     );
-    assert_eq!(scene.usage(&["--tenant", "acme"]).as_array().unwrap().len(), 2);
+    assert_eq!(scene.usage(&["--tenant", "acme"]).as_array().unwrap().len(), 3);
     assert_eq!(scene.usage(&["--to", "2020-01-01"]), json!([]));
     let table = toolgate(&["usage", &scene.file()]);
     assert!(
@@ -199,8 +210,8 @@ async fn what_was_used_is_printed_by_day_tenant_and_tool() {
         table.out
     );
     for line in [
-        r#"toolgate_usage_calls_total{tenant="acme",server="crm"} 3"#,
-        r#"toolgate_usage_cost_total{tenant="acme",server="crm"} 7"#,
+        r#"toolgate_usage_calls_total{tenant="acme",server="crm"} 5"#,
+        r#"toolgate_usage_cost_total{tenant="acme",server="crm"} 9"#,
     ] {
         assert!(metrics.contains(line), "{metrics}");
     }
