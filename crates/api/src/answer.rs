@@ -7,9 +7,8 @@ use jmespath::{Rcvar, Variable};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use toolgate_gateway::fault::{Fault, Reason};
-use toolgate_hosted::{Answer, Content, Failed};
+use toolgate_hosted::{Answer, Content};
 
-use crate::fields::Items;
 use crate::operation::Mapping;
 
 /// The result of a tool. Its structured content is text that is JSON, byte for byte what the API
@@ -20,6 +19,14 @@ struct Written {
     content: Vec<Content>,
     #[serde(skip_serializing_if = "Option::is_none")]
     structured_content: Option<Box<RawValue>>,
+    #[serde(rename = "_meta", skip_serializing_if = "Option::is_none")]
+    meta: Option<Meta>,
+}
+
+#[derive(Serialize)]
+struct Meta {
+    #[serde(rename = "dev.toolgate/error")]
+    error: Box<RawValue>,
 }
 
 /// What an answer holds.
@@ -128,7 +135,7 @@ pub(crate) fn whole(
     mapping: &Mapping,
     promises: bool,
     held: Held,
-) -> Result<Answer, Failed> {
+) -> Result<Answer, Fault> {
     let (content, structured) = match held {
         Held::Json(text) => {
             let structured = framed(api, mapping, promises, &text)?;
@@ -142,7 +149,7 @@ pub(crate) fn whole(
         other if promises => {
             drop(other);
             let sentence = format!("\"{api}\" answered no JSON");
-            return Err(Fault::new(Reason::Misfit, sentence).into());
+            return Err(Fault::new(Reason::Misfit, sentence));
         }
         Held::Text(text) => (Content::text(text), None),
         Held::Media(content) => (content, None),
@@ -151,7 +158,7 @@ pub(crate) fn whole(
             (Content::text(text), None)
         }
     };
-    written(vec![content], structured)
+    written(vec![content], structured, None)
 }
 
 /// Structured content is an object (MCP 2025-11-25, server/tools: structured content).
@@ -167,48 +174,28 @@ fn framed(api: &str, mapping: &Mapping, promises: bool, text: &str) -> Result<St
     }
 }
 
-/// The result of several pages: their entries, and where to go on.
+/// A result of these texts; `failure` is what went wrong for all that, in its structured form.
 ///
 /// # Errors
 /// It cannot be written, which is a mistake of ours.
-pub(crate) fn paged(pages: &[String], next: Option<&str>) -> Result<Answer, Failed> {
-    let mut entries = Vec::new();
-    let mut others = Vec::new();
-    for page in pages {
-        match serde_json::from_str::<Items<'_>>(page) {
-            Ok(Items(items)) => entries.extend(items.into_iter().map(RawValue::get)),
-            Err(_) => others.push(page.as_str()),
-        }
-    }
-    let key = if others.is_empty() { "items" } else { "pages" };
-    let listed = if others.is_empty() { entries } else { others };
-    let mut text = format!(r#"{{"{key}":[{}],"has_more":{}"#, listed.join(","), next.is_some());
-    if let Some(next) = next {
-        text.push_str(&format!(r#","next_cursor":{}"#, serde_json::Value::from(next)));
-    }
-    text.push('}');
-    written(vec![Content::text(text.clone())], Some(text))
-}
-
-/// How many entries a page has.
-pub(crate) fn entries(page: &str) -> usize {
-    serde_json::from_str::<Items<'_>>(page).map_or(1, |Items(items)| items.len())
-}
-
-fn written(content: Vec<Content>, structured: Option<String>) -> Result<Answer, Failed> {
-    let structured_content =
-        structured.map(RawValue::from_string).transpose().map_err(|error| {
-            Fault::new(Reason::Internal, "a result cannot be written").because(error)
-        })?;
-    Answer::of(&Written { content, structured_content })
+pub(crate) fn written(
+    content: Vec<Content>,
+    structured: Option<String>,
+    failure: Option<String>,
+) -> Result<Answer, Fault> {
+    let structured_content = structured.map(raw).transpose()?;
+    let meta = failure.map(raw).transpose()?.map(|error| Meta { error });
+    Answer::of(&Written { content, structured_content, meta })
 }
 
 /// A failure that the tool tells: a result, as the API did answer.
-pub(crate) fn failed(fault: &Fault, trace: &str) -> Result<Answer, Failed> {
-    let result = RawValue::from_string(fault.tool_result(trace)).map_err(|error| {
-        Fault::new(Reason::Internal, "a failure cannot be written").because(error)
-    })?;
-    Answer::of(&result)
+pub(crate) fn failed(fault: &Fault, trace: &str) -> Result<Answer, Fault> {
+    Answer::of(&raw(fault.tool_result(trace))?)
+}
+
+fn raw(json: String) -> Result<Box<RawValue>, Fault> {
+    RawValue::from_string(json)
+        .map_err(|error| Fault::new(Reason::Internal, "a result cannot be written").because(error))
 }
 
 #[cfg(test)]

@@ -8,8 +8,8 @@ use serde_json::{Map, Value};
 
 use crate::escape::encode;
 use crate::operation::{Body, Encoding, Operation, Style, argument, shown};
-use crate::request::{Wrong, joined};
-use crate::style::{pairs, scalar};
+use crate::style::{joined, pairs, scalar};
+use crate::wrong::Wrong;
 
 /// The body with its media type; `None` if there is nothing to send.
 pub(crate) fn build(

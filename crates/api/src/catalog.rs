@@ -3,14 +3,29 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 use toolgate_gateway::fault::{Fault, Reason};
-use toolgate_hosted::{Answer, Asked, Called, Failed, Paged, Refusal, Tool, Tools};
+use toolgate_hosted::{Answer, Asked, Failed, Paged, Refusal, Tool, Tools};
 
 use crate::answer;
+use crate::call::run;
 use crate::engine::Engine;
 use crate::entry::Entry;
+use crate::exact::too_long;
 use crate::operation::Operation;
 use crate::request::Base;
+
+/// How much of a number that is too long is shown, in digits.
+const SHOWN: usize = 40;
+
+/// The parameters of `tools/call`, with the arguments as they were written.
+#[derive(Deserialize)]
+struct Called {
+    name: String,
+    arguments: Option<Box<RawValue>>,
+}
 
 /// Some operations and where they are.
 pub struct Catalog {
@@ -53,10 +68,29 @@ impl Catalog {
         let Called { name, arguments } = asked.params()?;
         let held = self.by_name.get(&name).and_then(|index| self.operations.get(*index));
         let held = held.ok_or_else(|| Refusal::unknown_tool(&name))?;
-        if let Some(wrong) = held.wrong(&arguments) {
-            let fault = Fault::new(Reason::Arguments, wrong);
-            return answer::failed(&fault, asked.trace().id());
+        let written = arguments.as_deref().map_or("{}", RawValue::get);
+        if let Some(number) = too_long(written) {
+            return told(inexact(number), asked);
         }
-        engine.run(&self.base, &held.operation, &arguments, asked).await
+        let arguments: Map<String, Value> = serde_json::from_str(written)
+            .map_err(|error| Refusal::invalid(format!("invalid params: {error}")))?;
+        if let Some(wrong) = held.wrong(&arguments) {
+            return told(wrong, asked);
+        }
+        run(engine, &self.base, &held.operation, &arguments, asked).await
     }
+}
+
+/// Another number than the model gave could name another thing.
+fn inexact(number: &str) -> String {
+    let number: String = number.chars().take(SHOWN).collect();
+    format!(
+        "the number {number} has more than 64 bits and would arrive as another one: give a smaller one, or a text where that fits"
+    )
+}
+
+/// What the model can correct.
+fn told(wrong: String, asked: &Asked) -> Result<Answer, Failed> {
+    let fault = Fault::new(Reason::Arguments, wrong);
+    Ok(answer::failed(&fault, asked.trace().id())?)
 }

@@ -1,4 +1,4 @@
-//! The life of a call: arguments checked, request sent and perhaps sent again, pages gathered.
+//! How a request is sent: perhaps again, and where it is redirected to.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,14 +9,13 @@ use http::{Request, Response, StatusCode, Uri};
 use serde_json::{Map, Value};
 use tokio::time::Instant;
 use toolgate_gateway::fault::{Fault, Reason};
-use toolgate_hosted::{Answer, Asked, Failed};
 
-use crate::answer::{self, Held};
 use crate::failure::{of_lost, of_status, pause};
+use crate::method::is_safe;
 use crate::operation::Operation;
-use crate::pages::{LONGEST, Pages};
-use crate::request::{Base, Wrong, build, is_safe};
+use crate::request::{Base, build};
 use crate::transport::{Lost, Transport};
+use crate::wrong::Wrong;
 
 /// How often a read is repeated at most.
 const RETRIES: u32 = 3;
@@ -25,7 +24,7 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// How many redirects within one origin are followed.
 const REDIRECTS: usize = 3;
 /// What is left of a call's time for its answer.
-const REST: Duration = Duration::from_millis(500);
+pub(crate) const REST: Duration = Duration::from_millis(500);
 
 /// What runs operations.
 pub struct Engine {
@@ -35,90 +34,31 @@ pub struct Engine {
     pub transport: Arc<dyn Transport>,
     /// How long one call may take.
     pub budget: Duration,
+    /// How much of an API's answers goes into one answer, in bytes.
+    pub largest: usize,
 }
 
 impl Engine {
-    /// Runs one operation.
-    pub(crate) async fn run(
-        &self,
-        base: &Base,
-        operation: &Operation,
-        arguments: &Map<String, Value>,
-        asked: &Asked,
-    ) -> Result<Answer, Failed> {
-        let outcome = match &operation.answer.pages {
-            Some(pages) => self.gather(base, operation, pages, arguments, asked).await,
-            None => self.once(base, operation, arguments).await,
-        };
-        match outcome {
-            Ok(answer) => Ok(answer),
-            Err(Stop::Told(fault) | Stop::Absent(fault)) => {
-                answer::failed(&fault, asked.trace().id())
-            }
-            Err(Stop::Failed(failed)) => Err(failed),
-        }
+    /// When a call that begins now has to have its answer.
+    pub(crate) fn deadline(&self) -> Instant {
+        Instant::now() + self.budget
     }
 
-    /// Runs one operation for what comes back, whatever it is.
+    /// What the API answers to an operation, whatever it is; `page` is the query parameter that asks
+    /// for one.
     ///
     /// # Errors
-    /// [`Stop::Absent`] also for arguments that no request can be made of: they name nothing.
+    /// The API says that it failed, or there is no answer.
     pub(crate) async fn fetch(
         &self,
         base: &Base,
         operation: &Operation,
         arguments: &Map<String, Value>,
+        page: Option<(&str, &str)>,
+        deadline: Instant,
     ) -> Result<Response<Bytes>, Stop> {
-        let deadline = Instant::now() + self.budget;
-        let request = build(base, operation, arguments, None)
-            .map_err(|Wrong(sentence)| Stop::Absent(Fault::new(Reason::Arguments, sentence)))?;
+        let request = build(base, operation, arguments, page)?;
         self.send(operation, request, deadline).await
-    }
-
-    async fn once(
-        &self,
-        base: &Base,
-        operation: &Operation,
-        arguments: &Map<String, Value>,
-    ) -> Result<Answer, Stop> {
-        let deadline = Instant::now() + self.budget;
-        let request = build(base, operation, arguments, None)?;
-        let response = self.send(operation, request, deadline).await?;
-        let held = answer::read(&self.name, &operation.answer, &response)?;
-        let promises = operation.tool.output_schema.is_some();
-        Ok(answer::whole(&self.name, &operation.answer, promises, held)?)
-    }
-
-    async fn gather(
-        &self,
-        base: &Base,
-        operation: &Operation,
-        pages: &Pages,
-        arguments: &Map<String, Value>,
-        asked: &Asked,
-    ) -> Result<Answer, Stop> {
-        let deadline = Instant::now() + self.budget;
-        let mut cursor = given_cursor(arguments)?;
-        let mut gathered = Vec::new();
-        loop {
-            let page = cursor.as_deref().map(|cursor| (pages.parameter.as_str(), cursor));
-            let request = build(base, operation, arguments, page)?;
-            let response = self.send(operation, request, deadline).await?;
-            let Held::Json(text) = answer::read(&self.name, &operation.answer, &response)? else {
-                let sentence = format!("\"{}\" answered no JSON", self.name);
-                return Err(Fault::new(Reason::Misfit, sentence).into());
-            };
-            let entries = answer::entries(&text);
-            cursor = pages.next(cursor.as_deref(), &response, entries);
-            gathered.push(text);
-            let done = gathered.len() as u64;
-            // What is there is worth more than a page that comes too late.
-            let late = Instant::now() + self.budget / 2 > deadline;
-            if cursor.is_none() || done >= pages.limit || late {
-                return Ok(answer::paged(&gathered, cursor.as_deref())?);
-            }
-            asked.progress(done as f64, Some(pages.limit as f64), None).await;
-        }
     }
 
     /// Sends a request, again where that changes nothing and can help, and follows redirects
@@ -213,39 +153,36 @@ fn followed(
     same.then_some(uri)
 }
 
-/// The cursor that the model gives back.
-fn given_cursor(arguments: &Map<String, Value>) -> Result<Option<String>, Wrong> {
-    match arguments.get("cursor") {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) if text.len() <= LONGEST => Ok(Some(text.clone())),
-        Some(_) => Err(Wrong("cursor is the next_cursor of the page before".into())),
-    }
-}
-
 /// Why a call ends early.
 pub(crate) enum Stop {
-    /// The API answered, or the arguments are wrong: the tool says so.
+    /// No request can be made of the arguments.
+    Wrong(Fault),
+    /// The API answered that it failed.
     Told(Fault),
     /// The API has no such thing (404, 410).
     Absent(Fault),
-    /// There is no answer.
-    Failed(Failed),
+    /// There is no answer, or none of use.
+    Failed(Fault),
 }
 
 impl From<Wrong> for Stop {
     fn from(Wrong(sentence): Wrong) -> Stop {
-        Stop::Told(Fault::new(Reason::Arguments, sentence))
+        Stop::Wrong(Fault::new(Reason::Arguments, sentence))
     }
 }
 
 impl From<Fault> for Stop {
     fn from(fault: Fault) -> Stop {
-        Stop::Failed(fault.into())
+        Stop::Failed(fault)
     }
 }
 
-impl From<Failed> for Stop {
-    fn from(failed: Failed) -> Stop {
-        Stop::Failed(failed)
+impl From<Stop> for Fault {
+    fn from(stop: Stop) -> Fault {
+        match stop {
+            Stop::Wrong(fault) | Stop::Told(fault) | Stop::Absent(fault) | Stop::Failed(fault) => {
+                fault
+            }
+        }
     }
 }

@@ -7,8 +7,8 @@ use http::{HeaderMap, Response, StatusCode};
 use serde_json::Value;
 use toolgate_gateway::fault::{Fault, Reason};
 
+use crate::method::is_safe;
 use crate::operation::{Operation, Place, shown};
-use crate::request::is_safe;
 use crate::transport::Lost;
 
 /// How much of the API's own words a model gets, in characters.

@@ -1,12 +1,14 @@
 //! One operation of an API: a tool, and the request that it stands for.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use http::{HeaderMap, Method};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde_json::{Map, Value};
 use toolgate_hosted::Tool;
 use toolgate_values::Secret;
 
+use crate::escape::encode_literal;
 use crate::fields::Fields;
 use crate::pages::Pages;
 use crate::template::{Named, Template};
@@ -25,7 +27,7 @@ pub struct Operation {
     pub(crate) body: Option<Body>,
     /// What is always the same; it wins over what a model gives.
     pub(crate) fixed: Fixed,
-    pub(crate) answer: Mapping,
+    pub(crate) answer: Arc<Mapping>,
     /// What the model is told of a status.
     pub(crate) errors: BTreeMap<u16, String>,
 }
@@ -49,6 +51,34 @@ pub(crate) enum Piece {
     Text(String),
     /// The parameter at this place in `parameters`.
     Parameter(usize),
+}
+
+/// The pieces of a path with names in braces.
+///
+/// # Errors
+/// A name that no parameter of the path has.
+pub(crate) fn pieces(template: &str, parameters: &[Parameter]) -> Result<Vec<Piece>, String> {
+    let (mut pieces, mut rest) = (Vec::new(), template);
+    while let Some((before, after)) = rest.split_once('{') {
+        let (name, after) = after.split_once('}').ok_or("a { without } in the path")?;
+        let is_it = |it: &Parameter| {
+            it.place == Place::Path
+                && (it.name == name || it.argument.last().is_some_and(|it| it == name))
+        };
+        let index = parameters
+            .iter()
+            .position(is_it)
+            .ok_or_else(|| format!("the path parameter {name} is not described"))?;
+        if !before.is_empty() {
+            pieces.push(Piece::Text(encode_literal(before)));
+        }
+        pieces.push(Piece::Parameter(index));
+        rest = after;
+    }
+    if !rest.is_empty() {
+        pieces.push(Piece::Text(encode_literal(rest)));
+    }
+    Ok(pieces)
 }
 
 /// Where in the arguments something is: the names on the way.
@@ -158,6 +188,21 @@ pub(crate) struct Fixed {
     pub cookies: Vec<(String, Secret)>,
 }
 
+impl Fixed {
+    /// Adds a header of the operator.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn header(&mut self, name: &str, value: &Secret) -> Result<(), String> {
+        let bad = || format!("header {name}: not a header name and value");
+        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad())?;
+        let mut value = HeaderValue::from_str(value.reveal()).map_err(|_| bad())?;
+        value.set_sensitive(true);
+        self.headers.insert(name, value);
+        Ok(())
+    }
+}
+
 /// What becomes of an answer.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Mapping {
@@ -166,7 +211,7 @@ pub(crate) struct Mapping {
     /// The members that are kept.
     pub fields: Option<Fields>,
     /// How pages hang together.
-    pub pages: Option<Pages>,
+    pub pages: Option<Arc<Pages>>,
     /// Whether the result stands in a member `result`, because what the tool promises is no object.
     pub framed: bool,
 }

@@ -3,14 +3,15 @@
 
 use bytes::Bytes;
 use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, COOKIE, USER_AGENT};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri};
 use serde_json::{Map, Value};
 
 use crate::body;
 use crate::escape::{encode, is_segment};
 use crate::operation::{Operation, Parameter, Piece, Place, Style, argument, shown};
-use crate::style;
+use crate::style::{self, joined};
 use crate::template::worded;
+use crate::wrong::Wrong;
 
 /// The longest URL, in bytes: most servers refuse more than 8 KiB.
 const LONGEST_URL: usize = 16 << 10;
@@ -41,10 +42,6 @@ impl Base {
         &self.origin
     }
 }
-
-/// Arguments that no request can be made of, told so that the model can do better.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Wrong(pub String);
 
 /// The request that an operation makes of these arguments.
 pub(crate) fn build(
@@ -172,11 +169,6 @@ fn query(
     joined(&pairs)
 }
 
-/// `a=1&b=2`.
-pub(crate) fn joined(pairs: &[(String, String)]) -> String {
-    pairs.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&")
-}
-
 fn headers(operation: &Operation, arguments: &Map<String, Value>) -> Result<HeaderMap, Wrong> {
     let mut headers = HeaderMap::new();
     headers.insert(USER_AGENT, HeaderValue::from_static("toolgate"));
@@ -228,11 +220,6 @@ fn header(parameter: &Parameter, value: &Value) -> Result<(HeaderName, HeaderVal
         Wrong(format!("{shown} goes into a header: give ASCII without control characters"))
     })?;
     Ok((name, value))
-}
-
-/// Whether a request may be sent again when it is not known what became of it.
-pub(crate) fn is_safe(method: &Method) -> bool {
-    matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
 }
 
 #[cfg(test)]

@@ -1,15 +1,19 @@
 //! Endpoints that are read at URIs: which one is it, and with which values?
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 use serde_json::{Map, Number, Value, json};
 use toolgate_gateway::config::servers::content::uri::UriTemplate;
 use toolgate_gateway::config::servers::http as config;
 use toolgate_hosted::{Answer, Asked, Completing, Failed, Paged, Refusal};
 
+use crate::aside::aside;
 use crate::contents::Holding;
-use crate::endpoints::operation;
+use crate::endpoint::operation;
 use crate::engine::{Engine, Stop};
 use crate::entry::Entry;
+use crate::exact::too_long;
 use crate::request::Base;
 
 /// The resources of an API.
@@ -24,7 +28,7 @@ struct Resource {
     place: UriTemplate,
     /// What is asked for it, with the variables of the URI as arguments.
     entry: Entry,
-    holding: Holding,
+    holding: Arc<Holding>,
 }
 
 #[derive(Deserialize)]
@@ -97,14 +101,21 @@ impl Resources {
         if let Some(wrong) = resource.entry.wrong(&given) {
             return Err(absent(&format!(": {wrong}")).into());
         }
-        let response = engine.fetch(base, &resource.entry.operation, &given).await;
+        let (operation, deadline) = (&resource.entry.operation, engine.deadline());
+        let response = engine.fetch(base, operation, &given, None, deadline).await;
         let response = response.map_err(|stop| match stop {
-            Stop::Absent(fault) => absent(&format!(": {}", fault.message)).into(),
-            Stop::Told(fault) => Failed::Fault(fault),
-            Stop::Failed(failed) => failed,
+            // Arguments that no request can be made of name nothing either.
+            Stop::Wrong(fault) | Stop::Absent(fault) => {
+                Failed::from(absent(&format!(": {}", fault.message)))
+            }
+            Stop::Told(fault) | Stop::Failed(fault) => fault.into(),
         })?;
-        let contents = resource.holding.of(&engine.name, &uri, &response)?;
-        Ok(json!({ "contents": [contents] }).into())
+        let (api, holding) = (engine.name.clone(), resource.holding.clone());
+        let answer = aside(response.body().len(), move || {
+            let contents = holding.of(&api, &uri, &response)?;
+            Ok(json!({ "contents": [contents] }).into())
+        });
+        answer.await?
     }
 
     fn complete(&self, asked: &Asked) -> Result<Answer, Failed> {
@@ -126,9 +137,9 @@ impl Resource {
     ) -> Result<Resource, String> {
         let place = UriTemplate::new(&written.uri).map_err(|error| error.to_string())?;
         let endpoint = written.endpoint().map_err(|error| error.to_string())?;
-        let mut operation = operation(api, name, &endpoint)?;
+        let operation = operation(api, name, &endpoint)?;
         let holding = Holding {
-            result: operation.answer.result.take(),
+            result: operation.answer.result.clone(),
             decode: written.decode,
             mime_type: written.mime_type.clone(),
             largest: written.max_size.bytes(),
@@ -145,6 +156,7 @@ impl Resource {
             }
         }
         let (uri, entry) = (written.uri.clone(), Entry::new(operation));
+        let holding = Arc::new(holding);
         Ok(Resource { listed, uri, place, entry, holding })
     }
 
@@ -180,8 +192,8 @@ impl Resource {
 fn typed(kind: &Value, text: String) -> Value {
     match kind.as_str() {
         Some("integer" | "number") => match text.parse::<Number>() {
-            Ok(number) => number.into(),
-            Err(_) => text.into(),
+            Ok(number) if too_long(&text).is_none() => number.into(),
+            _ => text.into(),
         },
         Some("boolean") if text == "true" || text == "false" => (text == "true").into(),
         _ => text.into(),

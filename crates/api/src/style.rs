@@ -121,6 +121,11 @@ pub(crate) fn pairs(
     }
 }
 
+/// `a=1&b=2`.
+pub(crate) fn joined(pairs: &[(String, String)]) -> String {
+    pairs.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&")
+}
+
 /// `name[key]=value`, as deep as it goes. The specification stops after one level; APIs that nest
 /// deeper go on like this, with numbers for the entries of lists.
 fn deep(name: &str, value: &Value, encode: Encode, pairs: &mut Vec<(String, String)>) {

@@ -353,3 +353,29 @@ fn read_whole(path: &Path) {
         }
     }
 }
+
+#[test]
+fn headers_that_servers_believe_are_no_arguments() {
+    let header =
+        |name: &str| json!({ "name": name, "in": "header", "schema": { "type": "string" } });
+    let held = [
+        "Via",
+        "X-Real-IP",
+        "X-Forwarded-For",
+        "Forwarded",
+        "Toolgate-Context",
+        "X-Original-URL",
+        "X-HTTP-Method-Override",
+        "Authorization",
+        "Mcp-Session-Id",
+    ];
+    let parameters: Vec<_> = held.into_iter().chain(["If-Match"]).map(header).collect();
+    let operation = json!({ "operationId": "t", "parameters": parameters, "responses": {} });
+    let text = document(json!({ "/t": { "get": operation } }), json!({}));
+
+    let reading = reading(&text, json!({}));
+
+    let schema = &reading.operations[0].tool.input_schema;
+    let names: Vec<_> = schema["properties"].as_object().unwrap().keys().collect();
+    assert_eq!(names, ["If-Match"]);
+}

@@ -14,6 +14,7 @@ mod command;
 mod definitions;
 mod document;
 mod entry;
+pub mod header;
 mod import;
 mod interpolate;
 mod jsonc;

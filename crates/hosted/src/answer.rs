@@ -3,9 +3,7 @@
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde::Serialize;
 use serde_json::{Value, json};
-use toolgate_gateway::fault::Fault;
-
-use crate::failed::{Failed, Refusal};
+use toolgate_gateway::fault::{Fault, Reason};
 
 /// The `result` of a request, as JSON, without the fields of an era (`resultType`, `ttlMs`,
 /// `cacheScope`).
@@ -17,10 +15,10 @@ impl Answer {
     ///
     /// # Errors
     /// It does not serialize, which is a mistake of ours.
-    pub fn of(result: &(impl Serialize + ?Sized)) -> Result<Answer, Failed> {
-        serde_json::to_string(result)
-            .map(Answer)
-            .map_err(|error| Refusal::internal("a result cannot be written").because(error))
+    pub fn of(result: &(impl Serialize + ?Sized)) -> Result<Answer, Fault> {
+        serde_json::to_string(result).map(Answer).map_err(|error| {
+            Fault::new(Reason::Internal, "a result cannot be written").because(error)
+        })
     }
 
     /// The JSON.

@@ -73,6 +73,7 @@ fn engine(server: &Server, limits: &Limits, shared: &Shared) -> toolgate_api::En
         name: server.name.as_str().into(),
         transport: Arc::new(crate::wire::Wire::new(&shared.proxies, limits.reply.bytes())),
         budget: server.timeout,
+        largest: limits.reply.bytes(),
     }
 }
 

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
+use toolgate_gateway::config::header;
 use toolgate_gateway::config::servers::openapi::Arguments;
 
 use super::document::Document;
@@ -13,29 +14,6 @@ use crate::operation::{Body, Encoding, Parameter, Place, Pointer, Style};
 
 /// How large the schema of a parameter may be: one that is larger takes anything of its type.
 const PARAMETER: Bound = Bound { bytes: 2 << 10, opens: true };
-
-/// Headers that OpenAPI describes elsewhere (3.1, 4.8.12.2), that belong to HTTP, or that would
-/// tell servers something of the connection that is not so.
-const UNSENT: [&str; 18] = [
-    "accept",
-    "accept-encoding",
-    "authorization",
-    "connection",
-    "content-encoding",
-    "content-length",
-    "content-type",
-    "cookie",
-    "expect",
-    "forwarded",
-    "host",
-    "keep-alive",
-    "proxy-authorization",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "x-http-method-override",
-];
 
 /// The arguments of a tool in the making.
 pub(crate) struct Draft<'a> {
@@ -117,10 +95,9 @@ impl<'a> Draft<'a> {
             Some("cookie") => Place::Cookie,
             _ => return Err(format!("the parameter {name} is nowhere (in)")),
         };
-        let lower = name.to_ascii_lowercase();
-        let is_unsent = place == Place::Header
-            && (UNSENT.contains(&lower.as_str()) || lower.starts_with("x-forwarded-"));
-        if is_unsent || is_key(name, place) {
+        // Some of them OpenAPI describes elsewhere (3.1, 4.8.12.2).
+        let is_held = place == Place::Header && header::held(name).is_some();
+        if is_held || is_key(name, place) {
             return Ok(());
         }
         if place == Place::Header && http::HeaderName::from_bytes(name.as_bytes()).is_err() {

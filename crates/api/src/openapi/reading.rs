@@ -1,6 +1,8 @@
 //! A document read: its operations, and for those that cannot be tools the reason.
 
-use http::{HeaderMap, Method};
+use std::sync::Arc;
+
+use http::Method;
 use serde_json::{Value, json};
 use toolgate_gateway::config::servers::openapi as config;
 use toolgate_hosted::Tool;
@@ -12,9 +14,9 @@ use super::naming::Names;
 use super::schema::{Bound, Translated, Wanted, Way, size, translate};
 use super::security::Security;
 use super::select::{Idle, idle, offers};
-use crate::endpoints::{header, of_method, path};
 use crate::fields::Fields;
-use crate::operation::{Fixed, Mapping, Operation, Place};
+use crate::method::annotations;
+use crate::operation::{Fixed, Mapping, Operation, Place, pieces};
 
 /// The methods of a path item, in the order of the specification.
 const METHODS: [&str; 7] = ["get", "put", "post", "delete", "options", "head", "patch"];
@@ -129,7 +131,7 @@ impl Reader<'_> {
         let method = Method::from_bytes(method.to_ascii_uppercase().as_bytes())
             .map_err(|error| error.to_string())?;
         let drafted = self.drafted(&method)?;
-        let pieces = path(&self.literal(), &drafted.parameters)?;
+        let path = pieces(&self.literal(), &drafted.parameters)?;
         let fields = self.fields(&name);
         let output = self.output(fields.as_ref())?;
         let (output_schema, framed) = match output {
@@ -156,19 +158,19 @@ impl Reader<'_> {
             title: subject.title(),
             description: subject.description(),
             input_schema: drafted.schema,
-            annotations: of_method(&method),
+            annotations: annotations(&method),
             output_schema,
             name,
         };
         Ok(Operation {
             tool,
             method,
-            path: pieces,
+            path,
             parameters: drafted.parameters,
             query: Vec::new(),
             body: drafted.body,
             fixed: self.fixed()?,
-            answer: Mapping { fields, framed, ..Mapping::default() },
+            answer: Arc::new(Mapping { fields, framed, ..Mapping::default() }),
             errors: Default::default(),
         })
     }
@@ -276,11 +278,10 @@ impl Reader<'_> {
     }
 
     fn fixed(&self) -> Result<Fixed, String> {
-        let mut fixed = Fixed { headers: HeaderMap::new(), ..Fixed::default() };
+        let mut fixed = Fixed::default();
         self.security.apply(self.operation, &mut fixed)?;
         for (name, value) in &self.api.headers {
-            let (name, value) = header(name, value)?;
-            fixed.headers.insert(name, value);
+            fixed.header(name, value)?;
         }
         Ok(fixed)
     }

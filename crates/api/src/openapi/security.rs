@@ -1,13 +1,11 @@
 //! Which credentials go with an operation, and where (OpenAPI 3.1, 4.8.27 and 4.8.30).
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use http::header::AUTHORIZATION;
 use serde_json::Value;
 use toolgate_gateway::config::Secret;
 use toolgate_gateway::config::servers::openapi as config;
 
 use super::document::Document;
-use crate::endpoints::header;
 use crate::operation::{Fixed, Place};
 
 /// What the operator gave, checked against what the document knows.
@@ -70,21 +68,13 @@ impl<'a> Security<'a> {
     fn add(&self, name: &str, secret: &Secret, fixed: &mut Fixed) -> Result<(), String> {
         let schemes = &self.document.root()["components"]["securitySchemes"];
         let scheme = self.document.member(schemes, name);
-        let mut authorize = |text: String| {
-            let (_, value) = header("authorization", &Secret::new(text))?;
-            fixed.headers.insert(AUTHORIZATION, value);
-            Ok(())
-        };
+        let mut authorize = |text: String| fixed.header("authorization", &Secret::new(text));
         match (scheme["type"].as_str(), scheme["in"].as_str(), scheme["name"].as_str()) {
             (Some("apiKey"), Some("query"), Some(key)) => {
                 fixed.query.push((key.to_owned(), secret.clone()));
                 Ok(())
             }
-            (Some("apiKey"), Some("header"), Some(key)) => {
-                let (key, value) = header(key, secret)?;
-                fixed.headers.insert(key, value);
-                Ok(())
-            }
+            (Some("apiKey"), Some("header"), Some(key)) => fixed.header(key, secret),
             (Some("apiKey"), Some("cookie"), Some(key)) => {
                 fixed.cookies.push((key.to_owned(), secret.clone()));
                 Ok(())

@@ -107,7 +107,8 @@ impl Source {
 
 /// The text of a file, unless it is still that of `known`.
 pub(crate) fn file(path: &Path, known: Option<Stamp>) -> Result<Option<(Bytes, Stamp)>, String> {
-    let failed = |error: std::io::Error| format!("cannot read {}: {error}", path.display());
+    // Its name may come from somewhere that nobody is shown.
+    let failed = |error: std::io::Error| format!("cannot read the file: {error}");
     let mut file = std::fs::File::open(path).map_err(failed)?;
     let metadata = file.metadata().map_err(failed)?;
     let stamp = Stamp::Changed(metadata.modified().ok(), metadata.len());
@@ -130,6 +131,45 @@ async fn fetch(url: &Url, documents: &dyn Transport) -> Result<Bytes, String> {
     let response = documents.send(request).await.map_err(|lost| lost.to_string())?;
     match response.status().is_success() {
         true => Ok(response.into_body()),
-        false => Err(format!("{url} answered {}", response.status())),
+        // Neither the path nor the query: either may hold a secret of the configuration.
+        false => Err(format!("{} answered {}", Base::new(url).origin(), response.status())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Response;
+    use toolgate_gateway::call::Boxed;
+
+    use super::*;
+    use crate::transport::Lost;
+
+    struct Refusing;
+
+    impl Transport for Refusing {
+        fn send(&self, _: Request<Bytes>) -> Boxed<'_, Result<Response<Bytes>, Lost>> {
+            let answer = Response::builder().status(403).body(Bytes::new());
+            Box::pin(std::future::ready(answer.map_err(|error| Lost::Broken(error.to_string()))))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_document_that_cannot_be_had_is_told_by_its_host_alone() {
+        let api =
+            serde_json::json!({ "document": "https://h.example:8443/t0ken/api.json?key=s3cret" });
+        let api = serde_json::from_value(api).unwrap();
+        let source = Source::of(&api, Arc::new(Refusing)).unwrap();
+
+        let error = source.text(None).await.err().unwrap();
+
+        assert_eq!(error, "https://h.example:8443 answered 403 Forbidden");
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_told_without_its_name() {
+        let error = file(Path::new("/nowhere/s3cret.yaml"), None).err().unwrap();
+
+        assert!(error.starts_with("cannot read the file: "), "{error}");
+        assert!(!error.contains("s3cret"), "{error}");
     }
 }

@@ -1,9 +1,10 @@
+use http::Method;
 use proptest::prelude::*;
 use serde_json::json;
 use toolgate_hosted::{Annotations, Tool};
 
 use super::*;
-use crate::operation::{Body, Encoding, Fixed, Mapping};
+use crate::operation::{Body, Encoding, Fixed};
 
 fn parameter(name: &str, place: Place) -> Parameter {
     Parameter {
@@ -56,7 +57,7 @@ fn operation() -> Operation {
             query: vec![("api_key".into(), toolgate_values::Secret::new("k&y"))],
             cookies: Vec::new(),
         },
-        answer: Mapping::default(),
+        answer: Default::default(),
         errors: Default::default(),
     }
 }

@@ -175,14 +175,15 @@ impl Answer {
     }
 }
 
-/// Whether it is the whole result of a tool that did what it should: no error, no question to the
-/// client, no task.
+/// Whether it is the whole result of a tool that did what it should: no error, nothing that is missing
+/// because of one, no question to the client, no task.
 fn is_kept(message: &Message) -> bool {
     let Some(result) = message.result_object() else { return false };
     let is_complete =
         result.get("resultType").is_none_or(|kind| kind.string().as_deref() == Some("complete"));
     let is_error = result.get("isError").is_some_and(|is_error| is_error.as_bool() != Some(false));
-    is_complete && !is_error && result.get("content").is_some()
+    let lacks = result.get("_meta").and_then(|meta| meta.object()?.get("dev.toolgate/error"));
+    is_complete && !is_error && lacks.is_none() && result.get("content").is_some()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

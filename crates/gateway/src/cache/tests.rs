@@ -31,6 +31,9 @@ fn counting(version: Version) -> Arc<Fake> {
             let text = [json!({ "type": "text", "text": calls.to_string() })];
             Said::Result(match params["arguments"]["fail"].as_bool() {
                 Some(true) => json!({ "content": text, "isError": true }),
+                None if params["arguments"]["fail"] == "in part" => {
+                    json!({ "content": text, "_meta": { "dev.toolgate/error": {} } })
+                }
                 _ => json!({ "content": text }),
             })
         });
@@ -180,6 +183,8 @@ async fn errors_and_what_a_person_was_asked_for_are_not_kept() {
     let ada = caller("ada");
     assert_eq!(scene.number(&ada, "find", r#"{"fail":true}"#).await, (1, false));
     assert_eq!(scene.number(&ada, "find", r#"{"fail":true}"#).await, (2, false));
+    assert_eq!(scene.number(&ada, "find", r#"{"fail":"in part"}"#).await, (3, false));
+    assert_eq!(scene.number(&ada, "find", r#"{"fail":"in part"}"#).await, (4, false));
 
     let (sender, frames) = mpsc::channel(4);
     let mut frames = Some(frames);

@@ -9,6 +9,7 @@ use super::{Checks, launch};
 use crate::config::bind::Bindings;
 use crate::config::checked::{INHERITED, Kind};
 use crate::config::entry::{Entry, EraChoice, Transport};
+use crate::config::header::{Held, held};
 use crate::config::problem::{key_path, quote};
 use toolgate_values::{Name, Secret};
 
@@ -131,25 +132,6 @@ fn misplaced(checks: &mut Checks<'_>, path: &str, kind: &str) {
     }
 }
 
-/// Headers that belong to HTTP or to MCP itself: two of one would let two readers disagree.
-const RESERVED: [&str; 15] = [
-    "accept",
-    "accept-encoding",
-    "connection",
-    "content-encoding",
-    "content-length",
-    "content-type",
-    "expect",
-    "host",
-    "keep-alive",
-    "last-event-id",
-    "te",
-    "toolgate-context",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
-
 fn http(checks: &mut Checks<'_>, path: &str, entry: Entry) -> Option<Kind> {
     let url = entry.upstream?;
     if !url.is_https() && !url.is_loopback() {
@@ -170,7 +152,7 @@ pub(super) fn wrong_header(name: &str, value: &Secret) -> Option<String> {
     let Ok(header) = HeaderName::from_bytes(name.as_bytes()) else {
         return Some(format!("{} cannot name a header (use letters, digits and -)", quote(name)));
     };
-    if RESERVED.contains(&header.as_str()) || header.as_str().starts_with("mcp-") {
+    if held(header.as_str()) == Some(Held::Reserved) {
         return Some(format!("the gateway itself sets {header} (remove it)"));
     }
     let sound = HeaderValue::from_str(value.reveal()).is_ok();

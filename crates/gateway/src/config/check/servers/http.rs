@@ -8,6 +8,7 @@ use toolgate_values::Secret;
 
 use super::{base, expression, headers, parameter, schema};
 use crate::config::check::{Checks, kind::wrong_header};
+use crate::config::header::{Held, held};
 use crate::config::problem::{key_path, quote};
 use crate::config::servers::Anything;
 use crate::config::servers::http::{Endpoint, HttpApi, Kind, PageKind, Pages, Parameter, Place};
@@ -98,25 +99,19 @@ fn has_body(method: &str) -> bool {
 /// Headers of a connection, and those that say who asks, are not a model's to choose.
 fn header_is_sound(checks: &mut Checks<'_>, at: &str, name: &str) {
     let lower = name.to_ascii_lowercase();
-    let message = if is_credential(&lower) {
-        format!("no model gives the credential {lower} (write it under headers)")
-    } else {
-        let says_who = lower.starts_with("x-forwarded-")
-            || matches!(
-                lower.as_str(),
-                "forwarded" | "upgrade" | "via" | "x-http-method-override" | "x-real-ip"
-            );
-        match wrong_header(name, &Secret::new("")) {
-            Some(message) => message,
-            None if says_who => format!("servers take {lower} for word of the gateway (remove it)"),
-            None => return,
+    let message = match held(name) {
+        Some(Held::Credential) => {
+            format!("no model gives the credential {lower} (write it under headers)")
         }
+        Some(Held::Trusted) => {
+            format!("servers take {lower} for word of the gateway (remove it)")
+        }
+        Some(Held::Reserved) | None => match wrong_header(name, &Secret::new("")) {
+            Some(message) => message,
+            None => return,
+        },
     };
     checks.problem(at, message);
-}
-
-fn is_credential(name: &str) -> bool {
-    matches!(name, "authorization" | "cookie" | "proxy-authorization")
 }
 
 /// MCP 2025-11-25, server/tools: tool names.

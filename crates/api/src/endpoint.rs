@@ -1,0 +1,275 @@
+//! One endpoint of a configuration: the request that it stands for, and the tool that it would be.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use http::Method;
+use serde_json::{Map, Value, json};
+use toolgate_gateway::config::Secret;
+use toolgate_gateway::config::servers::http as config;
+use toolgate_hosted::{Annotations, Tool};
+
+use crate::method;
+use crate::operation::{
+    Body, Encoding, Fixed, Mapping, Operation, Parameter, Place, Style, pieces,
+};
+use crate::pages::{LONGEST, Pages};
+use crate::template::{Template, names};
+
+/// The greatest length of a text for which the operator gives none.
+const LENGTH: u32 = 4096;
+
+/// The request that an endpoint stands for, and the tool that it would be.
+///
+/// # Errors
+/// One sentence: what a check would have found too.
+pub(crate) fn operation(
+    api: &config::HttpApi,
+    name: &str,
+    endpoint: &config::Endpoint,
+) -> Result<Operation, String> {
+    let [(method, template)] = endpoint.paths()[..] else { return Err("no one path".into()) };
+    let method = Method::from_bytes(method.to_ascii_uppercase().as_bytes())
+        .map_err(|error| error.to_string())?;
+    let has_body = matches!(method, Method::POST | Method::PUT | Method::PATCH);
+    let mut parameters = Vec::new();
+    let mut members = Vec::new();
+    for (argument, it) in &endpoint.parameters {
+        let name = it.name.clone().unwrap_or_else(|| argument.clone());
+        match endpoint.place(argument) {
+            Some(config::Place::Body) => members.push((name, vec![argument.clone()])),
+            Some(place) => parameters.push(parameter(argument, name, place, it)),
+            None => {}
+        }
+    }
+    let is_worded =
+        |text: &Secret| names(text.reveal()).any(|name| endpoint.parameters.contains_key(name));
+    let query = endpoint.query.iter().filter(|(_, text)| is_worded(text));
+    let query: Vec<_> = query.map(|(name, text)| (name.clone(), text.clone())).collect();
+    let body = body(endpoint, members, has_body);
+    let path = pieces(template, &parameters)?;
+    let pages = endpoint.pages.as_ref().map(pages).transpose()?.map(Arc::new);
+    let result = endpoint.result.as_deref().map(expression).transpose()?;
+    let (output_schema, framed) = output(endpoint);
+    Ok(Operation {
+        tool: Tool {
+            name: name.to_owned(),
+            title: endpoint.title.clone(),
+            description: endpoint.description.trim().to_owned(),
+            input_schema: input_schema(endpoint, |argument, it| {
+                it.required.unwrap_or(endpoint.place(argument) == Some(config::Place::Path))
+            }),
+            output_schema,
+            annotations: annotations(&method, endpoint),
+        },
+        method,
+        path,
+        parameters,
+        body,
+        fixed: fixed(api, endpoint, &query)?,
+        query,
+        answer: Arc::new(Mapping { result, fields: None, pages, framed }),
+        errors: errors(&endpoint.errors),
+    })
+}
+
+fn parameter(
+    argument: &str,
+    name: String,
+    place: config::Place,
+    it: &config::Parameter,
+) -> Parameter {
+    let (place, style) = match place {
+        config::Place::Path => (Place::Path, Style::Simple),
+        config::Place::Header => (Place::Header, Style::Simple),
+        config::Place::Query | config::Place::Body => (Place::Query, Style::Form),
+    };
+    let default = it.default.as_ref().map(|value| value.0.clone());
+    let in_schema = || it.schema.as_ref()?.get("default").cloned();
+    Parameter {
+        argument: vec![argument.to_owned()],
+        name,
+        place,
+        style,
+        explode: style == Style::Form,
+        reserved: false,
+        segments: it.segments,
+        default: default.or_else(in_schema),
+    }
+}
+
+fn body(
+    endpoint: &config::Endpoint,
+    members: Vec<(String, Vec<String>)>,
+    has_body: bool,
+) -> Option<Body> {
+    let encoding = match endpoint.encoding {
+        config::Encoding::Json => Encoding::Json("application/json".into()),
+        config::Encoding::Form => Encoding::Form(BTreeMap::new()),
+    };
+    match &endpoint.body {
+        Some(body) => Some(Body::Template { template: Template::new(body.0.clone()), encoding }),
+        None if members.is_empty() || !has_body => None,
+        None => Some(Body::Members { members, encoding, required: true }),
+    }
+}
+
+fn pages(pages: &config::Pages) -> Result<Pages, String> {
+    Ok(Pages {
+        kind: pages.kind,
+        parameter: pages.parameter().to_owned(),
+        next: pages.next.as_deref().map(expression).transpose()?,
+        first: pages.first,
+        size: pages.size,
+        limit: pages.limit,
+    })
+}
+
+fn expression(text: &str) -> Result<jmespath::Expression<'static>, String> {
+    jmespath::compile(text).map_err(|error| format!("not a JMESPath expression: {}", error.reason))
+}
+
+fn input_schema(
+    endpoint: &config::Endpoint,
+    required: impl Fn(&str, &config::Parameter) -> bool,
+) -> Value {
+    let mut properties: Map<String, Value> =
+        endpoint.parameters.iter().map(|(name, it)| (name.clone(), schema(it))).collect();
+    if endpoint.pages.is_some() {
+        properties.insert("cursor".into(), cursor());
+    }
+    let required: Vec<_> = endpoint
+        .parameters
+        .iter()
+        .filter(|(name, it)| required(name, it))
+        .map(|(name, _)| name.as_str())
+        .collect();
+    let mut schema = json!({ "type": "object", "properties": properties });
+    if !required.is_empty() {
+        schema["required"] = json!(required);
+    }
+    schema["additionalProperties"] = json!(false);
+    schema
+}
+
+fn cursor() -> Value {
+    json!({
+        "type": "string",
+        "maxLength": LONGEST,
+        "description": "next_cursor of the page before; leave it out for the first. Keep the other arguments as they were.",
+    })
+}
+
+fn schema(it: &config::Parameter) -> Value {
+    let mut schema = match &it.schema {
+        Some(schema) => schema.0.clone(),
+        None => written(it),
+    };
+    if let (Some(description), Some(members)) = (&it.description, schema.as_object_mut()) {
+        members.insert("description".into(), json!(description));
+    }
+    schema
+}
+
+fn written(it: &config::Parameter) -> Value {
+    let kind = it.kind.unwrap_or_default();
+    let mut schema = Map::new();
+    let mut put = |key: &str, value: Option<Value>| {
+        if let Some(value) = value {
+            schema.insert(key.to_owned(), value);
+        }
+    };
+    put("type", Some(json!(kind.word())));
+    put("default", it.default.as_ref().map(|value| value.0.clone()));
+    let values: Vec<_> = it.values.iter().map(|value| &value.0).collect();
+    put("enum", (!values.is_empty()).then(|| json!(values)));
+    put("minimum", it.minimum.clone().map(Value::Number));
+    put("maximum", it.maximum.clone().map(Value::Number));
+    put("minLength", it.min_length.map(Value::from));
+    let length = (kind == config::Kind::String && values.is_empty()).then_some(LENGTH);
+    put("maxLength", it.max_length.or(length).map(Value::from));
+    put("pattern", it.pattern.clone().map(Value::from));
+    put("items", it.items.as_ref().map(|value| value.0.clone()));
+    Value::Object(schema)
+}
+
+/// The output schema, and whether the result stands in a member `result`.
+fn output(endpoint: &config::Endpoint) -> (Option<Value>, bool) {
+    let own = endpoint.output.as_ref().map(|schema| schema.0.clone());
+    if endpoint.pages.is_some() {
+        let items = match &own {
+            Some(own) if own["type"] == "array" => own.clone(),
+            _ => json!({ "type": "array" }),
+        };
+        let schema = json!({
+            "type": "object",
+            "properties": {
+                "items": items,
+                "pages": { "type": "array", "description": "Instead of items, where a page is no list." },
+                "has_more": { "type": "boolean" },
+                "next_cursor": { "type": "string", "description": "For the next page; absent on the last." },
+                "error": incomplete(),
+            },
+            "required": ["has_more"],
+        });
+        return (Some(schema), false);
+    }
+    match own {
+        Some(own) if own["type"] == "object" => (Some(own), false),
+        Some(own) => {
+            let schema = json!({ "type": "object", "properties": { "result": own }, "required": ["result"] });
+            (Some(schema), true)
+        }
+        None => (None, false),
+    }
+}
+
+/// What is told of a page that failed after others.
+fn incomplete() -> Value {
+    json!({
+        "type": "object",
+        "description": "Why a later page could not be had. What came before it is here; next_cursor asks for the rest.",
+        "properties": {
+            "category": { "type": "string" },
+            "message": { "type": "string" },
+            "retryable": { "type": "boolean" },
+            "retry_after_ms": { "type": "integer" },
+        },
+        "required": ["category", "message", "retryable"],
+    })
+}
+
+/// What the method says of what it does (RFC 9110, 9.2), unless the operator knows better.
+fn annotations(method: &Method, endpoint: &config::Endpoint) -> Annotations {
+    let said = method::annotations(method);
+    let read_only = endpoint.read_only.unwrap_or(said.read_only_hint);
+    Annotations {
+        read_only_hint: read_only,
+        destructive_hint: endpoint.destructive.unwrap_or(said.destructive_hint && !read_only),
+        idempotent_hint: endpoint.idempotent.unwrap_or(said.idempotent_hint || read_only),
+        open_world_hint: true,
+    }
+}
+
+/// What is always the same; `worded` are query parameters that are not.
+fn fixed(
+    api: &config::HttpApi,
+    endpoint: &config::Endpoint,
+    worded: &[(String, Secret)],
+) -> Result<Fixed, String> {
+    let mut fixed = Fixed::default();
+    for (name, value) in api.headers.iter().chain(&endpoint.headers) {
+        fixed.header(name, value)?;
+    }
+    let of_all = api.query.iter().filter(|(name, _)| !endpoint.query.contains_key(*name));
+    let own = endpoint.query.iter();
+    let own = own.filter(|(name, _)| !worded.iter().any(|(other, _)| other == *name));
+    let query = of_all.chain(own);
+    fixed.query = query.map(|(name, value)| (name.clone(), value.clone())).collect();
+    Ok(fixed)
+}
+
+fn errors(errors: &BTreeMap<String, String>) -> BTreeMap<u16, String> {
+    let errors = errors.iter();
+    errors.filter_map(|(status, told)| Some((status.parse().ok()?, told.clone()))).collect()
+}

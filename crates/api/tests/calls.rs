@@ -1,0 +1,226 @@
+//! Calls of tools and resources, with an API that answers from a script.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail as tests do")]
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex};
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Response;
+use serde_json::{Value, json};
+use toolgate_api::{Engine, HttpApi, Lost, Transport};
+use toolgate_gateway::call::{Boxed, Reply, Request};
+use toolgate_gateway::testing::{self, client};
+use toolgate_gateway::upstream::Upstream;
+use toolgate_hosted::Hosted;
+use toolgate_protocol::jsonrpc::{self, Message};
+use toolgate_protocol::version::Version;
+
+/// What the API answers to one request after the other.
+enum Said {
+    Answer(u16, String),
+    Lost,
+    Silence,
+}
+
+struct Script(Mutex<VecDeque<Said>>, Arc<Mutex<Vec<String>>>);
+
+impl Transport for Script {
+    fn send(&self, request: http::Request<Bytes>) -> Boxed<'_, Result<Response<Bytes>, Lost>> {
+        self.1.lock().unwrap().push(request.uri().to_string());
+        let said = self.0.lock().unwrap().pop_front();
+        Box::pin(async {
+            match said {
+                Some(Said::Answer(status, json)) => {
+                    let answer = Response::builder().status(status);
+                    Ok(answer.header("content-type", "application/json").body(json.into()).unwrap())
+                }
+                Some(Said::Silence) => std::future::pending().await,
+                Some(Said::Lost) | None => Err(Lost::Unreachable("nobody is there".to_owned())),
+            }
+        })
+    }
+}
+
+const LARGEST: usize = 2 << 20;
+const LIST: &str = r#"{"name":"list"}"#;
+
+/// A server with one tool of each kind, and the URLs that it asks for.
+fn server(script: Vec<Said>) -> (Hosted, Arc<Mutex<Vec<String>>>) {
+    let api = json!({
+        "base": "https://api.example/v1",
+        "tools": {
+            "list": {
+                "description": "Lists.", "get": "/things", "result": "things",
+                "pages": { "kind": "cursor", "next": "next", "limit": 3 },
+                "output": { "type": "array", "items": { "type": "object" } },
+            },
+            "read": {
+                "description": "Reads.", "get": "/things/{id}", "result": "things",
+                "parameters": { "id": { "schema": {} } },
+            },
+        },
+        "resources": { "all": { "uri": "things://all", "get": "/things", "result": "things", "max_size": "2MiB" } },
+    });
+    let asked = Arc::default();
+    let engine = Engine {
+        name: "hub".into(),
+        transport: Arc::new(Script(Mutex::new(script.into()), Arc::clone(&asked))),
+        budget: Duration::from_secs(10),
+        largest: LARGEST,
+    };
+    let api = HttpApi::new(&serde_json::from_value(api).unwrap(), engine).unwrap();
+    (Hosted::new("hub", Arc::new(api)), asked)
+}
+
+fn page(things: &str, next: Option<&str>) -> Said {
+    Said::Answer(200, format!(r#"{{"things":{things},"next":{}}}"#, json!(next)))
+}
+
+/// A request with parameters as they are written.
+fn request(method: &str, params: &str) -> Box<Request> {
+    let mut request =
+        testing::request(&client(Version::V2025_11_25, &json!({})), method, json!({}));
+    let bytes = jsonrpc::request("1", method, params);
+    request.message = Message::scan(bytes, &Default::default()).unwrap();
+    request
+}
+
+async fn asked(server: &Hosted, method: &str, params: &str) -> Value {
+    let request = request(method, params);
+    let Ok(Reply::Whole(end)) = server.call(&request).await else { panic!("no whole reply") };
+    serde_json::from_slice::<Value>(end.message.bytes()).unwrap()["result"].clone()
+}
+
+async fn listed(script: Vec<Said>) -> Value {
+    asked(&server(script).0, "tools/call", LIST).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn pages_before_one_that_fails_are_told_with_the_reason_and_the_way_on() {
+    let refused = r#"{"message":"Only the first results are available."}"#;
+    for (second, category, told) in [
+        (vec![Said::Answer(500, "{}".to_owned())], "unreachable", "\"hub\" failed (500)"),
+        (vec![Said::Answer(422, refused.to_owned())], "invalid_arguments", "Only the first"),
+        (vec![Said::Answer(404, "{}".to_owned())], "invalid_arguments", "no such thing"),
+        (vec![Said::Answer(200, "<html>".to_owned())], "invalid_result", "answered no JSON"),
+        (vec![Said::Lost, Said::Lost], "unreachable", "cannot reach \"hub\""),
+        (vec![Said::Silence], "timeout", "did not answer in time"),
+    ] {
+        let mut script = vec![page(r#"[{"id":12345678901234567890123}]"#, Some("b"))];
+        script.extend(second);
+
+        let result = listed(script).await;
+
+        assert_eq!(result["isError"], Value::Null, "{result}");
+        let structured = &result["structuredContent"];
+        assert_eq!(structured["items"].as_array().unwrap().len(), 1, "{result}");
+        assert_eq!(
+            (&structured["has_more"], &structured["next_cursor"]),
+            (&json!(true), &json!("b"))
+        );
+        assert_eq!(structured["error"]["category"], category);
+        let sentence = result["content"][0]["text"].as_str().unwrap();
+        assert!(sentence.starts_with("incomplete: page 2 of this call"), "{sentence}");
+        assert!(
+            sentence.contains(told) && sentence.contains("next_cursor as cursor"),
+            "{sentence}"
+        );
+        let text = result["content"][1]["text"].as_str().unwrap();
+        assert_eq!(text.parse::<Value>().unwrap(), *structured);
+        let failure = &result["_meta"]["dev.toolgate/error"];
+        assert_eq!(
+            (&failure["category"], &failure["sideEffect"]),
+            (&json!(category), &json!("none"))
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_first_page_that_fails_is_a_failure() {
+    let result = listed(vec![Said::Answer(500, "{}".to_owned())]).await;
+
+    assert_eq!(result["isError"], true, "{result}");
+    assert_eq!(result["structuredContent"], Value::Null);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_told_of_a_page_that_failed_is_what_the_tool_promises() {
+    let mut script = vec![page("[{}]", Some("b"))];
+    script.extend((0..4).map(|_| Said::Answer(429, "{}".to_owned())));
+    let (server, _) = server(script);
+
+    let tools = asked(&server, "tools/list", "{}").await;
+    let result = asked(&server, "tools/call", LIST).await;
+
+    let schema = tools["tools"][0]["outputSchema"].to_string();
+    let schema = toolgate_screen::schema::Compiled::new(schema.as_bytes()).unwrap();
+    let structured = &result["structuredContent"];
+    schema.check(structured.to_string().as_bytes()).unwrap();
+    assert_eq!(structured["error"]["retry_after_ms"], 60_000, "{structured}");
+    let mut wrong = structured.clone();
+    wrong["error"] = json!("why");
+    schema.check(wrong.to_string().as_bytes()).unwrap_err();
+}
+
+#[tokio::test(start_paused = true)]
+async fn pages_that_are_no_lists_take_nothing_from_those_that_are() {
+    let result = listed(vec![page("[1]", Some("b")), page(r#"{"a":1}"#, None)]).await;
+
+    assert_eq!(
+        result["structuredContent"],
+        json!({ "pages": [[1], { "a": 1 }], "has_more": false })
+    );
+}
+
+#[tokio::test]
+async fn a_page_that_makes_the_answer_too_large_is_the_first_of_the_next_call() {
+    let half = format!("[{}1]", "1,".repeat(LARGEST / 4));
+
+    let result = listed(vec![page(&half, Some("b")), page(&half, Some("c"))]).await;
+
+    let structured = &result["structuredContent"];
+    assert_eq!((&structured["next_cursor"], &structured["error"]), (&json!("b"), &Value::Null));
+    assert_eq!(structured["items"].as_array().unwrap().len(), LARGEST / 4 + 1);
+}
+
+#[tokio::test]
+async fn large_answers_are_not_read_by_the_thread_that_serves_calls() {
+    let large = format!("[{}1]", "1,".repeat(LARGEST / 4));
+    for (method, params) in [
+        ("tools/call", LIST),
+        ("tools/call", r#"{"name":"read","arguments":{"id":1}}"#),
+        ("resources/read", r#"{"uri":"things://all"}"#),
+    ] {
+        for (things, waits) in [("[1]", false), (large.as_str(), true)] {
+            let (server, _) = server(vec![page(things, None)]);
+            let request = request(method, params);
+            let mut call = server.call(&request);
+
+            // The API answers at once, so whatever is waited for is another thread.
+            let is_pending = poll_fn(|cx| Poll::Ready(call.as_mut().poll(cx).is_pending())).await;
+
+            assert_eq!(is_pending, waits, "{method} {params}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_number_that_would_arrive_as_another_one_is_not_sent() {
+    let (server, urls) = server(vec![page("1", None)]);
+    let read = async |id: &str| {
+        let params = format!(r#"{{"name":"read","arguments":{{"id":{id}}}}}"#);
+        asked(&server, "tools/call", &params).await
+    };
+
+    let longer = read("12345678901234567890123").await;
+    read("18446744073709551615").await;
+
+    assert_eq!(longer["isError"], true, "{longer}");
+    let sentence = longer["content"][0]["text"].as_str().unwrap();
+    assert!(sentence.contains("12345678901234567890123 has more than 64 bits"), "{sentence}");
+    assert_eq!(*urls.lock().unwrap(), ["https://api.example/v1/things/18446744073709551615"]);
+}
