@@ -7,7 +7,7 @@ use http::HeaderValue;
 use serde_json::{Map, Value};
 
 use crate::escape::encode;
-use crate::operation::{Body, Encoding, Operation, Style, argument, shown};
+use crate::operation::{Body, Encoding, Member, Operation, Style, argument, shown};
 use crate::style::{joined, pairs, scalar};
 use crate::wrong::Wrong;
 
@@ -30,8 +30,9 @@ pub(crate) fn build(
             }
         }
         Body::Members { members, encoding, required } => {
-            let given = members.iter().filter_map(|(name, pointer)| {
-                Some((name.clone(), argument_or_null(arguments, pointer)?.clone()))
+            let given = members.iter().filter_map(|Member { name, argument, default }| {
+                let value = argument_or_null(arguments, argument).or(default.as_ref())?;
+                Some((name.clone(), value.clone()))
             });
             let object: Map<_, _> = given.collect();
             if object.is_empty() && !required {

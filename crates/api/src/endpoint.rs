@@ -11,13 +11,10 @@ use toolgate_hosted::{Annotations, Tool};
 
 use crate::method;
 use crate::operation::{
-    Body, Encoding, Fixed, Mapping, Operation, Parameter, Place, Style, pieces,
+    Body, Encoding, Fixed, Mapping, Member, Operation, Parameter, Place, Style, pieces,
 };
 use crate::pages::{LONGEST, Pages};
 use crate::template::{Template, names};
-
-/// The greatest length of a text for which the operator gives none.
-const LENGTH: u32 = 4096;
 
 /// The request that an endpoint stands for, and the tool that it would be.
 ///
@@ -37,7 +34,11 @@ pub(crate) fn operation(
     for (argument, it) in &endpoint.parameters {
         let name = it.name.clone().unwrap_or_else(|| argument.clone());
         match endpoint.place(argument) {
-            Some(config::Place::Body) => members.push((name, vec![argument.clone()])),
+            Some(config::Place::Body) => members.push(Member {
+                name,
+                argument: vec![argument.clone()],
+                default: it.default_value().cloned(),
+            }),
             Some(place) => parameters.push(parameter(argument, name, place, it)),
             None => {}
         }
@@ -84,8 +85,6 @@ fn parameter(
         config::Place::Header => (Place::Header, Style::Simple),
         config::Place::Query | config::Place::Body => (Place::Query, Style::Form),
     };
-    let default = it.default.as_ref().map(|value| value.0.clone());
-    let in_schema = || it.schema.as_ref()?.get("default").cloned();
     Parameter {
         argument: vec![argument.to_owned()],
         name,
@@ -94,15 +93,11 @@ fn parameter(
         explode: style == Style::Form,
         reserved: false,
         segments: it.segments,
-        default: default.or_else(in_schema),
+        default: it.default_value().cloned(),
     }
 }
 
-fn body(
-    endpoint: &config::Endpoint,
-    members: Vec<(String, Vec<String>)>,
-    has_body: bool,
-) -> Option<Body> {
+fn body(endpoint: &config::Endpoint, members: Vec<Member>, has_body: bool) -> Option<Body> {
     let encoding = match endpoint.encoding {
         config::Encoding::Json => Encoding::Json("application/json".into()),
         config::Encoding::Form => Encoding::Form(BTreeMap::new()),
@@ -134,7 +129,7 @@ fn input_schema(
     required: impl Fn(&str, &config::Parameter) -> bool,
 ) -> Value {
     let mut properties: Map<String, Value> =
-        endpoint.parameters.iter().map(|(name, it)| (name.clone(), schema(it))).collect();
+        endpoint.parameters.iter().map(|(name, it)| (name.clone(), it.schema())).collect();
     if endpoint.pages.is_some() {
         properties.insert("cursor".into(), cursor());
     }
@@ -158,39 +153,6 @@ fn cursor() -> Value {
         "maxLength": LONGEST,
         "description": "next_cursor of the page before; leave it out for the first. Keep the other arguments as they were.",
     })
-}
-
-fn schema(it: &config::Parameter) -> Value {
-    let mut schema = match &it.schema {
-        Some(schema) => schema.0.clone(),
-        None => written(it),
-    };
-    if let (Some(description), Some(members)) = (&it.description, schema.as_object_mut()) {
-        members.insert("description".into(), json!(description));
-    }
-    schema
-}
-
-fn written(it: &config::Parameter) -> Value {
-    let kind = it.kind.unwrap_or_default();
-    let mut schema = Map::new();
-    let mut put = |key: &str, value: Option<Value>| {
-        if let Some(value) = value {
-            schema.insert(key.to_owned(), value);
-        }
-    };
-    put("type", Some(json!(kind.word())));
-    put("default", it.default.as_ref().map(|value| value.0.clone()));
-    let values: Vec<_> = it.values.iter().map(|value| &value.0).collect();
-    put("enum", (!values.is_empty()).then(|| json!(values)));
-    put("minimum", it.minimum.clone().map(Value::Number));
-    put("maximum", it.maximum.clone().map(Value::Number));
-    put("minLength", it.min_length.map(Value::from));
-    let length = (kind == config::Kind::String && values.is_empty()).then_some(LENGTH);
-    put("maxLength", it.max_length.or(length).map(Value::from));
-    put("pattern", it.pattern.clone().map(Value::from));
-    put("items", it.items.as_ref().map(|value| value.0.clone()));
-    Value::Object(schema)
 }
 
 /// The output schema, and whether the result stands in a member `result`.

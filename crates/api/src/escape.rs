@@ -62,13 +62,15 @@ pub(crate) fn decode(text: &str) -> Vec<u8> {
 }
 
 /// Whether a value stays one segment of a path: neither as it is nor decoded is it a dot segment
-/// (RFC 3986, 3.3), empty, or does it hold a separator or a control character. We encode what we
-/// send; this is for servers and proxies that decode more than once.
+/// (RFC 3986, 3.3), empty, or does it hold a separator or a control character; nor is it one without
+/// what follows a `;`, which some servers cut off first. We encode what we send; this is for servers
+/// and proxies that decode more than once.
 pub(crate) fn is_segment(value: &str) -> bool {
     let mut text = value.to_owned();
     for _ in 0..=DECODINGS {
         let unsound = |c: char| matches!(c, '/' | '\\') || c.is_control();
-        if text.is_empty() || text == "." || text == ".." || text.contains(unsound) {
+        let name = text.split(';').next().unwrap_or_default();
+        if matches!(name, "" | "." | "..") || text.contains(unsound) {
             return false;
         }
         let decoded = String::from_utf8_lossy(&decode(&text)).into_owned();
@@ -106,6 +108,10 @@ mod tests {
             "%0d%0aHost",
             "..%2f..",
             "%5c",
+            "..;",
+            "..;x=1",
+            "%2e%2e%3bx",
+            ";x",
         ] {
             assert!(!is_segment(value), "{value:?}");
         }

@@ -13,6 +13,8 @@ use crate::transport::Lost;
 
 /// How much of the API's own words a model gets, in characters.
 const WORDS: usize = 500;
+/// The longest answer that is searched for them, in bytes.
+const LONGEST_WORDS: usize = 64 << 10;
 /// When to ask again where the API does not say.
 const PAUSE: Duration = Duration::from_secs(60);
 /// The longest pause that is believed.
@@ -137,6 +139,10 @@ pub(crate) fn pause(headers: &HeaderMap) -> Option<Duration> {
 
 /// What the API says of its failure in the usual places, in one line.
 fn words(body: &[u8]) -> Option<String> {
+    // Nobody explains themselves at such length.
+    if body.len() > LONGEST_WORDS {
+        return None;
+    }
     let json: Value = serde_json::from_slice(body).ok()?;
     let text = |value: &Value| value.as_str().map(str::to_owned);
     let found = [&json["error"]["message"], &json["message"], &json["detail"], &json["title"]]
@@ -217,5 +223,7 @@ mod tests {
         }
         let long = format!(r#"{{"message":"{}"}}"#, "é".repeat(2000));
         assert_eq!(words(long.as_bytes()).unwrap().chars().count(), WORDS);
+        let longer = format!(r#"{{"message":"{}"}}"#, "e".repeat(LONGEST_WORDS));
+        assert_eq!(words(longer.as_bytes()), None);
     }
 }

@@ -125,8 +125,14 @@ impl Page {
         cursor: Option<&str>,
         response: &Response<Bytes>,
     ) -> Result<Page, Fault> {
-        let Held::Json(text) = answer::read(api, mapping, response)? else {
-            return Err(Fault::new(Reason::Misfit, format!("\"{api}\" answered no JSON")));
+        let text = match answer::read(api, mapping, response)? {
+            Held::Json(text) => text,
+            // 204: there is nothing on it.
+            Held::Nothing(_) => "[]".to_owned(),
+            Held::Text(_) | Held::Media(_) | Held::Opaque { .. } => {
+                let sentence = format!("\"{api}\" answered no JSON");
+                return Err(Fault::new(Reason::Misfit, sentence));
+            }
         };
         // What is no list is one entry.
         let entries = serde_json::from_str::<Items<'_>>(&text).map_or(1, |Items(all)| all.len());

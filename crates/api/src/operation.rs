@@ -163,8 +163,19 @@ pub(crate) enum Body {
     Template { template: Template, encoding: Encoding },
     /// The value of one argument.
     Whole { argument: Pointer, encoding: Encoding, required: bool },
-    /// An object of arguments, by its own names.
-    Members { members: Vec<(String, Pointer)>, encoding: Encoding, required: bool },
+    /// An object of arguments.
+    Members { members: Vec<Member>, encoding: Encoding, required: bool },
+}
+
+/// A member of a body.
+#[derive(Clone, Debug)]
+pub(crate) struct Member {
+    /// Its name in the API.
+    pub name: String,
+    /// Where its value is.
+    pub argument: Pointer,
+    /// What counts where it is not given.
+    pub default: Option<Value>,
 }
 
 /// How a body is written.

@@ -139,7 +139,9 @@ fn query(
     let fixed = &operation.fixed.query;
     let of_page = |key: &str| page.is_some_and(|(name, _)| key == name);
     let is_taken = |key: &str| {
-        let is = |name: &str| key == encode(name);
+        // Servers that read `a[b]` as a member of `a` would take it for a part of that.
+        let of = key.split("%5B").next();
+        let is = |name: &str| [Some(key), of].contains(&Some(&*encode(name)));
         let mut others = fixed.iter().chain(&operation.query);
         others.any(|(name, _)| is(name)) || page.is_some_and(|(name, _)| is(name))
     };
@@ -197,7 +199,8 @@ fn headers(operation: &Operation, arguments: &Map<String, Value>) -> Result<Head
     cookies.retain(|(name, _)| !fixed.iter().any(|(fixed, _)| encode(fixed) == *name));
     cookies.extend(fixed.iter().map(|(name, value)| (encode(name), value.reveal().to_owned())));
     if !cookies.is_empty() {
-        let text = joined(&cookies).replace('&', "; ");
+        let pairs: Vec<_> = cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let text = pairs.join("; ");
         let value = HeaderValue::from_str(&text)
             .map_err(|_| Wrong("the arguments cannot stand in a cookie".into()))?;
         headers.insert(COOKIE, value);

@@ -26,12 +26,19 @@ enum Said {
     Silence,
 }
 
-struct Script(Mutex<VecDeque<Said>>, Arc<Mutex<Vec<String>>>);
+/// The URLs and bodies of requests.
+type Heard = Arc<Mutex<Vec<(String, String)>>>;
+
+struct Script {
+    answers: Mutex<VecDeque<Said>>,
+    heard: Heard,
+}
 
 impl Transport for Script {
     fn send(&self, request: http::Request<Bytes>) -> Boxed<'_, Result<Response<Bytes>, Lost>> {
-        self.1.lock().unwrap().push(request.uri().to_string());
-        let said = self.0.lock().unwrap().pop_front();
+        let body = String::from_utf8(request.body().to_vec()).unwrap();
+        self.heard.lock().unwrap().push((request.uri().to_string(), body));
+        let said = self.answers.lock().unwrap().pop_front();
         Box::pin(async {
             match said {
                 Some(Said::Answer(status, json)) => {
@@ -48,8 +55,8 @@ impl Transport for Script {
 const LARGEST: usize = 2 << 20;
 const LIST: &str = r#"{"name":"list"}"#;
 
-/// A server with one tool of each kind, and the URLs that it asks for.
-fn server(script: Vec<Said>) -> (Hosted, Arc<Mutex<Vec<String>>>) {
+/// A server with one tool of each kind, and what it asks for.
+fn server(script: Vec<Said>) -> (Hosted, Heard) {
     let api = json!({
         "base": "https://api.example/v1",
         "tools": {
@@ -58,6 +65,10 @@ fn server(script: Vec<Said>) -> (Hosted, Arc<Mutex<Vec<String>>>) {
                 "pages": { "kind": "cursor", "next": "next", "limit": 3 },
                 "output": { "type": "array", "items": { "type": "object" } },
             },
+            "add": {
+                "description": "Adds.", "post": "/things",
+                "parameters": { "name": {}, "size": { "type": "integer", "default": 7 } },
+            },
             "read": {
                 "description": "Reads.", "get": "/things/{id}", "result": "things",
                 "parameters": { "id": { "schema": {} } },
@@ -65,15 +76,15 @@ fn server(script: Vec<Said>) -> (Hosted, Arc<Mutex<Vec<String>>>) {
         },
         "resources": { "all": { "uri": "things://all", "get": "/things", "result": "things", "max_size": "2MiB" } },
     });
-    let asked = Arc::default();
+    let heard = Heard::default();
     let engine = Engine {
         name: "hub".into(),
-        transport: Arc::new(Script(Mutex::new(script.into()), Arc::clone(&asked))),
+        transport: Arc::new(Script { answers: Mutex::new(script.into()), heard: heard.clone() }),
         budget: Duration::from_secs(10),
         largest: LARGEST,
     };
     let api = HttpApi::new(&serde_json::from_value(api).unwrap(), engine).unwrap();
-    (Hosted::new("hub", Arc::new(api)), asked)
+    (Hosted::new("hub", Arc::new(api)), heard)
 }
 
 fn page(things: &str, next: Option<&str>) -> Said {
@@ -156,7 +167,8 @@ async fn what_is_told_of_a_page_that_failed_is_what_the_tool_promises() {
     let tools = asked(&server, "tools/list", "{}").await;
     let result = asked(&server, "tools/call", LIST).await;
 
-    let schema = tools["tools"][0]["outputSchema"].to_string();
+    let list = tools["tools"].as_array().unwrap().iter().find(|tool| tool["name"] == "list");
+    let schema = list.unwrap()["outputSchema"].to_string();
     let schema = toolgate_screen::schema::Compiled::new(schema.as_bytes()).unwrap();
     let structured = &result["structuredContent"];
     schema.check(structured.to_string().as_bytes()).unwrap();
@@ -174,6 +186,29 @@ async fn pages_that_are_no_lists_take_nothing_from_those_that_are() {
         result["structuredContent"],
         json!({ "pages": [[1], { "a": 1 }], "has_more": false })
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_without_content_is_the_last_and_empty() {
+    let result = listed(vec![page("[1]", Some("b")), Said::Answer(204, String::new())]).await;
+
+    assert_eq!(result["structuredContent"], json!({ "items": [1], "has_more": false }));
+}
+
+#[tokio::test]
+async fn what_is_not_given_of_a_body_is_its_default() {
+    let (server, heard) = server(vec![page("1", None), page("1", None)]);
+    let add = async |arguments: &str| {
+        let params = format!(r#"{{"name":"add","arguments":{arguments}}}"#);
+        asked(&server, "tools/call", &params).await
+    };
+
+    add(r#"{"name":"a"}"#).await;
+    add(r#"{"name":"a","size":3}"#).await;
+
+    let heard = heard.lock().unwrap();
+    let bodies: Vec<_> = heard.iter().map(|(_, body)| body.as_str()).collect();
+    assert_eq!(bodies, [r#"{"name":"a","size":7}"#, r#"{"name":"a","size":3}"#]);
 }
 
 #[tokio::test]
@@ -210,7 +245,7 @@ async fn large_answers_are_not_read_by_the_thread_that_serves_calls() {
 
 #[tokio::test]
 async fn a_number_that_would_arrive_as_another_one_is_not_sent() {
-    let (server, urls) = server(vec![page("1", None)]);
+    let (server, heard) = server(vec![page("1", None)]);
     let read = async |id: &str| {
         let params = format!(r#"{{"name":"read","arguments":{{"id":{id}}}}}"#);
         asked(&server, "tools/call", &params).await
@@ -222,5 +257,7 @@ async fn a_number_that_would_arrive_as_another_one_is_not_sent() {
     assert_eq!(longer["isError"], true, "{longer}");
     let sentence = longer["content"][0]["text"].as_str().unwrap();
     assert!(sentence.contains("12345678901234567890123 has more than 64 bits"), "{sentence}");
-    assert_eq!(*urls.lock().unwrap(), ["https://api.example/v1/things/18446744073709551615"]);
+    let heard = heard.lock().unwrap();
+    let urls: Vec<_> = heard.iter().map(|(url, _)| url.as_str()).collect();
+    assert_eq!(urls, ["https://api.example/v1/things/18446744073709551615"]);
 }

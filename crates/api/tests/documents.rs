@@ -379,3 +379,28 @@ fn headers_that_servers_believe_are_no_arguments() {
     let names: Vec<_> = schema["properties"].as_object().unwrap().keys().collect();
     assert_eq!(names, ["If-Match"]);
 }
+
+#[test]
+fn a_document_neither_chooses_headers_of_the_gateway_for_keys_nor_fills_logs() {
+    let scheme = json!({ "type": "apiKey", "in": "header", "name": "Host" });
+    let mut whole = json!({
+        "openapi": "3.1.0", "security": [{ "key": [] }],
+        "paths": { "/t": { "get": { "operationId": "t", "responses": {} } } },
+        "components": { "securitySchemes": { "key": scheme } },
+    });
+    let keyed = reading(&whole.to_string(), json!({ "auth": { "key": "s3cret" } }));
+    let told = |whole: &Value| {
+        read_document(&config(json!({ "auth": { "none": "x" } })), whole.to_string().as_bytes())
+            .err()
+            .unwrap()
+    };
+
+    assert!(keyed.operations.is_empty());
+    assert!(keyed.skipped[0].reason.contains("the header Host"), "{}", keyed.skipped[0].reason);
+    for index in 0..100 {
+        whole["components"]["securitySchemes"]["k".repeat(1000 + index)] = json!({});
+    }
+    assert!(told(&whole).len() < 2000);
+    whole["openapi"] = json!("9".repeat(10_000));
+    assert!(told(&whole).len() < 200);
+}

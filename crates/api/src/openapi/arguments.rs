@@ -10,7 +10,7 @@ use toolgate_gateway::config::servers::openapi::Arguments;
 use super::document::Document;
 use super::naming::Names;
 use super::schema::{Bound, Translated, Wanted, Way, translate};
-use crate::operation::{Body, Encoding, Parameter, Place, Pointer, Style};
+use crate::operation::{Body, Encoding, Member, Parameter, Place, Pointer, Style};
 
 /// How large the schema of a parameter may be: one that is larger takes anything of its type.
 const PARAMETER: Bound = Bound { bytes: 2 << 10, opens: true };
@@ -178,13 +178,14 @@ impl<'a> Draft<'a> {
         };
         self.body = Some(match members {
             Some((properties, needed)) => {
-                let mut pointers = Vec::new();
+                let mut members = Vec::new();
                 for (name, schema) in properties {
                     let needed = required && needed.contains(&name);
-                    let pointer = self.add(&name, "body", schema, needed);
-                    pointers.push((name, pointer));
+                    let argument = self.add(&name, "body", schema, needed);
+                    // What is left out the API knows better.
+                    members.push(Member { name, argument, default: None });
                 }
-                Body::Members { members: pointers, encoding, required }
+                Body::Members { members, encoding, required }
             }
             None => {
                 let group = self.groups.entry("").or_default();

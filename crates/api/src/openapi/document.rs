@@ -18,6 +18,14 @@ pub(crate) struct Document {
 
 static EMPTY: Value = Value::Null;
 
+/// How much of a document's own words stands in an error, in characters.
+const SHOWN: usize = 120;
+
+/// Words of a document in an error.
+pub(crate) fn shortened(words: &str) -> String {
+    words.chars().take(SHOWN).collect()
+}
+
 impl Document {
     /// Reads a document, JSON or YAML.
     ///
@@ -36,7 +44,8 @@ impl Document {
         let version = root["openapi"].as_str().unwrap_or_default();
         let is_3_0 = version.starts_with("3.0");
         if !is_3_0 && !version.starts_with("3.1") {
-            return Err(match root["swagger"].as_str() {
+            let version = shortened(version);
+            return Err(match root["swagger"].as_str().map(shortened) {
                 Some(old) => format!(
                     "Swagger {old}, and only OpenAPI 3.0 and 3.1 are read (convert it first)"
                 ),
@@ -81,7 +90,7 @@ impl Document {
     /// # Errors
     /// It is not in this document.
     pub fn find(&self, reference: &str) -> Result<&Value, String> {
-        let shown: String = reference.chars().take(120).collect();
+        let shown = shortened(reference);
         let pointer = match reference.strip_prefix('#') {
             Some(pointer) => pointer,
             None => return Err(format!("{shown} is outside the document")),

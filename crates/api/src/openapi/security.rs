@@ -3,10 +3,14 @@
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde_json::Value;
 use toolgate_gateway::config::Secret;
+use toolgate_gateway::config::header::{Held, held};
 use toolgate_gateway::config::servers::openapi as config;
 
-use super::document::Document;
+use super::document::{Document, shortened};
 use crate::operation::{Fixed, Place};
+
+/// How many schemes of a document are named.
+const LISTED: usize = 12;
 
 /// What the operator gave, checked against what the document knows.
 pub(crate) struct Security<'a> {
@@ -21,8 +25,8 @@ impl<'a> Security<'a> {
         let schemes = &document.root()["components"]["securitySchemes"];
         for name in api.auth.keys() {
             if schemes.get(name).is_none() {
-                let known: Vec<_> =
-                    Document::members(schemes).map(|(name, _)| name.as_str()).collect();
+                let known = Document::members(schemes).map(|(name, _)| shortened(name));
+                let known: Vec<_> = known.take(LISTED).collect();
                 let way_out = match known.is_empty() {
                     true => "it has none: use headers".to_owned(),
                     false => format!("it has {}", known.join(", ")),
@@ -73,6 +77,11 @@ impl<'a> Security<'a> {
             (Some("apiKey"), Some("query"), Some(key)) => {
                 fixed.query.push((key.to_owned(), secret.clone()));
                 Ok(())
+            }
+            (Some("apiKey"), Some("header"), Some(key)) if held(key) == Some(Held::Reserved) => {
+                Err(format!(
+                    "the security scheme {name} is the header {key}, which is not for keys"
+                ))
             }
             (Some("apiKey"), Some("header"), Some(key)) => fixed.header(key, secret),
             (Some("apiKey"), Some("cookie"), Some(key)) => {

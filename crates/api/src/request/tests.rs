@@ -159,6 +159,27 @@ fn a_value_of_a_query_with_places_is_encoded_typed_or_left_out() {
 }
 
 #[test]
+fn a_secret_is_one_cookie_and_one_parameter_whatever_is_in_it_and_whatever_is_given() {
+    let mut operation = operation();
+    let mut free = parameter("free", Place::Query);
+    free.name = "api_key".into();
+    free.style = Style::DeepObject;
+    let mut exploded = parameter("exploded", Place::Query);
+    exploded.name = "any".into();
+    operation.parameters.extend([free, exploded, parameter("theme", Place::Cookie)]);
+    operation.fixed.cookies = vec![("session".into(), toolgate_values::Secret::new("a&b=c"))];
+    let arguments = json!({
+        "owner": "a", "file": "b", "theme": "x&session=mine", "free": { "0": "mine" },
+        "exploded": { "api_key[]": "mine", "other": "1" },
+    });
+
+    let request = build(&base(), &operation, arguments.as_object().unwrap(), None).unwrap();
+
+    assert_eq!(request.headers()["cookie"], "theme=x%26session%3Dmine; session=a&b=c");
+    assert_eq!(request.uri().query().unwrap(), "other=1&api_key=k%26y");
+}
+
+#[test]
 fn bodies_are_written_in_each_encoding() {
     let value =
         json!({ "a": "x y", "n": 18_446_744_073_709_551_615_u64, "l": [1, 2], "o": { "k": "v" } });

@@ -6,9 +6,11 @@ pub mod files;
 pub mod http;
 pub mod knowledge;
 pub mod openapi;
+mod parameter;
 pub mod sql;
 pub mod state;
 pub mod transform;
 pub mod workflow;
 
 pub use anything::Anything;
+pub(crate) use parameter::{Bounds, Said};

@@ -10,6 +10,7 @@ use toolgate_upstreams::Hosts;
 
 use super::{complain, documents, print, workflows};
 use crate::build;
+use crate::client::text::line;
 
 /// What to check.
 #[derive(clap::Args)]
@@ -83,9 +84,11 @@ impl Report {
 
     /// The same for a person.
     fn tell(&self) {
-        self.warnings.iter().for_each(|warning| print(&format!("warning: {warning}")));
-        self.problems.iter().for_each(|problem| print(&problem.to_string()));
-        self.documents.iter().flat_map(|it| &it.lines).for_each(|line| print(line));
+        let warnings = self.warnings.iter().map(|warning| format!("warning: {warning}"));
+        let problems = self.problems.iter().map(ToString::to_string);
+        let documents = self.documents.iter().flat_map(|it| &it.lines).cloned();
+        // Documents and databases have words in them.
+        warnings.chain(problems).chain(documents).for_each(|text| print(&line(&text)));
         if !self.problems.is_empty() {
             return;
         }

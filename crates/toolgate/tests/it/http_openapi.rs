@@ -48,7 +48,7 @@ fn document(server: &str) -> Value {
             "/nodes": { "post": { "operationId": "nodes/add", "summary": "Add a node", "requestBody": { "required": true, "content": json_body }, "responses": {} } },
             "/forms": { "post": { "operationId": "forms", "requestBody": { "content": form }, "responses": {} } },
             "/cut": { "get": { "operationId": "cut", "responses": { "200": { "description": "A thing", "content": { "application/json": { "schema": object } } } } } },
-            "/broken": { "get": { "operationId": "broken", "parameters": [{ "$ref": "#/nowhere" }] } },
+            "/broken": { "get": { "operationId": "broken", "parameters": [{ "$ref": "#/nowhere\u{1b}[2J" }] } },
         },
         "components": {
             "schemas": { "Node": node },
@@ -212,7 +212,8 @@ async fn check_counts_the_tools_and_says_why_others_are_none() {
 
     assert_eq!(checked.code, 0, "{}", checked.err);
     assert!(checked.out.contains("things: 4 of 5 operations are tools"), "{}", checked.out);
-    let reason = "things: GET /broken is no tool: a parameter: #/nowhere is nowhere";
+    // A document does not command the terminal.
+    let reason = r"things: GET /broken is no tool: a parameter: #/nowhere\u{1b}[2J is nowhere";
     assert!(checked.out.contains(reason), "{}", checked.out);
 
     let slips = "exclude: { operations: [ctu] }, fields: { cut: [a], tuc: [a] } }, hide: [broke]";

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Number;
+use serde_json::{Number, Value};
 use toolgate_values::{Secret, Size, Url};
 
 use super::Anything;
 use super::content::uri::{Malformed, UriTemplate};
+use super::{Bounds, Said};
 
 /// An HTTP API whose endpoints become tools and resources, one an endpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -240,6 +241,40 @@ pub struct Parameter {
     pub schema: Option<Anything>,
     /// It may be several segments of the path, with `/` between them.
     pub segments: bool,
+}
+
+/// The greatest length of a text for which the operator gives none.
+const LENGTH: u32 = 4096;
+
+impl Parameter {
+    /// Its JSON Schema.
+    pub fn schema(&self) -> Value {
+        self.said().listed(Bounds { length: Some(LENGTH), entries: None })
+    }
+
+    /// What counts where it is not given.
+    pub fn default_value(&self) -> Option<&Value> {
+        let in_schema = || self.schema.as_ref()?.get("default");
+        self.default.as_ref().map(|default| &default.0).or_else(in_schema)
+    }
+
+    /// What is said of it.
+    pub(in crate::config) fn said(&self) -> Said<'_> {
+        Said {
+            kind: self.kind,
+            description: self.description.as_deref(),
+            default: self.default.as_ref(),
+            values: &self.values,
+            minimum: self.minimum.as_ref(),
+            maximum: self.maximum.as_ref(),
+            min_length: self.min_length,
+            max_length: self.max_length,
+            max_items: None,
+            pattern: self.pattern.as_deref(),
+            items: self.items.as_ref(),
+            schema: self.schema.as_ref(),
+        }
+    }
 }
 
 /// Where a parameter goes.

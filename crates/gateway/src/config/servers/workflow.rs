@@ -5,11 +5,11 @@ use std::num::NonZeroU32;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Number, Value, json};
+use serde_json::{Number, Value};
 use toolgate_values::Span;
 
-use super::Anything;
 use super::http::Kind;
+use super::{Anything, Bounds, Said};
 
 /// Tools that call other tools of this gateway, step by step, as whoever called them.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -127,40 +127,25 @@ impl Parameter {
 
     /// Its JSON Schema.
     pub fn schema(&self) -> Value {
-        let mut schema = match &self.schema {
-            Some(schema) => schema.as_object().cloned().unwrap_or_default(),
-            None => self.written(),
-        };
-        if let Some(description) = &self.description {
-            schema.insert("description".to_owned(), json!(description));
-        }
-        if let Some(default) = &self.default {
-            schema.insert("default".to_owned(), default.0.clone());
-        }
-        Value::Object(schema)
+        self.said().listed(Bounds { length: Some(LENGTH), entries: Some(ITEMS) })
     }
 
-    fn written(&self) -> Map<String, Value> {
-        let kind = self.kind.unwrap_or_default();
-        let mut schema = Map::new();
-        let mut put = |key: &str, value: Option<Value>| {
-            if let Some(value) = value {
-                schema.insert(key.to_owned(), value);
-            }
-        };
-        let values: Vec<_> = self.values.iter().map(|value| &value.0).collect();
-        let length = (kind == Kind::String && values.is_empty()).then_some(LENGTH);
-        let entries = (kind == Kind::Array).then_some(ITEMS);
-        put("type", Some(json!(kind.word())));
-        put("enum", (!values.is_empty()).then(|| json!(values)));
-        put("minimum", self.minimum.clone().map(Value::Number));
-        put("maximum", self.maximum.clone().map(Value::Number));
-        put("minLength", self.min_length.map(Value::from));
-        put("maxLength", self.max_length.or(length).map(Value::from));
-        put("pattern", self.pattern.clone().map(Value::from));
-        put("maxItems", self.max_items.or(entries).map(Value::from));
-        put("items", self.items.as_ref().map(|value| value.0.clone()));
-        schema
+    /// What is said of it.
+    pub(in crate::config) fn said(&self) -> Said<'_> {
+        Said {
+            kind: self.kind,
+            description: self.description.as_deref(),
+            default: self.default.as_ref(),
+            values: &self.values,
+            minimum: self.minimum.as_ref(),
+            maximum: self.maximum.as_ref(),
+            min_length: self.min_length,
+            max_length: self.max_length,
+            max_items: self.max_items,
+            pattern: self.pattern.as_deref(),
+            items: self.items.as_ref(),
+            schema: self.schema.as_ref(),
+        }
     }
 }
 

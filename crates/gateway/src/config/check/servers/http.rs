@@ -226,7 +226,7 @@ fn parameter_is_sound(
         let message = "a segment of a path is one value (write type: string)";
         checks.problem(&format!("{at}.type"), message);
     }
-    parameter::check(checks, at, &parameter.into());
+    parameter::check(checks, at, &parameter.said());
 }
 
 /// What changes nothing loses nothing, and may always be repeated.

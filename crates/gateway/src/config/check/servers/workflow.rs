@@ -85,7 +85,7 @@ fn tool_is_sound(checks: &mut Checks<'_>, place: &str, tool: &WorkflowTool) {
 }
 
 fn parameter_is_sound(checks: &mut Checks<'_>, at: &str, parameter: &Parameter) {
-    parameter::check(checks, at, &parameter.into());
+    parameter::check(checks, at, &parameter.said());
     if parameter.optional && parameter.default.is_some() {
         checks.problem(&format!("{at}.optional"), "it has a default already (remove one of them)");
     }
