@@ -8,7 +8,7 @@ use serde_json::Value;
 use toolgate_gateway::fault::{Fault, Reason};
 
 use crate::method::is_safe;
-use crate::operation::{Operation, Place, shown};
+use crate::operation::{Fixed, Operation, Place, shown};
 use crate::transport::Lost;
 
 /// How much of the API's own words a model gets, in characters.
@@ -52,7 +52,7 @@ fn sentence<B: AsRef<[u8]>>(
 ) -> (Reason, String) {
     let (status, headers) = (response.status(), response.headers());
     let code = status.as_u16();
-    let said = words(response.body().as_ref());
+    let said = words(&operation.fixed, response.body().as_ref());
     let because = said.as_deref().map_or(String::new(), |said| format!(": {said}"));
     if status == StatusCode::TOO_MANY_REQUESTS || is_used_up(status, headers) {
         let wait = pause(headers).unwrap_or(PAUSE).as_secs();
@@ -138,7 +138,7 @@ pub(crate) fn pause(headers: &HeaderMap) -> Option<Duration> {
 }
 
 /// What the API says of its failure in the usual places, in one line.
-fn words(body: &[u8]) -> Option<String> {
+fn words(fixed: &Fixed, body: &[u8]) -> Option<String> {
     // Nobody explains themselves at such length.
     if body.len() > LONGEST_WORDS {
         return None;
@@ -154,8 +154,12 @@ fn words(body: &[u8]) -> Option<String> {
         true => found,
         false => format!("{found} {details}"),
     };
-    let line: String =
-        found.chars().map(|c| if c.is_control() { ' ' } else { c }).take(WORDS).collect();
+    let line: String = fixed
+        .masked(&found)
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(WORDS)
+        .collect();
     let line = line.trim().trim_end_matches('.').to_owned();
     (!line.is_empty()).then_some(line)
 }
@@ -208,6 +212,7 @@ mod tests {
 
     #[test]
     fn an_api_says_why_in_one_bounded_line() {
+        let words = |body: &str| words(&Fixed::default(), body.as_bytes());
         for (body, expected) in [
             (r#"{"message":"Not\nFound."}"#, Some("Not Found")),
             (r#"{"error":{"message":"No such customer"}}"#, Some("No such customer")),
@@ -219,11 +224,26 @@ mod tests {
             (r#"{"message":7}"#, None),
             ("<html>", None),
         ] {
-            assert_eq!(words(body.as_bytes()).as_deref(), expected, "{body}");
+            assert_eq!(words(body).as_deref(), expected, "{body}");
         }
         let long = format!(r#"{{"message":"{}"}}"#, "é".repeat(2000));
-        assert_eq!(words(long.as_bytes()).unwrap().chars().count(), WORDS);
+        assert_eq!(words(&long).unwrap().chars().count(), WORDS);
         let longer = format!(r#"{{"message":"{}"}}"#, "e".repeat(LONGEST_WORDS));
-        assert_eq!(words(longer.as_bytes()), None);
+        assert_eq!(words(&longer), None);
+    }
+
+    #[test]
+    fn an_api_that_repeats_a_key_tells_it_nobody() {
+        let secret = toolgate_values::Secret::new;
+        let mut fixed = Fixed::default();
+        fixed.header("authorization", &secret("Bearer sk-0123456789")).unwrap();
+        fixed.header("accept", &secret("application/json")).unwrap();
+        fixed.query =
+            vec![("key".into(), secret("k&y-0123456789")), ("sort".into(), secret("name"))];
+        let body = r#"{"message":"no sk-0123456789 at /x?key=k%26y-0123456789&sort=name, k&y-0123456789; send application/json"}"#;
+
+        let told = words(&fixed, body.as_bytes()).unwrap();
+
+        assert_eq!(told, "no *** at /x?key=***&sort=name, ***; send application/json");
     }
 }

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use http::header::{ACCEPT, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde_json::{Map, Value};
 use toolgate_hosted::Tool;
 use toolgate_values::Secret;
 
-use crate::escape::encode_literal;
+use crate::escape::{encode, encode_literal};
 use crate::fields::Fields;
 use crate::pages::Pages;
 use crate::template::{Named, Template};
@@ -212,7 +213,26 @@ impl Fixed {
         self.headers.insert(name, value);
         Ok(())
     }
+
+    /// Words of the API without what the operator gives it, which some APIs repeat.
+    pub fn masked(&self, words: &str) -> String {
+        let pairs = self.query.iter().chain(&self.cookies).map(|(_, value)| value.reveal());
+        let spoken = |name: &HeaderName| *name == ACCEPT || *name == USER_AGENT;
+        let headers = self.headers.iter().filter(|(name, _)| !spoken(name));
+        // Without the scheme before a credential (RFC 9110, 11.4).
+        let headers = headers.filter_map(|(_, value)| value.to_str().ok()?.rsplit(' ').next());
+        let mut words = words.to_owned();
+        for secret in pairs.chain(headers).filter(|secret| secret.len() >= SECRET) {
+            words = words.replace(secret, MASK).replace(&encode(secret), MASK);
+        }
+        words
+    }
 }
+
+/// From how many bytes on a value is a secret: what is shorter may be a word like any other.
+const SECRET: usize = 12;
+/// What stands in its place.
+const MASK: &str = "***";
 
 /// What becomes of an answer.
 #[derive(Clone, Debug, Default)]
