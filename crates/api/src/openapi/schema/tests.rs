@@ -1,3 +1,5 @@
+use serde_json::json;
+
 use super::*;
 
 /// A document whose schema `Whole` has everything that a schema may have.

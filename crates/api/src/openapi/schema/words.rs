@@ -1,0 +1,199 @@
+//! What is said of one value: its type, its bounds, its description; and null beside it.
+
+use serde_json::{Map, Value, json};
+
+use super::translator::Translator;
+use super::{Way, size};
+use crate::openapi::{pattern, prose};
+
+/// How much of a description is kept, in characters; deep down and in results less.
+const TEXT: usize = 400;
+const TEXT_BELOW: usize = 120;
+
+impl Translator<'_> {
+    /// What a schema is said to be, and which pattern its texts have that is not checked here.
+    pub(super) fn described(
+        &mut self,
+        members: &Map<String, Value>,
+        out: &mut Map<String, Value>,
+        level: usize,
+    ) {
+        let own = members.get("description").and_then(Value::as_str);
+        let said = self.instead.take().or(own).unwrap_or_default();
+        if !self.texts {
+            return;
+        }
+        let most = if level > 2 || self.way == Way::Out { TEXT_BELOW } else { TEXT };
+        let mut text = prose::short(said, most);
+        let pattern = members.get("pattern").and_then(Value::as_str);
+        if let Some(pattern) = pattern.filter(|_| self.way == Way::In)
+            && let Some(remark) = pattern::remark(pattern)
+        {
+            text = format!("{} {remark}", prose::sentence(&text)).trim_start().to_owned();
+        }
+        if !text.is_empty() {
+            self.spend("\"description\":\"\"".len() + text.len());
+            out.insert("description".into(), text.into());
+        }
+    }
+
+    pub(super) fn types(&mut self, members: &Map<String, Value>, out: &mut Map<String, Value>) {
+        const KNOWN: [&str; 7] =
+            ["array", "boolean", "integer", "null", "number", "object", "string"];
+        let is_known = |value: &Value| value.as_str().is_some_and(|name| KNOWN.contains(&name));
+        match members.get("type") {
+            // A file of Swagger 2.0, which converters leave behind.
+            Some(Value::String(name)) if name == "file" => {
+                out.insert("type".into(), "string".into());
+            }
+            Some(name @ Value::String(_)) if is_known(name) => {
+                out.insert("type".into(), name.clone());
+            }
+            Some(Value::Array(names)) => {
+                let names: Vec<_> = names.iter().filter(|it| is_known(it)).cloned().collect();
+                if !names.is_empty() {
+                    out.insert("type".into(), names.into());
+                }
+            }
+            _ if members.contains_key("properties") => {
+                out.insert("type".into(), "object".into());
+            }
+            _ => return,
+        }
+        self.spend("\"type\":\"null\"".len());
+    }
+
+    pub(super) fn keywords(
+        &mut self,
+        members: &Map<String, Value>,
+        out: &mut Map<String, Value>,
+        level: usize,
+    ) {
+        if self.way == Way::Out {
+            // APIs add values and loosen bounds without a new document.
+            return;
+        }
+        const SAME: [&str; 12] = [
+            "default",
+            "enum",
+            "const",
+            "format",
+            "minLength",
+            "maxLength",
+            "minItems",
+            "maxItems",
+            "uniqueItems",
+            "minProperties",
+            "maxProperties",
+            "multipleOf",
+        ];
+        for word in SAME {
+            let Some(value) = members.get(word) else { continue };
+            // `default: null` is what generators write for none; it fits few types.
+            if fits(word, value) && !(word == "default" && value.is_null()) {
+                self.spend("\"\":".len() + word.len() + size(value));
+                out.insert(word.into(), value.clone());
+            }
+        }
+        if let Some(Value::String(pattern)) = members.get("pattern")
+            && pattern::is_usable(pattern)
+        {
+            self.spend("\"pattern\":\"\"".len() + pattern.len());
+            out.insert("pattern".into(), pattern.clone().into());
+        }
+        self.bound(members, out, "minimum", "exclusiveMinimum");
+        self.bound(members, out, "maximum", "exclusiveMaximum");
+        if members.get("deprecated") == Some(&json!(true)) {
+            out.insert("deprecated".into(), true.into());
+        }
+        let example = members.get("example").or_else(|| members.get("examples")?.get(0));
+        if let Some(example) = example {
+            let size = size(example);
+            if self.texts && size <= TEXT_BELOW && level < 3 {
+                self.spend("\"examples\":[]".len() + size);
+                out.insert("examples".into(), json!([example]));
+            }
+        }
+    }
+
+    /// In 3.0 `exclusiveMinimum` says whether `minimum` itself is allowed; in 3.1 it is a bound.
+    fn bound(
+        &mut self,
+        members: &Map<String, Value>,
+        out: &mut Map<String, Value>,
+        bound: &str,
+        exclusive: &str,
+    ) {
+        let number = |word: &str| members.get(word).filter(|value| value.is_number()).cloned();
+        let is_exclusive = members.get(exclusive) == Some(&json!(true));
+        if let Some(value) = number(bound) {
+            self.spend("\"\":".len() + bound.len() + size(&value));
+            out.insert(if is_exclusive { exclusive } else { bound }.into(), value);
+        }
+        if let Some(value) = number(exclusive) {
+            self.spend("\"\":".len() + exclusive.len() + size(&value));
+            out.insert(exclusive.into(), value);
+        }
+    }
+}
+
+/// Whether a keyword has a value that JSON Schema allows.
+fn fits(word: &str, value: &Value) -> bool {
+    match word {
+        "default" | "const" => true,
+        "enum" => value.as_array().is_some_and(|values| !values.is_empty()),
+        "format" => value.is_string(),
+        "uniqueItems" => value.is_boolean(),
+        "multipleOf" => value.as_f64().is_some_and(|number| number > 0.0),
+        _ => value.is_u64(),
+    }
+}
+
+/// The same or null, also where values are listed.
+pub(super) fn nullable(mut out: Map<String, Value>) -> Value {
+    if let Some(values) = out.get_mut("enum").and_then(Value::as_array_mut)
+        && !values.contains(&Value::Null)
+    {
+        values.push(Value::Null);
+    }
+    or_null(Value::Object(out))
+}
+
+/// The same or null.
+pub(super) fn or_null(mut schema: Value) -> Value {
+    let Some(members) = schema.as_object_mut() else { return schema };
+    let says_nothing = members.is_empty();
+    match members.get_mut("type") {
+        Some(Value::String(name)) if name != "null" => {
+            let both = json!([name, "null"]);
+            members.insert("type".into(), both);
+            // A combination would have to allow it too.
+            if members.contains_key("allOf") || members.contains_key("anyOf") {
+                return json!({ "anyOf": [schema, { "type": "null" }] });
+            }
+            schema
+        }
+        Some(Value::Array(names)) => {
+            if !names.iter().any(|name| name == "null") {
+                names.push("null".into());
+            }
+            schema
+        }
+        None if says_nothing => schema,
+        _ => json!({ "anyOf": [schema, { "type": "null" }] }),
+    }
+}
+
+/// The name of a definition: another for each place in the document.
+pub(super) fn name(reference: &str) -> String {
+    let place = reference.trim_start_matches("#/");
+    let place = place.strip_prefix("components/schemas/").unwrap_or(place);
+    place
+        .chars()
+        .map(|c| match c {
+            '/' => '.',
+            c if c.is_ascii_alphanumeric() || "._-".contains(c) => c,
+            _ => '_',
+        })
+        .collect()
+}
