@@ -69,17 +69,20 @@ impl Report<'_> {
     }
 
     /// The answer of a run that came to its end.
-    pub fn finished(&self, result: &Value) -> Answer {
-        let status = match self.entries.iter().any(|it| it.error.is_some()) {
-            true => "partial",
-            false => "done",
-        };
+    pub fn finished(&self, result: &Value, trace: &str) -> Answer {
+        let mut steps = self.plan.steps.iter().zip(&self.entries);
+        let failed = steps.find_map(|(step, entry)| Some((&*step.id, entry.error.as_ref()?)));
+        let status = if failed.is_some() { "partial" } else { "done" };
         let structured = json!({ "status": status, "result": result, "steps": self.steps() });
-        json!({
+        let mut answer = json!({
             "content": [{ "type": "text", "text": structured.to_string() }],
             "structuredContent": structured,
-        })
-        .into()
+        });
+        // What lacks something says so where caches look.
+        if let Some((step, failure)) = failed {
+            answer["_meta"] = meta(&self.fault(step, failure), trace);
+        }
+        answer.into()
     }
 
     /// The answer of a run that a step has ended.
@@ -88,12 +91,11 @@ impl Report<'_> {
         let fault = self.fault(step, failure);
         let advice = fault.advice();
         let text = format!("{}; {advice}\n{structured}", fault.message);
-        let details: Value = serde_json::from_str(&fault.structured(trace)).unwrap_or_default();
         json!({
             "content": [{ "type": "text", "text": text }],
             "structuredContent": structured,
             "isError": true,
-            "_meta": { "dev.toolgate/error": details },
+            "_meta": meta(&fault, trace),
         })
         .into()
     }
@@ -166,4 +168,10 @@ impl Report<'_> {
         });
         calls.filter(|(_, entry)| is_one(entry)).map(|(step, _)| step.id.as_str()).collect()
     }
+}
+
+/// What programs are told of a failure beside the result.
+fn meta(fault: &Fault, trace: &str) -> Value {
+    let details: Value = serde_json::from_str(&fault.structured(trace)).unwrap_or_default();
+    json!({ "dev.toolgate/error": details })
 }

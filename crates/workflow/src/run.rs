@@ -50,7 +50,7 @@ impl<'a> Run<'a> {
             // Whoever left during the last step does not want it either.
             (true, Some(failure), Some(step)) => self.broken_off(&step.id, &failure).await,
             _ => match self.result() {
-                Ok(result) => self.report.finished(&result),
+                Ok(result) => self.report.finished(&result, self.line.asked.trace().id()),
                 Err(failure) => self.broken_off("output", &failure).await,
             },
         }

@@ -135,6 +135,20 @@ async fn what_may_have_taken_effect_is_said_though_the_run_went_on_after_it() {
 }
 
 #[tokio::test]
+async fn a_result_that_lacks_a_step_says_so_where_caches_look() {
+    let failing = step("first", "fail", json!({ "on_error": "continue" }));
+    let last = step("last", "x", json!({}));
+
+    let partial = Scene::new(api(), &json!([failing, last])).run().await;
+    let whole = Scene::new(api(), &json!([last])).run().await;
+
+    assert_eq!(partial["structuredContent"]["status"], "partial", "{partial}");
+    assert_eq!(partial["isError"], Value::Null);
+    assert!(partial["_meta"]["dev.toolgate/error"]["category"].is_string(), "{partial}");
+    assert_eq!(whole["_meta"], Value::Null, "{whole}");
+}
+
+#[tokio::test]
 async fn a_list_of_which_nothing_was_done_has_failed() {
     let list = json!({ "for_each": "['a', 'b']", "on_error": "continue" });
     let skipped = step("next", "x", json!({ "when": "steps.list.status == 'partial'" }));
