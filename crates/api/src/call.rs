@@ -1,15 +1,12 @@
 //! The life of a tool's call: what it asks for is fetched and becomes its result, or a failure that it
 //! tells.
 
-use serde_json::{Map, Value};
 use toolgate_hosted::{Answer, Asked, Failed};
 
 use crate::answer;
 use crate::aside::aside;
-use crate::engine::{Engine, Stop};
+use crate::engine::{Engine, Question, Stop};
 use crate::gather::gather;
-use crate::operation::Operation;
-use crate::request::Base;
 
 /// Runs one operation.
 ///
@@ -17,14 +14,12 @@ use crate::request::Base;
 /// There is no answer, or it is not what the tool promises.
 pub(crate) async fn run(
     engine: &Engine,
-    base: &Base,
-    operation: &Operation,
-    arguments: &Map<String, Value>,
+    question: Question<'_>,
     asked: &Asked,
 ) -> Result<Answer, Failed> {
-    let outcome = match &operation.answer.pages {
-        Some(pages) => gather(engine, base, operation, pages, arguments, asked).await,
-        None => once(engine, base, operation, arguments).await,
+    let outcome = match &question.operation.answer.pages {
+        Some(pages) => gather(engine, question, pages, asked).await,
+        None => once(engine, question).await,
     };
     match outcome {
         Ok(answer) => Ok(answer),
@@ -35,13 +30,9 @@ pub(crate) async fn run(
     }
 }
 
-async fn once(
-    engine: &Engine,
-    base: &Base,
-    operation: &Operation,
-    arguments: &Map<String, Value>,
-) -> Result<Answer, Stop> {
-    let response = engine.fetch(base, operation, arguments, None, engine.deadline()).await?;
+async fn once(engine: &Engine, question: Question<'_>) -> Result<Answer, Stop> {
+    let response = engine.fetch(question, None, engine.deadline()).await?;
+    let operation = question.operation;
     let (api, mapping) = (engine.name.clone(), operation.answer.clone());
     let promises = operation.tool.output_schema.is_some();
     let size = response.body().len();

@@ -11,7 +11,7 @@ use toolgate_hosted::{Answer, Asked, Failed, Paged, Refusal, Tool, Tools};
 
 use crate::answer;
 use crate::call::run;
-use crate::engine::Engine;
+use crate::engine::{Engine, Question};
 use crate::entry::Entry;
 use crate::exact::too_long;
 use crate::operation::Operation;
@@ -77,7 +77,8 @@ impl Catalog {
         if let Some(wrong) = held.wrong(&arguments) {
             return told(wrong, asked);
         }
-        run(engine, &self.base, &held.operation, &arguments, asked).await
+        let (base, operation) = (&self.base, &held.operation);
+        run(engine, Question { base, operation, arguments: &arguments }, asked).await
     }
 }
 

@@ -26,6 +26,14 @@ const REDIRECTS: usize = 3;
 /// What is left of a call's time for its answer.
 pub(crate) const REST: Duration = Duration::from_millis(500);
 
+/// What is asked of an API.
+#[derive(Clone, Copy)]
+pub(crate) struct Question<'a> {
+    pub base: &'a Base,
+    pub operation: &'a Operation,
+    pub arguments: &'a Map<String, Value>,
+}
+
 /// What runs operations.
 pub struct Engine {
     /// What the API is called in what a model reads.
@@ -44,19 +52,17 @@ impl Engine {
         Instant::now() + self.budget
     }
 
-    /// What the API answers to an operation, whatever it is; `page` is the query parameter that asks
-    /// for one.
+    /// What the API answers, whatever it is; `page` is the query parameter that asks for one.
     ///
     /// # Errors
     /// The API says that it failed, or there is no answer.
     pub(crate) async fn fetch(
         &self,
-        base: &Base,
-        operation: &Operation,
-        arguments: &Map<String, Value>,
+        question: Question<'_>,
         page: Option<(&str, &str)>,
         deadline: Instant,
     ) -> Result<Response<Bytes>, Stop> {
+        let Question { base, operation, arguments } = question;
         let request = build(base, operation, arguments, page)?;
         self.send(operation, request, deadline).await
     }

@@ -66,21 +66,31 @@ pub(crate) fn decode(text: &str) -> Vec<u8> {
 /// what follows a `;`, which some servers cut off first. We encode what we send; this is for servers
 /// and proxies that decode more than once.
 pub(crate) fn is_segment(value: &str) -> bool {
-    let mut text = value.to_owned();
-    for _ in 0..=DECODINGS {
-        let unsound = |c: char| matches!(c, '/' | '\\') || c.is_control();
-        let name = text.split(';').next().unwrap_or_default();
-        if matches!(name, "" | "." | "..") || text.contains(unsound) {
-            return false;
-        }
-        let decoded = String::from_utf8_lossy(&decode(&text)).into_owned();
-        if decoded == text {
-            return true;
-        }
-        text = decoded;
-    }
-    // Encoded more often than anybody means.
-    false
+    let unsound = |c: char| matches!(c, '/' | '\\') || c.is_control();
+    let is_sound =
+        |text: &String| !matches!(name(text), "" | "." | "..") && !text.contains(unsound);
+    let readings = readings(value);
+    // What is left to decode after so many times is encoded more often than anybody means.
+    readings.len() <= DECODINGS + 1 && readings.iter().all(is_sound)
+}
+
+/// Whether a segment is a dot segment, as it is or for somebody who decodes it.
+pub(crate) fn is_dots(segment: &str) -> bool {
+    readings(segment).iter().any(|text| matches!(name(text), "." | ".."))
+}
+
+/// A text, and what it is to those who decode it once more, and once more.
+fn readings(text: &str) -> Vec<String> {
+    let decoded = |text: &String| {
+        let decoded = String::from_utf8_lossy(&decode(text)).into_owned();
+        (decoded != *text).then_some(decoded)
+    };
+    std::iter::successors(Some(text.to_owned()), decoded).take(DECODINGS + 2).collect()
+}
+
+/// A segment without its parameters (RFC 3986, 3.3).
+fn name(segment: &str) -> &str {
+    segment.split(';').next().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -13,11 +13,10 @@ use toolgate_hosted::{Answer, Asked, Content};
 
 use crate::answer::{self, Held, written};
 use crate::aside::aside;
-use crate::engine::{Engine, REST, Stop};
+use crate::engine::{Engine, Question, REST, Stop};
 use crate::fields::Items;
-use crate::operation::{Mapping, Operation};
+use crate::operation::Mapping;
 use crate::pages::{LONGEST, Pages};
-use crate::request::Base;
 use crate::wrong::Wrong;
 
 /// One page.
@@ -46,19 +45,17 @@ struct Gathered {
 /// The first of them cannot be had.
 pub(crate) async fn gather(
     engine: &Engine,
-    base: &Base,
-    operation: &Operation,
+    question: Question<'_>,
     pages: &Arc<Pages>,
-    arguments: &Map<String, Value>,
     asked: &Asked,
 ) -> Result<Answer, Stop> {
     let deadline = engine.deadline();
     // What is left then is for telling what is there.
     let last_moment = deadline - REST.min(engine.budget / 4);
-    let mut all = Gathered { next: given_cursor(arguments)?, ..Gathered::default() };
+    let mut all = Gathered { next: given_cursor(question.arguments)?, ..Gathered::default() };
     loop {
         let cursor = all.next.clone();
-        let page = page(engine, base, operation, pages, arguments, cursor, deadline);
+        let page = page(engine, question, pages, cursor, deadline);
         if all.pages.is_empty() {
             all.add(page.await?);
         } else {
@@ -79,8 +76,8 @@ pub(crate) async fn gather(
         asked.progress(done as f64, Some(pages.limit as f64), None).await;
     }
     if let Some(error) = &all.failure {
-        let tool = &operation.tool.name;
-        tracing::warn!(upstream = %engine.name, tool, %error, "a result lacks its later pages");
+        let tool = &question.operation.tool.name;
+        tracing::debug!(upstream = %engine.name, tool, %error, "a result lacks its later pages");
     }
     let (size, trace) = (all.size, asked.trace().id().to_owned());
     Ok(aside(size, move || all.told(&trace)).await??)
@@ -97,16 +94,15 @@ fn given_cursor(arguments: &Map<String, Value>) -> Result<Option<String>, Wrong>
 
 async fn page(
     engine: &Engine,
-    base: &Base,
-    operation: &Operation,
+    question: Question<'_>,
     pages: &Arc<Pages>,
-    arguments: &Map<String, Value>,
     cursor: Option<String>,
     deadline: Instant,
 ) -> Result<Page, Stop> {
     let asked_for = cursor.as_deref().map(|cursor| (pages.parameter.as_str(), cursor));
-    let response = engine.fetch(base, operation, arguments, asked_for, deadline).await?;
-    let (api, mapping, pages) = (engine.name.clone(), operation.answer.clone(), pages.clone());
+    let response = engine.fetch(question, asked_for, deadline).await?;
+    let (api, pages) = (engine.name.clone(), pages.clone());
+    let mapping = question.operation.answer.clone();
     let read = aside(response.body().len(), move || {
         Page::read(&api, &mapping, &pages, cursor.as_deref(), &response)
     });

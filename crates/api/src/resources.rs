@@ -11,7 +11,7 @@ use toolgate_hosted::{Answer, Asked, Completing, Failed, Paged, Refusal};
 use crate::aside::aside;
 use crate::contents::Holding;
 use crate::endpoint::operation;
-use crate::engine::{Engine, Stop};
+use crate::engine::{Engine, Question, Stop};
 use crate::entry::Entry;
 use crate::exact::too_long;
 use crate::request::Base;
@@ -101,8 +101,8 @@ impl Resources {
         if let Some(wrong) = resource.entry.wrong(&given) {
             return Err(absent(&format!(": {wrong}")).into());
         }
-        let (operation, deadline) = (&resource.entry.operation, engine.deadline());
-        let response = engine.fetch(base, operation, &given, None, deadline).await;
+        let question = Question { base, operation: &resource.entry.operation, arguments: &given };
+        let response = engine.fetch(question, None, engine.deadline()).await;
         let response = response.map_err(|stop| match stop {
             // Arguments that no request can be made of name nothing either.
             Stop::Wrong(fault) | Stop::Absent(fault) => {

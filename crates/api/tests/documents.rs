@@ -105,6 +105,8 @@ fn one_broken_operation_leaves_the_others_alone() {
             "/outside": { "get": { "parameters": [{ "name": "a", "in": "query", "schema": { "$ref": "other.yaml#/a" } }] } },
             "/bytes": { "post": { "requestBody": { "content": { "application/octet-stream": {} } } } },
             "/style": { "get": { "parameters": [{ "name": "a", "in": "query", "style": "matrix" }] } },
+            "/../up": { "get": { "operationId": "up" } },
+            "/a/%252E%2e/up": { "get": { "operationId": "over" } },
             "/odd": { "get": 7, "post": null, "put": { "parameters": 3, "tags": "x", "responses": [] } },
         }),
         json!({}),
@@ -124,6 +126,8 @@ fn one_broken_operation_leaves_the_others_alone() {
             "GET /outside: the parameter a: other.yaml#/a is outside the document",
             "POST /bytes: its body is of type application/octet-stream, which is not written here",
             "GET /style: the parameter a has the style matrix, not for its place",
+            "GET /../up: its path leads out of the base",
+            "GET /a/%252E%2e/up: its path leads out of the base",
             "GET /odd: it is no object",
             "POST /odd: it is no object",
         ]

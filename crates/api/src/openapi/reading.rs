@@ -14,6 +14,7 @@ use super::naming::Names;
 use super::schema::{Bound, Translated, Wanted, Way, size, translate};
 use super::security::Security;
 use super::select::{Idle, idle, offers};
+use crate::escape::is_dots;
 use crate::fields::Fields;
 use crate::method::annotations;
 use crate::operation::{Fixed, Mapping, Operation, Place, pieces};
@@ -131,7 +132,12 @@ impl Reader<'_> {
         let method = Method::from_bytes(method.to_ascii_uppercase().as_bytes())
             .map_err(|error| error.to_string())?;
         let drafted = self.drafted(&method)?;
-        let path = pieces(&self.literal(), &drafted.parameters)?;
+        let literal = self.literal();
+        // Whoever writes the document says what is asked below the base, and nothing beside it.
+        if literal.split('/').any(is_dots) {
+            return Err("its path leads out of the base".to_owned());
+        }
+        let path = pieces(&literal, &drafted.parameters)?;
         let fields = self.fields(&name);
         let output = self.output(fields.as_ref())?;
         let (output_schema, framed) = match output {
