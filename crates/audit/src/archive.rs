@@ -24,8 +24,11 @@ impl Archive {
     }
 
     /// Those of a chain in a database server. Nothing is connected to yet.
-    pub fn postgres(rules: &PostgresRules) -> Archive {
-        Archive(Table::postgres(rules, false))
+    ///
+    /// # Errors
+    /// This build has no databases.
+    pub fn postgres(rules: &PostgresRules) -> io::Result<Archive> {
+        Table::postgres(rules, false).map(Archive)
     }
 
     /// Checks the chain. It blocks, and must not be called within a runtime.

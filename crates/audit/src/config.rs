@@ -12,6 +12,8 @@ use toolgate_screen::detect::Detector;
 use toolgate_screen::redact::{Rule, Rules};
 use toolgate_values::{Rate, Secret, Size, Span, Url};
 
+#[cfg(not(feature = "tables"))]
+pub(crate) use check::NO_TABLES;
 pub use check::{Plan, Problem};
 pub use fsync::Fsync;
 

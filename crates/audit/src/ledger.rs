@@ -153,7 +153,7 @@ impl Ledger {
     /// The system gives no thread to write on.
     pub(crate) fn postgres(rules: &PostgresRules, plan: &Plan) -> Result<Ledger, Unusable> {
         // When it forces to its disk is the business of the server.
-        Self::of_table(Table::postgres(rules, true), Fsync::Never, plan)
+        Self::of_table(Table::postgres(rules, true)?, Fsync::Never, plan)
     }
 
     fn of_table(table: Table, fsync: Fsync, plan: &Plan) -> Result<Ledger, Unusable> {

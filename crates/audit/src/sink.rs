@@ -5,6 +5,10 @@ mod head;
 mod recover;
 mod rows;
 mod stream;
+#[cfg(feature = "tables")]
+mod table;
+#[cfg(not(feature = "tables"))]
+#[path = "sink/no_table.rs"]
 mod table;
 
 use std::io;

@@ -51,7 +51,7 @@ pub use metering::{Backend, Metering, Metric};
 pub use policy::PolicyRules;
 pub use problem::{Problem, Problems, Warning};
 pub use rates::{RateLimits, ServerLimits};
-pub use schema::schema;
+pub use schema::SCHEMA;
 pub use screening::{
     Characters, Imitation, Markup, Misfits, Screening, SizePolicy, Structured, Unlisted, Validate,
 };
@@ -181,7 +181,7 @@ fn read(
         import::join(&mut root, sources, report);
     }
     program::join(&mut root, sources);
-    if !shape::fit(&mut root, schema::tree(), report) {
+    if !shape::fit(&mut root, &schema::tree(), report) {
         return None;
     }
     let places = Arc::new(Places::of(&root));

@@ -131,11 +131,6 @@ fn the_documented_example_checks_clean() {
 }
 
 #[test]
-fn the_published_schema_is_reviewed() {
-    insta::assert_snapshot!(config::schema());
-}
-
-#[test]
 fn a_minimal_file_has_the_documented_defaults() {
     let (checked, warnings) =
         sound("servers: [{name: time, command: uvx mcp-server-time==1.2.3 --utc}]");

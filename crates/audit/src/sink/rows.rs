@@ -3,9 +3,26 @@
 use std::io;
 
 use super::head::{claim, claimed};
-use super::table::{Batch, Row, Table};
-use super::{Found, Frame, Sink};
+use super::{Found, Frame, Sink, Table};
 use crate::chain::{Seal, Tip, unsealed};
+
+/// One line as a row.
+pub(super) struct Row {
+    pub seq: i64,
+    pub kind: String,
+    /// Of an outcome: the line of its intent.
+    pub of: Option<i64>,
+    pub line: String,
+}
+
+/// What is stored at once, all or nothing.
+pub(super) struct Batch {
+    pub rows: Vec<Row>,
+    /// The head before.
+    pub before: Option<String>,
+    /// The head after.
+    pub head: String,
+}
 
 /// A table that the writer adds to.
 ///

@@ -13,6 +13,7 @@ use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Connection, Executor, Row as _};
 use tokio::runtime::Runtime;
 
+use super::rows::Batch;
 use crate::config::{Fsync, PostgresRules, SqliteRules};
 
 /// How long the database may take for one batch, and for a connection.
@@ -23,24 +24,6 @@ const PAGE: usize = 1000;
 const ONLY: &str = "gateway";
 /// The table of a database file.
 const SQLITE_TABLE: &str = "toolgate_audit";
-
-/// One line as a row.
-pub(super) struct Row {
-    pub seq: i64,
-    pub kind: String,
-    /// Of an outcome: the line of its intent.
-    pub of: Option<i64>,
-    pub line: String,
-}
-
-/// What is stored at once, all or nothing.
-pub(super) struct Batch {
-    pub rows: Vec<Row>,
-    /// The head before.
-    pub before: Option<String>,
-    /// The head after.
-    pub head: String,
-}
 
 /// The lines of one chain within a table, and the head beside it. It connects when it is first
 /// needed, and again after an error.
@@ -94,9 +77,12 @@ impl Table {
     }
 
     /// A table of a database server. Nothing is connected to yet.
-    pub(crate) fn postgres(rules: &PostgresRules, writes: bool) -> Table {
+    ///
+    /// # Errors
+    /// None in this build; where there are no tables, that.
+    pub(crate) fn postgres(rules: &PostgresRules, writes: bool) -> io::Result<Table> {
         let url = rules.url.reveal().to_owned();
-        Table::new(Kind::Postgres, &rules.table, &rules.chain, url, writes)
+        Ok(Table::new(Kind::Postgres, &rules.table, &rules.chain, url, writes))
     }
 
     fn new(kind: Kind, name: &str, chain: &str, url: String, writes: bool) -> Table {

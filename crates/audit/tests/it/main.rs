@@ -5,6 +5,7 @@
 mod chain;
 mod crash;
 mod query;
+#[cfg(feature = "tables")]
 mod rows;
 mod sinks;
 mod speed;

@@ -29,7 +29,7 @@ fn books(audit: &Audit) -> Books {
 fn archive(audit: &Audit) -> Archive {
     match (&audit.sqlite, &audit.postgres) {
         (Some(rules), _) => Archive::sqlite(&rules.path).unwrap(),
-        (_, Some(rules)) => Archive::postgres(rules),
+        (_, Some(rules)) => Archive::postgres(rules).unwrap(),
         _ => panic!("no table"),
     }
 }

@@ -19,7 +19,8 @@ use translate::translate;
 /// next to it would be lost if the file were taken for theirs.
 pub(super) fn recognises(root: &Node) -> bool {
     let is_map = |key| root.member(key).is_some_and(|node| matches!(node.value, Value::Map(_)));
-    let ours = &schema::tree()["properties"];
+    let schema = schema::tree();
+    let ours = &schema["properties"];
     let is_ours = |member: &Member| member.key != "servers" && ours.get(&member.key).is_some();
     is_map("mcpServers") || (is_map("servers") && !root.members().iter().any(is_ours))
 }

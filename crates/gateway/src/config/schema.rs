@@ -1,29 +1,19 @@
-//! The JSON Schema of the file, made from the tree itself.
-
-use std::sync::OnceLock;
+//! The JSON Schema of the file.
+//!
+//! It is made from the types of the tree, but not at every start: that would run through code of
+//! each of them, most of which nobody's file mentions. A test holds the published file to the types.
 
 use schemars::generate::SchemaSettings;
 use schemars::transform::{Transform, transform_subschemas};
 use schemars::{JsonSchema, Schema};
-use serde_json::{Value as Json, json};
-
-use super::tree::Config;
+use serde_json::Value as Json;
 
 /// The published JSON Schema (draft 2020-12) of a configuration file, for editors.
-pub fn schema() -> String {
-    // `Value`'s alternate form is its pretty form.
-    format!("{:#}\n", tree())
-}
+pub const SCHEMA: &str = include_str!("schema.json");
 
-/// The same as a value, which is also what files are checked against.
-pub(super) fn tree() -> &'static Json {
-    static TREE: OnceLock<Json> = OnceLock::new();
-    TREE.get_or_init(|| {
-        let mut schema = root::<Config>();
-        schema.insert("title".to_owned(), json!("Toolgate configuration"));
-        schema.insert("examples".to_owned(), examples());
-        schema.to_value()
-    })
+/// The same as a value, which is what files are checked against.
+pub(super) fn tree() -> Json {
+    serde_json::from_str(SCHEMA).expect("a test has read the same text")
 }
 
 /// The schema of another file.
@@ -34,19 +24,6 @@ pub(super) fn of<T: JsonSchema>() -> Json {
 fn root<T: JsonSchema>() -> Schema {
     let settings = SchemaSettings::draft2020_12().with_transform(NoNulls).with_transform(Prose);
     settings.into_generator().into_root_schema_for::<T>()
-}
-
-fn examples() -> Json {
-    json!([
-        { "servers": [{ "name": "time", "command": ["uvx", "mcp-server-time"] }] },
-        {
-            "listen": "127.0.0.1:8080",
-            "servers": [
-                { "name": "docs", "upstream": "https://docs.example.com/mcp" },
-                { "name": "notes", "files": { "root": "notes" } },
-            ],
-        },
-    ])
 }
 
 /// A key that is left out has its default; one that is written has a value. So `null`, which an
@@ -101,7 +78,44 @@ impl Transform for Prose {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
+    use super::super::tree::Config;
     use super::*;
+
+    /// The schema as the types have it.
+    fn made() -> String {
+        let mut schema = root::<Config>();
+        schema.insert("title".to_owned(), json!("Toolgate configuration"));
+        schema.insert("examples".to_owned(), examples());
+        // `Value`'s alternate form is its pretty form.
+        format!("{:#}\n", schema.to_value())
+    }
+
+    fn examples() -> Json {
+        json!([
+            { "servers": [{ "name": "time", "command": ["uvx", "mcp-server-time"] }] },
+            {
+                "listen": "127.0.0.1:8080",
+                "servers": [
+                    { "name": "docs", "upstream": "https://docs.example.com/mcp" },
+                    { "name": "notes", "files": { "root": "notes" } },
+                ],
+            },
+        ])
+    }
+
+    #[test]
+    fn the_published_schema_is_that_of_the_types() {
+        let made = made();
+        if made != SCHEMA {
+            let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/config/schema.json.new");
+            std::fs::write(path, made).unwrap();
+            panic!(
+                "the types have another schema: review {path}, and put it in the place of the old"
+            );
+        }
+    }
 
     /// Every keyword of the schema and of what is in it.
     fn keywords(schema: &Json, found: &mut Vec<String>) {
@@ -124,7 +138,7 @@ mod tests {
     #[test]
     fn the_walker_understands_every_keyword_of_the_schema() {
         let mut found = Vec::new();
-        keywords(tree(), &mut found);
+        keywords(&tree(), &mut found);
         found.sort();
         found.dedup();
 
@@ -156,6 +170,6 @@ mod tests {
 
     #[test]
     fn no_key_may_be_null() {
-        assert!(!schema().contains("null"));
+        assert!(!SCHEMA.contains("null"));
     }
 }

@@ -252,7 +252,8 @@ impl Records {
         if let Some(rules) = audit.postgres.as_ref().filter(|_| is(Sink::Postgres)) {
             let mut rules = rules.clone();
             rules.chain = chain.unwrap_or(rules.chain);
-            return Ok(Records::Table(Archive::postgres(&rules)));
+            let archive = Archive::postgres(&rules);
+            return archive.map(Records::Table).map_err(|error| error.to_string());
         }
         Err("the configuration has no such place for records".to_owned())
     }

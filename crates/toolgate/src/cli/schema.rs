@@ -8,6 +8,6 @@ use super::print;
 
 /// Prints the schema.
 pub fn run() -> ExitCode {
-    print(config::schema().trim_end());
+    print(config::SCHEMA.trim_end());
     ExitCode::SUCCESS
 }
