@@ -75,6 +75,12 @@ def resident_kib(pid: int) -> int:
     return sum(_status_kib(member, "VmRSS") for member in family(pid))
 
 
+def anonymous_kib(pid: int) -> int:
+    """What of it belongs to the family alone and no file could give back: heaps and stacks. The rest
+    is code that the system holds once, however many run it, and drops when memory is short."""
+    return sum(_status_kib(member, "RssAnon") for member in family(pid))
+
+
 def peak_kib(pid: int) -> int:
     """The most resident memory that each member of the family ever had, added up."""
     return sum(_status_kib(member, "VmHWM") for member in family(pid))

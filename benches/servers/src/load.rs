@@ -11,7 +11,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use serde_json::{Value, json};
 
-use crate::wire::Wire;
+use bench_tools::wire::Wire;
 
 const VERSION: &str = "2025-11-25";
 

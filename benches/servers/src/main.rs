@@ -1,18 +1,14 @@
-//! The published benchmark of MCP servers, to be repeated: one set of tools on this library and on the
-//! official SDK alone, a stub for what they call, and the virtual users.
-//!
-//! All of it is one program, so that compiler, allocator and the work of the tools are the same.
+//! The published benchmark of MCP servers, to be repeated: one set of tools on this library, a stub
+//! for what they call, and the virtual users. `toolgate-bench-sdk` has the same tools on the official
+//! SDK alone: compiler, allocator and the work of the tools are the same.
 
-mod alone;
 mod load;
 mod native;
-mod sdk;
 mod stub;
-mod wire;
-mod work;
 
 use std::net::SocketAddr;
 
+use bench_tools::sdk::Bench;
 use clap::{Parser, Subcommand};
 use toolgate::Gateway;
 
@@ -32,8 +28,6 @@ enum Command {
     Native(At),
     /// The handler of the official SDK, hosted by this library.
     Hosted(At),
-    /// The same handler with the official SDK's own transport.
-    Alone(At),
     /// The HTTP API that the tools call.
     Stub(Port),
     /// The virtual users; prints one JSON object.
@@ -78,9 +72,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 serve(Gateway::builder().host_native("bench", tools), &at).await
             }
             Command::Hosted(at) => {
-                serve(Gateway::builder().host("bench", sdk::Bench::new(at.stub())), &at).await
+                serve(Gateway::builder().host("bench", Bench::new(at.stub())), &at).await
             }
-            Command::Alone(at) => Ok(alone::serve(at.port.address(), at.stub()).await?),
             Command::Stub(port) => Ok(stub::serve(port.address()).await?),
             Command::Load(args) => load::run(args).await,
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use toolgate::{Annotations, Context, Failed, Fault, NativeTool, Reason, Structured, Toolbox};
 
-use crate::work::{self, Api};
+use bench_tools::work::{self, Api};
 
 pub fn toolbox(stub: SocketAddr) -> Toolbox {
     Toolbox::new("bench")

@@ -9,11 +9,13 @@ use rmcp::{ServerHandler, tool, tool_handler, tool_router};
 
 use crate::work::{self, Api, Number, Processed, Text};
 
+/// The server.
 #[derive(Clone)]
 pub struct Bench(Arc<Api>);
 
 #[tool_router]
 impl Bench {
+    /// With the API at this address.
     pub fn new(stub: SocketAddr) -> Bench {
         Bench(Arc::new(Api::at(stub)))
     }

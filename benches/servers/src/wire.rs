@@ -18,11 +18,15 @@ pub struct Wire {
 }
 
 impl Wire {
+    /// No connection yet.
     pub fn to(address: SocketAddr) -> Wire {
         Wire { address, idle: Mutex::default() }
     }
 
     /// Sends a request and reads the whole answer.
+    ///
+    /// # Errors
+    /// The connection cannot be made, or breaks.
     pub async fn send(&self, mut request: Request<Full<Bytes>>) -> io::Result<Response<Bytes>> {
         let host =
             http::HeaderValue::from_str(&self.address.to_string()).map_err(io::Error::other)?;

@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 use crate::wire::Wire;
 
+/// Arguments of `calculate_fibonacci`.
 #[derive(Deserialize, JsonSchema)]
 pub struct Fibonacci {
     /// Which number of the sequence.
@@ -18,6 +19,7 @@ pub struct Fibonacci {
     pub n: u32,
 }
 
+/// Arguments of `fetch_external_data`.
 #[derive(Deserialize, JsonSchema)]
 pub struct Fetch {
     /// What to fetch.
@@ -25,12 +27,14 @@ pub struct Fetch {
     pub endpoint: String,
 }
 
+/// Arguments of `process_json_data`.
 #[derive(Deserialize, JsonSchema)]
 pub struct Process {
     /// What to turn into upper case.
     pub data: Map<String, Value>,
 }
 
+/// Arguments of `simulate_database_query`.
 #[derive(Deserialize, JsonSchema)]
 pub struct Query {
     /// The query.
@@ -41,24 +45,28 @@ pub struct Query {
     pub delay_ms: u64,
 }
 
+/// A result that is a number.
 #[derive(Serialize, JsonSchema)]
 pub struct Number {
     /// The number.
     pub result: u64,
 }
 
+/// A result that is a text.
 #[derive(Serialize, JsonSchema)]
 pub struct Text {
     /// The text.
     pub result: String,
 }
 
+/// A result that is an object.
 #[derive(Serialize, JsonSchema)]
 pub struct Processed {
     /// The same with texts in upper case.
     pub result: Map<String, Value>,
 }
 
+/// A number of the sequence; beyond the 93rd it wraps.
 pub fn fibonacci(n: u32) -> Number {
     let (mut a, mut b) = (0_u64, 1_u64);
     for _ in 0..n {
@@ -67,6 +75,7 @@ pub fn fibonacci(n: u32) -> Number {
     Number { result: a }
 }
 
+/// Turns the texts of an object into upper case.
 pub fn process(data: Map<String, Value>) -> Processed {
     let upper = |value| match value {
         Value::String(text) => Value::String(text.to_uppercase()),
@@ -75,6 +84,7 @@ pub fn process(data: Map<String, Value>) -> Processed {
     Processed { result: data.into_iter().map(|(key, value)| (key, upper(value))).collect() }
 }
 
+/// Waits as long as a query would take.
 pub async fn query(query: &Query) -> Text {
     tokio::time::sleep(Duration::from_millis(query.delay_ms)).await;
     Text { result: format!("ran {} in {} ms", query.query, query.delay_ms) }
@@ -84,10 +94,15 @@ pub async fn query(query: &Query) -> Text {
 pub struct Api(Wire);
 
 impl Api {
+    /// The one at this address.
     pub fn at(address: SocketAddr) -> Api {
         Api(Wire::to(address))
     }
 
+    /// What it answers.
+    ///
+    /// # Errors
+    /// One sentence: the endpoint is none, or cannot be reached.
     pub async fn fetch(&self, endpoint: &str) -> Result<Text, String> {
         let path = endpoint.chars().all(|c| c.is_ascii_alphanumeric() || c == '/');
         if !path {
