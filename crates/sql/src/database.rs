@@ -68,10 +68,27 @@ impl Database {
 
     /// Runs a statement. Dropped, it ends there too.
     pub(crate) async fn run(&self, job: Job) -> Result<Outcome, Failure> {
-        match self {
+        let writes = job.writes;
+        let ran = match self {
             Database::Sqlite(it) => it.run(job).await,
             Database::Postgres(it) => it.run(job).await,
             Database::MySql(it) => it.run(job).await,
+        };
+        match writes {
+            true => ran.map_err(|failure| failure.while_writing(&self.let_write())),
+            false => ran,
+        }
+    }
+
+    /// What an operator does about a database that can only be read.
+    fn let_write(&self) -> String {
+        match self {
+            Database::Sqlite(it) => {
+                format!("let the gateway write {} and its folder", it.file.display())
+            }
+            Database::Postgres(_) | Database::MySql(_) => {
+                "name the server that takes writes in url, not a replica".to_owned()
+            }
         }
     }
 
@@ -141,6 +158,12 @@ impl Database {
             }
             Database::MySql(_) => crate::mysql::quoted(name),
         }
+    }
+
+    /// All rows of a table, which is written as TABLE or SCHEMA.TABLE.
+    pub(crate) fn all_of(&self, table: &str) -> String {
+        let names: Vec<_> = table.split('.').map(|name| self.quoted(name)).collect();
+        format!("SELECT * FROM {}", names.join("."))
     }
 
     /// How a list is sent.

@@ -81,18 +81,41 @@ const TYPES: [&str; 18] = [
     "VARCHAR",
 ];
 
-/// What a model is told of it.
-pub(crate) fn tool(rules: &ExploreRules) -> Tool {
-    let tables = rules.tables.join(", ");
+/// Characters of the columns of all tables that are told; what is wider is asked for.
+const TOLD: usize = 2000;
+
+/// What a model is told of it. `columns` are the names of those of each table, as far as the database
+/// told them.
+pub(crate) fn tool(rules: &ExploreRules, columns: &[Option<Vec<String>>]) -> Tool {
+    let mut left = TOLD;
+    let mut all_told = true;
+    let tables = rules.tables.iter().zip(columns).map(|(table, columns)| {
+        let columns = columns.as_ref().map(|names| names.join(", "));
+        match columns.filter(|columns| columns.len() <= left) {
+            Some(columns) => {
+                left -= columns.len();
+                format!("{table} ({columns})")
+            }
+            None => {
+                all_told = false;
+                table.clone()
+            }
+        }
+    });
+    let tables = tables.collect::<Vec<_>>().join(", ");
+    let rest = match all_told {
+        true => "",
+        false => "; SELECT * FROM a table LIMIT 1 shows its columns",
+    };
     let rows = rules.limit.rows;
     Tool {
         name: ExploreRules::NAME.to_owned(),
         title: Some("Explore".to_owned()),
         description: format!(
-            "Answers one SELECT of yours over these tables: {tables}. Use it when no other tool \
-             answers the question; their columns are resources, or SELECT * with LIMIT 1 shows \
-             them. Takes query: joins, subqueries, grouping and the usual functions, but no WITH and \
-             no other statement. Returns at most {rows} rows. Changes nothing."
+            "Answers one SELECT of yours over these tables and their columns: {tables}. Use it when \
+             no other tool answers the question{rest}. Takes query: joins, subqueries, grouping and \
+             the usual functions, but no WITH and no other statement. Returns at most {rows} rows. \
+             Changes nothing."
         ),
         input_schema: json!({
             "type": "object",
@@ -258,7 +281,13 @@ impl Visitor for Restriction<'_> {
     fn pre_visit_relation(&mut self, relation: &ObjectName) -> Flow {
         let name = name_of(relation, self.dialect);
         let is_listed = name.is_some_and(|name| self.tables.contains(&name));
-        unless(is_listed, "a table that is not listed")
+        match is_listed {
+            true => ControlFlow::Continue(()),
+            false => ControlFlow::Break(format!(
+                "a table that is not listed is not allowed in the query (there are {})",
+                self.tables.join(", ")
+            )),
+        }
     }
 
     fn pre_visit_ident(&mut self, ident: &Ident) -> Flow {

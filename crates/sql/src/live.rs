@@ -54,9 +54,7 @@ pub async fn check(rules: &SqlRules) -> Result<Vec<Finding>, String> {
 
 /// Why nothing can be read from a table; an error if the database cannot be asked.
 async fn unreadable(table: &str, database: &Database) -> Result<Option<String>, String> {
-    let names: Vec<_> = table.split('.').map(|name| database.quoted(name)).collect();
-    let statement = format!("SELECT * FROM {}", names.join("."));
-    match database.describe(statement.into()).await {
+    match database.describe(database.all_of(table).into()).await {
         Err(failure) if failure.is_passing() => Err(failure.to_string()),
         // What its values are in JSON is no matter here.
         Err(failure) if failure.trouble == Trouble::Type => Ok(None),

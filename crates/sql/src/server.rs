@@ -16,6 +16,7 @@ use toolgate_hosted::{
 };
 
 use crate::collect::Collector;
+use crate::column::Column;
 use crate::database::{Database, Job};
 use crate::resources::{Read, Tables};
 use crate::tool::{Context, Tool};
@@ -79,14 +80,7 @@ impl Sql {
         let mut tools = Vec::with_capacity(self.tools.len());
         let mut names = BTreeMap::new();
         for tool in self.tools.values() {
-            let mut columns = None;
-            if answers {
-                match self.database.describe(tool.sample()).await {
-                    Ok(found) => columns = Some(found),
-                    // Whoever is silent once is not asked about the others.
-                    Err(failure) => answers = !failure.is_passing(),
-                }
-            }
+            let columns = self.columns(tool.sample(), &mut answers).await;
             let rules = &tool.rules;
             tools.push(definition::tool(rules, columns.as_deref()));
             if let Some(columns) = columns {
@@ -97,7 +91,15 @@ impl Sql {
                 names.insert(rules.name.clone(), columns);
             }
         }
-        tools.extend(self.explore());
+        if let Some(explore) = &self.rules.explore {
+            let mut columns = Vec::with_capacity(explore.tables.len());
+            for table in &explore.tables {
+                let found = self.columns(self.database.all_of(table).into(), &mut answers).await;
+                let names = |found: Vec<Column>| found.into_iter().map(|it| it.name).collect();
+                columns.push(found.map(names));
+            }
+            tools.push(explore::tool(explore, &columns));
+        }
         let tools = Arc::new(Tools::new(tools));
         if !answers {
             self.owes.store(true, Ordering::Relaxed);
@@ -106,6 +108,21 @@ impl Sql {
         let mut described = self.described.write().unwrap_or_else(PoisonError::into_inner);
         *described = Some(Described { tools: tools.clone(), columns: Arc::new(names) });
         tools
+    }
+
+    /// The columns of what a statement answers with, unless the database does not answer any more.
+    async fn columns(&self, statement: Arc<str>, answers: &mut bool) -> Option<Vec<Column>> {
+        if !*answers {
+            return None;
+        }
+        match self.database.describe(statement).await {
+            Ok(found) => Some(found),
+            Err(failure) => {
+                // Whoever is silent once is not asked about the others.
+                *answers = !failure.is_passing();
+                None
+            }
+        }
     }
 
     fn known(&self) -> Option<Described> {
@@ -117,10 +134,6 @@ impl Sql {
         let row = result.structured_content.as_ref().and_then(|it| it.pointer("/rows/0"));
         let (Some(Value::Object(row)), Some(known)) = (row, self.known()) else { return false };
         known.columns.get(tool).is_some_and(|columns| !row.keys().eq(columns.iter()))
-    }
-
-    fn explore(&self) -> Option<toolgate_hosted::Tool> {
-        self.rules.explore.as_ref().map(explore::tool)
     }
 
     /// One SELECT of the model's own.

@@ -34,6 +34,7 @@ const STEPS: i32 = 1000;
 
 /// A file.
 pub(crate) struct Sqlite {
+    pub file: Box<Path>,
     pub reads: SqlitePool,
     writes: Option<SqlitePool>,
 }
@@ -53,7 +54,8 @@ impl Sqlite {
                 .disable_statement_logging()
         };
         let reads = open().read_only(true).pragma("query_only", "ON");
-        Sqlite { reads: pool(rules, reads), writes: writes.then(|| pool(rules, open())) }
+        let writes = writes.then(|| pool(rules, open()));
+        Sqlite { file: path.into(), reads: pool(rules, reads), writes }
     }
 
     fn pool(&self, writes: bool) -> Result<&SqlitePool, Failure> {
@@ -194,17 +196,19 @@ mod tests {
 
     use super::*;
     use crate::collect::Collector;
+    use crate::database::Database;
+    use toolgate_gateway::config::servers::sql::Place;
 
-    /// Whoever reads holds back what another wants to make last.
-    #[tokio::test]
-    async fn nobody_says_that_nothing_has_changed_while_a_commit_is_not_answered() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("a.sqlite");
-        let options = SqliteConnectOptions::new().filename(&file).create_if_missing(true);
-        let mut reader = options.connect().await.unwrap();
-        reader.execute("CREATE TABLE t (id INTEGER); INSERT INTO t VALUES (1)").await.unwrap();
-        let sqlite = Sqlite::new(&file, &Pool::default(), true);
-        let insert = |time| Job {
+    /// A file with a table of one row, and a connection of somebody else to it.
+    async fn table(file: &Path) -> sqlx::SqliteConnection {
+        let options = SqliteConnectOptions::new().filename(file).create_if_missing(true);
+        let mut other = options.connect().await.unwrap();
+        other.execute("CREATE TABLE t (id INTEGER); INSERT INTO t VALUES (1)").await.unwrap();
+        other
+    }
+
+    fn insert(time: Duration) -> Job {
+        Job {
             sql: "INSERT INTO t VALUES (2)".into(),
             arguments: Vec::new(),
             settings: Vec::new(),
@@ -212,7 +216,38 @@ mod tests {
             recurs: true,
             time,
             collector: Collector::new(1, 100),
-        };
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_that_can_only_be_read_is_named_to_the_operator() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.sqlite");
+        table(&file).await.close().await.unwrap();
+        // A format that is too new to be written (sqlite.org/fileformat2.html, 1.3.3). No right keeps
+        // a test from writing that runs as root.
+        let mut bytes = std::fs::read(&file).unwrap();
+        bytes[18] = 3;
+        std::fs::write(&file, bytes).unwrap();
+        let database = Database::new(&Place::Sqlite(file.clone()), &Pool::default(), true).unwrap();
+
+        let time = Duration::from_secs(5);
+        let failure = database.run(insert(time)).await.err().unwrap();
+
+        let way_out = format!("let the gateway write {} and its folder", file.display());
+        assert!(failure.to_string().contains(&way_out), "{failure}");
+        let fault = failure.fault(time);
+        assert!(fault.message.contains("can only be read"), "{}", fault.message);
+        assert!(!fault.message.contains("sqlite"), "{}", fault.message);
+    }
+
+    /// Whoever reads holds back what another wants to make last.
+    #[tokio::test]
+    async fn nobody_says_that_nothing_has_changed_while_a_commit_is_not_answered() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.sqlite");
+        let mut reader = table(&file).await;
+        let sqlite = Sqlite::new(&file, &Pool::default(), true);
         reader.execute("BEGIN; SELECT id FROM t").await.unwrap();
 
         let time = Duration::from_millis(50);

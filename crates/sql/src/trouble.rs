@@ -37,6 +37,8 @@ pub(crate) enum Trouble {
     Denied,
     /// The statement writes, and may not.
     Writes,
+    /// It writes, and may, and the database can only be read.
+    ReadOnly,
     /// The statement does not fit the database.
     Statement,
     /// A column of a type without a form in JSON.
@@ -73,6 +75,19 @@ impl Failure {
             trouble => trouble,
         };
         Failure { trouble, committing: !is_undone, ..self }
+    }
+
+    /// It happened to a statement that may write: then it is the database that can only be read.
+    /// `way_out` is for the log.
+    pub(crate) fn while_writing(self, way_out: &str) -> Failure {
+        match self.trouble {
+            Trouble::Writes => Failure {
+                trouble: Trouble::ReadOnly,
+                told: format!("{} ({way_out})", self.told),
+                ..self
+            },
+            _ => self,
+        }
     }
 
     /// Whether the database may answer another time.
@@ -141,6 +156,11 @@ impl Failure {
             Trouble::Writes => (
                 Reason::Internal,
                 "the statement of this tool writes, and the tool may only read".to_owned(),
+            ),
+            Trouble::ReadOnly => (
+                Reason::Forbidden,
+                "the database can only be read at the moment, and nothing was changed; tell the operator that the gateway may not write it"
+                    .to_owned(),
             ),
             Trouble::Statement => (
                 Reason::Internal,

@@ -451,6 +451,28 @@ async fn who_finds_all_connections_in_use_is_told_so_in_time() {
 
 /// A change of the schema is seen at once, and a database that is held up is asked again.
 #[tokio::test]
+async fn whoever_explores_is_told_the_tables_and_their_columns() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("shop.sqlite");
+    execute(&file, "CREATE TABLE orders (id INTEGER, total TEXT); CREATE TABLE secrets (id);");
+    let file = file.display();
+    let gateway = Gateway::serve(format!(
+        "servers: [{{ name: shop, sql: {{ url: 'sqlite:{file}', explore: {{ tables: [orders] }} }} }}]"
+    ))
+    .await;
+    let client = Modern::of(&gateway);
+
+    let list = client.request("1", "tools/list", "{}").await.result();
+    let query = json!({ "query": "SELECT id FROM secrets" });
+    let refused = client.call("explore", &query.to_string()).await.result();
+
+    let description = list["tools"][0]["description"].as_str().unwrap();
+    assert!(description.contains("their columns: orders (id, total)."), "{description}");
+    let text = refused["content"][0]["text"].as_str().unwrap();
+    assert!(text.contains("a table that is not listed") && text.contains("are orders"), "{text}");
+}
+
+#[tokio::test]
 async fn what_is_told_of_a_tool_is_what_its_table_has_now() {
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("a.sqlite");
