@@ -7,9 +7,6 @@ use toolgate_folder::LONGEST;
 
 use crate::{edit, list, read, search, tree, write};
 
-/// What every URI of ours begins with. `file:///a` would name the root of the reader's own disk.
-pub(crate) const BASE: &str = "files:///";
-
 /// How the URI of every resource is formed (RFC 6570).
 pub(crate) const TEMPLATE: &str = "files:///{+path}";
 

@@ -7,8 +7,10 @@ use serde_json::{Value, json};
 use toolgate_folder::Place;
 use toolgate_gateway::fault::Reason;
 
+use crate::absent::missing;
+use crate::address::place;
 use crate::diff;
-use crate::failure::{Failure, missing, place};
+use crate::failure::Failure;
 use crate::hunk;
 use crate::media;
 use crate::version;

@@ -3,11 +3,8 @@
 use std::error::Error;
 
 use serde_json::Value;
-use toolgate_folder::{Entry, Kind, Place};
+use toolgate_folder::Place;
 use toolgate_gateway::fault::{Fault, Reason};
-
-use crate::definitions::BASE;
-use crate::view::View;
 
 /// Why a tool failed: one sentence that says what to do instead, and its category.
 #[derive(Debug)]
@@ -31,6 +28,10 @@ impl Failure {
         error: impl Into<Box<dyn Error + Send + Sync>>,
     ) -> Failure {
         let error = error.into();
+        if let Some(why) = error.downcast_ref().and_then(toolgate_folder::hindrance) {
+            let sentence = format!("{place} cannot be {what}: {why}");
+            return Failure(Fault::new(Reason::QuotaExceeded, sentence).unsent().because(error));
+        }
         let sentence = format!("{place} cannot be {what}: {error}");
         Failure(Fault::new(Reason::Internal, sentence).because(error))
     }
@@ -50,58 +51,23 @@ impl Failure {
     }
 }
 
-/// A path argument; models sometimes give the URI of a resource instead.
-pub(crate) fn place(path: &str) -> Result<Place, Failure> {
-    if path.starts_with(BASE) {
-        return Place::from_uri(path, BASE)
-            .ok_or_else(|| Failure::told(format!("{}: no such resource", path.escape_debug())));
-    }
-    Place::with_hidden(path).map_err(Failure::told)
-}
+#[cfg(test)]
+mod tests {
+    use std::io::{self, ErrorKind};
 
-/// There is no `place`: what is there instead?
-pub(crate) fn missing(view: &View, place: &Place) -> Failure {
-    if view.is_folder(place) {
-        let path = place.as_str();
-        return Failure::told(format!(
-            "{place} is a folder; list it with list_directory path=\"{path}\""
-        ));
-    }
-    let mut absent = place.clone();
-    loop {
-        let folder = absent.parent();
-        if let Ok(entries) = view.entries(&folder) {
-            let what = if absent == *place { "file" } else { "folder" };
-            let there = if folder.is_root() { "at the root" } else { "there" };
-            let names = names(&entries);
-            return Failure::told(format!("no {what} {absent}; files {there}: {names}"));
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_told_with_a_way_out_and_changes_nothing() {
+        for kind in [ErrorKind::StorageFull, ErrorKind::QuotaExceeded] {
+            let Failure(fault) =
+                Failure::system(&Place::parse("a.md").unwrap(), "written", io::Error::from(kind));
+
+            assert_eq!(fault.reason, Reason::QuotaExceeded);
+            assert_eq!(fault.side_effect, toolgate_gateway::fault::SideEffect::None);
+            assert!(fault.message.contains("a.md cannot be written: "), "{}", fault.message);
+            assert!(fault.message.contains("ask the operator for room"), "{}", fault.message);
+            assert!(fault.cause().is_some(), "the log is told");
         }
-        if folder.is_root() {
-            return Failure::told(format!("no file {place}; the served folder cannot be read"));
-        }
-        absent = folder;
     }
-}
-
-/// There is no folder `place`.
-pub(crate) fn missing_folder(view: &View, place: &Place) -> Failure {
-    let failure = missing(view, place);
-    Failure::told(failure.sentence().replacen("no file ", "no folder ", 1))
-}
-
-/// The first entries, as a person would list them.
-fn names(entries: &[Entry]) -> String {
-    const SHOWN: usize = 20;
-    if entries.is_empty() {
-        return "none".to_owned();
-    }
-    let shown = entries.iter().take(SHOWN).map(|entry| match entry.kind {
-        Kind::File { .. } => entry.name.clone(),
-        Kind::Folder { .. } => format!("{}/", entry.name),
-    });
-    let mut names = shown.collect::<Vec<_>>().join(", ");
-    if entries.len() > SHOWN {
-        names.push_str(&format!(" and {} more", entries.len() - SHOWN));
-    }
-    names
 }

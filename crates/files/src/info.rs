@@ -5,7 +5,9 @@ use serde_json::{Value, json};
 use toolgate_audit::stamp;
 use toolgate_folder::{Place, Source};
 
-use crate::failure::{Failure, missing, place};
+use crate::absent::missing;
+use crate::address::place;
+use crate::failure::Failure;
 use crate::ledger::Ledger;
 use crate::media;
 use crate::roots::Root;

@@ -5,6 +5,8 @@
 //! A [`view`](View) is what one caller sees: the roots of the configuration as one tree, in which some
 //! are the caller's own. Tools know the view alone.
 
+mod absent;
+mod address;
 mod answer;
 mod definitions;
 mod diff;

@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 use toolgate_audit::stamp;
 use toolgate_folder::{End, Entry, Kind, Place, Walk, cursor};
 
-use crate::failure::{Failure, missing_folder, place};
+use crate::absent::missing_folder;
+use crate::address::place;
+use crate::failure::Failure;
 use crate::media;
 use crate::view::View;
 
@@ -54,21 +56,23 @@ pub(crate) fn run(view: &View, input: &Input) -> Result<Value, Failure> {
     let end = end.map_err(|error| unlisted(view, &folder, &error))?;
 
     let next = walk.last.as_ref().filter(|_| end != End::Complete).map(cursor::cursor);
-    Ok(answer(&folder, &found, next, &walk))
-}
-
-fn answer(
-    folder: &Place,
-    found: &[(Place, Entry)],
-    next: Option<String>,
-    walk: &Walk<'_>,
-) -> Value {
     let mut lines: Vec<_> = found.iter().map(|(place, entry)| line(place, entry)).collect();
     if found.is_empty() && next.is_none() {
         lines.push(format!("No files in {folder} match."));
     }
+    Ok(page("list_directory", lines, &found, next, &walk))
+}
+
+/// The page that a tool answers with: these lines, and what they tell of.
+pub(crate) fn page(
+    tool: &str,
+    mut lines: Vec<String>,
+    found: &[(Place, Entry)],
+    next: Option<String>,
+    walk: &Walk<'_>,
+) -> Value {
     if let Some(next) = &next {
-        lines.push(format!("More follow: call list_directory again with cursor \"{next}\"."));
+        lines.push(format!("More follow: call {tool} again with cursor \"{next}\"."));
     }
     if walk.unreadable > 0 {
         lines.push(format!("{} folders could not be read.", walk.unreadable));
@@ -91,7 +95,7 @@ fn line(place: &Place, entry: &Entry) -> String {
     }
 }
 
-pub(crate) fn row(place: &Place, entry: &Entry) -> Value {
+fn row(place: &Place, entry: &Entry) -> Value {
     match entry.kind {
         Kind::File { size, modified } => {
             let mut row = json!({

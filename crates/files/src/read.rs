@@ -11,8 +11,9 @@ use serde_json::{Value, json};
 use toolgate_folder::{Content, Place};
 use toolgate_gateway::fault::Reason;
 
-use crate::definitions::BASE;
-use crate::failure::{Failure, missing, place};
+use crate::absent::missing;
+use crate::address::{BASE, place};
+use crate::failure::Failure;
 use crate::list::between;
 use crate::media;
 use crate::text::{self, LINE, Reached};

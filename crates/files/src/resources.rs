@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use toolgate_folder::{End, Kind, Place, Walk, cursor};
 use toolgate_hosted::Refusal;
 
-use crate::definitions::BASE;
+use crate::address::BASE;
 use crate::media;
 use crate::read::whole;
 use crate::view::View;

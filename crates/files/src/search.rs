@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use toolgate_folder::{Bounds, Content, End, Entry, Kind, Place, Walk};
 
 use crate::Tell;
-use crate::failure::{Failure, place};
+use crate::address::place;
+use crate::failure::Failure;
 use crate::list::{Pattern, between, unlisted};
 use crate::media;
 use crate::text::{self, Line, Reached};

@@ -3,11 +3,12 @@
 use std::ops::ControlFlow;
 
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use toolgate_folder::{End, Entry, Kind, Place, Walk, cursor};
 
-use crate::failure::{Failure, place};
-use crate::list::{after, between, row, unlisted};
+use crate::address::place;
+use crate::failure::Failure;
+use crate::list::{after, between, page, unlisted};
 use crate::media;
 use crate::view::View;
 
@@ -59,21 +60,7 @@ pub(crate) fn run(view: &View, input: &Input) -> Result<Value, Failure> {
     if found.is_empty() && next.is_none() {
         lines.push("  (nothing)".to_owned());
     }
-    if let Some(next) = &next {
-        lines.push(format!("More follow: call tree again with cursor \"{next}\"."));
-    }
-    if walk.unreadable > 0 {
-        lines.push(format!("{} folders could not be read.", walk.unreadable));
-    }
-    let entries: Vec<_> = found.iter().map(|(place, entry)| row(place, entry)).collect();
-    let mut structured = json!({ "entries": entries, "unreadable_folders": walk.unreadable });
-    if let Some(next) = next {
-        structured["next_cursor"] = next.into();
-    }
-    Ok(json!({
-        "content": [{ "type": "text", "text": lines.join("\n") }],
-        "structuredContent": structured,
-    }))
+    Ok(page("tree", lines, &found, next, &walk))
 }
 
 /// The name, set in by how deep it is.

@@ -15,7 +15,7 @@ use tokio::task::AbortHandle;
 use toolgate_folder::{Bounds, End, Kind, Place, Walk};
 use toolgate_hosted::{Change, Changes};
 
-use crate::definitions::BASE;
+use crate::address::BASE;
 use crate::roots::{Names, Root};
 
 /// The shortest time between two looks.

@@ -11,7 +11,9 @@ use serde_json::{Value, json};
 use toolgate_folder::{Place, Source};
 use toolgate_gateway::fault::Reason;
 
-use crate::failure::{Failure, missing, place};
+use crate::absent::missing;
+use crate::address::place;
+use crate::failure::Failure;
 use crate::ledger::{Change, Ledger, Turn};
 use crate::media;
 use crate::version;
@@ -287,10 +289,6 @@ fn unwritten(shown: &Place, what: &str, error: io::Error) -> Failure {
         io::ErrorKind::NotADirectory => Failure::told(format!(
             "{shown} cannot be {what}: a part of its path is a file; choose another path"
         )),
-        io::ErrorKind::StorageFull => Failure::of(
-            Reason::QuotaExceeded,
-            format!("{shown} cannot be {what}: the disk is full"),
-        ),
         _ => Failure::system(shown, what, error),
     }
 }

@@ -38,3 +38,4 @@ pub use shown::Shown;
 pub use source::{Content, Entry, Kind, Source};
 pub use usage::Usage;
 pub use walk::{Bounds, DEPTH, End, Listing, Walk};
+pub use write::hindrance;

@@ -198,6 +198,20 @@ fn within(place: &Place, folder: &Place) -> Place {
     place.names().skip(folder.depth()).fold(Place::default(), |path, name| path.join(name))
 }
 
+/// Why nothing more can be written here, and the way out; `None` where it is something else.
+#[must_use]
+pub fn hindrance(error: &io::Error) -> Option<&'static str> {
+    match error.kind() {
+        io::ErrorKind::StorageFull => {
+            Some("the disk is full; delete what is not needed, or ask the operator for room")
+        }
+        io::ErrorKind::QuotaExceeded => Some(
+            "the gateway has used up its share of the disk; delete what is not needed, or ask the operator for room",
+        ),
+        _ => None,
+    }
+}
+
 fn denied(why: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::PermissionDenied, why)
 }

@@ -195,8 +195,14 @@ fn unchanged(shelf: &Shelf, place: &Place, expected: &str) -> Result<Vec<u8>, St
 }
 
 fn failed(place: &Place, error: io::Error) -> Stop {
-    let fault = Fault::new(Reason::Internal, format!("{place} cannot be written")).because(error);
-    Stop::Failed(fault.into())
+    let fault = match toolgate_folder::hindrance(&error) {
+        Some(why) => {
+            let sentence = format!("{place} cannot be written: {why}");
+            Fault::new(Reason::QuotaExceeded, sentence).unsent()
+        }
+        None => Fault::new(Reason::Internal, format!("{place} cannot be written")),
+    };
+    Stop::Failed(fault.because(error).into())
 }
 
 fn object(properties: &Value, required: &[&str]) -> Value {
@@ -314,3 +320,23 @@ const CHANGES: Annotations = Annotations {
     idempotent_hint: true,
     open_world_hint: false,
 };
+
+#[cfg(test)]
+mod tests {
+    use toolgate_hosted::Failed;
+
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_told_with_a_way_out() {
+        let full = io::Error::from(io::ErrorKind::StorageFull);
+
+        let Stop::Failed(Failed::Fault(fault)) = failed(&Place::parse("a.md").unwrap(), full)
+        else {
+            panic!("another failure");
+        };
+
+        assert_eq!(fault.reason, Reason::QuotaExceeded);
+        assert!(fault.message.starts_with("a.md cannot be written: the disk is full"), "{fault}");
+    }
+}

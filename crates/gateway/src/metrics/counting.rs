@@ -44,8 +44,9 @@ impl Counting {
     fn log(&self, fault: &Fault, took: Duration) {
         let labels = &self.counters.labels;
         // Whoever is refused can be so all day: that is counted and in the audit, and fills no log.
-        // What is shared and away is nothing that they brought about.
-        if fault.reason.refuses() && fault.reason != Reason::Unavailable {
+        // What has a cause, nobody brought about by arguments alone: whoever runs us wants to know.
+        let is_theirs = fault.cause().is_none() || fault.reason == Reason::Arguments;
+        if fault.reason.refuses() && is_theirs {
             tracing::debug!(
                 server = %labels.server,
                 method = %labels.method,

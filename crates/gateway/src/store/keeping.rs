@@ -88,6 +88,7 @@ fn unwritten(store: &Shared, away: Away) -> Fault {
 
 fn fault(store: &Shared, so: &str, away: Away) -> Fault {
     let kind = store.kind();
-    let message = format!("what this tool keeps is in {kind}, which does not answer now, {so}");
+    let message =
+        format!("what this tool keeps is in {kind}, which does not do what it is asked now, {so}");
     Fault::new(Reason::Unavailable, message).retry_after(Duration::from_secs(1)).because(away)
 }
