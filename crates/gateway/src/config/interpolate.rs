@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::bind;
-use super::node::{Node, Value};
+use super::node::{Member, Node, Value};
 use super::problem::{Report, quote};
 use super::sources::Sources;
 
@@ -12,6 +12,7 @@ pub(super) fn apply(node: &mut Node, sources: &dyn Sources, report: &mut Report)
     match &mut node.value {
         Value::List(items) => items.iter_mut().for_each(|item| apply(item, sources, report)),
         Value::Map(members) => {
+            members.retain(|member| is_plain(member, report));
             members.iter_mut().for_each(|member| apply(&mut member.node, sources, report));
         }
         Value::Text(_) => {
@@ -19,6 +20,16 @@ pub(super) fn apply(node: &mut Node, sources: &dyn Sources, report: &mut Report)
         }
         _ => {}
     }
+}
+
+/// Whether a key is what it says. It would be taken as it is written, and what it refers to may not even
+/// be there.
+fn is_plain(member: &Member, report: &mut Report) -> bool {
+    let refers = |kind: &&str| member.key.contains(kind);
+    let Some(kind) = ["${env:", "${file:"].into_iter().find(refers) else { return true };
+    let message = format!("a key takes no {kind}...}}: that is for values (write the key itself)");
+    report.problem(&member.node.place, message);
+    false
 }
 
 /// Replaces the references in one text by what `resolve` says: the new text, or what is wrong.
