@@ -34,7 +34,7 @@ mod toolsets;
 mod tree;
 mod upstream_auth;
 mod usage;
-
+mod workflows;
 mod yaml;
 
 use std::path::Path;
@@ -62,7 +62,7 @@ pub use servers::knowledge::{
 };
 pub use servers::state::State;
 pub use servers::transform::Transform;
-pub use sources::{Fixed, Machine, Program, Sources};
+pub use sources::{Fixed, Machine, Program, ServerInfo, Sources};
 pub use store::{StoreRules, WhenUnavailable};
 pub use toolgate_values::{Listen, Misfit, Name, Network, Rate, Secret, Size, Span, Url};
 pub use toolsets::Toolset as ToolsetRules;
@@ -76,8 +76,9 @@ pub use upstream_auth::{
     UpstreamAuth, Vault, Vaulted, Wanted,
 };
 pub use usage::{Every, Per, Quota, Usage};
+pub use workflows::workflows;
 
-use node::Places;
+use node::{Node, Places};
 use problem::{Place, Report};
 use serde::Deserialize as _;
 
@@ -166,13 +167,7 @@ fn read(
     sources: &dyn Sources,
     report: &mut Report,
 ) -> Option<Checked> {
-    if text.len() as u64 > sources::LARGEST {
-        report.problem(&Place::whole(file), "larger than 1 MiB (a configuration is far smaller)");
-        return None;
-    }
-    let json = jsonc::recognises(text);
-    let mut root =
-        if json { jsonc::read(text, file, report) } else { yaml::read(text, file, report) }?;
+    let (mut root, json) = nodes(text, file, report)?;
     if json && import::recognises(&root) {
         root = import::whole(root, sources, report);
     } else {
@@ -196,4 +191,15 @@ fn read(
             None
         }
     }
+}
+
+/// The values of a text with their places, and whether it is JSON.
+fn nodes(text: &str, file: &Arc<Path>, report: &mut Report) -> Option<(Node, bool)> {
+    if text.len() as u64 > sources::LARGEST {
+        report.problem(&Place::whole(file), "larger than 1 MiB (a configuration is far smaller)");
+        return None;
+    }
+    let json = jsonc::recognises(text);
+    let root = if json { jsonc::read(text, file, report) } else { yaml::read(text, file, report) };
+    root.map(|root| (root, json))
 }

@@ -222,9 +222,9 @@ impl Gateway {
             .map(|text| format!(r#","description":{}"#, quote(text)))
             .unwrap_or_default();
         format!(
-            r#"{{"name":{}{title}{description},"version":"{}"}}"#,
+            r#"{{"name":{}{title}{description},"version":{}}}"#,
             quote(&self.config.name),
-            env!("CARGO_PKG_VERSION")
+            quote(self.config.version().unwrap_or(env!("CARGO_PKG_VERSION")))
         )
     }
 }

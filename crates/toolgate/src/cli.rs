@@ -104,7 +104,7 @@ pub fn run(hosts: &Hosts) -> ExitCode {
         Command::Audit(args) => audit::run(args, hosts),
         Command::Approvals(args) => block_on(approvals::run(args)),
         Command::Policy(args) => policy::run(args, hosts),
-        Command::Workflow(args) => workflow::run(args, hosts),
+        Command::Workflow(args) => workflow::run(args),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use toolgate_gateway::config::{Limits, Listen, Name, Program, Server};
+use toolgate_gateway::config::{Limits, Listen, Name, Program, Server, ServerInfo};
 use toolgate_gateway::upstream::Upstream;
 
 /// A server of this program, before anything is known of the gateway around it.
@@ -11,13 +11,15 @@ pub trait Host: Send + Sync + 'static {
     fn upstream(&self, server: &Server, limits: &Limits) -> Arc<dyn Upstream>;
 }
 
-/// What a program brings along: its servers, by name, and where it listens.
+/// What a program brings along: its servers, by name, where it listens, and what it calls itself.
 #[derive(Clone, Default)]
 pub struct Hosts {
     names: Vec<Name>,
     hosts: Vec<Arc<dyn Host>>,
     /// The address to listen on, whatever the configuration says.
     pub listen: Option<Listen>,
+    /// What clients are told that they speak to. Without it: Toolgate.
+    pub info: Option<ServerInfo>,
 }
 
 impl Hosts {
@@ -38,7 +40,8 @@ impl Hosts {
 
     /// What a configuration is read with.
     pub fn program(&self) -> Program<'_> {
-        Program { hosted: &self.names, listen: self.listen.as_ref() }
+        let (listen, info) = (self.listen.as_ref(), self.info.as_ref());
+        Program { hosted: &self.names, listen, info }
     }
 
     /// The server of this name.

@@ -7,5 +7,7 @@ pub use server::Server;
 
 /// This server behind Toolgate.
 pub fn gateway() -> toolgate::Builder {
-    toolgate::Gateway::builder().host("my-server", Server)
+    toolgate::Gateway::builder()
+        .server_info(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))
+        .host("my-server", Server)
 }

@@ -10,6 +10,17 @@ async fn client() -> RunningService<RoleClient, ()> {
     ().serve(stream).await.expect("the client is welcome")
 }
 
+#[tokio::test]
+async fn clients_are_told_the_version_of_this_package() {
+    let client = client().await;
+
+    let welcome = client.peer_info().expect("a welcome");
+
+    let server = welcome.server_info.as_ref().expect("a name");
+    assert_eq!(server.name, env!("CARGO_PKG_NAME"));
+    assert_eq!(server.version, env!("CARGO_PKG_VERSION"));
+}
+
 async fn define(term: &str) -> Value {
     let arguments = json!({ "term": term }).as_object().cloned().unwrap_or_default();
     let call = CallToolRequestParams::new("define_term").with_arguments(arguments);

@@ -27,6 +27,7 @@ use super::entry::Entry;
 use super::node::Places;
 use super::problem::{Report, quote};
 use super::screening::Screening;
+use super::servers::workflow::Workflow;
 use super::sources::Sources;
 use super::tree::Config;
 use toolgate_values::{Size, Span};
@@ -58,7 +59,20 @@ pub(super) fn run(
     let toolsets = toolsets::check(&mut checks, &config, &servers, &lock);
     let policy = policy::check(&mut checks, &config, &servers, &lock, &toolsets);
     let servers = servers.into_iter().map(|(_, server)| server).collect();
-    Some(Checked { config, servers, lock, policy, toolsets, places: Arc::clone(places) })
+    let version = sources.server_info().map(|info| info.version.as_str().into());
+    let places = Arc::clone(places);
+    Some(Checked { config, servers, lock, policy, toolsets, version, places })
+}
+
+/// Checks one workflow by itself; `path` is where it stands.
+pub(super) fn workflow(
+    places: &Places,
+    sources: &dyn Sources,
+    report: &mut Report,
+    path: &str,
+    workflow: &Workflow,
+) {
+    servers::workflow::check(&mut Checks { places, sources, report }, path, workflow);
 }
 
 /// What every rule needs: where keys stand, what the machine has, and where to report.

@@ -42,6 +42,7 @@ pub struct Checked {
     pub(super) lock: LockFile,
     pub(super) policy: Option<Arc<Policy>>,
     pub(super) toolsets: Vec<Arc<Toolset>>,
+    pub(super) version: Option<Box<str>>,
     pub(super) places: Arc<Places>,
 }
 
@@ -55,6 +56,11 @@ pub struct LockFile {
 }
 
 impl Checked {
+    /// The version of the program that the gateway is built into, if it says one.
+    pub fn version(&self) -> Option<&str> {
+        self.version.as_deref()
+    }
+
     /// The servers, in the order of the file; imported ones follow.
     pub fn servers(&self) -> &[Server] {
         &self.servers

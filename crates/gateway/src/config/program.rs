@@ -1,11 +1,11 @@
-//! What the program that the gateway is built into says beside the file: its own servers, and where
-//! to listen.
+//! What the program that the gateway is built into says beside the file: its name, its own servers,
+//! and where to listen.
 
 use super::node::{Member, Node, Value};
 use super::sources::Sources;
 
-/// Adds the servers of the program that the file does not mention, and where it listens. What the
-/// file says of its servers holds.
+/// Adds the servers of the program that the file does not mention, where it listens, and its name
+/// unless the file has one. What the file says of its servers holds.
 pub(super) fn join(root: &mut Node, sources: &dyn Sources) {
     let place = root.place.clone();
     let member = |key: &str, value| Member {
@@ -16,6 +16,11 @@ pub(super) fn join(root: &mut Node, sources: &dyn Sources) {
     if let Some(listen) = sources.listen() {
         members.retain(|known| known.key != "listen");
         members.push(member("listen", Value::Text(listen.to_string())));
+    }
+    if let Some(info) = sources.server_info()
+        && !members.iter().any(|known| known.key == "name")
+    {
+        members.push(member("name", Value::Text(info.name.clone())));
     }
     if sources.hosted().is_empty() {
         return;

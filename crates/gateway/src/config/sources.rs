@@ -9,8 +9,22 @@ use toolgate_values::{Listen, Name};
 /// The largest file that is read, in bytes. Configurations and secrets are far smaller.
 pub(super) const LARGEST: u64 = 1 << 20;
 
+/// What a program calls itself (MCP 2025-11-25, schema: Implementation).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerInfo {
+    /// Its name, where the configuration has none.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+}
+
 /// The environment, the files and the program that a configuration refers to.
 pub trait Sources {
+    /// What the program that the gateway is built into calls itself.
+    fn server_info(&self) -> Option<&ServerInfo> {
+        None
+    }
+
     /// The servers of the program that the gateway is built into, which are served whether the
     /// configuration mentions them or not.
     fn hosted(&self) -> &[Name] {
@@ -80,9 +94,15 @@ pub struct Program<'a> {
     pub hosted: &'a [Name],
     /// Where it listens, if it says so.
     pub listen: Option<&'a Listen>,
+    /// What it calls itself, if it says so.
+    pub info: Option<&'a ServerInfo>,
 }
 
 impl Sources for Program<'_> {
+    fn server_info(&self) -> Option<&ServerInfo> {
+        self.info
+    }
+
     fn hosted(&self) -> &[Name] {
         self.hosted
     }

@@ -3,13 +3,11 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use toolgate_gateway::config::servers::workflow::WorkflowTool;
-use toolgate_gateway::config::{Checked, Kind};
-use toolgate_upstreams::Hosts;
+use toolgate_gateway::config;
+use toolgate_gateway::config::servers::workflow::{Workflow, WorkflowTool};
 use toolgate_workflow::graph;
 
 use super::{complain, print};
-use crate::build;
 
 /// What to do with workflows.
 #[derive(clap::Args)]
@@ -44,16 +42,16 @@ enum Format {
 }
 
 /// Prints what was asked for. Exit: 0 it was, 1 it could not be.
-pub fn run(args: WorkflowArgs, hosts: &Hosts) -> ExitCode {
+pub fn run(args: WorkflowArgs) -> ExitCode {
     let Command::Graph(args) = args.command;
-    let config = match build::load(Some(&args.config), hosts) {
-        Ok((config, ..)) => config,
+    let servers = match config::workflows(&args.config) {
+        Ok(servers) => servers,
         Err(problems) => {
             complain(&format!("the configuration has problems:\n{problems}"));
             return ExitCode::FAILURE;
         }
     };
-    match find(&config, &args.name) {
+    match find(&servers, &args.name) {
         Ok((name, tool)) => {
             print(&match args.format {
                 Format::Mermaid => graph::mermaid(name, tool),
@@ -69,16 +67,17 @@ pub fn run(args: WorkflowArgs, hosts: &Hosts) -> ExitCode {
 }
 
 /// The one workflow that the name is for.
-fn find<'a>(config: &'a Checked, name: &str) -> Result<(&'a str, &'a WorkflowTool), String> {
-    let mut all = Vec::new();
-    for server in config.servers() {
-        let Kind::Workflow(workflow) = &server.kind else { continue };
-        let server = server.name.as_str();
-        all.extend(workflow.tools.iter().map(|(name, tool)| (server, name.as_str(), tool)));
-    }
+fn find<'a>(
+    servers: &'a [(String, Workflow)],
+    name: &str,
+) -> Result<(&'a str, &'a WorkflowTool), String> {
+    let all: Vec<_> = servers
+        .iter()
+        .flat_map(|(server, it)| it.tools.iter().map(move |(name, tool)| (server, name, tool)))
+        .collect();
     let is_it = |server: &str, tool: &str| name == tool || name == format!("{server}.{tool}");
     let found: Vec<_> = all.iter().filter(|(server, tool, _)| is_it(server, tool)).collect();
-    let names = |all: &mut dyn Iterator<Item = &(&str, &str, &WorkflowTool)>| {
+    let names = |all: &mut dyn Iterator<Item = &(&String, &String, &WorkflowTool)>| {
         all.map(|(server, tool, _)| format!("{server}.{tool}")).collect::<Vec<_>>().join(", ")
     };
     match found.as_slice() {

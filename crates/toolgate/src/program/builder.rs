@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use tokio::net::UnixStream;
-use toolgate_gateway::config::{self, Checked, Name, Warning};
+use toolgate_gateway::config::{self, Checked, Name, ServerInfo, Warning};
 use toolgate_hosted::Server;
 use toolgate_upstreams::{Host, Hosts, Native, Shared};
 
@@ -64,6 +64,14 @@ impl Builder {
     /// Serves a native server under this name: values in and out, for hot tools.
     pub fn host_native(self, name: &str, server: impl Server) -> Builder {
         self.add(name, Arc::new(Native::new(server)))
+    }
+
+    /// Tells clients that they speak to this program (`serverInfo`), in this version: most often
+    /// `env!("CARGO_PKG_NAME")` and `env!("CARGO_PKG_VERSION")`. A `name` in the configuration takes
+    /// the place of the name. Without this they are told of Toolgate.
+    pub fn server_info(mut self, name: &str, version: &str) -> Builder {
+        self.hosts.info = Some(ServerInfo { name: name.to_owned(), version: version.to_owned() });
+        self
     }
 
     /// Takes everything else from this file: other servers, who may call, policy, limits, audit.

@@ -42,6 +42,40 @@ fn every_mistake_is_told_with_its_line() {
 }
 
 #[test]
+fn a_workflow_is_drawn_without_what_it_would_take_to_run_it() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("gateway.yaml");
+    let yaml = |step: &str| {
+        format!(
+            "keys: ['${{file:not-there}}']
+servers:
+  - {{ name: crm, upstream: '${{env:NOT_SET}}', headers: {{ Authorization: 'Bearer ${{env:NOT_SET}}' }} }}
+  - {{ name: notes, files: {{ root: not-there }} }}
+  - name: flow
+    workflow:
+      tools:
+        welcome:
+          description: Welcomes ${{env:NOT_SET}}.
+          steps: [{{ id: find, {step} }}]
+"
+        )
+    };
+    let graph = |step: &str| {
+        std::fs::write(&path, yaml(step)).unwrap();
+        toolgate(&["workflow", "graph", "flow.welcome", "-c", path.to_str().unwrap()])
+    };
+
+    let drawn = graph("call: crm.find");
+    let wrong = graph("cal: crm.find");
+
+    assert_eq!(drawn.code, 0, "{}", drawn.err);
+    assert!(drawn.out.contains("crm.find"), "{}", drawn.out);
+    assert_eq!(wrong.code, 1);
+    assert!(wrong.err.contains("gateway.yaml:10: servers[2].workflow.tools.welcome.steps[0].cal"));
+    assert!(wrong.err.contains("did you mean call?"), "{}", wrong.err);
+}
+
+#[test]
 fn the_schema_is_one() {
     let schema = toolgate(&["schema"]).json();
 
