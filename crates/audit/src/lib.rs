@@ -20,6 +20,7 @@ mod record;
 mod redacted;
 mod sink;
 mod stamp;
+mod text;
 mod verify;
 mod writer;
 
@@ -32,7 +33,8 @@ pub use ledger::{Health, Ledger, Refused, Ticket, Unusable};
 pub use line::plain;
 pub use otlp::{Post, Reply, Sending};
 pub use query::{End, Entries, Entry, Filter, Wish, query};
-pub use record::{Approval, Decision, Intent, Outcome, Status, Text};
+pub use record::{Approval, Decision, Intent, Outcome, Status};
 pub use redacted::Redacted;
 pub use stamp::{moment, stamp};
+pub use text::Text;
 pub use verify::{Defect, Report, verify};

@@ -3,7 +3,7 @@
 use toolgate_screen::redact::Hit;
 
 use crate::line::{Line, quote};
-use crate::record::Text;
+use crate::text::Text;
 
 /// The rules that found something, each with how often.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

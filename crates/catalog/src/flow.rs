@@ -9,8 +9,8 @@ use std::sync::LazyLock;
 use regex::bytes::{Regex, RegexBuilder};
 
 use crate::finding::{Place, Severity};
+use crate::findings::{Findings, Subject};
 use crate::rules;
-use crate::scan::{Findings, Subject};
 use crate::visible::{excerpt, shown};
 
 /// Examples of each part that are named.

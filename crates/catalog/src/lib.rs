@@ -11,6 +11,7 @@ pub mod compare;
 pub mod confusable;
 pub mod definition;
 pub mod finding;
+mod findings;
 mod flow;
 pub mod lock;
 pub mod manifest;

@@ -7,9 +7,9 @@ use jsonwebtoken::{Validation, decode};
 use ring::digest::{SHA256, digest};
 use serde_json::{Map, Value};
 
+use crate::algorithm::Algorithm;
 use crate::jwks::key::Key;
 use crate::refused::Flaw;
-use crate::rules::Algorithm;
 
 /// The algorithms that are taken, best first, as metadata and challenges list them.
 pub const ALGORITHMS: [&str; 5] = ["ES256", "EdDSA", "ES384", "PS256", "RS256"];

@@ -4,6 +4,7 @@
 //! [`fetch`](fetch::Fetch), it is a [`Verifier`], which turns the [`Credentials`] of a request into
 //! a `Caller`, or says why not: [`Refused`], and [`challenge`] is how a client is told.
 
+mod algorithm;
 pub mod api_key;
 mod cache;
 pub mod certificate;

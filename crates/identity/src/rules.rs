@@ -9,6 +9,8 @@ use toolgate_values::{Secret, Span, Url};
 
 use crate::mapping::Claims;
 
+pub use crate::algorithm::Algorithm;
+
 pub(crate) mod compile;
 
 pub use compile::{Methods, Problem, SHORTEST_SECRET, weakness};
@@ -280,25 +282,6 @@ pub struct Introspection {
     /// Which members of the answer say what.
     #[serde(default)]
     pub claims: Claims,
-}
-
-/// How a token may be signed: with a private key, always.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
-#[schemars(inline)]
-#[expect(missing_docs, reason = "the names of RFC 7518 and RFC 8037")]
-pub enum Algorithm {
-    RS256,
-    PS256,
-    ES256,
-    ES384,
-    EdDSA,
-}
-
-impl Algorithm {
-    fn all() -> Vec<Algorithm> {
-        use Algorithm::{ES256, ES384, EdDSA, PS256, RS256};
-        vec![RS256, PS256, ES256, ES384, EdDSA]
-    }
 }
 
 fn yes() -> bool {

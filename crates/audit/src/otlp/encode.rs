@@ -84,7 +84,8 @@ mod tests {
     use toolgate_protocol::caller::Caller;
 
     use super::*;
-    use crate::record::{Intent, Outcome, Text};
+    use crate::record::{Intent, Outcome};
+    use crate::text::Text;
 
     #[test]
     fn a_record_is_one_log_record_whatever_it_holds() {

@@ -4,8 +4,8 @@ use std::sync::LazyLock;
 
 use regex::bytes::{Regex, RegexBuilder};
 
+use crate::findings::{Findings, Subject};
 use crate::rules;
-use crate::scan::{Findings, Subject};
 use crate::tree::Tree;
 
 /// Names that begin with a change.

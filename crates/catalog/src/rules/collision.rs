@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use crate::confusable::skeleton;
 use crate::definition::Kind;
 use crate::finding::Place;
+use crate::findings::Findings;
 use crate::manifest::Manifest;
 use crate::rules;
-use crate::scan::Findings;
 use crate::visible::shown;
 
 /// Who defines which name.

@@ -1,8 +1,8 @@
 //! Is there something in a text that a person does not see?
 
 use crate::finding::{Place, Severity};
+use crate::findings::Findings;
 use crate::rules;
-use crate::scan::Findings;
 use crate::visible::is_hidden;
 
 /// Blanks in a row, or empty lines, after which nobody reads on.

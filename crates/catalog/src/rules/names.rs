@@ -2,8 +2,8 @@
 
 use crate::confusable;
 use crate::definition::Kind;
+use crate::findings::{Findings, Subject};
 use crate::rules;
-use crate::scan::{Findings, Subject};
 use crate::visible::shown;
 
 pub(crate) fn look(subject: &Subject<'_>, found: &mut Findings) {

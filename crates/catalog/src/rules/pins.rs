@@ -3,10 +3,10 @@
 use crate::compare::{self, Standing};
 use crate::definition::Kind;
 use crate::finding::Place;
+use crate::findings::Findings;
 use crate::lock::Lock;
 use crate::manifest::Manifest;
 use crate::rules;
-use crate::scan::Findings;
 
 /// How much of a diff is evidence, in characters.
 const DIFF: usize = 2000;

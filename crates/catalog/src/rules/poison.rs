@@ -13,8 +13,8 @@ use unicode_normalization::UnicodeNormalization;
 use super::{disguise, foreign};
 use crate::confusable;
 use crate::finding::{Place, Rule, Severity};
+use crate::findings::Findings;
 use crate::rules;
-use crate::scan::Findings;
 use crate::visible::is_hidden;
 
 /// Who must not be told.

@@ -8,8 +8,8 @@ use toolgate_protocol::headers::mirrors;
 use toolgate_protocol::json::{Document, Limits, Mode};
 
 use crate::finding::Severity;
+use crate::findings::{Findings, Subject};
 use crate::rules;
-use crate::scan::{Findings, Subject};
 use crate::tree::Tree;
 use crate::visible::shown;
 

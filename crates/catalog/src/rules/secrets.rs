@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 use regex::bytes::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
 
 use crate::finding::{Finding, Place};
+use crate::findings::Findings;
 use crate::rules;
-use crate::scan::Findings;
 
 /// Tokens that say themselves what they are.
 const TOKENS: &[&str] = &[

@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 use regex::bytes::{Regex, RegexBuilder};
 
 use super::collision::Index;
+use crate::findings::{Findings, Subject};
 use crate::rules;
-use crate::scan::{Findings, Subject};
 use crate::visible::shown;
 
 /// Words that govern how something is used.
@@ -38,7 +38,7 @@ pub(crate) fn look(subject: &Subject<'_>, index: &Index<'_>, found: &mut Finding
             let owners: Vec<_> = servers.iter().take(3).map(|server| shown(server)).collect();
             let message = format!("speaks of {}, a tool of {}", shown(word), owners.join(", "));
             let evidence =
-                Some(crate::visible::excerpt(text, at..at + word.len(), crate::scan::EVIDENCE));
+                Some(crate::visible::excerpt(text, at..at + word.len(), crate::findings::EVIDENCE));
             found.add(rule, subject.place(pointer), message, evidence);
         }
     });

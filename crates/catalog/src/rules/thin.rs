@@ -1,7 +1,7 @@
 //! Can a model choose this tool by what it says of itself?
 
+use crate::findings::{Findings, Subject};
 use crate::rules;
-use crate::scan::{Findings, Subject};
 use crate::tree::Tree;
 use crate::visible::shown;
 
@@ -14,7 +14,7 @@ pub(crate) fn look(subject: &Subject<'_>, found: &mut Findings) {
     if description.trim().is_empty() {
         found.add(&rules::PHANTOM, subject.place(""), "no description".to_owned(), None);
     } else if new_words(description, &name) < WORDS {
-        let evidence = shown(description).chars().take(crate::scan::EVIDENCE).collect();
+        let evidence = shown(description).chars().take(crate::findings::EVIDENCE).collect();
         let message = "says no more than the name".to_owned();
         found.add(&rules::THIN, subject.place("/description"), message, Some(evidence));
     }

@@ -4,7 +4,7 @@ use jsonwebtoken::DecodingKey;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::rules::Algorithm;
+use crate::algorithm::Algorithm;
 
 /// A public key.
 pub(crate) struct Key {
