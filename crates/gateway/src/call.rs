@@ -98,6 +98,24 @@ pub struct Request {
 }
 
 impl Request {
+    /// A request of which no more is known.
+    pub fn new(message: Message, method: Method, client: Client, who: Who) -> Request {
+        Request {
+            message,
+            method,
+            client,
+            who,
+            edits: Edits::default(),
+            params_headers: Vec::new(),
+            trace: Trace::default(),
+            target: None,
+            standing: None,
+            record: Recording::default(),
+            ruling: None,
+            depth: 0,
+        }
+    }
+
     /// The same request for what outlives its sending: nothing of it is copied.
     pub(crate) fn for_record(&self) -> Box<Request> {
         Box::new(Request {

@@ -7,13 +7,11 @@ use toolgate_protocol::client::{Abilities, Client};
 use toolgate_protocol::json::quote;
 use toolgate_protocol::jsonrpc::{self, Message};
 use toolgate_protocol::method::Method;
-use toolgate_protocol::splice::Edits;
 use toolgate_protocol::version::Version;
 
 use crate::call::{Reply, Request, Trace, Who};
 use crate::fault::{Fault, Reason};
 use crate::gateway::Gateway;
-use crate::record::Recording;
 
 /// How deep calls may stand within calls of this gateway. Circles that a configuration shows are
 /// refused before it serves; this bounds what is left. A call that comes back by way of another
@@ -113,24 +111,12 @@ impl Gateway {
             Fault::new(Reason::Internal, "a call within a call is malformed").because(error)
         })?;
         let version = Version::NEWEST_LEGACY;
+        let capabilities = inner.abilities.declare(version).into();
+        let client = Client { version, capabilities, info: None, log_level: None };
         Ok(Box::new(Request {
-            message,
-            method: Method::ToolsCall,
-            client: Client {
-                version,
-                capabilities: inner.abilities.declare(version).into(),
-                info: None,
-                log_level: None,
-            },
-            who: inner.who.clone(),
-            edits: Edits::default(),
-            params_headers: Vec::new(),
             trace: inner.trace.clone(),
-            target: None,
-            standing: None,
-            record: Recording::default(),
-            ruling: None,
             depth: inner.depth,
+            ..Request::new(message, Method::ToolsCall, client, inner.who.clone())
         }))
     }
 }

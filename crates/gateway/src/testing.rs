@@ -12,17 +12,15 @@ use toolgate_protocol::caller::{Identity, Proof};
 use toolgate_protocol::client::{Abilities, Client, key};
 use toolgate_protocol::jsonrpc::{self, Message, codes};
 use toolgate_protocol::method::Method;
-use toolgate_protocol::splice::Edits;
 use toolgate_protocol::version::{Era, Version};
 use toolgate_protocol::{legacy, modern};
 
 use crate::approval::Approvals;
-use crate::call::{Answer, Ask, Boxed, Caller, End, Frame, Reply, Request, Trace, Who};
+use crate::call::{Answer, Ask, Boxed, Caller, End, Frame, Reply, Request, Who};
 use crate::config::{self, Fixed};
 use crate::fault::Fault;
 use crate::gateway::{Gateway, Lasting, Route};
 use crate::parking::Parking;
-use crate::record::Recording;
 use crate::seal::Keyring;
 use crate::upstream::{Description, Interest, Upstream, Vitals, Watch};
 use crate::usage::Memory;
@@ -254,20 +252,9 @@ pub fn request(client: &Client, method: &str, mut params: Value) -> Box<Request>
         params["_meta"][key::CAPABILITIES] = declared;
     }
     let bytes = jsonrpc::request("1", method, &params.to_string());
-    Box::new(Request {
-        message: Message::scan(bytes, &Default::default()).expect("a request is a message"),
-        method: Method::parse(method),
-        client: client.clone(),
-        who: Who::of(Caller::anonymous()),
-        edits: Edits::default(),
-        params_headers: Vec::new(),
-        trace: Trace::default(),
-        target: None,
-        standing: None,
-        record: Recording::default(),
-        ruling: None,
-        depth: 0,
-    })
+    let message = Message::scan(bytes, &Default::default()).expect("a request is a message");
+    let who = Who::of(Caller::anonymous());
+    Box::new(Request::new(message, Method::parse(method), client.clone(), who))
 }
 
 /// What a client that waits to the end is told: `result` or `error`, as JSON.

@@ -16,10 +16,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use toolgate_gateway::call::{Caller, End, Frame, Request, Trace, Who};
+use toolgate_gateway::call::{Caller, End, Frame, Request, Who};
 use toolgate_gateway::deadline::{Bounds, bounded, late};
 use toolgate_gateway::fault::{Fault, Reason};
-use toolgate_gateway::record::Recording;
 use toolgate_gateway::upstream::{Description, Upstream};
 use toolgate_protocol::client::{Abilities, Client, Level};
 use toolgate_protocol::json::quote;
@@ -231,20 +230,7 @@ impl Server {
         let message = Message::scan(body, &Default::default()).map_err(|error| {
             Fault::new(Reason::Invalid, format!("the request is not JSON: {error}"))
         })?;
-        Ok(Request {
-            message,
-            method,
-            client: self.client.clone(),
-            who: self.who.clone(),
-            edits: Edits::default(),
-            params_headers: Vec::new(),
-            trace: Trace::default(),
-            target: None,
-            standing: None,
-            record: Recording::default(),
-            ruling: None,
-            depth: 0,
-        })
+        Ok(Request::new(message, method, self.client.clone(), self.who.clone()))
     }
 
     /// Log messages of this severity and above are wanted with a request.

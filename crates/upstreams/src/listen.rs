@@ -3,15 +3,13 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use toolgate_gateway::call::{Caller, Frame, Reply, Request, Trace, Who};
+use toolgate_gateway::call::{Caller, Frame, Reply, Request, Who};
 use toolgate_gateway::fault::{Fault, Reason};
-use toolgate_gateway::record::Recording;
 use toolgate_gateway::upstream::{Description, Interest};
 use toolgate_protocol::client::{Abilities, Client};
 use toolgate_protocol::json::{Object, quote};
 use toolgate_protocol::jsonrpc::{self, Kind, Message, codes};
 use toolgate_protocol::method::Method;
-use toolgate_protocol::splice::Edits;
 use toolgate_protocol::version::{Era, Version, names_modern};
 
 use crate::topic::{Topic, Topics, interest_in, topics_of};
@@ -26,25 +24,13 @@ pub(crate) fn own(id: &str, method: Method, params: &str) -> Result<Request, Fau
     let message = Message::scan(body, &Default::default()).map_err(|error| {
         Fault::new(Reason::Internal, "a request of our own is malformed").because(error)
     })?;
-    Ok(Request {
-        message,
-        method,
-        client: Client {
-            version: Version::NEWEST,
-            capabilities: Bytes::from_static(b"{}"),
-            info: Some(Bytes::from_static(CLIENT_INFO.as_bytes())),
-            log_level: None,
-        },
-        who: Who::of(Caller::anonymous()),
-        edits: Edits::default(),
-        params_headers: Vec::new(),
-        trace: Trace::default(),
-        target: None,
-        standing: None,
-        record: Recording::default(),
-        ruling: None,
-        depth: 0,
-    })
+    let client = Client {
+        version: Version::NEWEST,
+        capabilities: Bytes::from_static(b"{}"),
+        info: Some(Bytes::from_static(CLIENT_INFO.as_bytes())),
+        log_level: None,
+    };
+    Ok(Request::new(message, method, client, Who::of(Caller::anonymous())))
 }
 
 /// The request that finds out which era a server speaks.

@@ -8,16 +8,14 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use bytes::Bytes;
-use toolgate_gateway::call::{Answer, Caller, Frame, Reply, Request, Trace, Who};
+use toolgate_gateway::call::{Answer, Caller, Frame, Reply, Request, Who};
 use toolgate_gateway::config::{EraChoice, Sessions, Transport};
 use toolgate_gateway::onward::Onward;
-use toolgate_gateway::record::Recording;
 use toolgate_gateway::upstream::Upstream;
 use toolgate_protocol::client::{Abilities, Client};
 use toolgate_protocol::json::Limits;
 use toolgate_protocol::jsonrpc::{self, Message};
 use toolgate_protocol::method::Method;
-use toolgate_protocol::splice::Edits;
 use toolgate_protocol::version::{Era, Version};
 use toolgate_upstreams::http::Proxies;
 use toolgate_upstreams::{Bounds, Remote, RemoteSpec};
@@ -136,25 +134,14 @@ fn who() -> Who {
 /// A call of a client that can be asked forms.
 fn call() -> Request {
     let body = jsonrpc::request("7", "tools/call", r#"{"name":"t"}"#);
-    Request {
-        message: Message::scan(body, &Limits::default()).unwrap(),
-        method: Method::ToolsCall,
-        client: Client {
-            version: Version::V2025_11_25,
-            capabilities: Bytes::from_static(br#"{"elicitation":{}}"#),
-            info: None,
-            log_level: None,
-        },
-        who: who(),
-        edits: Edits::default(),
-        params_headers: Vec::new(),
-        trace: Trace::default(),
-        target: None,
-        standing: None,
-        record: Recording::default(),
-        ruling: None,
-        depth: 0,
-    }
+    let message = Message::scan(body, &Limits::default()).unwrap();
+    let client = Client {
+        version: Version::V2025_11_25,
+        capabilities: Bytes::from_static(br#"{"elicitation":{}}"#),
+        info: None,
+        log_level: None,
+    };
+    Request::new(message, Method::ToolsCall, client, who())
 }
 
 const QUESTION: &str = r#"{"jsonrpc":"2.0","id":"q","method":"elicitation/create","params":{}}"#;

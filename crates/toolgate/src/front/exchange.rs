@@ -107,19 +107,12 @@ impl Exchange {
     }
 
     fn request_of(&self, message: Message) -> Box<Request> {
+        let (method, client) = (self.method.clone(), self.live.client());
         Box::new(Request {
-            message,
-            method: self.method.clone(),
-            client: self.live.client(),
-            who: self.who.clone(),
-            edits: Edits::default(),
-            params_headers: Vec::new(),
             trace: self.trace.clone(),
-            target: None,
             standing: self.standing.clone(),
             record: self.record.recording(),
-            ruling: None,
-            depth: 0,
+            ..Request::new(message, method, client, self.who.clone())
         })
     }
 

@@ -8,7 +8,6 @@ use tokio::sync::mpsc;
 use toolgate_gateway::call::{Frame, Reply, Request, Trace, Who};
 use toolgate_gateway::fault::{Fault, Reason};
 use toolgate_gateway::gateway::Gateway;
-use toolgate_gateway::record::Recording;
 use toolgate_gateway::subscription::{self, Subscription};
 use toolgate_gateway::upstream::Interest;
 use toolgate_protocol::client::{Abilities, Client, Level, key};
@@ -16,7 +15,6 @@ use toolgate_protocol::headers::Received;
 use toolgate_protocol::jsonrpc::{self, Kind, Message, codes};
 use toolgate_protocol::method::Method;
 use toolgate_protocol::modern::{self, Hint};
-use toolgate_protocol::splice::Edits;
 use toolgate_protocol::sse::Event;
 use toolgate_protocol::version::Era;
 
@@ -113,20 +111,7 @@ pub fn request_of(
     trace: Trace,
 ) -> Box<Request> {
     let trace = if trace.parent.is_some() { trace } else { trace_in(&message) };
-    Box::new(Request {
-        message,
-        method,
-        client,
-        who,
-        edits: Edits::default(),
-        params_headers,
-        trace,
-        target: None,
-        standing: None,
-        record: Recording::default(),
-        ruling: None,
-        depth: 0,
-    })
+    Box::new(Request { params_headers, trace, ..Request::new(message, method, client, who) })
 }
 
 fn params_headers(headers: &HeaderMap) -> Vec<(String, Bytes)> {
