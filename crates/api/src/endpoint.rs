@@ -64,6 +64,7 @@ pub(crate) fn operation(
             annotations: annotations(&method, endpoint),
         },
         method,
+        idempotent: endpoint.idempotent == Some(true),
         path,
         parameters,
         body,

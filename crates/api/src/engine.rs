@@ -17,7 +17,7 @@ use crate::request::{Base, build};
 use crate::transport::{Lost, Transport};
 use crate::wrong::Wrong;
 
-/// How often a read is repeated at most.
+/// How often a request is repeated at most.
 const RETRIES: u32 = 3;
 /// The pause before the first repetition; each one after is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -105,7 +105,7 @@ impl Engine {
     }
 
     /// The pause before the request is sent again; `None` if it is not. What may change something
-    /// is never repeated, and nothing that cannot be done in time.
+    /// is not repeated unless twice is no more than once, and nothing that cannot be done in time.
     fn repeats(
         &self,
         operation: &Operation,
@@ -113,7 +113,7 @@ impl Engine {
         retries: u32,
         deadline: Instant,
     ) -> Option<Duration> {
-        if retries >= RETRIES || !is_safe(&operation.method) {
+        if retries >= RETRIES || !operation.repeats() {
             return None;
         }
         let wanted = match response {

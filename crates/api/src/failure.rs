@@ -7,7 +7,6 @@ use http::{HeaderMap, Response, StatusCode};
 use serde_json::Value;
 use toolgate_gateway::fault::{Fault, Reason};
 
-use crate::method::is_safe;
 use crate::operation::{Fixed, Operation, Place, shown};
 use crate::transport::Lost;
 
@@ -99,7 +98,7 @@ fn sentence<B: AsRef<[u8]>>(
         }
         400..500 => (Reason::Arguments, format!("\"{api}\" refused the request ({code}){because}")),
         // Nothing was to be changed, so nothing was.
-        _ if is_safe(&operation.method) => {
+        _ if operation.reads() => {
             (Reason::Unreachable, format!("\"{api}\" failed ({code}){because}"))
         }
         _ => (Reason::Broken, format!("\"{api}\" failed ({code}){because}")),
@@ -175,7 +174,7 @@ pub(crate) fn of_lost(api: &str, operation: &Operation, lost: Lost) -> Fault {
         }
     };
     let fault = fault.because(lost);
-    if is_safe(&operation.method) { fault.unsent() } else { fault }
+    if operation.reads() { fault.unsent() } else { fault }
 }
 
 #[cfg(test)]

@@ -215,7 +215,8 @@ impl Refresh {
         let read = tokio::task::spawn_blocking(move || catalog(&api, &source, &name, &text));
         let catalog = read.await.map_err(|error| error.to_string())??;
         let before = self.sender.send_replace(Some(catalog.clone()));
-        if before.is_some_and(|before| before.tools() != catalog.tools()) {
+        // Whoever asked before the first one was there was told of no tools.
+        if before.is_none_or(|before| before.tools() != catalog.tools()) {
             self.changes.announce(Change::Tools);
         }
         Ok(())

@@ -20,6 +20,8 @@ pub struct Operation {
     /// How it is listed.
     pub tool: Tool,
     pub(crate) method: Method,
+    /// The operator says that twice is no more than once.
+    pub(crate) idempotent: bool,
     /// What follows the base.
     pub(crate) path: Vec<Piece>,
     pub(crate) parameters: Vec<Parameter>,
@@ -34,6 +36,17 @@ pub struct Operation {
 }
 
 impl Operation {
+    /// Whether it changes nothing: what its method says, unless the operator knows better.
+    pub(crate) fn reads(&self) -> bool {
+        self.tool.annotations.read_only_hint
+    }
+
+    /// Whether a request may be sent again when it is not known what became of it. What a method
+    /// says of writes is not enough: APIs are known not to keep it.
+    pub(crate) fn repeats(&self) -> bool {
+        self.reads() || self.idempotent
+    }
+
     /// What a name in braces stands for: an argument or its default, if it is one.
     pub(crate) fn named<'a>(&'a self, arguments: &'a Map<String, Value>, name: &str) -> Named<'a> {
         let property = || self.tool.input_schema.get("properties")?.get(name);

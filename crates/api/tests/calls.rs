@@ -73,6 +73,10 @@ fn server(script: Vec<Said>) -> (Hosted, Heard) {
                 "description": "Reads.", "get": "/things/{id}", "result": "things",
                 "parameters": { "id": { "schema": {} } },
             },
+            "put": { "description": "Puts.", "put": "/thing" },
+            "set": { "description": "Sets.", "put": "/thing", "idempotent": true },
+            "ask": { "description": "Asks.", "post": "/search", "read_only": true },
+            "visit": { "description": "Counts a visit.", "get": "/visit", "read_only": false },
         },
         "resources": { "all": { "uri": "things://all", "get": "/things", "result": "things", "max_size": "2MiB" } },
     });
@@ -147,6 +151,29 @@ async fn pages_before_one_that_fails_are_told_with_the_reason_and_the_way_on() {
             (&failure["category"], &failure["sideEffect"]),
             (&json!(category), &json!("none"))
         );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_sent_again_is_said_by_the_method_unless_the_operator_knows_better() {
+    for (tool, times, side_effect) in [
+        ("read", 4, "none"),
+        ("ask", 4, "none"),
+        ("set", 4, "unknown"),
+        ("put", 1, "unknown"),
+        ("add", 1, "unknown"),
+        ("visit", 1, "unknown"),
+    ] {
+        let busy = || Said::Answer(503, "{}".to_owned());
+        let (server, heard) = server((0..4).map(|_| busy()).collect());
+        let arguments = if tool == "read" { r#"{"id":1}"# } else { "{}" };
+
+        let params = format!(r#"{{"name":"{tool}","arguments":{arguments}}}"#);
+        let result = asked(&server, "tools/call", &params).await;
+
+        let error = &result["_meta"]["dev.toolgate/error"];
+        assert_eq!(error["sideEffect"], side_effect, "{tool}: {result}");
+        assert_eq!(heard.lock().unwrap().len(), times, "{tool}");
     }
 }
 

@@ -76,6 +76,52 @@ fn petstore_becomes_tools_that_say_what_they_are_for() {
 }
 
 #[test]
+fn descriptions_show_short_examples_of_arguments_bodies_and_results() {
+    let parameter = |name: &str, more: Value| {
+        let mut all = json!({ "name": name, "in": "query", "schema": { "type": "string" } });
+        all.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        all
+    };
+    let operation = json!({
+        "operationId": "order", "summary": "Orders a thing.",
+        "parameters": [
+            parameter("colour", json!({ "example": "red" })),
+            parameter("note", json!({})),
+            parameter("size", json!({ "examples": { "usual": { "$ref": "#/components/examples/size" } } })),
+        ],
+        "requestBody": { "content": { "application/json": {
+            "schema": { "type": "object", "properties": { "count": { "type": "integer" } }, "examples": [{ "count": 2 }] } } } },
+        "responses": { "200": { "description": "Done", "content": { "application/json": {
+            "schema": { "type": "object" }, "examples": { "one": { "value": { "id": 7 } } } } } } },
+    });
+    let text = |long: &str| {
+        let mut operation = operation.clone();
+        operation["parameters"][1]["example"] = long.into();
+        json!({
+            "openapi": "3.1.0", "info": { "title": "T", "version": "1" },
+            "paths": { "/o": { "post": operation } },
+            "components": { "examples": { "size": { "value": "L" } } },
+        })
+        .to_string()
+    };
+    let described = |long: &str, form: &str| {
+        let reading = reading(&text(long), json!({ "arguments": form }));
+        reading.operations[0].tool.description.clone()
+    };
+    let rest = r#" Example of a body: {"count":2} Example of a result: {"id":7}"#;
+
+    for (form, given) in [
+        ("flat", r#"{"colour":"red","note":"x","size":"L"}"#),
+        ("nested", r#"{"query":{"colour":"red","note":"x","size":"L"}}"#),
+    ] {
+        let expected = format!(" Example of arguments: {given}{rest}");
+        assert!(described("x", form).ends_with(&expected), "{}", described("x", form));
+    }
+    let long = described(&"x".repeat(300), "flat");
+    assert!(long.ends_with(rest) && !long.contains("Example of arguments"), "{long}");
+}
+
+#[test]
 fn operations_are_selected_by_tag_id_path_and_method() {
     for (more, expected) in [
         (json!({ "include": { "operations": ["*Pets"] } }), &["listPets", "createPets"][..]),

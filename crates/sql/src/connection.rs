@@ -218,6 +218,16 @@ where
 mod tests {
     use super::*;
 
+    #[tokio::test]
+    async fn a_pool_is_as_large_and_as_patient_as_it_is_said_to_be() {
+        let ours = pool::<sqlx::Sqlite>(&Pool::default(), Default::default());
+
+        let options = ours.options();
+        assert_eq!(options.get_max_connections(), 20);
+        assert_eq!(options.get_idle_timeout(), Some(Duration::from_secs(30)));
+        assert_eq!(options.get_acquire_timeout(), Duration::from_secs(2));
+    }
+
     #[test]
     fn nobody_stands_between_us_and_this_machine_alone() {
         for (host, expected) in [

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use toolgate_gateway::config::header;
 use toolgate_gateway::config::servers::openapi::Arguments;
 
+use super::describe::own_example;
 use super::document::Document;
 use super::naming::Names;
 use super::schema::{Bound, Translated, Wanted, Way, translate};
@@ -25,6 +26,7 @@ pub(crate) struct Draft<'a> {
     definitions: Map<String, Value>,
     parameters: Vec<Parameter>,
     body: Option<Body>,
+    given: Value,
 }
 
 /// The arguments of a tool.
@@ -35,6 +37,8 @@ pub(crate) struct Drafted {
     pub listed: Vec<(String, bool)>,
     /// The input schema.
     pub schema: Value,
+    /// The examples that parameters have beside their schemas, as arguments.
+    pub given: Value,
 }
 
 #[derive(Default)]
@@ -53,6 +57,7 @@ impl<'a> Draft<'a> {
             definitions: Map::new(),
             parameters: Vec::new(),
             body: None,
+            given: json!({}),
         }
     }
 
@@ -116,6 +121,10 @@ impl<'a> Draft<'a> {
             .map_err(|error| format!("the parameter {name}: {error}"))?;
         let schema = self.keep(translated);
         let argument = self.add(name, place.word(), schema, required);
+        if let Some(example) = own_example(self.document, described) {
+            let place = argument.iter().fold(&mut self.given, |given, name| &mut given[name]);
+            *place = example.clone();
+        }
         self.parameters.push(Parameter {
             argument,
             name: name.to_owned(),
@@ -254,7 +263,8 @@ impl<'a> Draft<'a> {
     /// The arguments, all of them added.
     pub fn done(mut self) -> Drafted {
         let (listed, schema) = (self.listed(), self.schema());
-        Drafted { parameters: self.parameters, body: self.body, listed, schema }
+        let Draft { parameters, body, given, .. } = self;
+        Drafted { parameters, body, listed, schema, given }
     }
 
     fn listed(&self) -> Vec<(String, bool)> {

@@ -2,7 +2,7 @@
 //! returns and changes.
 
 use http::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::document::Document;
 use super::prose::{first, sentence, short};
@@ -23,6 +23,8 @@ pub(crate) struct Subject<'a> {
     pub arguments: &'a [(String, bool)],
     /// Those in the path.
     pub in_path: &'a [String],
+    /// The examples of parameters, as arguments.
+    pub given: &'a Value,
     /// The example of a body.
     pub example: Option<&'a Value>,
     /// The schema of the result.
@@ -42,6 +44,8 @@ impl Subject<'_> {
     /// The description.
     pub fn description(&self) -> String {
         let mut parts = vec![self.what(), self.when(), self.inputs(), self.returns()];
+        let given = Some(self.given).filter(|given| **given != json!({}));
+        parts.extend(self.shown("Example of arguments", given));
         parts.extend(self.shown("Example of a body", self.example));
         parts.extend(self.shown("Example of a result", self.result_example()));
         parts.retain(|part| !part.is_empty());
@@ -162,12 +166,18 @@ pub(crate) fn success<'a>(
 
 /// An example of a media type or its schema.
 pub(crate) fn example<'a>(document: &'a Document, media: &'a Value) -> Option<&'a Value> {
-    if let Some(example) = media.get("example") {
-        return Some(example);
-    }
-    let named = Document::members(&media["examples"])
-        .find_map(|(_, example)| document.resolve(example).ok()?.get("value"));
-    named.or_else(|| document.member(media, "schema").get("example"))
+    let schema = document.member(media, "schema");
+    let of_schema = || schema.get("example").or_else(|| schema["examples"].get(0));
+    own_example(document, media).or_else(of_schema)
+}
+
+/// The example that a parameter or media type has beside its schema (OpenAPI 3.1, 4.8.12.2).
+pub(crate) fn own_example<'a>(document: &'a Document, holder: &'a Value) -> Option<&'a Value> {
+    let named = || {
+        Document::members(&holder["examples"])
+            .find_map(|(_, example)| document.resolve(example).ok()?.get("value"))
+    };
+    holder.get("example").or_else(named)
 }
 
 /// The names of the members of a result.

@@ -156,6 +156,7 @@ impl Reader<'_> {
             method: &method,
             arguments: &drafted.listed,
             in_path: &in_path,
+            given: &drafted.given,
             example: self.body_example(),
             output: output_schema.as_ref(),
             name: &name,
@@ -171,6 +172,7 @@ impl Reader<'_> {
         Ok(Operation {
             tool,
             method,
+            idempotent: false,
             path,
             parameters: drafted.parameters,
             query: Vec::new(),

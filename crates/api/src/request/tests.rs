@@ -33,6 +33,7 @@ fn operation() -> Operation {
             annotations: Annotations::READS,
         },
         method: Method::GET,
+        idempotent: false,
         path: vec![
             Piece::Text("/repos/".into()),
             Piece::Parameter(0),

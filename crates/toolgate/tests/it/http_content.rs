@@ -144,6 +144,10 @@ async fn a_resource_is_read_by_its_uri_and_its_template() {
     assert_eq!(list["resourceTemplates"][0]["uriTemplate"], "readme://{owner}/{repo}");
     assert_eq!(read("config://style").await["result"]["contents"][0]["text"], "Be brief.\n");
 
+    let params = r#"{"ref":{"type":"ref/resource","uri":"readme://{owner}/{repo}"},"argument":{"name":"repo","value":"d"}}"#;
+    let completed = client.request("1", "completion/complete", params).await.result();
+    assert_eq!(completed["completion"]["values"], json!(["docs"]));
+
     // What comes from the URI is escaped as its type asks for.
     let text = read("readme://%3Cb%3E/docs").await;
     assert_eq!(text["result"]["contents"][0]["text"], "<h1>&lt;b&gt;/docs</h1>");

@@ -145,6 +145,23 @@ async fn categories_pages_and_relations_lead_through_a_collection() {
 }
 
 #[tokio::test]
+async fn words_in_quotes_stand_together_and_fields_weigh_what_they_are_said_to() {
+    let scene = Scene::of(&[
+        ("body.md", "# Maintenance\n\nThe turbine: blades of a turbine, oil of a turbine.\n"),
+        ("title.md", "# Turbine\n\nThe blades are cleaned each spring, and then oil is changed.\n"),
+    ]);
+    for (boosts, first) in [("title: 9, body: 1", "title.md"), ("title: 1, body: 9", "body.md")] {
+        let gateway = Gateway::serve(scene.yaml(&format!(", boosts: {{ {boosts} }}"))).await;
+
+        let found = ids(&gateway, "turbine").await;
+
+        assert_eq!((found.len(), found[0].as_str()), (2, first), "{boosts}");
+        assert_eq!(ids(&gateway, r#""blades of a turbine""#).await, ["body.md"]);
+        assert_eq!(ids(&gateway, r#""blades turbine""#).await, [""; 0]);
+    }
+}
+
+#[tokio::test]
 async fn resources_are_the_same_articles() {
     let scene = sample();
     let gateway = scene.serve().await;

@@ -2,12 +2,17 @@
 //! change.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::http_listening::listen;
 use crate::peer::toolgate;
 use crate::support::{Gateway, Legacy, Modern, Reply, Server, soon};
+
+const TOOLS_CHANGE: &str = r#"{"notifications":{"toolsListChanged":true}}"#;
 
 /// A document with every style, a circle, and an operation that cannot be.
 fn document(server: &str) -> Value {
@@ -163,15 +168,40 @@ async fn a_new_document_takes_over_and_a_broken_one_does_not() {
     gateway.logged("document not loaded").await;
     assert_eq!(names(&gateway).await.len(), 4);
 
+    let (mut wire, _) = listen(&Modern::of(&gateway), TOOLS_CHANGE).await;
     let mut next = scene.document();
     next["paths"].as_object_mut().unwrap().retain(|path, _| path == "/cut");
     scene.write(&next);
-    soon("the new document", async {
-        while names(&gateway).await != ["cut"] {
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-        }
+    let told = soon("the new document", wire.message()).await;
+    assert_eq!(told["method"], "notifications/tools/list_changed");
+    assert_eq!(names(&gateway).await, ["cut"]);
+}
+
+#[tokio::test]
+async fn a_document_that_comes_late_is_told_of() {
+    let is_there = Arc::new(AtomicBool::new(false));
+    let there = is_there.clone();
+    let api = Server::start(move |_| {
+        let reply = match there.load(Ordering::SeqCst) {
+            true => Reply::json(200, document("/v1").to_string()),
+            false => Reply::json(503, "{}"),
+        };
+        async move { reply }
     })
     .await;
+    let document = format!("{}/things.json", api.origin());
+    let yaml = format!(
+        "servers: [{{ name: things, openapi: {{ document: '{document}', auth: {{ key: the-key }} }} }}]"
+    );
+    let gateway = Gateway::serve(yaml).await;
+    gateway.logged("document not loaded").await;
+    let (mut wire, _) = listen(&Modern::of(&gateway), TOOLS_CHANGE).await;
+
+    is_there.store(true, Ordering::SeqCst);
+
+    let told = soon("the first document", wire.message()).await;
+    assert_eq!(told["method"], "notifications/tools/list_changed");
+    assert_eq!(names(&gateway).await.len(), 4);
 }
 
 #[tokio::test]

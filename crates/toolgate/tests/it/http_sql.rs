@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::http_listening::listen;
 use crate::peer::toolgate;
 use crate::support::{Answer, Ask, Gateway, Legacy, Modern, soon};
 
@@ -495,8 +496,11 @@ async fn what_is_told_of_a_tool_is_what_its_table_has_now() {
     assert_eq!(columns().await, json!(["a"]));
     assert_eq!(rows().await, json!([{ "a": 1 }]));
 
+    let (mut wire, _) = listen(&client, r#"{"notifications":{"toolsListChanged":true}}"#).await;
     execute(&file, "ALTER TABLE t ADD b TEXT DEFAULT 'x'");
     assert_eq!(rows().await, json!([{ "a": 1, "b": "x" }]));
+    let told = soon("the change", wire.message()).await;
+    assert_eq!(told["method"], "notifications/tools/list_changed");
     assert_eq!(columns().await, json!(["a", "b"]));
 }
 

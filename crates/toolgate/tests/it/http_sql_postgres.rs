@@ -89,6 +89,7 @@ impl Scene {
       pool: {{ max: 2 }}
       session: {{ app.tenant: "${{caller.tenant}}" }}
       explore: {{ tables: [orders] }}
+      schema_resources: [orders, public.secrets]
       tools:{TOOLS}"#,
             url(&database)
         );
@@ -269,6 +270,33 @@ async fn a_select_of_the_models_own_reaches_listed_tables_and_own_rows_alone() {
     }
     assert_eq!(scene.orders(), "3");
     assert_eq!(scene.shop.rows(1, "who", json!({})).await, json!([{ "tenant": "beta" }]));
+}
+
+#[tokio::test]
+async fn columns_of_tables_are_resources() {
+    let scene = Scene::open().await;
+    let columns = async |uri: &str| {
+        let read = scene.shop.request(0, "resources/read", json!({ "uri": uri })).await;
+        let text = read.result()["contents"][0]["text"].as_str().unwrap().to_owned();
+        serde_json::from_str::<Value>(&text).unwrap()["columns"].clone()
+    };
+
+    let list = scene.shop.request(0, "resources/list", json!({})).await.result();
+
+    let listed: Vec<_> =
+        list["resources"].as_array().unwrap().iter().map(|it| &it["uri"]).collect();
+    assert_eq!(listed, ["sql:///orders", "sql:///public.secrets"]);
+    let column = |name: &str, of: &str, nullable: &str| json!({ "name": name, "type": of, "nullable": nullable });
+    let expected = json!([
+        column("id", "bigint", "no"),
+        column("tenant", "text", "no"),
+        column("note", "text", "yes"),
+        column("amount", "numeric(12,2)", "no"),
+    ]);
+    assert_eq!(columns("sql:///orders").await, expected);
+    assert_eq!(columns("sql:///public.secrets").await, json!([column("text", "text", "yes")]));
+    let other = json!({ "uri": "sql:///pg_class" });
+    assert_eq!(scene.shop.request(0, "resources/read", other).await.code(), -32602);
 }
 
 #[tokio::test]

@@ -52,6 +52,7 @@ mod http_policy;
 mod http_proxies;
 mod http_ready;
 mod http_reload;
+mod http_reload_kinds;
 mod http_replicas;
 mod http_resource_server;
 mod http_rules;

@@ -82,13 +82,14 @@ pub struct Endpoint {
     pub errors: BTreeMap<String, String>,
     /// The JSON Schema of the result, after `result` and without the frame of `pages`.
     pub output: Option<Anything>,
-    /// Whether it changes nothing. Without it: what the method says (GET and HEAD).
+    /// Whether it changes nothing, and may be sent again. Without it: what the method says (GET and
+    /// HEAD).
     pub read_only: Option<bool>,
     /// Whether what it changes may be lost. Without it: what the method says (PUT, PATCH and
     /// DELETE).
     pub destructive: Option<bool>,
     /// Whether twice is no more than once. Without it: what the method says (all but POST and
-    /// PATCH).
+    /// PATCH). Only where it is written is a write sent again that may have failed.
     pub idempotent: Option<bool>,
 }
 
