@@ -61,6 +61,10 @@ pub(crate) struct Endpoint {
 pub(crate) struct Behalf {
     pub who: Who,
     /// The trace that the request belongs to, for whoever reads no head.
+    #[cfg_attr(
+        not(feature = "rmcp"),
+        expect(dead_code, reason = "handlers in this process read it")
+    )]
     pub trace: Trace,
     pub context: Option<HeaderValue>,
 }

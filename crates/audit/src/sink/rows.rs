@@ -7,6 +7,7 @@ use super::{Found, Frame, Sink, Table};
 use crate::chain::{Seal, Tip, unsealed};
 
 /// One line as a row.
+#[cfg_attr(not(feature = "tables"), expect(dead_code, reason = "there is no table to read them"))]
 pub(super) struct Row {
     pub seq: i64,
     pub kind: String,
@@ -16,6 +17,7 @@ pub(super) struct Row {
 }
 
 /// What is stored at once, all or nothing.
+#[cfg_attr(not(feature = "tables"), expect(dead_code, reason = "there is no table to read them"))]
 pub(super) struct Batch {
     pub rows: Vec<Row>,
     /// The head before.

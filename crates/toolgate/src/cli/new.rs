@@ -43,7 +43,7 @@ const FILES: [(&str, &str); 16] = [
 const NAME: &str = "my-server";
 const CRATE: &str = "my_server";
 const NAMESPACE: &str = "com.example";
-const TOOLGATE: &str = "{ path = \"../../crates/toolgate\" }";
+const TOOLGATE: &str = "path = \"../../crates/toolgate\"";
 
 /// What to write.
 #[derive(clap::Args)]
@@ -113,7 +113,7 @@ fn write(args: &NewArgs, folder: &Path) -> Result<(), String> {
 /// What the project depends on, as Cargo wants it.
 fn dependency(folder: Option<&Path>) -> Result<String, String> {
     let Some(folder) = folder else {
-        return Ok(format!("\"{}\"", env!("CARGO_PKG_VERSION")));
+        return Ok(format!("version = \"{}\"", env!("CARGO_PKG_VERSION")));
     };
     let found = [folder.join("crates/toolgate"), folder.to_owned()];
     let found = found.iter().find(|folder| folder.join("src/program.rs").is_file());
@@ -122,7 +122,7 @@ fn dependency(folder: Option<&Path>) -> Result<String, String> {
     })?;
     let text = found.to_str().ok_or("the folder of Toolgate is not Unicode")?;
     // A string of TOML is escaped as one of JSON.
-    Ok(format!("{{ path = {} }}", serde_json::Value::from(text)))
+    Ok(format!("path = {}", serde_json::Value::from(text)))
 }
 
 fn name(text: &str) -> Result<String, String> {
