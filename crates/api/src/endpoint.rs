@@ -57,9 +57,7 @@ pub(crate) fn operation(
             name: name.to_owned(),
             title: endpoint.title.clone(),
             description: endpoint.description.trim().to_owned(),
-            input_schema: input_schema(endpoint, |argument, it| {
-                it.required.unwrap_or(endpoint.place(argument) == Some(config::Place::Path))
-            }),
+            input_schema: input_schema(endpoint),
             output_schema,
             annotations: annotations(&method, endpoint),
         },
@@ -125,21 +123,14 @@ fn expression(text: &str) -> Result<jmespath::Expression<'static>, String> {
     jmespath::compile(text).map_err(|error| format!("not a JMESPath expression: {}", error.reason))
 }
 
-fn input_schema(
-    endpoint: &config::Endpoint,
-    required: impl Fn(&str, &config::Parameter) -> bool,
-) -> Value {
+fn input_schema(endpoint: &config::Endpoint) -> Value {
     let mut properties: Map<String, Value> =
         endpoint.parameters.iter().map(|(name, it)| (name.clone(), it.schema())).collect();
     if endpoint.pages.is_some() {
         properties.insert("cursor".into(), cursor());
     }
-    let required: Vec<_> = endpoint
-        .parameters
-        .iter()
-        .filter(|(name, it)| required(name, it))
-        .map(|(name, _)| name.as_str())
-        .collect();
+    let required: Vec<_> =
+        endpoint.parameters.keys().filter(|name| endpoint.requires(name)).collect();
     let mut schema = json!({ "type": "object", "properties": properties });
     if !required.is_empty() {
         schema["required"] = json!(required);

@@ -8,7 +8,6 @@ mod attempt;
 mod budget;
 mod definition;
 mod failure;
-pub mod fit;
 pub mod graph;
 mod loops;
 mod plan;

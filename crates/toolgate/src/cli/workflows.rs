@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 use toolgate_catalog::definition::Kind as Listed;
 use toolgate_catalog::manifest::Manifest;
+use toolgate_gateway::config::servers::workflow::fit::{self, Known};
 use toolgate_gateway::config::servers::workflow::{Workflow, target};
 use toolgate_gateway::config::{Checked, Kind, Problem, Warning};
 use toolgate_upstreams::Hosts;
-use toolgate_workflow::fit::{self, Known};
 
 use crate::client::Status;
 use crate::offers;

@@ -231,6 +231,20 @@ async fn a_document_from_elsewhere_names_no_other_host() {
     assert!(line.contains("names a server at another place"), "{line}");
 }
 
+#[test]
+fn tools_of_a_document_scan_clean() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("gateway.yaml");
+    let pets = concat!(env!("CARGO_MANIFEST_DIR"), "/../api/tests/data/petstore.yaml");
+    let entry = format!("document: '{pets}', base: 'http://127.0.0.1:9/v1'");
+    std::fs::write(&file, format!("servers: [{{ name: pets, openapi: {{ {entry} }} }}]")).unwrap();
+
+    let scanned = toolgate(&["scan", file.to_str().unwrap()]);
+
+    assert_eq!(scanned.code, 0, "{}", scanned.err);
+    assert_eq!(scanned.out.trim(), "0 high, 0 medium, 0 low, 0 info; 3 tools of 1 servers");
+}
+
 #[tokio::test]
 async fn check_counts_the_tools_and_says_why_others_are_none() {
     let scene = Scene::new().await;

@@ -329,6 +329,39 @@ async fn arguments_are_never_part_of_a_statement() {
 }
 
 #[tokio::test]
+async fn a_secret_is_bound_to_a_parameter_that_nobody_sees_or_sets() {
+    let folder = TempDir::new().unwrap();
+    let [file, secret] = ["a.sqlite", "secret"].map(|name| folder.path().join(name));
+    std::fs::write(&file, "").unwrap();
+    std::fs::write(&secret, "sesame-open").unwrap();
+    let yaml = format!(
+        r#"servers:
+  - name: a
+    sql:
+      url: 'sqlite:{}'
+      tools:
+        fits:
+          description: Says whether the key fits.
+          statement: SELECT :key = 'sesame-open' AS fits
+          parameters: {{ key: {{ from: "${{file:{}}}" }} }}
+"#,
+        file.display(),
+        secret.display()
+    );
+    let gateway = Gateway::serve(yaml).await;
+    let client = Modern::of(&gateway);
+
+    let list = client.request("1", "tools/list", "{}").await;
+    let fits = client.call("fits", "{}").await.result();
+    let set = client.call("fits", r#"{"key":"another"}"#).await;
+
+    assert_eq!(list.result()["tools"][0]["inputSchema"]["properties"], json!({}));
+    assert!(!list.body.contains("sesame"), "{}", list.body);
+    assert_eq!(fits["structuredContent"]["rows"], json!([{ "fits": 1 }]));
+    assert_eq!(set.category(), "invalid_arguments");
+}
+
+#[tokio::test]
 async fn a_tool_writes_only_where_that_is_said() {
     let scene = Scene::open().await;
 

@@ -163,6 +163,54 @@ async fn the_handle_of_somebody_else_is_like_one_that_does_not_exist() {
 }
 
 #[tokio::test]
+async fn a_tenant_shares_its_values_and_roles_say_who_changes_what_all_share() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("keys.yaml");
+    let key = |name: &str, tenant: &str, role: &str| {
+        let path = file.to_str().unwrap();
+        let said =
+            toolgate(&["key", "new", name, "--tenant", tenant, "--role", role, "--file", path]);
+        assert_eq!(said.code, 0, "{}", said.err);
+        said.out.trim().to_owned()
+    };
+    let (ada, bob) = (key("ada", "acme", "writer"), key("bob", "acme", "reader"));
+    let eve = key("eve", "beta", "reader");
+    let gateway = Gateway::serve(format!(
+        r#"
+authentication: {{ api_keys: {{ file: '{}' }} }}
+roles:
+  writer: {{ allow: ["team/*", "all/*"] }}
+  reader: {{ allow: ["team/*", "all/get_note"] }}
+servers:
+  - {{ name: team, state: {{ noun: plan, scope: tenant }} }}
+  - {{ name: all, state: {{ noun: note, scope: shared }} }}
+"#,
+        file.display()
+    ))
+    .await;
+    let call = async |key: &str, tool: &str, arguments: Value| {
+        let params = json!({ "name": tool, "arguments": arguments }).to_string();
+        let ask = Modern::of(&gateway).ask("1", "tools/call", &params);
+        gateway.ask(&ask.header("Authorization", &format!("Bearer {key}"))).await
+    };
+    let make = async |tool: &str| {
+        let made = call(&ada, tool, json!({ "value": "shared" })).await.result();
+        json!({ "handle": made["structuredContent"]["handle"] })
+    };
+    let (plan, note) = (make("team_create_plan").await, make("all_create_note").await);
+    let reads = async |key: &str, tool: &str, handle: &Value| {
+        call(key, tool, handle.clone()).await.result()["structuredContent"]["value"] == "shared"
+    };
+
+    assert!(reads(&bob, "team_get_plan", &plan).await);
+    assert!(!reads(&eve, "team_get_plan", &plan).await);
+    assert!(reads(&bob, "all_get_note", &note).await && reads(&eve, "all_get_note", &note).await);
+    let refused = call(&eve, "all_delete_note", note.clone()).await;
+    assert!(refused.body.contains("all_delete_note"), "{}", refused.body);
+    assert!(reads(&ada, "all_get_note", &note).await);
+}
+
+#[tokio::test]
 async fn any_replica_serves_any_turn_and_none_without_the_store() {
     let mut redis = RedisServer::start();
     let yaml = format!(

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Number, Value};
+use serde_json::{Number, Value, json};
 use toolgate_values::{Secret, Size, Url};
 
 use super::Anything;
@@ -108,6 +108,28 @@ impl Endpoint {
             None if has_body => Some(Place::Body),
             None => Some(Place::Query),
         }
+    }
+
+    /// Whether an argument has to be given.
+    pub fn requires(&self, name: &str) -> bool {
+        let said = self.parameters.get(name).and_then(|parameter| parameter.required);
+        said.unwrap_or_else(|| self.place(name) == Some(Place::Path))
+    }
+
+    /// What a step of a workflow that calls it can know of it, as it is listed.
+    pub(in crate::config) fn listed(&self) -> Value {
+        let schemas = self.parameters.iter().map(|(name, it)| (name.clone(), it.schema()));
+        let cursor = self.pages.iter().map(|_| ("cursor".to_owned(), json!({ "type": "string" })));
+        let required = self.parameters.keys().filter(|name| self.requires(name));
+        let reads = matches!(self.paths()[..], [("get" | "head", _)]);
+        json!({
+            "inputSchema": {
+                "properties": schemas.chain(cursor).collect::<serde_json::Map<_, _>>(),
+                "required": required.collect::<Vec<_>>(),
+                "additionalProperties": false,
+            },
+            "annotations": { "readOnlyHint": self.read_only.unwrap_or(reads) },
+        })
     }
 
     /// The paths that are written, with their methods.

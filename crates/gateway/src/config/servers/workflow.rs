@@ -1,11 +1,13 @@
 //! `workflow`: tools that are calls of other tools, one after the other.
 
+pub mod fit;
+
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Number, Value};
+use serde_json::{Number, Value, json};
 use toolgate_values::Span;
 
 use super::http::Kind;
@@ -54,6 +56,22 @@ pub struct WorkflowTool {
     /// Whether a run is a task, which a client begins and asks about later.
     #[serde(default)]
     pub task: AsTask,
+}
+
+impl WorkflowTool {
+    /// What a step that calls it can know of it, as it is listed.
+    pub(in crate::config) fn listed(&self) -> Value {
+        let schemas = self.parameters.iter().map(|(name, it)| (name.clone(), it.schema()));
+        let required = self.parameters.iter().filter(|(_, it)| it.is_required());
+        json!({
+            "inputSchema": {
+                "properties": schemas.collect::<serde_json::Map<_, _>>(),
+                "required": required.map(|(name, _)| name).collect::<Vec<_>>(),
+                "additionalProperties": false,
+            },
+            "annotations": { "readOnlyHint": self.read_only },
+        })
+    }
 }
 
 /// Whether a run is a task.

@@ -1,11 +1,16 @@
-//! Which tools call which: none that is not there, none that leads back to itself.
+//! Which tools call which: none that is not there, none with what it does not take, as far as the file
+//! tells, and none that leads back to itself.
 
 use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
 
 use crate::config::check::{Checks, tools};
 use crate::config::checked::{Kind, Server};
 use crate::config::problem::{key_path, quote};
-use crate::config::servers::workflow::{Workflow, target};
+use crate::config::servers::http::Endpoint;
+use crate::config::servers::workflow::fit::{self, Finding, Known};
+use crate::config::servers::workflow::{Workflow, WorkflowTool, target};
 
 /// A tool: its server and its name there.
 type Tool<'a> = (&'a str, &'a str);
@@ -20,6 +25,7 @@ pub(in crate::config::check) fn calls(checks: &mut Checks<'_>, servers: &[(usize
             }
         }
     }
+    misfits(checks, servers);
     circles(checks, servers);
 }
 
@@ -54,6 +60,34 @@ fn missing(servers: &[(usize, Server)], (name, tool): Tool<'_>) -> Option<String
         let (tool, name) = (quote(tool), quote(name));
         format!("{tool} of {name} is not offered (take it out of hide, or add it to tools)")
     })
+}
+
+/// Reports arguments that a tool does not take, where the file says what it takes.
+fn misfits(checks: &mut Checks<'_>, servers: &[(usize, Server)]) {
+    let look = |server: &str, tool: &str| {
+        let found = servers.iter().find(|(_, it)| it.name.as_str() == server);
+        let Some((_, server)) = found else { return Known::Unasked };
+        let bound = server.bind.get(tool).into_iter().flat_map(|bound| bound.keys().cloned());
+        match listed(&server.kind, tool) {
+            Some(listed) => Known::Listed(listed, bound.collect()),
+            None => Known::Unasked,
+        }
+    };
+    for (index, server) in servers {
+        let Kind::Workflow(workflow) = &server.kind else { continue };
+        for Finding { path, text } in fit::check(workflow, &look) {
+            checks.problem(&format!("servers[{index}].workflow.{path}"), text);
+        }
+    }
+}
+
+/// The definition of a tool, where the file has all of it.
+fn listed(kind: &Kind, tool: &str) -> Option<Value> {
+    match kind {
+        Kind::Workflow(workflow) => workflow.tools.get(tool).map(WorkflowTool::listed),
+        Kind::HttpApi(api) => api.tools.get(tool).map(Endpoint::listed),
+        _ => None,
+    }
 }
 
 /// Reports every workflow that calls itself, by whatever way, once.

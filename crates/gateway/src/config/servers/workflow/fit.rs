@@ -3,15 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
-use toolgate_gateway::config::servers::Anything;
-use toolgate_gateway::config::servers::workflow::{
-    EXPRESSION, Parameter, Workflow, WorkflowTool, target,
-};
 use toolgate_screen::schema::Compiled;
+
+use super::{EXPRESSION, Parameter, Workflow, WorkflowTool, target};
+use crate::config::servers::Anything;
 
 /// What is known of a tool that a step calls.
 pub enum Known {
-    /// Its server could not be asked.
+    /// Nobody can say here what it takes.
     Unasked,
     /// Its server has none of this name, but these.
     Missing(Vec<String>),
