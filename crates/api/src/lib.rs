@@ -35,7 +35,7 @@ pub use catalog::Catalog;
 pub use endpoints::HttpApi;
 pub use engine::Engine;
 pub use openapi::{
-    Idle, LARGEST_DOCUMENT, LARGEST_INPUT, LARGEST_OUTPUT, OpenApi, Reading, Skipped,
+    Idle, LARGEST_DOCUMENT, LARGEST_INPUT, LARGEST_OUTPUT, LastGood, OpenApi, Reading, Skipped,
     read as read_document, read_yaml,
 };
 pub use operation::Operation;

@@ -3,6 +3,7 @@
 mod arguments;
 mod describe;
 mod document;
+mod last_good;
 mod naming;
 mod pattern;
 mod prose;
@@ -16,6 +17,7 @@ mod yaml;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use serde_json::json;
 use tokio::sync::watch;
 use toolgate_gateway::call::Boxed;
@@ -28,6 +30,8 @@ use crate::engine::Engine;
 use crate::transport::Transport;
 
 use document::Document;
+pub use last_good::LastGood;
+use last_good::Text;
 pub use reading::{LARGEST_INPUT, LARGEST_OUTPUT, Reading, Skipped};
 pub use select::Idle;
 use source::{Source, Stamp};
@@ -60,7 +64,8 @@ pub struct OpenApi {
 
 impl OpenApi {
     /// Serves a document. A file is read now; what is at a URL is fetched by way of `documents`
-    /// once it is needed, again and again until it is there.
+    /// once it is needed, again and again until it is there; until then the last good text serves,
+    /// if another server has one.
     ///
     /// # Errors
     /// One sentence: the file cannot be read, or the configuration does not fit it.
@@ -68,21 +73,30 @@ impl OpenApi {
         api: &config::OpenApi,
         engine: Engine,
         documents: Arc<dyn Transport>,
+        last_good: &LastGood,
     ) -> Result<OpenApi, String> {
         let source = Source::of(api, documents)?;
         let (sender, state) = watch::channel(None);
         let changes = Changes::default();
-        let mut stamp = None;
-        if let Source::File(path) = &source {
-            let (text, found) = source::file(path, None)?.ok_or("it cannot be read")?;
-            sender.send_replace(Some(catalog(api, &source, &engine.name, &text)?));
-            stamp = Some(found);
+        let (mut last, mut kept) = (None, None);
+        match &source {
+            Source::File(path) => {
+                let (text, stamp) = source::file(path, None)?.ok_or("it cannot be read")?;
+                sender.send_replace(Some(catalog(api, &source, &engine.name, &text)?));
+                last = Some((stamp, Ok(())));
+            }
+            Source::Remote { url, .. } => {
+                let text = last_good.of(url.uri());
+                sender.send_replace(recalled(api, &source, &engine.name, &text));
+                kept = Some(text);
+            }
         }
         let refresh = Refresh {
             api: api.clone(),
             name: engine.name.clone(),
             source,
-            stamp,
+            last,
+            kept,
             sender,
             changes: changes.clone(),
         };
@@ -161,22 +175,42 @@ fn catalog(
     Ok(Catalog::new(base, reading.operations))
 }
 
+/// The operations of the text that another server had last, if it has some for this one too.
+fn recalled(
+    api: &config::OpenApi,
+    source: &Source,
+    name: &str,
+    text: &Text,
+) -> Option<Arc<Catalog>> {
+    match catalog(api, source, name, &text.get()?) {
+        Ok(catalog) => Some(catalog),
+        Err(error) => {
+            tracing::warn!(upstream = name, error, "the last good document does not fit");
+            None
+        }
+    }
+}
+
 /// What looks for a new document. The last good one serves until then.
 struct Refresh {
     api: config::OpenApi,
     name: Arc<str>,
     source: Source,
-    stamp: Option<Stamp>,
+    /// What was read last, and what came of it.
+    last: Option<(Stamp, Result<(), String>)>,
+    /// Where others find the text that serves, if it is from a URL.
+    kept: Option<Arc<Text>>,
     sender: watch::Sender<Option<Arc<Catalog>>>,
     changes: Changes,
 }
 
 impl Refresh {
     async fn run(mut self) {
+        // What others had serves at once, and is looked for all the same.
+        let mut is_read = self.last.is_some();
         let (mut failures, mut told) = (0, None);
         loop {
-            let there = self.sender.borrow().is_some();
-            if there {
+            if is_read {
                 let Some(pause) = self.pause() else { return };
                 tokio::time::sleep(pause).await;
             } else if failures > 0 {
@@ -184,12 +218,13 @@ impl Refresh {
                 tokio::time::sleep(pause.min(LONGEST)).await;
             }
             match self.look().await {
-                Ok(()) => (failures, told) = (0, None),
+                Ok(()) => (is_read, failures, told) = (true, 0, None),
                 Err(error) => {
                     failures += 1;
+                    let serving = self.sender.borrow().is_some();
                     // A file is looked at every two seconds, and said once to be what it still is.
                     if told.as_ref() != Some(&error) {
-                        tracing::warn!(upstream = %self.name, %error, serving = there, "document not loaded");
+                        tracing::warn!(upstream = %self.name, %error, serving, "document not loaded");
                     }
                     told = Some(error);
                 }
@@ -207,18 +242,74 @@ impl Refresh {
         (!refresh.is_zero()).then_some(pause)
     }
 
+    /// Reads the document, unless it is the one that was read last: then it is as good as it was.
     async fn look(&mut self) -> Result<(), String> {
-        let Some((text, stamp)) = self.source.text(self.stamp).await? else { return Ok(()) };
-        // Whatever comes of it, this text need not be read again.
-        self.stamp = Some(stamp);
+        let known = self.last.as_ref().map(|(stamp, _)| *stamp);
+        let outcome = match self.source.text(known).await? {
+            None => return self.last.clone().map_or(Ok(()), |(_, outcome)| outcome),
+            Some((text, stamp)) => (stamp, self.take(text).await),
+        };
+        self.last.insert(outcome).1.clone()
+    }
+
+    /// Serves a text from now on, if it is good.
+    async fn take(&self, text: Bytes) -> Result<(), String> {
         let (api, source, name) = (self.api.clone(), self.source.clone(), self.name.clone());
-        let read = tokio::task::spawn_blocking(move || catalog(&api, &source, &name, &text));
+        let its = text.clone();
+        let read = tokio::task::spawn_blocking(move || catalog(&api, &source, &name, &its));
         let catalog = read.await.map_err(|error| error.to_string())??;
+        if let Some(kept) = &self.kept {
+            kept.set(text);
+        }
         let before = self.sender.send_replace(Some(catalog.clone()));
         // Whoever asked before the first one was there was told of no tools.
         if before.is_none_or(|before| before.tools() != catalog.tools()) {
             self.changes.announce(Change::Tools);
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use http::{Request, Response};
+
+    use super::*;
+    use crate::transport::Lost;
+
+    /// Answers with a text that is no document, and counts how often.
+    #[derive(Default)]
+    struct Broken(AtomicUsize);
+
+    impl Transport for Broken {
+        fn send(&self, _: Request<Bytes>) -> Boxed<'_, Result<Response<Bytes>, Lost>> {
+            match self.0.fetch_add(1, Ordering::Relaxed) {
+                // Who asks without a pause would ask for ever, as time stands still meanwhile.
+                1000 => Box::pin(std::future::pending()),
+                _ => Box::pin(std::future::ready(Ok(Response::new("{ broken".into())))),
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_url_whose_document_stays_broken_is_asked_ever_more_rarely() {
+        let api = json!({ "document": "https://h.example/api.json" });
+        let api = serde_json::from_value(api).unwrap();
+        let broken = Arc::new(Broken::default());
+        let engine = Engine {
+            name: "things".into(),
+            transport: broken.clone(),
+            budget: Duration::from_secs(1),
+            largest: 1000,
+        };
+
+        let serving = OpenApi::new(&api, engine, broken.clone(), &LastGood::default()).unwrap();
+        tokio::time::sleep(Duration::from_millis(15_500)).await;
+
+        // At 0, 1, 3, 7 and 15 seconds.
+        assert_eq!(broken.0.load(Ordering::Relaxed), 5);
+        assert!(serving.probe().await.is_err());
     }
 }

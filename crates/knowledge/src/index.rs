@@ -25,6 +25,7 @@ use toolgate_gateway::config::{Knowledge, Language};
 
 use crate::analysis::indexed;
 use crate::article::Article;
+use crate::held::{self, Held};
 use crate::read::Unreadable;
 
 /// Counts up with every change of how documents are read, taken apart and kept.
@@ -85,6 +86,10 @@ pub(crate) struct Index {
     engine: tantivy::Index,
     reader: IndexReader,
     pub(crate) fields: Fields,
+    /// The folder of all indexes, and the name of this one in it.
+    folder: PathBuf,
+    name: String,
+    _held: Held,
 }
 
 fn schema() -> (Schema, Fields) {
@@ -118,25 +123,29 @@ impl Index {
     /// When the folder cannot be written.
     pub(crate) fn open(folder: &Path, rules: &Knowledge) -> io::Result<Index> {
         let name = format!("index-{}", fingerprint(rules));
-        fs::create_dir_all(folder)?;
-        others(folder, "index-", &name)?.iter().for_each(|old| {
-            if let Err(error) = fs::remove_dir_all(old) {
-                tracing::warn!(%error, "an index of another making stays");
-            }
-        });
-        let path = folder.join(name);
-        Index::at(&path).or_else(|error| {
+        let path = folder.join(&name);
+        let held = Held::make(&path)?;
+        let (schema, fields) = schema();
+        let (engine, reader) = Index::at(&path, &schema).or_else(|error| {
             tracing::warn!(%error, "the index cannot be opened, and is made anew");
-            fs::remove_dir_all(&path)?;
-            Index::at(&path).map_err(io::Error::other)
-        })
+            held::clear(&path)?;
+            Index::at(&path, &schema).map_err(io::Error::other)
+        })?;
+        Ok(Index { engine, reader, fields, folder: folder.to_owned(), name, _held: held })
     }
 
-    fn at(path: &Path) -> tantivy::Result<Index> {
-        fs::create_dir_all(path)?;
-        let (schema, fields) = schema();
+    /// Removes indexes of other makings that nobody uses.
+    ///
+    /// # Errors
+    /// When one cannot be removed.
+    pub(crate) fn tidy(&self) -> io::Result<()> {
+        let mut others = others(&self.folder, "index-", &self.name)?.into_iter();
+        others.try_for_each(|other| held::remove(&other))
+    }
+
+    fn at(path: &Path, schema: &Schema) -> tantivy::Result<(tantivy::Index, IndexReader)> {
         let directory = tantivy::directory::MmapDirectory::open(path)?;
-        let engine = tantivy::Index::open_or_create(directory, schema)?;
+        let engine = tantivy::Index::open_or_create(directory, schema.clone())?;
         // What is damaged in the middle of a file is found only where it is read, and may panic there.
         // Files that go while another process writes are no damage.
         if let Some(file) = engine.validate_checksum().unwrap_or_default().into_iter().next() {
@@ -144,7 +153,7 @@ impl Index {
             return Err(TantivyError::SystemError(error));
         }
         let reader = engine.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
-        Ok(Index { engine, reader, fields })
+        Ok((engine, reader))
     }
 
     /// The last commit.

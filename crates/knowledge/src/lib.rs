@@ -9,6 +9,7 @@
 mod analysis;
 mod article;
 mod definitions;
+mod held;
 mod index;
 mod query;
 mod read;

@@ -149,6 +149,7 @@ impl Shelf {
         // What a file was when it was too young to be trusted is looked at once more.
         let mut young = Seen::new();
         let mut rest = Duration::ZERO;
+        let mut told = false;
         loop {
             match errands.recv_timeout(rest) {
                 Ok(Errand { place, done }) => {
@@ -160,6 +161,12 @@ impl Shelf {
             }
             if self.has_ended() {
                 return;
+            }
+            // Again and again: one that a reload takes over from is in use for a while yet.
+            if let Err(error) = self.index.tidy()
+                && !std::mem::replace(&mut told, true)
+            {
+                tracing::warn!(%error, "an index of another making stays");
             }
             match self.look(&mut young) {
                 Ok(took) => {

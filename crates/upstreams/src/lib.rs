@@ -79,6 +79,9 @@ pub struct Shared {
     pub hosts: Hosts,
     /// Where servers find the gateway that runs them, to call tools of it.
     pub home: Home,
+    /// The documents that its servers have, for those that take over from them.
+    #[cfg(feature = "api")]
+    pub documents: toolgate_api::LastGood,
 }
 
 impl Shared {
@@ -89,6 +92,8 @@ impl Shared {
             proxies: Proxies::from(|name| std::env::var(name).ok()),
             hosts,
             home: Home::default(),
+            #[cfg(feature = "api")]
+            documents: toolgate_api::LastGood::default(),
         }
     }
 }

@@ -57,7 +57,7 @@ pub(crate) fn openapi(
 ) -> Made {
     let documents = crate::wire::Wire::new(&shared.proxies, toolgate_api::LARGEST_DOCUMENT);
     let engine = engine(server, limits, shared);
-    let api = toolgate_api::OpenApi::new(rules, engine, Arc::new(documents))?;
+    let api = toolgate_api::OpenApi::new(rules, engine, Arc::new(documents), &shared.documents)?;
     Ok(crate::hosted(server, Arc::new(api)))
 }
 

@@ -12,6 +12,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use crate::held::{self, Held};
 use crate::index::{others, version};
 
 /// What the file begins with; the number counts up with every change of what follows.
@@ -40,6 +41,7 @@ pub(crate) struct Vectors {
     disk: Mutex<Disk>,
     /// Held for moments only: searches read it.
     memory: RwLock<Memory>,
+    _held: Held,
 }
 
 /// The file that was read, and up to where it is sound, in bytes.
@@ -87,12 +89,13 @@ impl Vectors {
     /// When the folder cannot be written.
     pub(crate) fn open(folder: &Path, making: &str) -> io::Result<Vectors> {
         let name = format!("vectors-{:016x}", version(making.as_bytes()));
-        fs::create_dir_all(folder.join(&name))?;
+        let held = Held::make(&folder.join(&name))?;
         Ok(Vectors {
             folder: folder.to_owned(),
             name,
             disk: Mutex::default(),
             memory: RwLock::default(),
+            _held: held,
         })
     }
 
@@ -241,14 +244,14 @@ impl Vectors {
         Ok(())
     }
 
-    /// Forgets all documents but these, and the vectors of other models, if that is worth writing a
-    /// file. A crash leaves the one or the other.
+    /// Forgets all documents but these, if that is worth writing a file, and the vectors of other
+    /// models that nobody uses. A crash leaves the one or the other.
     ///
     /// # Errors
     /// When it cannot be written.
     pub(crate) fn keep_only(&self, _lock: &Lock, needed: &HashSet<u64>) -> io::Result<()> {
         for other in others(&self.folder, "vectors-", &self.name)? {
-            fs::remove_dir_all(other)?;
+            held::remove(&other)?;
         }
         let mut disk = self.disk();
         self.read(&mut disk)?;
@@ -443,12 +446,15 @@ mod tests {
 
         vectors.keep_only(&lock, &HashSet::from([1, 2])).unwrap();
         assert_eq!(kept(&vectors).len(), 2, "all of it is needed");
+        let model = before.path("");
+        assert!(model.exists(), "the vectors of another model, which are in use");
+        drop(before);
         vectors.keep_only(&lock, &HashSet::from([2])).unwrap();
         other.refresh().unwrap();
 
         assert_eq!(kept(&vectors), [(2, small)]);
         assert_eq!(kept(&other), kept(&vectors));
         assert!(fs::metadata(vectors.path("log")).unwrap().len() < SMALL / 10);
-        assert!(!before.path("").exists(), "the vectors of another model");
+        assert!(!model.exists(), "the vectors of another model");
     }
 }

@@ -339,6 +339,43 @@ async fn an_index_that_is_damaged_or_of_other_settings_is_made_anew() {
     assert_eq!(index_folders(scene.folder.path()), 1);
 }
 
+#[tokio::test]
+async fn a_reload_that_fails_takes_no_index_from_the_server_that_goes_on() {
+    let scene = sample();
+    let gateway = scene.serve().await;
+    until(&gateway, "resets", &["accounts/password.md"]).await;
+    let other = scene.yaml(", language: none");
+
+    // Servers are made in their order: this one fails when the other index is open already.
+    let document = scene.folder.path().join("broken.json");
+    fs::write(&document, "{ broken").unwrap();
+    let broken = format!("{{ name: api, openapi: {{ document: {document:?} }} }}");
+    gateway.rewrite(format!("{}, {broken}]", other.trim_end_matches(']')));
+    let line = gateway.logged("the new configuration is not used").await;
+    assert!(line.contains("server api: "), "{line}");
+
+    scene.write("billing/new.md", "# Refunds of invoices\n");
+    until(&gateway, "refund", &["billing/new.md"]).await;
+    until(&gateway, "resets", &["accounts/password.md"]).await;
+    one_index(&scene).await;
+
+    gateway.rewrite(other);
+    gateway.logged("the new configuration is in use").await;
+    until(&gateway, "refunds", &["billing/new.md"]).await;
+    until(&gateway, "refund", &[]).await;
+    one_index(&scene).await;
+}
+
+/// Waits until what nobody uses any more is gone.
+async fn one_index(scene: &Scene) {
+    let waiting = async {
+        while index_folders(scene.folder.path()) != 1 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    soon("one index", waiting).await;
+}
+
 /// A PDF of one page.
 fn pdf(text: &str) -> Vec<u8> {
     toolgate_pdf::testing::pdf(&[page(&[("F1", 24, 72, 720, text)])])

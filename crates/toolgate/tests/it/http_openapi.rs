@@ -205,6 +205,50 @@ async fn a_document_that_comes_late_is_told_of() {
 }
 
 #[tokio::test]
+async fn the_last_good_document_serves_a_new_configuration_while_its_url_is_down() {
+    let is_down = Arc::new(AtomicBool::new(false));
+    let down = is_down.clone();
+    let api = Server::start(move |call| {
+        let reply = match call.path.starts_with("/things.json") {
+            true if down.load(Ordering::SeqCst) => Reply::json(503, "{}"),
+            true => Reply::json(200, document("/v1").to_string()),
+            false => Reply::json(200, r#"{"a":"x","b":7}"#),
+        };
+        async move { reply }
+    })
+    .await;
+    let origin = api.origin();
+    let yaml = |key: &str, more: &str| {
+        let document = format!("{origin}/things.json?key={key}");
+        format!(
+            "servers: [{{ name: things, timeout: 1s, openapi: {{ document: '{document}', auth: {{ key: the-key }}{more} }} }}]"
+        )
+    };
+    let gateway = Gateway::serve(yaml("one", "")).await;
+    assert_eq!(names(&gateway).await.len(), 4);
+    is_down.store(true, Ordering::SeqCst);
+    let fetches = || api.every().iter().filter(|call| call.path.contains(".json?key=one")).count();
+    let before = fetches();
+
+    gateway.rewrite(yaml("one", ", exclude: { operations: [forms] }, fields: { cut: [a] }"));
+    gateway.logged("the new configuration is in use").await;
+
+    assert_eq!(names(&gateway).await, ["styles", "nodes_add", "cut"]);
+    let result = Modern::of(&gateway).call("cut", "{}").await.result();
+    assert_eq!(result["structuredContent"], json!({ "a": "x" }), "{result}");
+    // It is asked for all the same.
+    let line = gateway.logged("document not loaded").await;
+    assert!(line.contains("serving=true"), "{line}");
+    assert!(fetches() > before);
+
+    // What came for one key is not for another.
+    gateway.rewrite(yaml("two", ""));
+    gateway.logged("serving=false").await;
+    let result = Modern::of(&gateway).call("cut", "{}").await;
+    assert!(!result.body.contains("structuredContent"), "{}", result.body);
+}
+
+#[tokio::test]
 async fn a_document_from_elsewhere_names_no_other_host() {
     let api = Server::start(|call| async move {
         match call.path.as_str() {
