@@ -3,7 +3,7 @@
 usage: bm25.py FOLDER   (pip install bm25s PyStemmer)
 
 FOLDER has cran.all.1400.xml, cran.qry.xml and cranqrel.trec.txt. The measures are those of
-crates/knowledge/tests/quality.rs, which asks our own search the same.
+crates/knowledge/tests/measures.rs, which asks our own search the same.
 """
 
 import math
