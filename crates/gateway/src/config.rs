@@ -24,6 +24,7 @@ mod policy;
 mod problem;
 mod program;
 mod rates;
+mod reference;
 mod schema;
 mod screening;
 pub mod servers;

@@ -5,6 +5,7 @@
 //! open: described, and not checked here. The bound is exact: what is returned is no larger, to the
 //! byte.
 
+mod null;
 mod parts;
 mod translator;
 mod words;

@@ -44,14 +44,18 @@ pub fn table(report: &Report) -> String {
     let count = |severity| report.count(severity);
     let _ = write!(
         out,
-        "{}{} high, {} medium, {} low, {} info; {} tools of {} servers",
+        "{}{} high, {} medium, {} low, {} info; {} of {}",
         if out.is_empty() { "" } else { "\n" },
         count(Severity::High),
         count(Severity::Medium),
         count(Severity::Low),
         count(Severity::Info),
-        report.tools,
-        report.servers,
+        many(report.tools, "tool"),
+        many(report.servers, "server"),
     );
     out
+}
+
+fn many(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use toolgate_values::Secret;
 
-use super::interpolate;
+use super::reference;
 use super::sources::Sources;
 
 /// The arguments that the gateway gives, by the server's own name of the tool.
@@ -87,7 +87,7 @@ pub(super) fn read(text: &str, folder: &Path, sources: &dyn Sources) -> Result<B
                 parts.push(part);
             }
             // What comes from elsewhere is not looked at again.
-            None => plain.push_str(&interpolate::outside(inner, folder, sources)?),
+            None => plain.push_str(&reference::value(inner, folder, sources)?),
         }
         rest = after;
     }

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use super::bind;
 use super::node::{Member, Node, Value};
-use super::problem::{Report, quote};
+use super::problem::Report;
+use super::reference;
 use super::sources::Sources;
 
 /// Replaces every reference under `node`. A value whose reference fails is broken and reported.
@@ -76,61 +77,13 @@ pub(super) fn replace(
 }
 
 fn resolve(reference: &str, node: &Node, sources: &dyn Sources) -> Result<String, String> {
-    match reference.split_once(':') {
-        Some(("env", name)) => env(name, sources),
-        Some(("file", path)) => file(path, folder_of(node), sources),
+    if bind::is_left_for_calls(reference, &node.place.path) {
         // What stands here until then is thrown away.
-        _ if bind::is_left_for_calls(reference, &node.place.path) => Ok(String::new()),
-        _ => Err(unknown(reference)),
+        return Ok(String::new());
     }
-}
-
-/// The value of a reference in a file of this folder.
-pub(super) fn outside(
-    reference: &str,
-    folder: &Path,
-    sources: &dyn Sources,
-) -> Result<String, String> {
-    match reference.split_once(':') {
-        Some(("env", name)) => env(name, sources),
-        Some(("file", path)) => file(path, folder, sources),
-        _ => Err(unknown(reference)),
-    }
-}
-
-fn unknown(reference: &str) -> String {
-    let shown = quote(&format!("${{{reference}}}"));
-    if reference.starts_with("caller.") {
-        return format!(
-            "unknown reference {shown} here (bind, from, session and paths of roots take \
-             ${{caller.subject}}, principal, tenant, actor and claims.NAME)"
-        );
-    }
-    format!(
-        "unknown reference {shown} (write ${{env:NAME}} or ${{file:PATH}}, or $${{ for the text itself)"
-    )
+    reference::value(reference, folder_of(node), sources)
 }
 
 fn folder_of(node: &Node) -> &Path {
     node.place.file.parent().unwrap_or_else(|| Path::new(""))
-}
-
-pub(super) fn env(name: &str, sources: &dyn Sources) -> Result<String, String> {
-    sources.env(name).ok_or_else(|| {
-        format!("the environment variable {} is not set (set it before the start)", quote(name))
-    })
-}
-
-fn file(path: &str, folder: &Path, sources: &dyn Sources) -> Result<String, String> {
-    match sources.read(&folder.join(path)) {
-        // Editors and `echo` end a file with a newline that is not part of the secret.
-        Ok(text) => Ok(text
-            .strip_suffix("\r\n")
-            .or_else(|| text.strip_suffix('\n'))
-            .unwrap_or(&text)
-            .to_owned()),
-        Err(error) => {
-            Err(format!("cannot read {}: {error} (paths are relative to this file)", quote(path)))
-        }
-    }
 }

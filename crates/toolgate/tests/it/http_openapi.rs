@@ -286,7 +286,7 @@ fn tools_of_a_document_scan_clean() {
     let scanned = toolgate(&["scan", file.to_str().unwrap()]);
 
     assert_eq!(scanned.code, 0, "{}", scanned.err);
-    assert_eq!(scanned.out.trim(), "0 high, 0 medium, 0 low, 0 info; 3 tools of 1 servers");
+    assert_eq!(scanned.out.trim(), "0 high, 0 medium, 0 low, 0 info; 3 tools of 1 server");
 }
 
 #[tokio::test]

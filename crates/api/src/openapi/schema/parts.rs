@@ -3,8 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::Way;
+use super::null::or_null;
 use super::translator::{Stop, Translator};
-use super::words::or_null;
 use crate::fields::Fields;
 
 impl<'a> Translator<'a> {

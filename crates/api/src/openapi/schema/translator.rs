@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
-use super::words::{name, nullable, or_null};
+use super::null::{nullable, or_null};
 use super::{Translated, Wanted, Way};
 use crate::fields::Fields;
 use crate::openapi::document::Document;
@@ -178,4 +178,18 @@ impl<'a> Translator<'a> {
     pub(super) fn spend(&mut self, bytes: usize) {
         self.left = self.left.saturating_sub(bytes);
     }
+}
+
+/// The name of a definition: another for each place in the document.
+fn name(reference: &str) -> String {
+    let place = reference.trim_start_matches("#/");
+    let place = place.strip_prefix("components/schemas/").unwrap_or(place);
+    place
+        .chars()
+        .map(|c| match c {
+            '/' => '.',
+            c if c.is_ascii_alphanumeric() || "._-".contains(c) => c,
+            _ => '_',
+        })
+        .collect()
 }

@@ -1,4 +1,4 @@
-//! What is said of one value: its type, its bounds, its description; and null beside it.
+//! What is said of one value: its type, its bounds, its description.
 
 use serde_json::{Map, Value, json};
 
@@ -147,53 +147,4 @@ fn fits(word: &str, value: &Value) -> bool {
         "multipleOf" => value.as_f64().is_some_and(|number| number > 0.0),
         _ => value.is_u64(),
     }
-}
-
-/// The same or null, also where values are listed.
-pub(super) fn nullable(mut out: Map<String, Value>) -> Value {
-    if let Some(values) = out.get_mut("enum").and_then(Value::as_array_mut)
-        && !values.contains(&Value::Null)
-    {
-        values.push(Value::Null);
-    }
-    or_null(Value::Object(out))
-}
-
-/// The same or null.
-pub(super) fn or_null(mut schema: Value) -> Value {
-    let Some(members) = schema.as_object_mut() else { return schema };
-    let says_nothing = members.is_empty();
-    match members.get_mut("type") {
-        Some(Value::String(name)) if name != "null" => {
-            let both = json!([name, "null"]);
-            members.insert("type".into(), both);
-            // A combination would have to allow it too.
-            if members.contains_key("allOf") || members.contains_key("anyOf") {
-                return json!({ "anyOf": [schema, { "type": "null" }] });
-            }
-            schema
-        }
-        Some(Value::Array(names)) => {
-            if !names.iter().any(|name| name == "null") {
-                names.push("null".into());
-            }
-            schema
-        }
-        None if says_nothing => schema,
-        _ => json!({ "anyOf": [schema, { "type": "null" }] }),
-    }
-}
-
-/// The name of a definition: another for each place in the document.
-pub(super) fn name(reference: &str) -> String {
-    let place = reference.trim_start_matches("#/");
-    let place = place.strip_prefix("components/schemas/").unwrap_or(place);
-    place
-        .chars()
-        .map(|c| match c {
-            '/' => '.',
-            c if c.is_ascii_alphanumeric() || "._-".contains(c) => c,
-            _ => '_',
-        })
-        .collect()
 }

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use super::folder;
-use crate::config::interpolate;
 use crate::config::node::{Member, Node, Value};
 use crate::config::problem::{Place, Report, quote};
 use crate::config::sources::Sources;
+use crate::config::{interpolate, reference};
 use toolgate_values::Name;
 
 /// Every server of the file as an entry of ours.
@@ -178,12 +178,12 @@ fn resolve(reference: &str, workspace: &Path, sources: &dyn Sources) -> Result<S
         "workspaceFolderBasename" => {
             return Ok(workspace.file_name().unwrap_or_default().to_string_lossy().into_owned());
         }
-        "userHome" => return interpolate::env("HOME", sources),
+        "userHome" => return reference::env("HOME", sources),
         "pathSeparator" | "/" => return Ok(std::path::MAIN_SEPARATOR.to_string()),
         _ => {}
     }
     if let Some(name) = reference.strip_prefix("env:") {
-        return interpolate::env(name, sources);
+        return reference::env(name, sources);
     }
     if reference.starts_with("input:") {
         return Err(format!(
@@ -200,7 +200,7 @@ fn resolve(reference: &str, workspace: &Path, sources: &dyn Sources) -> Result<S
             "unknown reference {shown} (write ${{env:NAME}}, or $${{ for the text itself)"
         )),
         (true, None, Some(default)) => Ok(default.to_owned()),
-        (true, ..) => interpolate::env(name, sources),
+        (true, ..) => reference::env(name, sources),
     }
 }
 
