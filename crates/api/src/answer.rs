@@ -1,12 +1,14 @@
 //! From what an API answers to the result of a tool.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Response};
 use jmespath::{Rcvar, Variable};
 use serde::Serialize;
 use serde_json::value::RawValue;
-use toolgate_gateway::fault::{Fault, Reason};
+use toolgate_gateway::fault::{Fault, META_KEY, Reason};
 use toolgate_hosted::{Answer, Content};
 
 use crate::operation::Mapping;
@@ -20,13 +22,7 @@ struct Written {
     #[serde(skip_serializing_if = "Option::is_none")]
     structured_content: Option<Box<RawValue>>,
     #[serde(rename = "_meta", skip_serializing_if = "Option::is_none")]
-    meta: Option<Meta>,
-}
-
-#[derive(Serialize)]
-struct Meta {
-    #[serde(rename = "dev.toolgate/error")]
-    error: Box<RawValue>,
+    meta: Option<BTreeMap<&'static str, Box<RawValue>>>,
 }
 
 /// What an answer holds.
@@ -184,7 +180,7 @@ pub(crate) fn written(
     failure: Option<String>,
 ) -> Result<Answer, Fault> {
     let structured_content = structured.map(raw).transpose()?;
-    let meta = failure.map(raw).transpose()?.map(|error| Meta { error });
+    let meta = failure.map(raw).transpose()?.map(|error| [(META_KEY, error)].into());
     Answer::of(&Written { content, structured_content, meta })
 }
 

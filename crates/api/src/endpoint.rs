@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use http::Method;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use toolgate_gateway::config::Secret;
 use toolgate_gateway::config::servers::http as config;
 use toolgate_hosted::{Annotations, Tool};
@@ -13,7 +13,7 @@ use crate::method;
 use crate::operation::{
     Body, Encoding, Fixed, Mapping, Member, Operation, Parameter, Place, Style, pieces,
 };
-use crate::pages::{LONGEST, Pages};
+use crate::pages::Pages;
 use crate::template::{Template, names};
 
 /// The request that an endpoint stands for, and the tool that it would be.
@@ -57,7 +57,7 @@ pub(crate) fn operation(
             name: name.to_owned(),
             title: endpoint.title.clone(),
             description: endpoint.description.trim().to_owned(),
-            input_schema: input_schema(endpoint),
+            input_schema: endpoint.input_schema(),
             output_schema,
             annotations: annotations(&method, endpoint),
         },
@@ -123,30 +123,6 @@ fn expression(text: &str) -> Result<jmespath::Expression<'static>, String> {
     jmespath::compile(text).map_err(|error| format!("not a JMESPath expression: {}", error.reason))
 }
 
-fn input_schema(endpoint: &config::Endpoint) -> Value {
-    let mut properties: Map<String, Value> =
-        endpoint.parameters.iter().map(|(name, it)| (name.clone(), it.schema())).collect();
-    if endpoint.pages.is_some() {
-        properties.insert("cursor".into(), cursor());
-    }
-    let required: Vec<_> =
-        endpoint.parameters.keys().filter(|name| endpoint.requires(name)).collect();
-    let mut schema = json!({ "type": "object", "properties": properties });
-    if !required.is_empty() {
-        schema["required"] = json!(required);
-    }
-    schema["additionalProperties"] = json!(false);
-    schema
-}
-
-fn cursor() -> Value {
-    json!({
-        "type": "string",
-        "maxLength": LONGEST,
-        "description": "next_cursor of the page before; leave it out for the first. Keep the other arguments as they were.",
-    })
-}
-
 /// The output schema, and whether the result stands in a member `result`.
 fn output(endpoint: &config::Endpoint) -> (Option<Value>, bool) {
     let own = endpoint.output.as_ref().map(|schema| schema.0.clone());
@@ -196,7 +172,7 @@ fn incomplete() -> Value {
 /// What the method says of what it does (RFC 9110, 9.2), unless the operator knows better.
 fn annotations(method: &Method, endpoint: &config::Endpoint) -> Annotations {
     let said = method::annotations(method);
-    let read_only = endpoint.read_only.unwrap_or(said.read_only_hint);
+    let read_only = endpoint.reads();
     Annotations {
         read_only_hint: read_only,
         destructive_hint: endpoint.destructive.unwrap_or(said.destructive_hint && !read_only),

@@ -8,6 +8,7 @@ use http::Response;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use tokio::time::{Instant, timeout_at};
+use toolgate_gateway::config::servers::http as config;
 use toolgate_gateway::fault::{Fault, Reason};
 use toolgate_hosted::{Answer, Asked, Content};
 
@@ -16,7 +17,7 @@ use crate::aside::aside;
 use crate::engine::{Engine, Question, REST, Stop};
 use crate::fields::Items;
 use crate::operation::Mapping;
-use crate::pages::{LONGEST, Pages};
+use crate::pages::Pages;
 use crate::wrong::Wrong;
 
 /// One page.
@@ -87,7 +88,9 @@ pub(crate) async fn gather(
 fn given_cursor(arguments: &Map<String, Value>) -> Result<Option<String>, Wrong> {
     match arguments.get("cursor") {
         None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) if text.len() <= LONGEST => Ok(Some(text.clone())),
+        Some(Value::String(text)) if text.len() <= config::Pages::LONGEST_CURSOR => {
+            Ok(Some(text.clone()))
+        }
         Some(_) => Err(Wrong("cursor is the next_cursor of the page before".into())),
     }
 }

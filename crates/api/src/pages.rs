@@ -8,12 +8,9 @@ use http::header::LINK;
 use http::{HeaderMap, Response};
 use jmespath::{Rcvar, Variable};
 
-use toolgate_gateway::config::servers::http::PageKind;
+use toolgate_gateway::config::servers::http::{self as config, PageKind};
 
 use crate::escape::{decode, encode};
-
-/// The longest cursor, in bytes.
-pub(crate) const LONGEST: usize = 4096;
 
 /// How pages hang together.
 #[derive(Clone, Debug)]
@@ -56,7 +53,9 @@ impl Pages {
             },
         };
         // An API that repeats itself would be asked for ever.
-        let goes_on = !next.is_empty() && next.len() <= LONGEST && current != Some(&*next);
+        let goes_on = !next.is_empty()
+            && next.len() <= config::Pages::LONGEST_CURSOR
+            && current != Some(&*next);
         goes_on.then_some(next)
     }
 

@@ -169,15 +169,16 @@ fn read(
     report: &mut Report,
 ) -> Option<Checked> {
     let (mut root, json) = nodes(text, file, report)?;
-    if json && import::recognises(&root) {
+    let schema = schema::tree();
+    if json && import::recognises(&root, &schema) {
         root = import::whole(root, sources, report);
     } else {
         command::split(&mut root, report);
         interpolate::apply(&mut root, sources, report);
-        import::join(&mut root, sources, report);
+        import::join(&mut root, &schema, sources, report);
     }
     program::join(&mut root, sources);
-    if !shape::fit(&mut root, &schema::tree(), report) {
+    if !shape::fit(&mut root, &schema, report) {
         return None;
     }
     let places = Arc::new(Places::of(&root));

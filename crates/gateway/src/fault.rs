@@ -86,6 +86,8 @@ pub enum Reason {
 pub const BY_UPSTREAM: &str = "upstream";
 /// In records: the tool said in its result that it failed.
 pub const BY_TOOL: &str = "tool";
+/// The key of `_meta` under which a result says in structured form what is wrong.
+pub const META_KEY: &str = "dev.toolgate/error";
 
 /// Whether the world may have changed though the call failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -386,7 +388,7 @@ impl Fault {
         }
     }
 
-    /// The structured form, for `_meta["dev.toolgate/error"]` and `error.data`.
+    /// The structured form, for [`META_KEY`] and `error.data`.
     pub fn structured(&self, trace: &str) -> String {
         let mut out = format!(
             r#"{{"category":"{}","code":{},"retryable":{},"sideEffect":"{}","suggestedAction":{}"#,
@@ -421,7 +423,7 @@ impl Fault {
         text.push_str("; ");
         text.push_str(self.advice());
         format!(
-            r#"{{"content":[{{"type":"text","text":{}}}],"isError":true,"_meta":{{"dev.toolgate/error":{}}}}}"#,
+            r#"{{"content":[{{"type":"text","text":{}}}],"isError":true,"_meta":{{"{META_KEY}":{}}}}}"#,
             quote(&text),
             self.structured(trace),
         )

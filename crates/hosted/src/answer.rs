@@ -3,7 +3,7 @@
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde::Serialize;
 use serde_json::{Value, json};
-use toolgate_gateway::fault::{Fault, Reason};
+use toolgate_gateway::fault::{Fault, META_KEY, Reason};
 
 /// The `result` of a request, as JSON, without the fields of an era (`resultType`, `ttlMs`,
 /// `cacheScope`).
@@ -139,7 +139,7 @@ pub fn failure(fault: &Fault) -> Value {
     json!({
         "content": [Content::text(fault.message.as_str())],
         "isError": true,
-        "_meta": { "dev.toolgate/error": structured },
+        "_meta": { (META_KEY): structured },
     })
 }
 

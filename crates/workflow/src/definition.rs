@@ -1,6 +1,6 @@
 //! What a model is told of a workflow.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use toolgate_gateway::config::servers::workflow::WorkflowTool;
 use toolgate_hosted::{Annotations, Tool};
 
@@ -11,7 +11,7 @@ pub(crate) fn tool(name: &str, rules: &WorkflowTool) -> Tool {
         name: name.to_owned(),
         title: rules.title.clone(),
         description: description(rules),
-        input_schema: input(rules),
+        input_schema: rules.input_schema(),
         output_schema: Some(output(rules)),
         annotations: Annotations {
             read_only_hint: reads,
@@ -59,20 +59,6 @@ fn description(rules: &WorkflowTool) -> String {
 fn sentence(text: &str) -> String {
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     if text.ends_with(['.', '!', '?']) { text } else { format!("{text}.") }
-}
-
-fn input(rules: &WorkflowTool) -> Value {
-    let parameters = rules.parameters.iter();
-    let properties: Map<String, Value> =
-        parameters.map(|(name, it)| (name.clone(), it.schema())).collect();
-    let required = rules.parameters.iter().filter(|(_, it)| it.is_required());
-    let required: Vec<_> = required.map(|(name, _)| name).collect();
-    json!({
-        "type": "object",
-        "properties": properties,
-        "required": required,
-        "additionalProperties": false,
-    })
 }
 
 fn output(rules: &WorkflowTool) -> Value {

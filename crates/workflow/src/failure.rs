@@ -56,7 +56,7 @@ impl Failure {
         let text = result["content"].as_array().into_iter().flatten();
         let text = text.filter_map(|block| block["text"].as_str()).collect::<Vec<_>>().join(" ");
         let text = if text.is_empty() { "the tool failed" } else { &text };
-        Some(Failure::of(fault::BY_TOOL, text, &result["_meta"]["dev.toolgate/error"]))
+        Some(Failure::of(fault::BY_TOOL, text, &result["_meta"][fault::META_KEY]))
     }
 
     /// A failure that a server tells of; `details` are in the gateway's own form, if any.

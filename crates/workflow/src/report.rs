@@ -1,7 +1,7 @@
 //! What became of a run, for programs and for models.
 
 use serde_json::{Value, json};
-use toolgate_gateway::fault::{Fault, Reason, SideEffect};
+use toolgate_gateway::fault::{Fault, META_KEY, Reason, SideEffect};
 use toolgate_hosted::Answer;
 
 use crate::failure::Failure;
@@ -173,5 +173,5 @@ impl Report<'_> {
 /// What programs are told of a failure beside the result.
 fn meta(fault: &Fault, trace: &str) -> Value {
     let details: Value = serde_json::from_str(&fault.structured(trace)).unwrap_or_default();
-    json!({ "dev.toolgate/error": details })
+    json!({ (META_KEY): details })
 }

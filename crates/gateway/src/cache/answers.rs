@@ -12,7 +12,7 @@ use toolgate_protocol::splice::Edits;
 
 use crate::call::End;
 use crate::config::Cache as Rules;
-use crate::fault::Fault;
+use crate::fault::{Fault, META_KEY};
 
 /// Where a result says that it was given before, and how long ago.
 pub(super) const KEY: &str = "dev.toolgate/cached";
@@ -182,7 +182,7 @@ fn is_kept(message: &Message) -> bool {
     let is_complete =
         result.get("resultType").is_none_or(|kind| kind.string().as_deref() == Some("complete"));
     let is_error = result.get("isError").is_some_and(|is_error| is_error.as_bool() != Some(false));
-    let lacks = result.get("_meta").and_then(|meta| meta.object()?.get("dev.toolgate/error"));
+    let lacks = result.get("_meta").and_then(|meta| meta.object()?.get(META_KEY));
     is_complete && !is_error && lacks.is_none() && result.get("content").is_some()
 }
 

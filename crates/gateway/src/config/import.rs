@@ -7,19 +7,19 @@ mod translate;
 use std::path::Path;
 use std::sync::Arc;
 
+use serde_json::Value as Json;
+
 use super::jsonc;
 use super::node::{Member, Node, Value};
 use super::problem::Report;
-use super::schema;
 use super::sources::Sources;
 
 use translate::translate;
 
 /// Whether a JSON file is one of another client. `servers` alone does not tell: one of our own keys
 /// next to it would be lost if the file were taken for theirs.
-pub(super) fn recognises(root: &Node) -> bool {
+pub(super) fn recognises(root: &Node, schema: &Json) -> bool {
     let is_map = |key| root.member(key).is_some_and(|node| matches!(node.value, Value::Map(_)));
-    let schema = schema::tree();
     let ours = &schema["properties"];
     let is_ours = |member: &Member| member.key != "servers" && ours.get(&member.key).is_some();
     is_map("mcpServers") || (is_map("servers") && !root.members().iter().any(is_ours))
@@ -34,11 +34,11 @@ pub(super) fn whole(root: Node, sources: &dyn Sources, report: &mut Report) -> N
 }
 
 /// Replaces `import` in our own file by the servers of the files it names.
-pub(super) fn join(root: &mut Node, sources: &dyn Sources, report: &mut Report) {
+pub(super) fn join(root: &mut Node, schema: &Json, sources: &dyn Sources, report: &mut Report) {
     let place = root.place.clone();
     let mut found = Vec::new();
     for item in root.member_mut("import").map(Node::items_mut).unwrap_or_default() {
-        found.extend(open(item, sources, report).unwrap_or_default());
+        found.extend(open(item, schema, sources, report).unwrap_or_default());
     }
     if found.is_empty() {
         return;
@@ -54,7 +54,12 @@ pub(super) fn join(root: &mut Node, sources: &dyn Sources, report: &mut Report) 
     }
 }
 
-fn open(item: &Node, sources: &dyn Sources, report: &mut Report) -> Option<Vec<Node>> {
+fn open(
+    item: &Node,
+    schema: &Json,
+    sources: &dyn Sources,
+    report: &mut Report,
+) -> Option<Vec<Node>> {
     let path = folder(&item.place.file).join(item.text()?);
     let text = match sources.read(&path) {
         Ok(text) => text,
@@ -66,7 +71,7 @@ fn open(item: &Node, sources: &dyn Sources, report: &mut Report) -> Option<Vec<N
         }
     };
     let root = jsonc::read(&text, &Arc::from(path), report)?;
-    if !recognises(&root) {
+    if !recognises(&root, schema) {
         let shown = item.describe();
         let message =
             format!("{shown} has no servers by name (import only files of other clients)");

@@ -33,12 +33,12 @@ pub fn workflows(path: &Path) -> Result<Vec<(String, Workflow)>, Problems> {
 
 fn read(text: &str, file: &Arc<Path>, report: &mut Report) -> Option<Vec<(String, Workflow)>> {
     let (mut root, _) = nodes(text, file, report)?;
-    let mut found = Vec::new();
+    let (mut found, schema) = (Vec::new(), schema::of::<Workflow>());
     for server in root.member_mut("servers").into_iter().flat_map(Node::items_mut) {
         let name = server.member("name").and_then(Node::text).unwrap_or_default().to_owned();
         let Some(workflow) = server.member_mut("workflow") else { continue };
         interpolate::apply(workflow, &AsWritten, report);
-        if !shape::fit(workflow, &schema::of::<Workflow>(), report) {
+        if !shape::fit(workflow, &schema, report) {
             continue;
         }
         let path = workflow.place.path.clone();

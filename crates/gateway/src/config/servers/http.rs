@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Number, Value, json};
+use serde_json::{Map, Number, Value, json};
 use toolgate_values::{Secret, Size, Url};
 
 use super::Anything;
@@ -111,25 +111,32 @@ impl Endpoint {
     }
 
     /// Whether an argument has to be given.
-    pub fn requires(&self, name: &str) -> bool {
+    fn requires(&self, name: &str) -> bool {
         let said = self.parameters.get(name).and_then(|parameter| parameter.required);
         said.unwrap_or_else(|| self.place(name) == Some(Place::Path))
     }
 
-    /// What a step of a workflow that calls it can know of it, as it is listed.
-    pub(in crate::config) fn listed(&self) -> Value {
-        let schemas = self.parameters.iter().map(|(name, it)| (name.clone(), it.schema()));
-        let cursor = self.pages.iter().map(|_| ("cursor".to_owned(), json!({ "type": "string" })));
-        let required = self.parameters.keys().filter(|name| self.requires(name));
-        let reads = matches!(self.paths()[..], [("get" | "head", _)]);
-        json!({
-            "inputSchema": {
-                "properties": schemas.chain(cursor).collect::<serde_json::Map<_, _>>(),
-                "required": required.collect::<Vec<_>>(),
-                "additionalProperties": false,
-            },
-            "annotations": { "readOnlyHint": self.read_only.unwrap_or(reads) },
-        })
+    /// Whether it changes nothing: what its method says (RFC 9110, 9.2.1), unless the operator knows
+    /// better.
+    pub fn reads(&self) -> bool {
+        self.read_only.unwrap_or(matches!(self.paths()[..], [("get" | "head", _)]))
+    }
+
+    /// The JSON Schema of its arguments.
+    pub fn input_schema(&self) -> Value {
+        let parameters = self.parameters.iter();
+        let mut properties: Map<String, Value> =
+            parameters.map(|(name, it)| (name.clone(), it.schema())).collect();
+        if self.pages.is_some() {
+            properties.insert("cursor".into(), Pages::cursor());
+        }
+        let required: Vec<_> = self.parameters.keys().filter(|name| self.requires(name)).collect();
+        let mut schema = json!({ "type": "object", "properties": properties });
+        if !required.is_empty() {
+            schema["required"] = json!(required);
+        }
+        schema["additionalProperties"] = json!(false);
+        schema
     }
 
     /// The paths that are written, with their methods.
@@ -386,6 +393,18 @@ pub struct Pages {
 }
 
 impl Pages {
+    /// The longest cursor, in bytes.
+    pub const LONGEST_CURSOR: usize = 4096;
+
+    /// The JSON Schema of the argument that asks for a page.
+    fn cursor() -> Value {
+        json!({
+            "type": "string",
+            "maxLength": Pages::LONGEST_CURSOR,
+            "description": "next_cursor of the page before; leave it out for the first. Keep the other arguments as they were.",
+        })
+    }
+
     const fn default_first() -> u64 {
         1
     }

@@ -7,7 +7,7 @@ use std::num::NonZeroU32;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Number, Value, json};
+use serde_json::{Map, Number, Value, json};
 use toolgate_values::Span;
 
 use super::http::Kind;
@@ -59,17 +59,18 @@ pub struct WorkflowTool {
 }
 
 impl WorkflowTool {
-    /// What a step that calls it can know of it, as it is listed.
-    pub(in crate::config) fn listed(&self) -> Value {
-        let schemas = self.parameters.iter().map(|(name, it)| (name.clone(), it.schema()));
+    /// The JSON Schema of its arguments.
+    pub fn input_schema(&self) -> Value {
+        let parameters = self.parameters.iter();
+        let properties: Map<String, Value> =
+            parameters.map(|(name, it)| (name.clone(), it.schema())).collect();
         let required = self.parameters.iter().filter(|(_, it)| it.is_required());
+        let required: Vec<_> = required.map(|(name, _)| name).collect();
         json!({
-            "inputSchema": {
-                "properties": schemas.collect::<serde_json::Map<_, _>>(),
-                "required": required.map(|(name, _)| name).collect::<Vec<_>>(),
-                "additionalProperties": false,
-            },
-            "annotations": { "readOnlyHint": self.read_only },
+            "type": "object",
+            "properties": properties,
+            "required": required,
+            "additionalProperties": false,
         })
     }
 }
@@ -130,7 +131,7 @@ const ITEMS: u32 = 100;
 
 impl Parameter {
     /// Whether it has to be given.
-    pub fn is_required(&self) -> bool {
+    fn is_required(&self) -> bool {
         !self.optional && self.default_value().is_none()
     }
 

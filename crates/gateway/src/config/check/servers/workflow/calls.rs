@@ -3,14 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::config::check::{Checks, tools};
 use crate::config::checked::{Kind, Server};
 use crate::config::problem::{key_path, quote};
-use crate::config::servers::http::Endpoint;
 use crate::config::servers::workflow::fit::{self, Finding, Known};
-use crate::config::servers::workflow::{Workflow, WorkflowTool, target};
+use crate::config::servers::workflow::{Workflow, target};
 
 /// A tool: its server and its name there.
 type Tool<'a> = (&'a str, &'a str);
@@ -81,13 +80,20 @@ fn misfits(checks: &mut Checks<'_>, servers: &[(usize, Server)]) {
     }
 }
 
-/// The definition of a tool, where the file has all of it.
+/// What a step has to know of the definition of a tool, where the file has all of it.
 fn listed(kind: &Kind, tool: &str) -> Option<Value> {
-    match kind {
-        Kind::Workflow(workflow) => workflow.tools.get(tool).map(WorkflowTool::listed),
-        Kind::HttpApi(api) => api.tools.get(tool).map(Endpoint::listed),
-        _ => None,
-    }
+    let (arguments, reads) = match kind {
+        Kind::Workflow(workflow) => {
+            let tool = workflow.tools.get(tool)?;
+            (tool.input_schema(), tool.read_only)
+        }
+        Kind::HttpApi(api) => {
+            let endpoint = api.tools.get(tool)?;
+            (endpoint.input_schema(), endpoint.reads())
+        }
+        _ => return None,
+    };
+    Some(json!({ "inputSchema": arguments, "annotations": { "readOnlyHint": reads } }))
 }
 
 /// Reports every workflow that calls itself, by whatever way, once.
