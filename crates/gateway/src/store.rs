@@ -32,6 +32,9 @@ pub use shelves::Shelves;
 #[error("{0}")]
 pub struct Away(pub String);
 
+/// What a [`Backend`] says to a question, once it does.
+pub type Answer<'a, T> = Boxed<'a, Result<T, Away>>;
+
 /// A bucket of tokens, as in [`Buckets`](crate::quota::Buckets).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bucket {
@@ -105,18 +108,14 @@ pub trait Backend: usage::Store {
     fn kind(&self) -> &'static str;
 
     /// Whether it answers.
-    fn ping(&self) -> Boxed<'_, Result<(), Away>>;
+    fn ping(&self) -> Answer<'_, ()>;
 
     /// Takes `cost` tokens out of each of these buckets, or out of none. The verdicts are in their
     /// order, up to the first that refuses.
-    fn take<'a>(
-        &'a self,
-        buckets: &'a [Bucket],
-        cost: u32,
-    ) -> Boxed<'a, Result<Vec<Verdict>, Away>>;
+    fn take<'a>(&'a self, buckets: &'a [Bucket], cost: u32) -> Answer<'a, Vec<Verdict>>;
 
     /// Gives tokens back that were taken for what did not happen in the end.
-    fn give_back<'a>(&'a self, buckets: &'a [Bucket], cost: u32) -> Boxed<'a, Result<(), Away>>;
+    fn give_back<'a>(&'a self, buckets: &'a [Bucket], cost: u32) -> Answer<'a, ()>;
 
     /// Counts a call in under each of these caps for so long, or under none of them. `None` if it
     /// was; otherwise the place of the first cap that is reached.
@@ -125,52 +124,30 @@ pub trait Backend: usage::Store {
         caps: &'a [Cap],
         lease: Name,
         lasting: Duration,
-    ) -> Boxed<'a, Result<Option<usize>, Away>>;
+    ) -> Answer<'a, Option<usize>>;
 
     /// Counts calls that are still at work in for so long again, each a cap and a lease.
-    fn renew<'a>(
-        &'a self,
-        working: &'a [(Name, Name)],
-        lasting: Duration,
-    ) -> Boxed<'a, Result<(), Away>>;
+    fn renew<'a>(&'a self, working: &'a [(Name, Name)], lasting: Duration) -> Answer<'a, ()>;
 
     /// Counts a call out.
-    fn end<'a>(&'a self, caps: &'a [Name], lease: Name) -> Boxed<'a, Result<(), Away>>;
+    fn end<'a>(&'a self, caps: &'a [Name], lease: Name) -> Answer<'a, ()>;
 
     /// Whether this is the first time within `lasting` that anybody asks.
-    fn once(&self, name: Name, lasting: Duration) -> Boxed<'_, Result<bool, Away>>;
+    fn once(&self, name: Name, lasting: Duration) -> Answer<'_, bool>;
 
     /// All that is kept on a shelf, in no order; at most `most`.
-    fn list<'a>(&'a self, shelf: &'a str, most: usize) -> Boxed<'a, Result<Vec<Kept>, Away>>;
+    fn list<'a>(&'a self, shelf: &'a str, most: usize) -> Answer<'a, Vec<Kept>>;
 
-    /// Keeps a text for so long, if what is there has this version; 0 where nothing may be there.
-    /// Whether it did.
-    fn put<'a>(
-        &'a self,
-        shelf: &'a str,
-        name: Name,
-        version: u64,
-        text: &'a str,
-        lasting: Duration,
-    ) -> Boxed<'a, Result<bool, Away>>;
+    /// Keeps a text, unless another version is there than was expected. Whether it did.
+    fn put<'a>(&'a self, shelf: &'a str, item: &'a Item<'a>) -> Answer<'a, bool>;
 
     /// What is kept under this name.
-    fn find<'a>(&'a self, shelf: &'a str, name: Name) -> Boxed<'a, Result<Option<Kept>, Away>>;
+    fn find<'a>(&'a self, shelf: &'a str, name: Name) -> Answer<'a, Option<Kept>>;
 
     /// Keeps a text if there is room for it: one more in number, or more bytes than were there.
     /// What becomes no larger always has room.
-    fn place<'a>(
-        &'a self,
-        shelf: &'a str,
-        item: &'a Item<'a>,
-        room: Room,
-    ) -> Boxed<'a, Result<Placed, Away>>;
+    fn place<'a>(&'a self, shelf: &'a str, item: &'a Item<'a>, room: Room) -> Answer<'a, Placed>;
 
     /// Takes away what has this version. Whether it did.
-    fn remove<'a>(
-        &'a self,
-        shelf: &'a str,
-        name: Name,
-        version: u64,
-    ) -> Boxed<'a, Result<bool, Away>>;
+    fn remove<'a>(&'a self, shelf: &'a str, name: Name, version: u64) -> Answer<'a, bool>;
 }

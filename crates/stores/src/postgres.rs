@@ -10,9 +10,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use sqlx::PgPool;
-use toolgate_gateway::call::Boxed;
 use toolgate_gateway::quota::{Verdict, interval};
-use toolgate_gateway::store::{Away, Backend, Bucket, Cap, Item, Kept, Name, Placed, Room};
+use toolgate_gateway::store::{Answer, Away, Backend, Bucket, Cap, Item, Kept, Name, Placed, Room};
 
 use crate::Place;
 use crate::buckets::{burst, verdicts};
@@ -90,7 +89,7 @@ impl Backend for Postgres {
         "PostgreSQL"
     }
 
-    fn ping(&self) -> Boxed<'_, Result<(), Away>> {
+    fn ping(&self) -> Answer<'_, ()> {
         Box::pin(async move {
             let pool = self.link.session().await?;
             let asked = sqlx::query("SELECT 1").execute(&pool).await;
@@ -98,11 +97,7 @@ impl Backend for Postgres {
         })
     }
 
-    fn take<'a>(
-        &'a self,
-        buckets: &'a [Bucket],
-        cost: u32,
-    ) -> Boxed<'a, Result<Vec<Verdict>, Away>> {
+    fn take<'a>(&'a self, buckets: &'a [Bucket], cost: u32) -> Answer<'a, Vec<Verdict>> {
         Box::pin(async move {
             let pool = self.link.session().await?;
             let bursts: Vec<i64> =
@@ -117,7 +112,7 @@ impl Backend for Postgres {
         })
     }
 
-    fn give_back<'a>(&'a self, buckets: &'a [Bucket], cost: u32) -> Boxed<'a, Result<(), Away>> {
+    fn give_back<'a>(&'a self, buckets: &'a [Bucket], cost: u32) -> Answer<'a, ()> {
         Box::pin(async move {
             let pool = self.link.session().await?;
             let given = sqlx::query("SELECT toolgate_give_back_1($1, $2)")
@@ -132,23 +127,19 @@ impl Backend for Postgres {
         caps: &'a [Cap],
         lease: Name,
         lasting: Duration,
-    ) -> Boxed<'a, Result<Option<usize>, Away>> {
+    ) -> Answer<'a, Option<usize>> {
         Box::pin(self.start_work(caps, lease, lasting))
     }
 
-    fn renew<'a>(
-        &'a self,
-        working: &'a [(Name, Name)],
-        lasting: Duration,
-    ) -> Boxed<'a, Result<(), Away>> {
+    fn renew<'a>(&'a self, working: &'a [(Name, Name)], lasting: Duration) -> Answer<'a, ()> {
         Box::pin(self.renew_work(working, lasting))
     }
 
-    fn end<'a>(&'a self, caps: &'a [Name], lease: Name) -> Boxed<'a, Result<(), Away>> {
+    fn end<'a>(&'a self, caps: &'a [Name], lease: Name) -> Answer<'a, ()> {
         Box::pin(self.end_work(caps, lease))
     }
 
-    fn once(&self, name: Name, lasting: Duration) -> Boxed<'_, Result<bool, Away>> {
+    fn once(&self, name: Name, lasting: Duration) -> Answer<'_, bool> {
         Box::pin(async move {
             let pool = self.link.session().await?;
             let first = sqlx::query_scalar("SELECT toolgate_once_1($1, $2, $3)")
@@ -159,40 +150,23 @@ impl Backend for Postgres {
         })
     }
 
-    fn list<'a>(&'a self, shelf: &'a str, most: usize) -> Boxed<'a, Result<Vec<Kept>, Away>> {
+    fn list<'a>(&'a self, shelf: &'a str, most: usize) -> Answer<'a, Vec<Kept>> {
         Box::pin(self.list_kept(shelf, most))
     }
 
-    fn put<'a>(
-        &'a self,
-        shelf: &'a str,
-        name: Name,
-        version: u64,
-        text: &'a str,
-        lasting: Duration,
-    ) -> Boxed<'a, Result<bool, Away>> {
-        Box::pin(self.keep(shelf, name, version, text, lasting))
+    fn put<'a>(&'a self, shelf: &'a str, item: &'a Item<'a>) -> Answer<'a, bool> {
+        Box::pin(self.keep(shelf, item))
     }
 
-    fn find<'a>(&'a self, shelf: &'a str, name: Name) -> Boxed<'a, Result<Option<Kept>, Away>> {
+    fn find<'a>(&'a self, shelf: &'a str, name: Name) -> Answer<'a, Option<Kept>> {
         Box::pin(self.find_kept(shelf, name))
     }
 
-    fn place<'a>(
-        &'a self,
-        shelf: &'a str,
-        item: &'a Item<'a>,
-        room: Room,
-    ) -> Boxed<'a, Result<Placed, Away>> {
+    fn place<'a>(&'a self, shelf: &'a str, item: &'a Item<'a>, room: Room) -> Answer<'a, Placed> {
         Box::pin(self.keep_within(shelf, item, room))
     }
 
-    fn remove<'a>(
-        &'a self,
-        shelf: &'a str,
-        name: Name,
-        version: u64,
-    ) -> Boxed<'a, Result<bool, Away>> {
+    fn remove<'a>(&'a self, shelf: &'a str, name: Name, version: u64) -> Answer<'a, bool> {
         Box::pin(self.let_go(shelf, name, version))
     }
 }

@@ -10,7 +10,7 @@ use crate::call::Caller;
 use crate::clock::Timestamp;
 use crate::fault::{Fault, Reason};
 use crate::seal::{Keyring, Purpose};
-use crate::store::{Name, Shared};
+use crate::store::{Item, Name, Shared};
 
 /// What they are called in a store.
 const SHELF: &str = "approvals";
@@ -110,8 +110,8 @@ impl Elsewhere {
             let left = entry.ends.saturating_sub(now.seconds());
             let lasting = Duration::from_secs(left).saturating_add(AFTERWARDS);
             let version = known.map_or(0, |known| known.version);
-            let put = store.put(SHELF, name(id), version, &text, lasting).await;
-            is_kept &= put.map_err(|away| store.fault(away))?;
+            let item = Item { name: name(id), version, text: &text, lasting };
+            is_kept &= store.put(SHELF, &item).await.map_err(|away| store.fault(away))?;
         }
         for (id, gone) in before {
             let removed = store.remove(SHELF, name(&id), gone.version).await;

@@ -113,8 +113,9 @@ async fn says_yes_once(store: &dyn Backend, advance: &dyn Fn(Duration)) {
 async fn keeps_what_nobody_changed_meanwhile(store: &dyn Backend, advance: &dyn Fn(Duration)) {
     let minute = 60 * SECOND;
     let name = |text: &str| Name::of("conformance", &["shelf", text]);
-    let put =
-        async |what, version, text| store.put("shelf", name(what), version, text, minute).await;
+    let put = async |what, version, text| {
+        store.put("shelf", &Item { name: name(what), version, text, lasting: minute }).await
+    };
     let find = async |what| {
         let all = store.list("shelf", 100).await.expect("a store that works");
         all.into_iter().find(|kept| kept.name == name(what))

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::{Away, Backend, Bucket, Cap, Item, Kept, Name, Placed, Room, Shelves};
+use super::{Answer, Backend, Bucket, Cap, Item, Kept, Name, Placed, Room, Shelves};
 use crate::call::Boxed;
 use crate::clock::Timestamp;
 use crate::quota::{Buckets, Kind, Verdict};
@@ -90,19 +90,15 @@ impl Backend for Memory {
         "memory"
     }
 
-    fn ping(&self) -> Boxed<'_, Result<(), Away>> {
+    fn ping(&self) -> Answer<'_, ()> {
         Box::pin(ready(Ok(())))
     }
 
-    fn take<'a>(
-        &'a self,
-        buckets: &'a [Bucket],
-        cost: u32,
-    ) -> Boxed<'a, Result<Vec<Verdict>, Away>> {
+    fn take<'a>(&'a self, buckets: &'a [Bucket], cost: u32) -> Answer<'a, Vec<Verdict>> {
         Box::pin(ready(Ok(self.take_now(buckets, cost))))
     }
 
-    fn give_back<'a>(&'a self, buckets: &'a [Bucket], cost: u32) -> Boxed<'a, Result<(), Away>> {
+    fn give_back<'a>(&'a self, buckets: &'a [Bucket], cost: u32) -> Answer<'a, ()> {
         self.return_now(buckets, cost);
         Box::pin(ready(Ok(())))
     }
@@ -112,7 +108,7 @@ impl Backend for Memory {
         caps: &'a [Cap],
         lease: Name,
         lasting: Duration,
-    ) -> Boxed<'a, Result<Option<usize>, Away>> {
+    ) -> Answer<'a, Option<usize>> {
         let mut working = self.working();
         let count = |cap: &Cap| working.keys().filter(|(of, _)| *of == cap.name).count();
         let full = caps.iter().position(|cap| count(cap) >= cap.most as usize);
@@ -122,60 +118,38 @@ impl Backend for Memory {
         Box::pin(ready(Ok(full)))
     }
 
-    fn renew<'a>(
-        &'a self,
-        working: &'a [(Name, Name)],
-        lasting: Duration,
-    ) -> Boxed<'a, Result<(), Away>> {
+    fn renew<'a>(&'a self, working: &'a [(Name, Name)], lasting: Duration) -> Answer<'a, ()> {
         self.working().extend(working.iter().map(|key| (*key, self.now() + lasting)));
         Box::pin(ready(Ok(())))
     }
 
-    fn end<'a>(&'a self, caps: &'a [Name], lease: Name) -> Boxed<'a, Result<(), Away>> {
+    fn end<'a>(&'a self, caps: &'a [Name], lease: Name) -> Answer<'a, ()> {
         self.working().retain(|(cap, of), _| *of != lease || !caps.contains(cap));
         Box::pin(ready(Ok(())))
     }
 
-    fn once(&self, name: Name, lasting: Duration) -> Boxed<'_, Result<bool, Away>> {
+    fn once(&self, name: Name, lasting: Duration) -> Answer<'_, bool> {
         Box::pin(ready(Ok(self.once_now(name, lasting))))
     }
 
-    fn list<'a>(&'a self, shelf: &'a str, most: usize) -> Boxed<'a, Result<Vec<Kept>, Away>> {
+    fn list<'a>(&'a self, shelf: &'a str, most: usize) -> Answer<'a, Vec<Kept>> {
         Box::pin(ready(Ok(self.shelves.list(shelf, most, self.now()))))
     }
 
-    fn put<'a>(
-        &'a self,
-        shelf: &'a str,
-        name: Name,
-        version: u64,
-        text: &'a str,
-        lasting: Duration,
-    ) -> Boxed<'a, Result<bool, Away>> {
-        let item = Item { name, version, text, lasting };
-        let placed = self.shelves.place(shelf, &item, Room::UNBOUNDED, self.now());
+    fn put<'a>(&'a self, shelf: &'a str, item: &'a Item<'a>) -> Answer<'a, bool> {
+        let placed = self.shelves.place(shelf, item, Room::UNBOUNDED, self.now());
         Box::pin(ready(Ok(placed == Placed::Kept)))
     }
 
-    fn find<'a>(&'a self, shelf: &'a str, name: Name) -> Boxed<'a, Result<Option<Kept>, Away>> {
+    fn find<'a>(&'a self, shelf: &'a str, name: Name) -> Answer<'a, Option<Kept>> {
         Box::pin(ready(Ok(self.shelves.find(shelf, name, self.now()))))
     }
 
-    fn place<'a>(
-        &'a self,
-        shelf: &'a str,
-        item: &'a Item<'a>,
-        room: Room,
-    ) -> Boxed<'a, Result<Placed, Away>> {
+    fn place<'a>(&'a self, shelf: &'a str, item: &'a Item<'a>, room: Room) -> Answer<'a, Placed> {
         Box::pin(ready(Ok(self.shelves.place(shelf, item, room, self.now()))))
     }
 
-    fn remove<'a>(
-        &'a self,
-        shelf: &'a str,
-        name: Name,
-        version: u64,
-    ) -> Boxed<'a, Result<bool, Away>> {
+    fn remove<'a>(&'a self, shelf: &'a str, name: Name, version: u64) -> Answer<'a, bool> {
         Box::pin(ready(Ok(self.shelves.remove(shelf, name, version, self.now()))))
     }
 }
@@ -199,10 +173,6 @@ impl Store for Memory {
 
     fn prune(&self, now: Timestamp, keep: u32) -> Boxed<'_, Result<(), String>> {
         self.usage.prune(now, keep)
-    }
-
-    fn flush(&self) -> Boxed<'_, Result<(), String>> {
-        self.usage.flush()
     }
 }
 

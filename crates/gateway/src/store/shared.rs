@@ -125,15 +125,8 @@ impl Shared {
     ///
     /// # Errors
     /// It does not answer: it may have kept the text or not.
-    pub async fn put(
-        &self,
-        shelf: &str,
-        name: Name,
-        version: u64,
-        text: &str,
-        lasting: Duration,
-    ) -> Result<bool, Away> {
-        self.ask(self.backend.put(shelf, name, version, text, lasting)).await
+    pub async fn put(&self, shelf: &str, item: &Item<'_>) -> Result<bool, Away> {
+        self.ask(self.backend.put(shelf, item)).await
     }
 
     /// See [`Backend::find`].

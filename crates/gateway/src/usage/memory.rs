@@ -117,10 +117,6 @@ impl Store for Memory {
         self.lock().retain(|counter, _| !counter.is_over(now, keep));
         Box::pin(ready(Ok(())))
     }
-
-    fn flush(&self) -> Boxed<'_, Result<(), String>> {
-        Box::pin(ready(Ok(())))
-    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,5 @@
 //! Texts with versions, as rows.
 
-use std::time::Duration;
-
 use toolgate_gateway::store::{Away, Item, Kept, Name, Placed, Room};
 
 use super::{Postgres, nanos};
@@ -16,22 +14,15 @@ const REMOVE: &str = "DELETE FROM toolgate_shelf
     AND until > toolgate_now_1($5)";
 
 impl Postgres {
-    pub(super) async fn keep(
-        &self,
-        shelf: &str,
-        name: Name,
-        version: u64,
-        text: &str,
-        lasting: Duration,
-    ) -> Result<bool, Away> {
+    pub(super) async fn keep(&self, shelf: &str, item: &Item<'_>) -> Result<bool, Away> {
         let pool = self.link.session().await?;
         let kept = sqlx::query_scalar("SELECT toolgate_put_1($1, $2, $3, $4, $5, $6, $7)")
             .bind(&self.deployment)
             .bind(shelf)
-            .bind(name.bytes())
-            .bind(version.cast_signed())
-            .bind(text)
-            .bind(nanos(lasting))
+            .bind(item.name.bytes())
+            .bind(item.version.cast_signed())
+            .bind(item.text)
+            .bind(nanos(item.lasting))
             .bind(self.now());
         kept.fetch_one(&pool).await.map_err(|error| self.failed(&error))
     }

@@ -8,7 +8,7 @@ use toolgate_gateway::store::Away;
 use toolgate_gateway::usage::{Amount, Claim, Counter, Denied, Most, Store};
 
 use super::Postgres;
-use crate::counters::{MOST, kept, text};
+use crate::counters::{MOST, amounts, bounds, claimed, kept, text};
 
 const READ: &str = "SELECT counter, calls, errors, cost, micros, bytes FROM toolgate_usage
     WHERE deployment = $1 AND calls + errors + cost + micros + bytes > 0";
@@ -24,35 +24,35 @@ impl Postgres {
     async fn count(
         &self,
         counted: impl Iterator<Item = (&Counter, Most, Amount)> + Send,
-    ) -> Result<i32, Away> {
+    ) -> Result<usize, Away> {
         let now = Timestamp::now();
         let (mut own, mut crowd, mut modest, mut keep) = (vec![], vec![], vec![], vec![]);
-        let (mut bounds, mut amounts) = (Vec::<Option<i64>>::new(), Vec::<i64>::new());
+        let (mut most_of_each, mut used_of_each) = (Vec::<Option<i64>>::new(), Vec::<i64>::new());
         for (counter, most, used) in counted {
             own.push(text(counter));
             crowd.push(text(&counter.crowd()));
             modest.push(counter.is_modest());
             keep.push(number(kept(counter, self.keep_days, now)));
-            let micros = most.time.map(|time| u64::try_from(time.as_micros()).unwrap_or(u64::MAX));
-            bounds.extend([most.calls, most.cost, micros, most.bytes].map(|it| it.map(number)));
-            let used = [used.calls, used.errors, used.cost, used.micros, used.bytes];
-            amounts.extend(used.map(number));
+            most_of_each.extend(bounds(most).map(|it| it.map(number)));
+            used_of_each.extend(amounts(used).map(number));
         }
         if own.is_empty() {
             return Ok(0);
         }
         let pool = self.link.session().await?;
         let sql = "SELECT toolgate_count_1($1, $2, $3, $4, $5, $6, $7, $8)";
-        let counted = sqlx::query_scalar(sql)
+        let counted = sqlx::query_scalar::<_, i32>(sql)
             .bind(&self.deployment)
             .bind(own)
             .bind(crowd)
             .bind(modest)
             .bind(keep)
-            .bind(bounds)
-            .bind(amounts)
+            .bind(most_of_each)
+            .bind(used_of_each)
             .bind(i32::try_from(MOST).unwrap_or(i32::MAX));
-        counted.fetch_one(&pool).await.map_err(|error| self.failed(&error))
+        let refused = counted.fetch_one(&pool).await.map_err(|error| self.failed(&error))?;
+        // Fail closed: what is no place is the first.
+        Ok(usize::try_from(refused).unwrap_or(1))
     }
 
     async fn counters(&self, pool: &PgPool) -> Result<Vec<(String, Counter, Amount)>, Away> {
@@ -76,13 +76,7 @@ impl Store for Postgres {
     fn claim<'a>(&'a self, claims: &'a [Claim], amount: Amount) -> Boxed<'a, Result<(), Denied>> {
         Box::pin(async move {
             let counted = claims.iter().map(|claim| (&claim.counter, claim.most, amount));
-            match self.count(counted).await {
-                Ok(0) => Ok(()),
-                Ok(refused) => {
-                    Err(Denied::UsedUp(usize::try_from(refused - 1).unwrap_or_default()))
-                }
-                Err(Away(error)) => Err(Denied::Unavailable(error)),
-            }
+            claimed(self.count(counted).await)
         })
     }
 
@@ -124,9 +118,5 @@ impl Store for Postgres {
             let gone = sqlx::query(FORGET).bind(&self.deployment).bind(over).execute(&pool).await;
             gone.map(drop).map_err(|error| self.failed(&error).0)
         })
-    }
-
-    fn flush(&self) -> Boxed<'_, Result<(), String>> {
-        Box::pin(std::future::ready(Ok(())))
     }
 }

@@ -1,7 +1,6 @@
 //! Texts with versions, as hashes; of each shelf a sorted set of their names, by when they end.
 
 use std::sync::LazyLock;
-use std::time::Duration;
 
 use ::redis::Script;
 use toolgate_gateway::store::{Away, Item, Kept, Name, Placed, Room};
@@ -25,17 +24,14 @@ impl Redis {
         format!("{}:{name}", self.shelf(shelf))
     }
 
-    pub(super) async fn keep(
-        &self,
-        shelf: &str,
-        name: Name,
-        version: u64,
-        text: &str,
-        lasting: Duration,
-    ) -> Result<bool, Away> {
+    pub(super) async fn keep(&self, shelf: &str, item: &Item<'_>) -> Result<bool, Away> {
         let mut script = PUT.prepare_invoke();
-        script.key(self.shelf(shelf)).key(self.place(shelf, name));
-        script.arg(name.to_string()).arg(version).arg(text).arg(millis(lasting));
+        script.key(self.shelf(shelf)).key(self.place(shelf, item.name));
+        script
+            .arg(item.name.to_string())
+            .arg(item.version)
+            .arg(item.text)
+            .arg(millis(item.lasting));
         let mut connection = self.link.session().await?;
         self.run(&script, &mut connection).await
     }

@@ -10,7 +10,7 @@ use toolgate_gateway::store::{Away, Name};
 use toolgate_gateway::usage::{Amount, Claim, Counter, Denied, Every, Most, Period, Store};
 
 use super::{Redis, script};
-use crate::counters::{MOST, kept, text};
+use crate::counters::{MOST, amounts, bounds, claimed, kept, text};
 
 static COUNT: LazyLock<Script> = LazyLock::new(|| script(include_str!("count.lua")));
 
@@ -28,11 +28,10 @@ impl Redis {
         for (counter, most, used) in counted {
             let crowd = counter.crowd();
             script.key(self.usage_key(counter)).key(self.usage_key(&crowd));
-            let micros = most.time.map(|time| u64::try_from(time.as_micros()).unwrap_or(u64::MAX));
-            for bound in [most.calls, most.cost, micros, most.bytes] {
+            for bound in bounds(most) {
                 script.arg(bound.map(|bound| bound.to_string()).unwrap_or_default());
             }
-            for amount in [used.calls, used.errors, used.cost, used.micros, used.bytes] {
+            for amount in amounts(used) {
                 script.arg(amount);
             }
             script.arg(kept(counter, self.keep_days, now)).arg(u8::from(counter.is_modest()));
@@ -89,11 +88,7 @@ impl Store for Redis {
                 return Ok(());
             }
             let counted = claims.iter().map(|claim| (&claim.counter, claim.most, amount));
-            match self.count(counted).await {
-                Ok(0) => Ok(()),
-                Ok(refused) => Err(Denied::UsedUp(refused - 1)),
-                Err(Away(error)) => Err(Denied::Unavailable(error)),
-            }
+            claimed(self.count(counted).await)
         })
     }
 
@@ -138,9 +133,5 @@ impl Store for Redis {
             }
             Ok(())
         })
-    }
-
-    fn flush(&self) -> Boxed<'_, Result<(), String>> {
-        Box::pin(std::future::ready(Ok(())))
     }
 }
