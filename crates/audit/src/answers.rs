@@ -3,10 +3,7 @@
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::ledger::{Refused, Ticket};
-
-/// What became of an intent.
-pub(crate) type Reserved = Result<Ticket, Refused>;
+use crate::queue::Reserved;
 
 struct Answer {
     to: oneshot::Sender<Reserved>,

@@ -10,9 +10,11 @@ use toolgate_values::{Rate, Secret};
 
 use crate::arguments::Arguments;
 use crate::config::{OtlpRules, Plan, PostgresRules};
-use crate::ledger::{Health, Ledger, Refused, Ticket, Unusable};
+use crate::ledger::{Health, Ledger, Unusable};
 use crate::otlp::{Exporter, Place as Reserved, Post};
+use crate::queue::Ticket;
 use crate::record::{Intent, Outcome, Status};
+use crate::refused::Refused;
 
 /// The open ledgers of one process.
 #[derive(Clone)]

@@ -1,38 +1,20 @@
 //! May this request go on? Only if it is recorded.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::os::unix::fs::FileTypeExt;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use tokio::sync::{oneshot, watch};
 
-use crate::answers::Answers;
 use crate::chain::{Seal, Tip};
 use crate::config::{FileRules, Fsync, Plan, PostgresRules, SqliteRules};
-use crate::queue::{Job, Queue};
-use crate::record::{Intent, Outcome, Status};
-use crate::sink::{Files, Found, Rows, Sink, Stream, Table};
+use crate::queue::{Job, Queue, Ticket};
+use crate::record::{Intent, Outcome};
+use crate::refused::Refused;
+use crate::shared::Shared;
+use crate::sink::{Files, Rows, Sink, Stream, Table};
 use crate::writer::Writer;
-
-/// Why a request has no record, and so must not go on.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
-    /// Too many records wait to be written.
-    #[error("too many audit records wait to be written")]
-    Full,
-    /// The record was not written in time.
-    #[error("the audit record was not written in time")]
-    Late,
-    /// The record could not be written; what the system said is for the log.
-    #[error("the audit record could not be written")]
-    Failing,
-    /// The gateway stops.
-    #[error("the audit ledger is closed")]
-    Closed,
-}
 
 /// Why records cannot be written at all.
 #[derive(Debug, thiserror::Error)]
@@ -88,25 +70,6 @@ impl Drop for Nudge<'_> {
     fn drop(&mut self) {
         self.0.nudge();
     }
-}
-
-/// What callers and the writer both see.
-pub(crate) struct Shared {
-    pub(crate) queue: Queue,
-    pub(crate) answers: Answers,
-    pub(crate) patience: Duration,
-    base: Instant,
-    /// Since when the writer waits for the sink, in milliseconds after `base` and one more; 0 if it
-    /// does not.
-    busy: AtomicU64,
-    trouble: Mutex<Option<String>>,
-    pub(crate) written: AtomicU64,
-    pub(crate) unrecorded: AtomicU64,
-    pub(crate) waived: AtomicU64,
-    /// Refused requests without a record of their own, by their reason.
-    pub(crate) counted: Mutex<BTreeMap<&'static str, u64>>,
-    /// There is something to tell of requests without a record.
-    pub(crate) untold: AtomicBool,
 }
 
 impl Ledger {
@@ -170,19 +133,7 @@ impl Ledger {
         jobs: Vec<Job>,
         fsync: Fsync,
     ) -> std::io::Result<Ledger> {
-        let shared = Arc::new(Shared {
-            queue: Queue::new(plan.queue),
-            answers: Answers::here(),
-            patience: plan.patience.duration(),
-            base: Instant::now(),
-            busy: AtomicU64::new(0),
-            trouble: Mutex::new(None),
-            written: AtomicU64::new(0),
-            unrecorded: AtomicU64::new(0),
-            waived: AtomicU64::new(0),
-            counted: Mutex::default(),
-            untold: AtomicBool::new(false),
-        });
+        let shared = Arc::new(Shared::new(plan));
         let (end, ended) = watch::channel(false);
         let writer = Writer::new(shared.clone(), seal, sink, tip, jobs, fsync);
         std::thread::Builder::new().name("audit".to_owned()).spawn(move || {
@@ -302,116 +253,8 @@ impl Ledger {
     }
 }
 
-impl Found {
-    /// What is written first: that the process began, and that nobody knows what became of calls
-    /// that it finds open.
-    pub(crate) fn jobs(&self) -> Vec<Job> {
-        let outcome = Outcome::new(Status::Unknown).because("crash");
-        let ended = self.open.iter().map(|of| Job::outcome(*of, outcome.clone()));
-        let start = Job::Start { torn: self.torn, lost: self.lost, head: self.head };
-        [start].into_iter().chain(ended).collect()
-    }
-}
-
 impl fmt::Debug for Ledger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Ledger").field(&self.health()).finish()
-    }
-}
-
-impl Shared {
-    /// The writer turns to the sink.
-    pub(crate) fn busy(&self) {
-        self.busy.store(self.now(), Ordering::Relaxed);
-    }
-
-    /// The sink answered.
-    pub(crate) fn idle(&self) {
-        self.busy.store(0, Ordering::Relaxed);
-    }
-
-    /// The chain has to tell of requests without a record. Once is enough to wake the writer.
-    fn has_news(&self) {
-        if !self.untold.swap(true, Ordering::Relaxed) {
-            self.queue.wake();
-        }
-    }
-
-    pub(crate) fn counted(&self) -> std::sync::MutexGuard<'_, BTreeMap<&'static str, u64>> {
-        self.counted.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn is_stalled(&self) -> bool {
-        let since = self.busy.load(Ordering::Relaxed);
-        since != 0 && u128::from(self.now().saturating_sub(since)) >= self.patience.as_millis()
-    }
-
-    fn now(&self) -> u64 {
-        u64::try_from(self.base.elapsed().as_millis()).unwrap_or(u64::MAX - 1) + 1
-    }
-
-    pub(crate) fn trouble(&self) -> std::sync::MutexGuard<'_, Option<String>> {
-        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The permission to go on: a call whose intent is recorded. Dropped, it ends as `cancelled`.
-pub struct Ticket {
-    seq: u64,
-    began: Instant,
-    draft: Option<Outcome>,
-    shared: Arc<Shared>,
-}
-
-impl Ticket {
-    pub(crate) fn new(seq: u64, shared: Arc<Shared>) -> Ticket {
-        let draft = Some(Outcome::new(Status::Cancelled));
-        Ticket { seq, began: Instant::now(), draft, shared }
-    }
-
-    /// The number of the line of the intent.
-    pub fn seq(&self) -> u64 {
-        self.seq
-    }
-
-    /// Says on the way what is known already, such as the decision or the server, so that a call
-    /// that is dropped tells it too.
-    pub fn note(&mut self, note: impl FnOnce(&mut Outcome)) {
-        if let Some(draft) = &mut self.draft {
-            note(draft);
-        }
-    }
-
-    /// Records the outcome. Does not wait: nothing depends on it any more.
-    pub fn finish(mut self, outcome: Outcome) {
-        self.draft = None;
-        self.end(outcome);
-    }
-
-    /// Records what was [noted](Ticket::note), with this end.
-    pub fn end_as(mut self, status: Status) {
-        if let Some(draft) = self.draft.take() {
-            self.end(Outcome { status, ..draft });
-        }
-    }
-
-    fn end(&self, outcome: Outcome) {
-        let duration = outcome.duration.or_else(|| Some(self.began.elapsed()));
-        // Closed: the next start records it as unknown.
-        self.shared.queue.push(Job::outcome(self.seq, Outcome { duration, ..outcome }));
-    }
-}
-
-impl Drop for Ticket {
-    fn drop(&mut self) {
-        if let Some(draft) = self.draft.take() {
-            self.end(draft);
-        }
-    }
-}
-
-impl fmt::Debug for Ticket {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Ticket({})", self.seq)
     }
 }

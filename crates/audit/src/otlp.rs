@@ -16,8 +16,9 @@ use tokio::sync::mpsc::{self, OwnedPermit};
 use tokio::sync::watch;
 
 use crate::config::OtlpRules;
-use crate::ledger::{Refused, Unusable};
+use crate::ledger::Unusable;
 use crate::record::{Intent, Outcome, Status};
+use crate::refused::Refused;
 use send::Sender;
 
 /// A future of whoever carries batches.

@@ -1,17 +1,22 @@
-//! What waits to be written: many callers on one side, the writer's thread on the other.
+//! What waits to be written, many callers on one side, the writer's thread on the other; and the
+//! ticket that a caller gets for it, whose end waits here in turn.
 
+use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::oneshot;
 
-use crate::answers::Reserved;
-use crate::record::{Intent, Outcome};
+use crate::record::{Intent, Outcome, Status};
+use crate::refused::Refused;
 
 /// How long after its work the writer stays half awake: what nobody waits for is then written
 /// together with what somebody waits for, without a wake-up of its own.
 const LINGER: Duration = Duration::from_millis(5);
+
+/// What became of an intent.
+pub(crate) type Reserved = Result<Ticket, Refused>;
 
 /// Something to write.
 pub(crate) enum Job {
@@ -203,5 +208,66 @@ impl Queue {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The permission to go on: a call whose intent is recorded. Dropped, it ends as `cancelled`.
+pub struct Ticket {
+    seq: u64,
+    began: Instant,
+    draft: Option<Outcome>,
+    queue: Arc<Queue>,
+}
+
+impl Ticket {
+    pub(crate) fn new(seq: u64, queue: Arc<Queue>) -> Ticket {
+        let draft = Some(Outcome::new(Status::Cancelled));
+        Ticket { seq, began: Instant::now(), draft, queue }
+    }
+
+    /// The number of the line of the intent.
+    pub fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    /// Says on the way what is known already, such as the decision or the server, so that a call
+    /// that is dropped tells it too.
+    pub fn note(&mut self, note: impl FnOnce(&mut Outcome)) {
+        if let Some(draft) = &mut self.draft {
+            note(draft);
+        }
+    }
+
+    /// Records the outcome. Does not wait: nothing depends on it any more.
+    pub fn finish(mut self, outcome: Outcome) {
+        self.draft = None;
+        self.end(outcome);
+    }
+
+    /// Records what was [noted](Ticket::note), with this end.
+    pub fn end_as(mut self, status: Status) {
+        if let Some(draft) = self.draft.take() {
+            self.end(Outcome { status, ..draft });
+        }
+    }
+
+    fn end(&self, outcome: Outcome) {
+        let duration = outcome.duration.or_else(|| Some(self.began.elapsed()));
+        // Closed: the next start records it as unknown.
+        self.queue.push(Job::outcome(self.seq, Outcome { duration, ..outcome }));
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        if let Some(draft) = self.draft.take() {
+            self.end(draft);
+        }
+    }
+}
+
+impl fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Ticket({})", self.seq)
     }
 }

@@ -10,10 +10,11 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::chain::{self, Seal, Tip};
 use crate::config::Fsync;
-use crate::ledger::{Refused, Shared, Ticket};
-use crate::queue::Job;
+use crate::queue::{Job, Ticket};
 use crate::record::{Outcome, Status};
-use crate::sink::Sink;
+use crate::refused::Refused;
+use crate::shared::Shared;
+use crate::sink::{Found, Sink};
 use missing::Missing;
 
 /// How often the chain tells at most of requests without a record, so that a flood of them is a
@@ -296,7 +297,7 @@ impl Writer {
                 Job::Intent { answer, .. } => {
                     self.shared.queue.release(1);
                     self.open.insert(*seq);
-                    let ticket = Ticket::new(*seq, self.shared.clone());
+                    let ticket = Ticket::new(*seq, self.shared.queue.clone());
                     self.shared.answers.give(answer, Ok(ticket));
                 }
                 Job::Outcome { of, .. } => {
@@ -403,5 +404,16 @@ impl Writer {
             (Some(_), None) => tracing::info!("audit records are written again"),
             _ => {}
         }
+    }
+}
+
+impl Found {
+    /// What is written first: that the process began, and that nobody knows what became of calls
+    /// that it finds open.
+    pub(crate) fn jobs(&self) -> Vec<Job> {
+        let outcome = Outcome::new(Status::Unknown).because("crash");
+        let ended = self.open.iter().map(|of| Job::outcome(*of, outcome.clone()));
+        let start = Job::Start { torn: self.torn, lost: self.lost, head: self.head };
+        [start].into_iter().chain(ended).collect()
     }
 }

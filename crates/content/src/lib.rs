@@ -7,7 +7,10 @@
 mod argument;
 mod complete;
 mod media;
+mod member;
 mod prompt;
+mod reading;
+mod render;
 mod resource;
 mod shelf;
 mod watch;
@@ -19,11 +22,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use toolgate_gateway::call::{Boxed, Caller};
 use toolgate_gateway::config::Content as Rules;
-use toolgate_gateway::config::servers::content::template::Flaw;
-use toolgate_gateway::fault::{Fault, Reason};
 use toolgate_hosted::{About, Answer, Asked, Changes, Completing, Failed, Paged, Refusal, Server};
 
-use self::resource::Located;
 use self::shelf::Shelf;
 
 /// The `content` server.
@@ -38,6 +38,11 @@ struct Got {
     name: String,
     #[serde(default)]
     arguments: BTreeMap<String, Value>,
+}
+
+#[derive(Deserialize)]
+struct Located {
+    uri: String,
 }
 
 impl Content {
@@ -107,15 +112,6 @@ fn of(caller: &Caller) -> Value {
         "roles": caller.roles.iter().map(|role| &**role).collect::<Vec<_>>(),
         "claims": caller.claims,
     })
-}
-
-/// A run of a template that failed. What it says of the template is for the log alone.
-fn unrendered(what: &str, flaw: Flaw) -> Failed {
-    if flaw.is_missing {
-        let text = format!("{what} needs what is not known of this caller");
-        return Fault::new(Reason::Unbound, text).because(flaw).into();
-    }
-    Fault::new(Reason::Internal, format!("{what} cannot be written")).because(flaw).into()
 }
 
 impl Server for Content {

@@ -1,4 +1,4 @@
-//! Prompts: listed, and written for their arguments.
+//! One prompt: as lists have it, and written for its arguments.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,11 +7,13 @@ use toolgate_gateway::config::servers::content::template::{Escape, Template};
 use toolgate_gateway::config::servers::content::{
     self as written, DeclaredArgument, PromptMessage,
 };
-use toolgate_hosted::{Answer, Failed, Refusal};
+use toolgate_hosted::{Failed, Refusal};
 
 use crate::argument::{Argument, values};
-use crate::shelf::{Reading, Shelf};
-use crate::{media, unrendered};
+use crate::media;
+use crate::member::set;
+use crate::reading::Reading;
+use crate::render::Renderer;
 
 /// A prompt.
 pub(crate) struct Prompt {
@@ -50,7 +52,7 @@ impl Prompt {
     }
 
     /// As `prompts/list` has it (MCP, server/prompts: data types).
-    fn listed(&self, name: &str) -> Value {
+    pub(crate) fn listed(&self, name: &str) -> Value {
         let mut arguments: Vec<_> = self.arguments.iter().collect();
         // What has to be given is asked for first.
         arguments.sort_by_key(|(_, argument)| !argument.rules.is_required());
@@ -62,6 +64,34 @@ impl Prompt {
         set(&mut prompt, "title", self.title.as_deref());
         set(&mut prompt, "description", self.description.as_deref());
         prompt
+    }
+
+    /// As `prompts/get` has it. `embedded` gives what the resource under a URI holds.
+    pub(crate) fn written(
+        &self,
+        given: BTreeMap<String, Value>,
+        caller: &Value,
+        renderer: &Renderer,
+        embedded: impl Fn(&str) -> Result<Value, Failed>,
+    ) -> Result<Value, Failed> {
+        let mut values = values(&self.arguments, given)
+            .map_err(|wrong| Refusal::invalid(format!("invalid arguments: {wrong}")))?;
+        values.insert("caller", caller.clone());
+        let render = |template| renderer.render("the prompt", template, &values);
+        let mut messages = Vec::with_capacity(self.messages.len());
+        for (role, said) in &self.messages {
+            let content = match said {
+                Said::Text(template) => json!({ "type": "text", "text": render(template)? }),
+                Said::Content(content) => content.clone(),
+                Said::Resource(template) => {
+                    json!({ "type": "resource", "resource": embedded(&render(template)?)? })
+                }
+            };
+            messages.push(json!({ "role": role, "content": content }));
+        }
+        let mut prompt = json!({ "messages": messages });
+        set(&mut prompt, "description", self.description.as_deref());
+        Ok(prompt)
     }
 }
 
@@ -117,65 +147,4 @@ fn described(name: &str, rules: &DeclaredArgument) -> Value {
     set(&mut argument, "title", rules.title.as_deref());
     set(&mut argument, "description", Some(&*description).filter(|text| !text.is_empty()));
     argument
-}
-
-/// Sets a member that may be missing.
-pub(crate) fn set(object: &mut Value, name: &str, value: Option<&str>) {
-    if let Some(value) = value {
-        object[name] = value.into();
-    }
-}
-
-impl Shelf {
-    pub(crate) fn list_prompts(&self) -> Value {
-        let prompts = self.prompts.iter().map(|(name, prompt)| prompt.listed(name));
-        json!({ "prompts": prompts.collect::<Vec<_>>() })
-    }
-
-    pub(crate) fn get_prompt(
-        &self,
-        name: &str,
-        given: BTreeMap<String, Value>,
-        caller: &Value,
-    ) -> Result<Answer, Failed> {
-        let unknown = || Refusal::invalid(format!("unknown prompt: {name}"));
-        let prompt = self.prompts.get(name).ok_or_else(unknown)?;
-        let mut values = values(&prompt.arguments, given)
-            .map_err(|wrong| Refusal::invalid(format!("invalid arguments: {wrong}")))?;
-        values.insert("caller", caller.clone());
-        let mut messages = Vec::with_capacity(prompt.messages.len());
-        for (role, said) in &prompt.messages {
-            let content = match said {
-                Said::Text(template) => {
-                    json!({ "type": "text", "text": self.write("the prompt", template, &values)? })
-                }
-                Said::Content(content) => content.clone(),
-                Said::Resource(template) => {
-                    let uri = self.write("the prompt", template, &values)?;
-                    let resource = self.contents_of(&uri, caller)?;
-                    json!({ "type": "resource", "resource": resource })
-                }
-            };
-            messages.push(json!({ "role": role, "content": content }));
-        }
-        let mut result = json!({ "messages": messages });
-        set(&mut result, "description", prompt.description.as_deref());
-        Ok(result.into())
-    }
-
-    /// What a template writes, within its bound.
-    pub(crate) fn write(
-        &self,
-        what: &str,
-        template: &Template,
-        values: &BTreeMap<&str, Value>,
-    ) -> Result<String, Failed> {
-        let text =
-            self.templates.render(template, values).map_err(|flaw| unrendered(what, flaw))?;
-        if text.len() > self.most {
-            let text = format!("{what} would be longer than {} bytes; ask for less", self.most);
-            return Err(Refusal::invalid(text).into());
-        }
-        Ok(text)
-    }
 }

@@ -1,18 +1,18 @@
-//! Resources: listed, and read.
+//! One resource: as lists have it, and what it holds.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Deserialize;
 use serde_json::{Value, json};
 use toolgate_gateway::config::servers::content as written;
 use toolgate_gateway::config::servers::content::template::{Escape, Template};
 use toolgate_gateway::config::servers::content::uri::UriTemplate;
-use toolgate_hosted::{Answer, Failed, Refusal, contents};
+use toolgate_hosted::{Failed, Refusal, contents};
 
 use crate::argument::{Argument, values};
 use crate::media;
-use crate::prompt::set;
-use crate::shelf::{Reading, Shelf};
+use crate::member::set;
+use crate::reading::Reading;
+use crate::render::Renderer;
 
 /// A resource, or as many as its URI has values.
 pub(crate) struct Resource {
@@ -20,20 +20,15 @@ pub(crate) struct Resource {
     place: UriTemplate,
     mime_type: String,
     pub(crate) arguments: BTreeMap<String, Argument>,
-    pub(crate) holds: Holds,
+    holds: Holds,
 }
 
 /// What a resource holds.
-pub(crate) enum Holds {
+enum Holds {
     /// What this template writes, which was read from this source.
     Written(Template, String),
     /// These bytes.
     Bytes(Vec<u8>),
-}
-
-#[derive(Deserialize)]
-pub(crate) struct Located {
-    pub(crate) uri: String,
 }
 
 impl Resource {
@@ -100,7 +95,7 @@ impl Resource {
     }
 
     /// As lists have it (MCP, server/resources: data types).
-    fn listed(&self, name: &str) -> Value {
+    pub(crate) fn listed(&self, name: &str) -> Value {
         let rules = &self.rules;
         let key = if self.is_template() { "uriTemplate" } else { "uri" };
         let mut listed = json!({ key: rules.uri, "name": name, "mimeType": self.mime_type });
@@ -121,45 +116,24 @@ impl Resource {
         }
         listed
     }
-}
 
-impl Shelf {
-    pub(crate) fn list_resources(&self) -> Value {
-        json!({ "resources": self.listed(false) })
-    }
-
-    pub(crate) fn list_templates(&self) -> Value {
-        json!({ "resourceTemplates": self.listed(true) })
-    }
-
-    fn listed(&self, templates: bool) -> Vec<Value> {
-        let wanted = self.resources.iter().filter(|(_, it)| it.is_template() == templates);
-        wanted.map(|(name, resource)| resource.listed(name)).collect()
-    }
-
-    pub(crate) fn read_resource(&self, uri: &str, caller: &Value) -> Result<Answer, Failed> {
-        Ok(json!({ "contents": [self.contents_of(uri, caller)?] }).into())
-    }
-
-    /// What is under a URI. What has one URI alone comes before what has many.
-    pub(crate) fn contents_of(&self, uri: &str, caller: &Value) -> Result<Value, Failed> {
-        let refused = |message: String| Refusal::no_resource(uri, message);
-        let found = self
-            .resources
-            .values()
-            .filter(|resource| !resource.is_template())
-            .chain(self.resources.values().filter(|resource| resource.is_template()))
-            .find_map(|resource| Some((resource, resource.place.matches(uri)?)));
-        let (resource, given) = found.ok_or_else(|| refused("resource not found".to_owned()))?;
-        let template = match &resource.holds {
-            Holds::Bytes(bytes) => return Ok(contents(uri, &resource.mime_type, bytes)),
+    /// What it holds under one of its URIs, for the values which that gives.
+    pub(crate) fn contents(
+        &self,
+        uri: &str,
+        given: Vec<(&str, String)>,
+        caller: &Value,
+        renderer: &Renderer,
+    ) -> Result<Value, Failed> {
+        let template = match &self.holds {
+            Holds::Bytes(bytes) => return Ok(contents(uri, &self.mime_type, bytes)),
             Holds::Written(template, _) => template,
         };
         let given = given.into_iter().map(|(name, text)| (name.to_owned(), text.into())).collect();
-        let mut values = values(&resource.arguments, given)
-            .map_err(|wrong| refused(format!("resource not found: {wrong}")))?;
+        let mut values = values(&self.arguments, given)
+            .map_err(|wrong| Refusal::no_resource(uri, format!("resource not found: {wrong}")))?;
         values.insert("caller", caller.clone());
-        let text = self.write("the resource", template, &values)?;
-        Ok(contents(uri, &resource.mime_type, text.as_bytes()))
+        let text = renderer.render("the resource", template, &values)?;
+        Ok(contents(uri, &self.mime_type, text.as_bytes()))
     }
 }

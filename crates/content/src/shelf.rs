@@ -1,26 +1,22 @@
 //! All that is served, as it was read last.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use toolgate_gateway::config::servers::content::template::{Escape, Templates};
-use toolgate_gateway::config::servers::content::{Content as Rules, DeclaredArgument};
+use serde_json::{Value, json};
+use toolgate_gateway::config::servers::content::Content as Rules;
+use toolgate_hosted::{Answer, Failed, Refusal};
 
-use crate::argument::Argument;
 use crate::prompt::Prompt;
+use crate::reading::Reading;
+use crate::render::Renderer;
 use crate::resource::Resource;
-
-/// Bytes of all files together.
-const ALL: usize = 64 << 20;
 
 /// Prompts and resources, ready to be asked for.
 pub(crate) struct Shelf {
-    pub(crate) templates: Templates,
     pub(crate) prompts: BTreeMap<String, Prompt>,
     pub(crate) resources: BTreeMap<String, Resource>,
-    /// The most that one template may write, in bytes.
-    pub(crate) most: usize,
+    renderer: Renderer,
 }
 
 impl Shelf {
@@ -29,11 +25,7 @@ impl Shelf {
     /// # Errors
     /// What cannot be served, and why.
     pub(crate) fn load(rules: &Rules) -> Result<Shelf, String> {
-        let mut reading = Reading {
-            templates: Templates::default(),
-            largest: rules.limits.file.bytes(),
-            left: ALL,
-        };
+        let mut reading = Reading::new(&rules.limits);
         let mut prompts = BTreeMap::new();
         for (name, prompt) in &rules.prompts {
             let prompt = Prompt::load(prompt, &mut reading)
@@ -46,62 +38,55 @@ impl Shelf {
                 .map_err(|error| format!("content.resources.{name}: {error}"))?;
             resources.insert(name.clone(), resource);
         }
-        let most = rules.limits.output.bytes();
-        Ok(Shelf { templates: reading.templates, prompts, resources, most })
-    }
-}
-
-/// What reads files and templates, and how much it may still read.
-pub(crate) struct Reading {
-    templates: Templates,
-    largest: usize,
-    left: usize,
-}
-
-impl Reading {
-    pub(crate) fn bytes(&mut self, path: &Path) -> Result<Vec<u8>, String> {
-        let failed = |error: std::io::Error| format!("cannot read {}: {error}", path.display());
-        let most = self.largest.min(self.left);
-        let mut bytes = Vec::new();
-        // A pipe would be waited for.
-        if !std::fs::metadata(path).map_err(failed)?.is_file() {
-            return Err(format!("{} is no regular file", path.display()));
-        }
-        let file = std::fs::File::open(path).map_err(failed)?;
-        file.take(most as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;
-        if bytes.len() > most {
-            let why = if most == self.largest { "limits.file" } else { "64MiB for all files" };
-            return Err(format!("{} is larger than {why}", path.display()));
-        }
-        self.left -= bytes.len();
-        Ok(bytes)
+        let renderer = reading.renderer(rules.limits.output.bytes());
+        Ok(Shelf { prompts, resources, renderer })
     }
 
-    pub(crate) fn text(&mut self, path: &Path) -> Result<String, String> {
-        String::from_utf8(self.bytes(path)?)
-            .map_err(|_| format!("{} is no UTF-8 text", path.display()))
+    pub(crate) fn list_prompts(&self) -> Value {
+        let prompts = self.prompts.iter().map(|(name, prompt)| prompt.listed(name));
+        json!({ "prompts": prompts.collect::<Vec<_>>() })
     }
 
-    pub(crate) fn template(
-        &mut self,
-        source: &str,
-        escape: Escape,
-        variables: &BTreeSet<&str>,
-    ) -> Result<toolgate_gateway::config::servers::content::template::Template, String> {
-        self.templates.add(source, escape, variables).map_err(|flaw| flaw.to_string())
+    pub(crate) fn get_prompt(
+        &self,
+        name: &str,
+        given: BTreeMap<String, Value>,
+        caller: &Value,
+    ) -> Result<Answer, Failed> {
+        let unknown = || Refusal::invalid(format!("unknown prompt: {name}"));
+        let prompt = self.prompts.get(name).ok_or_else(unknown)?;
+        let embedded = |uri: &str| self.contents_of(uri, caller);
+        Ok(prompt.written(given, caller, &self.renderer, embedded)?.into())
     }
 
-    pub(crate) fn arguments(
-        &mut self,
-        declared: &BTreeMap<String, DeclaredArgument>,
-    ) -> Result<BTreeMap<String, Argument>, String> {
-        let mut arguments = BTreeMap::new();
-        for (name, rules) in declared {
-            let argument = Argument::load(rules, &mut |path| self.text(path))
-                .map_err(|error| format!("arguments.{name}: {error}"))?;
-            arguments.insert(name.clone(), argument);
-        }
-        Ok(arguments)
+    pub(crate) fn list_resources(&self) -> Value {
+        json!({ "resources": self.listed(false) })
+    }
+
+    pub(crate) fn list_templates(&self) -> Value {
+        json!({ "resourceTemplates": self.listed(true) })
+    }
+
+    fn listed(&self, templates: bool) -> Vec<Value> {
+        let wanted = self.resources.iter().filter(|(_, it)| it.is_template() == templates);
+        wanted.map(|(name, resource)| resource.listed(name)).collect()
+    }
+
+    pub(crate) fn read_resource(&self, uri: &str, caller: &Value) -> Result<Answer, Failed> {
+        Ok(json!({ "contents": [self.contents_of(uri, caller)?] }).into())
+    }
+
+    /// What is under a URI. What has one URI alone comes before what has many.
+    fn contents_of(&self, uri: &str, caller: &Value) -> Result<Value, Failed> {
+        let found = self
+            .resources
+            .values()
+            .filter(|resource| !resource.is_template())
+            .chain(self.resources.values().filter(|resource| resource.is_template()))
+            .find_map(|resource| Some((resource, resource.place().matches(uri)?)));
+        let (resource, given) =
+            found.ok_or_else(|| Refusal::no_resource(uri, "resource not found"))?;
+        resource.contents(uri, given, caller, &self.renderer)
     }
 }
 

@@ -12,6 +12,7 @@ mod completion;
 mod context;
 mod failed;
 mod native;
+mod reply;
 mod running;
 mod schema;
 mod server;

@@ -5,6 +5,7 @@
 //! the extension of 2026-07-28, or waits for it where a client knows no tasks.
 
 mod end;
+mod progress;
 mod question;
 mod task;
 

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use toolgate_gateway::call::{Boxed, End, Frame, Reply, Request, Who};
+use toolgate_gateway::call::{Boxed, Frame, Reply, Request, Who};
 use toolgate_gateway::fault::{Fault, Reason};
 use toolgate_gateway::upstream::{Description, Interest, Upstream, Vitals, Watch};
 use toolgate_protocol::client::Abilities;
-use toolgate_protocol::jsonrpc::{self, Message};
+use toolgate_protocol::jsonrpc::Message;
 use toolgate_protocol::method::Method;
 use toolgate_protocol::version::{Era, Version};
 
@@ -16,6 +16,7 @@ use crate::answer::Answer;
 use crate::asked::Asked;
 use crate::changes::Changes;
 use crate::failed::Failed;
+use crate::reply::{end, whole};
 use crate::running::Running;
 use crate::server::{About, Server};
 use crate::tasks::Tasks;
@@ -122,27 +123,6 @@ fn as_named(failed: Failed, published: &str) -> Failed {
         }
         failed => failed,
     }
-}
-
-/// An answer that is all there is of a reply.
-pub(crate) fn whole(request: &Request, answer: Result<Answer, Failed>) -> Result<Reply, Fault> {
-    end(request.message.id().unwrap_or("null"), answer).map(Reply::Whole)
-}
-
-/// Makes an answer the end of a reply.
-pub(crate) fn end(id: &str, answer: Result<Answer, Failed>) -> Result<End, Fault> {
-    let bytes = match answer {
-        Ok(answer) => jsonrpc::result(id, answer.json()),
-        Err(Failed::Refused(refusal)) => {
-            let data = refusal.data.map(|data| data.to_string());
-            jsonrpc::error(Some(id), refusal.code, &refusal.message, data.as_deref())
-        }
-        Err(Failed::Fault(fault)) => return Err(fault),
-    };
-    let message = Message::scan_reply(bytes, &Default::default()).map_err(|error| {
-        Fault::new(Reason::Internal, "a server of this process failed").because(error)
-    })?;
-    Ok(End { message, era: Era::Legacy, status: None })
 }
 
 impl Upstream for Hosted {

@@ -11,10 +11,10 @@ use toolgate_protocol::caller::{Caller, Proof};
 
 use crate::fetch::Fetch;
 use crate::jwks::Jwks;
-use crate::mapping::{Claims, holds, seconds};
+use crate::mapping::{Claims, Grant, holds, seconds};
 use crate::refused::{Flaw, Refused};
 use crate::resource::Resource;
-use crate::rules::{self, Algorithm, Grant};
+use crate::rules::{self, Algorithm};
 
 /// One issuer of signed tokens.
 pub(crate) struct Issuer {

@@ -9,8 +9,6 @@ use serde_json::{Map, Value};
 use toolgate_protocol::caller::{Caller, Identity, Proof};
 
 use crate::refused::Flaw;
-use crate::rules::Grant;
-use crate::rules::compile::Problems;
 
 /// Which claims say what. A claim is a name, or names with dots for a claim inside a claim, such
 /// as `realm_access.roles`; a name that has dots itself is found first.
@@ -45,25 +43,28 @@ impl Default for Claims {
     }
 }
 
+/// What callers of an issuer have besides what their claims say.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Grant {
+    /// Claims that must have one of these values. A value may end in `*`. Without any: every caller.
+    #[serde(default)]
+    pub when: BTreeMap<String, Vec<String>>,
+    /// The organisation, unless a claim says it.
+    #[serde(default)]
+    pub tenant: Option<String>,
+    /// Roles.
+    #[serde(default)]
+    pub roles: Vec<String>,
+    /// Scopes.
+    #[serde(default)]
+    pub scopes: Vec<String>,
+}
+
 /// The most values that a list of roles, scopes or groups may have.
 const MOST: usize = 1000;
 
 impl Claims {
-    pub(crate) fn check(&self, path: &str, problems: &mut Problems) {
-        for (key, claim) in [
-            ("subject", Some(&self.subject)),
-            ("tenant", self.tenant.as_ref()),
-            ("roles", Some(&self.roles)),
-            ("scopes", self.scopes.as_ref()),
-            ("groups", Some(&self.groups)),
-            ("actor", Some(&self.actor)),
-        ] {
-            if claim.is_some_and(|claim| claim.trim().is_empty()) {
-                problems.add(&format!("{path}/{key}"), "empty (name a claim)");
-            }
-        }
-    }
-
     /// The caller that verified `claims` of `issuer` speak of.
     ///
     /// # Errors

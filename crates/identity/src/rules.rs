@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use toolgate_values::{Secret, Span, Url};
 
-use crate::mapping::Claims;
+use crate::mapping::{Claims, Grant};
 
 pub use crate::algorithm::Algorithm;
 
@@ -204,24 +204,6 @@ impl Issuer {
             grants: Vec::new(),
         }
     }
-}
-
-/// What callers of an issuer have besides what their claims say.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Grant {
-    /// Claims that must have one of these values. A value may end in `*`. Without any: every caller.
-    #[serde(default)]
-    pub when: BTreeMap<String, Vec<String>>,
-    /// The organisation, unless a claim says it.
-    #[serde(default)]
-    pub tenant: Option<String>,
-    /// Roles.
-    #[serde(default)]
-    pub roles: Vec<String>,
-    /// Scopes.
-    #[serde(default)]
-    pub scopes: Vec<String>,
 }
 
 /// Where an issuer's keys are and how long they are held.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::answer::{Answer, Failure, page, sent_to};
 use crate::ask::{Ask, Parameters};
 use crate::client::Client;
-use crate::grant::Code;
+use crate::given::{Code, Login};
 use crate::issuer::Issuer;
 use crate::page as pages;
 use crate::redirect;
@@ -15,18 +15,6 @@ use crate::shelf::unguessable;
 /// How long a user may think, and how long a code is good, in seconds.
 const THINKING: u64 = 600;
 const GOOD: u64 = 60;
-
-/// A request that waits for its user.
-pub struct Login {
-    pub client: Arc<Client>,
-    pub redirect_uri: String,
-    pub state: Option<String>,
-    pub scopes: Vec<String>,
-    pub resources: Vec<String>,
-    challenge: String,
-    nonce: Option<String>,
-    key: Option<String>,
-}
 
 /// Shows the page. Always: nothing is remembered of an earlier consent, so no client can ride on
 /// that of another (RFC 9700, section 4.11; MCP, confused deputy).
@@ -85,8 +73,7 @@ fn login(
     let (Some(challenge), Some("S256")) = (challenge, query.get("code_challenge_method")) else {
         return Err(wrong("PKCE is needed: code_challenge, with code_challenge_method=S256"));
     };
-    let scopes = scope::words(query.get("scope"));
-    let scopes = scopes.ok_or_else(|| Failure::new("invalid_scope", "not a list of scopes"))?;
+    let scopes = scope::asked(query)?;
     let scopes = if scopes.is_empty() { issuer.settings.scopes.clone() } else { scopes };
     Ok(Login {
         client: Arc::clone(client),

@@ -10,16 +10,27 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use toolgate_identity::jws;
 
-pub use code::{Code, redeem};
+pub use code::redeem;
 pub use credentials::on_own_behalf;
 pub use exchange::{assertion, exchange};
-pub use refresh::{Renewal, renew};
+pub use refresh::renew;
 
 use crate::answer::Failure;
+use crate::ask::Parameters;
 use crate::client::Client;
+use crate::given::{Issued, Renewal};
 use crate::issuer::Issuer;
 use crate::settings::User;
 use crate::shelf::unguessable;
+
+/// What a client sends to have tokens (OAuth 2.1, section 3.2.2).
+pub struct TokenRequest<'a> {
+    /// Who it is, as it proved.
+    pub client: &'a Client,
+    pub form: &'a Parameters,
+    /// The key that it proved to hold, for tokens to be bound to.
+    pub key: Option<String>,
+}
 
 /// A grant that was found good.
 pub struct Granted<'a> {
@@ -36,13 +47,6 @@ pub struct Granted<'a> {
     pub family: String,
     /// Whether the client may come back for more.
     pub renewable: bool,
-}
-
-/// An access token that was given out.
-pub struct Issued {
-    pub claims: Value,
-    pub client: String,
-    pub family: String,
 }
 
 impl Issuer {

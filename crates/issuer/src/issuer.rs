@@ -1,22 +1,17 @@
-//! The issuer: what it holds, and which part of it answers what.
+//! The issuer: what it holds.
 
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use http::Method;
-use serde_json::json;
 use toolgate_identity::dpop::Proofs;
 use toolgate_identity::fetch::Fetch;
 
-use crate::answer::{Answer, Failure, document, page, preflight};
-use crate::ask::Ask;
-use crate::authorize::{self, Login};
+use crate::answer::Failure;
 use crate::clients::Clients;
-use crate::grant::{Code, Issued, Renewal};
+use crate::given::{Code, Issued, Login, Renewal};
 use crate::key::SigningKey;
 use crate::settings::{Settings, User};
 use crate::shelf::Shelf;
-use crate::{metadata, page as pages, register, token};
 
 /// A development issuer.
 pub struct Issuer {
@@ -62,23 +57,6 @@ impl Issuer {
     /// Its identifier, as in `iss`.
     pub fn url(&self) -> &str {
         &self.url
-    }
-
-    /// Answers a request.
-    pub async fn answer(&self, ask: &Ask) -> Answer {
-        match (&ask.method, ask.path.as_str()) {
-            (&Method::OPTIONS, _) => preflight(),
-            (&Method::GET, "/") => page(200, pages::welcome(self)),
-            (&Method::GET, path) if metadata::is_at(path) => document(200, &metadata::of(self)),
-            (&Method::GET, "/jwks") => document(200, &json!({ "keys": [self.key.public()] })),
-            (&Method::GET, "/authorize") => authorize::begin(self, ask).await,
-            (&Method::POST, "/authorize") => authorize::decide(self, ask),
-            (&Method::POST, "/token") => token::answer(self, ask).await,
-            (&Method::POST, "/introspect") => token::introspect(self, ask).await,
-            (&Method::POST, "/revoke") => token::revoke(self, ask).await,
-            (&Method::POST, "/register") => register::answer(self, ask),
-            _ => document(404, &json!({ "error": "not_found" })),
-        }
     }
 
     pub(crate) fn endpoint(&self, path: &str) -> String {

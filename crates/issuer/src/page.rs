@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::authorize::Login;
+use crate::given::Login;
 use crate::issuer::Issuer;
 use crate::settings::User;
 

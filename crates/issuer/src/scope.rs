@@ -1,5 +1,17 @@
 //! Scopes as lists of words (RFC 6749, section 3.3).
 
+use crate::answer::Failure;
+use crate::ask::Parameters;
+
+/// Those that a request asks for.
+///
+/// # Errors
+/// What it names is no list of scopes.
+pub fn asked(parameters: &Parameters) -> Result<Vec<String>, Failure> {
+    let asked = words(parameters.get("scope"));
+    asked.ok_or_else(|| Failure::new("invalid_scope", "not a list of scopes"))
+}
+
 /// The words of `text`, each once; `None` if one is no scope.
 pub fn words(text: Option<&str>) -> Option<Vec<String>> {
     let mut words = Vec::<String>::new();

@@ -6,7 +6,7 @@ use toolgate_identity::jws;
 
 use crate::answer::{Answer, Failure, document};
 use crate::ask::Ask;
-use crate::grant;
+use crate::grant::{self, TokenRequest};
 use crate::issuer::Issuer;
 
 pub async fn answer(issuer: &Issuer, ask: &Ask) -> Answer {
@@ -34,7 +34,7 @@ async fn token(issuer: &Issuer, ask: &Ask) -> Result<Value, Failure> {
         return Err(Failure::new("unauthorized_client", "not a grant of this client"));
     }
     let key = proved_key(issuer, ask)?;
-    give(issuer, &client, &form, key)
+    give(issuer, TokenRequest { client: &client, form: &form, key })
 }
 
 /// The key that tokens are to be bound to (RFC 9449, section 5).

@@ -19,6 +19,7 @@ mod semantic;
 mod shelf;
 mod snippet;
 mod tools;
+mod uris;
 mod write;
 
 use std::path::PathBuf;

@@ -10,24 +10,14 @@ use toolgate_hosted::{Answer, Failed, Refusal};
 
 use crate::read::Unreadable;
 use crate::shelf::Shelf;
+use crate::uris::{ARTICLES, CATEGORIES, CATEGORY, article};
 
-/// The categories, with how many documents are in each.
-pub(crate) const CATEGORIES: &str = "kb://categories";
-/// What the URI of every document begins with.
-const ARTICLES: &str = "kb://articles/";
-/// What the URI of every category begins with.
-const CATEGORY: &str = "kb://categories/";
 /// Resources on one page.
 const PAGE: usize = 200;
 /// The most values a completion may offer (MCP, completion/complete).
 const VALUES: usize = 100;
 /// Documents listed of one category.
 const LISTED: usize = 1000;
-
-/// The URI of a document.
-pub(crate) fn uri(place: &Place) -> String {
-    place.uri(ARTICLES)
-}
 
 #[derive(Deserialize)]
 pub(crate) struct Located {
@@ -96,7 +86,7 @@ impl Shelf {
         let mut last = None;
         for (place, known) in readable.by_ref().take(PAGE) {
             let mut resource =
-                json!({ "uri": uri(place), "name": place.as_str(), "size": known.stamp.size });
+                json!({ "uri": article(place), "name": place.as_str(), "size": known.stamp.size });
             if let Some(format) = crate::article::Format::of(place.name()) {
                 resource["mimeType"] = format.mime().into();
             }
@@ -204,7 +194,7 @@ impl Shelf {
         found
             .take(LISTED)
             .map(|(place, known)| {
-                json!({ "id": place.as_str(), "category": known.category, "uri": uri(place) })
+                json!({ "id": place.as_str(), "category": known.category, "uri": article(place) })
             })
             .collect()
     }

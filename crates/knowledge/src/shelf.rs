@@ -19,8 +19,8 @@ use toolgate_hosted::{Change, Changes};
 use crate::article::Format;
 use crate::index::{Filed, Index, Known, Stamp, version};
 use crate::read::{PdfReader, Unreadable, read};
-use crate::resources;
 use crate::semantic::{Embedder, Semantic};
+use crate::uris;
 
 /// The shortest time between two looks.
 const LOOK: Duration = Duration::from_secs(1);
@@ -356,7 +356,7 @@ impl Shelf {
             }
             let mut list = false;
             for (place, next) in written.documents {
-                let updated = Change::Updated(resources::uri(&place));
+                let updated = Change::Updated(uris::article(&place));
                 let stays = next.is_some();
                 let before = match next {
                     Some(next) => holdings.known.insert(place, next),
@@ -369,7 +369,7 @@ impl Shelf {
             }
             if list {
                 events.push(Change::Resources);
-                events.push(Change::Updated(resources::CATEGORIES.to_owned()));
+                events.push(Change::Updated(uris::CATEGORIES.to_owned()));
             }
         }
         self.commits.send_modify(|count| *count += 1);

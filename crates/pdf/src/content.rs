@@ -6,14 +6,13 @@ use lopdf::content::{Content, Operation};
 use lopdf::{Dictionary, Document, Object, ObjectId};
 
 use crate::STREAM;
-use crate::font::{Font, Fonts};
+use crate::dictionaries::{dictionary, resources};
+use crate::font::{Font, Fonts, Style};
 
 /// Forms within forms.
 const DEEPEST: usize = 12;
 /// States that are kept at the same time; more are of a page that only keeps.
 const KEPT: usize = 256;
-/// Nodes of the page tree above a page.
-const ANCESTORS: usize = 64;
 /// Of the size: a smaller gap is no space between words, a larger one ends a run.
 const SPACE: f64 = 0.15;
 const APART: f64 = 0.9;
@@ -30,14 +29,6 @@ pub(crate) struct Run {
     pub(crate) y: f64,
     pub(crate) size: f64,
     pub(crate) style: Style,
-}
-
-/// How glyphs look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Style {
-    pub(crate) bold: bool,
-    /// All glyphs are as wide as each other.
-    pub(crate) mono: bool,
 }
 
 /// What a page paints.
@@ -72,31 +63,6 @@ pub(crate) fn sheet(book: &Document, page: ObjectId, fonts: &mut Fonts) -> Sheet
         Err(_) => hand.sheet.is_torn = true,
     }
     hand.sheet
-}
-
-/// The resources of a page, or of the nearest node above it that has some (7.7.3.4).
-fn resources(book: &Document, page: ObjectId) -> Option<&Dictionary> {
-    let mut node = book.get_dictionary(page).ok()?;
-    for _ in 0..ANCESTORS {
-        if let Some(found) = dictionary(book, node, b"Resources") {
-            return Some(found);
-        }
-        node = dictionary(book, node, b"Parent")?;
-    }
-    None
-}
-
-/// A dictionary, or that of a stream, which stands in another one or is referred to there.
-pub(crate) fn dictionary<'a>(
-    book: &'a Document,
-    from: &'a Dictionary,
-    key: &[u8],
-) -> Option<&'a Dictionary> {
-    match from.get_deref(key, book).ok()? {
-        Object::Dictionary(found) => Some(found),
-        Object::Stream(stream) => Some(&stream.dict),
-        _ => None,
-    }
 }
 
 /// Moves a point: `x' = ax + cy + e`, `y' = bx + dy + f` (8.3.3).

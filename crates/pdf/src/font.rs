@@ -6,7 +6,7 @@ use std::rc::Rc;
 use lopdf::{Dictionary, Document, Encoding, Object, ObjectId, dictionary as dict};
 
 use crate::STREAM;
-use crate::content::{Style, dictionary};
+use crate::dictionaries::dictionary;
 
 /// Fonts that were read, by their objects: most pages share them.
 #[derive(Default)]
@@ -37,6 +37,14 @@ impl Fonts {
 pub(crate) struct Font {
     pub(crate) style: Style,
     codes: Codes,
+}
+
+/// How glyphs look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Style {
+    pub(crate) bold: bool,
+    /// All glyphs are as wide as each other.
+    pub(crate) mono: bool,
 }
 
 /// One glyph.

@@ -1,6 +1,7 @@
 //! From runs of glyphs to lines, in the order in which a person reads them.
 
-use crate::content::{Run, Style};
+use crate::content::Run;
+use crate::font::Style;
 
 /// Of the size, as in [`crate::content`]: between words, and between the columns of a page or table.
 const SPACE: f64 = 0.15;

@@ -9,6 +9,7 @@
 
 mod blocks;
 mod content;
+mod dictionaries;
 mod font;
 mod layout;
 mod losses;

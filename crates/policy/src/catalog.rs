@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::kind::{Kind, Thing};
-use crate::target::Known;
+use crate::known::Known;
 
 /// The servers and what they offer. Names in rules are checked against it, and the types of
 /// arguments come from it.

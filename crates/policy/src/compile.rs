@@ -1,6 +1,6 @@
 //! From rules to a policy that decides.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
 use std::hash::RandomState;
 use std::sync::Arc;
@@ -13,53 +13,20 @@ use sha2::{Digest, Sha256};
 use crate::cache::Cache;
 use crate::catalog::{Catalog, Item, Server};
 use crate::check;
-use crate::decide::Sight;
-use crate::decision::Decision;
-use crate::entity::{Claims, Names, Principal};
+use crate::entity::Names;
 use crate::kind::Kind;
+use crate::policy::{Mark, Policy};
 use crate::problem::{Problem, step};
 use crate::reach::Pattern;
-use crate::rules::{Disclose, Rules, ValueType};
+use crate::rules::{Rules, ValueType};
 use crate::short;
 use crate::source::{self, Rule};
-use crate::target::Target;
 use crate::types::{Field, Type};
 
 /// How many callers, things and decisions are remembered, each about.
 const CALLERS: usize = 4_096;
 const THINGS: usize = 8_192;
 const DECISIONS: usize = 32_768;
-
-/// Compiled rules. Immutable but for what it remembers; share it in an `Arc`.
-#[derive(Debug)]
-pub struct Policy {
-    pub(crate) rules: Vec<Rule>,
-    /// The types of the arguments each rule reads.
-    pub(crate) arguments: Vec<BTreeMap<String, Field>>,
-    pub(crate) catalog: Catalog,
-    pub(crate) inherits: HashMap<Arc<str>, Vec<Arc<str>>>,
-    pub(crate) claims: Claims,
-    /// What the rules say that things are.
-    pub(crate) marks: Vec<Mark>,
-    pub(crate) disclose: Disclose,
-    pub(crate) names: Names,
-    pub(crate) authorizer: Authorizer,
-    pub(crate) hasher: RandomState,
-    pub(crate) counter: AtomicU64,
-    pub(crate) principals: Cache<u64, Arc<Principal>>,
-    pub(crate) targets: Cache<u64, Arc<Target>>,
-    pub(crate) decisions: Cache<(u64, u64), Arc<Decision>>,
-    pub(crate) sights: Cache<(u64, u64), Arc<Sight>>,
-    version: Arc<str>,
-}
-
-/// What the rules say that things are.
-#[derive(Debug)]
-pub(crate) struct Mark {
-    pub(crate) pattern: Pattern,
-    pub(crate) tags: Vec<String>,
-    pub(crate) labels: Vec<Arc<str>>,
-}
 
 impl Policy {
     /// Checks the rules against the catalog and makes them ready.
@@ -112,16 +79,6 @@ impl Policy {
             decisions: Cache::new(DECISIONS),
             sights: Cache::new(DECISIONS),
         })
-    }
-
-    /// A short hash of the rules, for records: the same rules have the same version.
-    pub fn version(&self) -> &Arc<str> {
-        &self.version
-    }
-
-    /// Every label that something has.
-    pub fn labels(&self) -> impl Iterator<Item = &Arc<str>> {
-        self.marks.iter().flat_map(|mark| &mark.labels)
     }
 }
 

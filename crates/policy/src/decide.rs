@@ -8,12 +8,14 @@ use std::sync::atomic::Ordering;
 use cedar_policy::{AuthorizationError, Entities, PolicyId, PolicySet, Request, Response};
 use toolgate_protocol::caller::{Caller, Identity};
 
-use crate::compile::Policy;
 use crate::context::{Context, Reading};
 use crate::decision::{Decision, Effect, Missing};
-use crate::entity::{Claims, Principal};
+use crate::entity::Claims;
 use crate::kind::Thing;
+use crate::policy::Policy;
+use crate::principal::Principal;
 use crate::rules::Disclose;
+use crate::sight::Sight;
 use crate::source::Rule;
 use crate::target::Target;
 
@@ -21,15 +23,6 @@ use crate::target::Target;
 const LONGEST: usize = 2048;
 /// How many roles are tried to find those that would help.
 const ROLES_TRIED: usize = 16;
-
-/// What a caller may know of a thing, whatever the arguments.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Sight {
-    pub(crate) listed: bool,
-    /// Listed, or its refusal may say what is missing.
-    pub(crate) visible: bool,
-    pub(crate) missing: Missing,
-}
 
 /// What the evaluation of rules gave.
 struct Verdict {

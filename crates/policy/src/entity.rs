@@ -8,68 +8,35 @@ use cedar_policy::{Entity, EntityId, EntityTypeName, EntityUid, RestrictedExpres
 use serde_json::Value;
 use toolgate_protocol::caller::Caller;
 
-use crate::arguments;
-use crate::compile::Policy;
 use crate::kind::{Kind, Thing};
-use crate::target::Known;
+use crate::known::Known;
 use crate::types::{Field, Type};
 
-/// A caller, made ready for decisions.
-#[derive(Debug)]
-pub(crate) struct Principal {
-    /// Differs between any two.
-    pub(crate) id: u64,
-    pub(crate) caller: Caller,
-    /// Its own and those they inherit.
-    pub(crate) roles: BTreeSet<Arc<str>>,
-    pub(crate) entity: Entity,
-    pub(crate) uid: EntityUid,
-    /// Why its claims cannot be read.
-    pub(crate) unfit: Option<String>,
-}
-
-impl Policy {
-    /// A caller, made ready for decisions.
-    pub(crate) fn prepare(&self, caller: &Caller, id: u64) -> Option<Principal> {
-        let roles = self.closure(&caller.roles);
-        let (claims, unfit) = match arguments::record(&caller.claims, &self.claims, "claims") {
-            Ok(claims) => (claims, None),
-            Err(error) => (RestrictedExpression::new_record([]).ok()?, Some(error)),
-        };
-        let mut attributes = HashMap::from([
-            ("principal".to_owned(), text(&caller.principal)),
-            ("subject".to_owned(), text(&caller.subject)),
-            ("proof".to_owned(), text(caller.proof.as_str())),
-            ("anonymous".to_owned(), RestrictedExpression::new_bool(caller.is_anonymous())),
-            ("roles".to_owned(), texts(&roles)),
-            ("groups".to_owned(), texts(&caller.groups)),
-            ("scopes".to_owned(), texts(&caller.scopes)),
-            ("claims".to_owned(), claims),
-        ]);
-        attributes.extend(caller.tenant.iter().map(|tenant| ("tenant".to_owned(), text(tenant))));
-        attributes.extend(caller.actor.iter().map(|actor| ("actor".to_owned(), text(actor))));
-        let parents: HashSet<EntityUid> = roles
-            .iter()
-            .map(|role| uid(&self.names.role, role))
-            .chain(caller.groups.iter().map(|group| uid(&self.names.group, group)))
-            .collect();
-        let uid = uid(&self.names.caller, &caller.principal);
-        let entity = Entity::new(uid.clone(), attributes, parents).ok()?;
-        Some(Principal { id, caller: caller.clone(), roles, entity, uid, unfit })
-    }
-
-    /// These roles and all that they inherit.
-    fn closure(&self, roles: &[Arc<str>]) -> BTreeSet<Arc<str>> {
-        let mut all = BTreeSet::new();
-        let mut rest = roles.to_vec();
-        while let Some(role) = rest.pop() {
-            if !all.contains(&role) {
-                rest.extend(self.inherits.get(&role).into_iter().flatten().cloned());
-                all.insert(role);
-            }
-        }
-        all
-    }
+/// A caller as Cedar sees it, with `roles` that it has of its own and that they inherit.
+pub(crate) fn caller(
+    caller: &Caller,
+    roles: &BTreeSet<Arc<str>>,
+    claims: RestrictedExpression,
+    names: &Names,
+) -> Option<Entity> {
+    let mut attributes = HashMap::from([
+        ("principal".to_owned(), text(&caller.principal)),
+        ("subject".to_owned(), text(&caller.subject)),
+        ("proof".to_owned(), text(caller.proof.as_str())),
+        ("anonymous".to_owned(), RestrictedExpression::new_bool(caller.is_anonymous())),
+        ("roles".to_owned(), texts(roles)),
+        ("groups".to_owned(), texts(&caller.groups)),
+        ("scopes".to_owned(), texts(&caller.scopes)),
+        ("claims".to_owned(), claims),
+    ]);
+    attributes.extend(caller.tenant.iter().map(|tenant| ("tenant".to_owned(), text(tenant))));
+    attributes.extend(caller.actor.iter().map(|actor| ("actor".to_owned(), text(actor))));
+    let parents: HashSet<EntityUid> = roles
+        .iter()
+        .map(|role| uid(&names.role, role))
+        .chain(caller.groups.iter().map(|group| uid(&names.group, group)))
+        .collect();
+    Entity::new(uid(&names.caller, &caller.principal), attributes, parents).ok()
 }
 
 /// A thing as Cedar sees it.

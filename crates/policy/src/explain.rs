@@ -5,10 +5,10 @@ use std::fmt;
 use serde::Serialize;
 use toolgate_protocol::caller::Caller;
 
-use crate::compile::Policy;
 use crate::context::Context;
 use crate::decision::{Effect, Missing};
 use crate::kind::Thing;
+use crate::policy::Policy;
 use crate::problem::did_you_mean;
 
 /// A decision and how it came about. Displays as text for people.

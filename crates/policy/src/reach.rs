@@ -4,7 +4,7 @@ use serde_json::Value;
 use toolgate_values::covers;
 
 use crate::kind::{Kind, Thing};
-use crate::target::Known;
+use crate::known::Known;
 
 /// The things that the scope of a policy admits, never fewer than it does.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,12 +8,12 @@ use miette::Diagnostic;
 use serde_json::Value;
 
 use crate::kind::{Kind, Thing};
+use crate::known::Known;
 use crate::lists::for_lists;
 use crate::problem::{Problem, did_you_mean};
 use crate::reach::Reach;
 use crate::reads::Reads;
 use crate::short::Short;
-use crate::target::Known;
 
 /// The annotations that mean something.
 const ANNOTATIONS: [&str; 3] = ["id", "approve", "description"];

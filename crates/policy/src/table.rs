@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use toolgate_protocol::caller::{Caller, Identity, Proof};
 
-use crate::compile::Policy;
 use crate::context::Context;
 use crate::decision::{Effect, Missing};
 use crate::explain::Explanation;
 use crate::kind::{Kind, Thing};
+use crate::policy::Policy;
 
 /// A table of cases, as its file holds it.
 #[derive(Debug, Clone, Deserialize)]

@@ -6,7 +6,7 @@ use toolgate_gateway::fault::{Fault, Reason};
 use toolgate_hosted::{Content, ToolResult};
 
 use crate::collect::Stop;
-use crate::database::Outcome;
+use crate::job::Outcome;
 
 /// The rows of a call, and where to go on.
 ///

@@ -17,7 +17,7 @@ use toolgate_gateway::config::servers::sql::Pool;
 
 use crate::collect::Cell;
 use crate::column::{Column, Kind};
-use crate::database::{Argument, Job, Outcome};
+use crate::job::{Argument, Job, Outcome};
 use crate::trouble::{Failure, Trouble};
 
 /// The database ends a statement itself; so long after that we give it up.

@@ -1,50 +1,18 @@
 //! A database, whichever it is.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde_json::Value;
 use toolgate_gateway::config::servers::sql::{Place, Pool, ToolRules};
 
-use crate::collect::{Collected, Collector};
 use crate::column::{Column, Kind};
 use crate::connection::{DESCRIBED_IN, ping, within};
+use crate::job::{Argument, Job, Outcome};
 use crate::mysql::MySql;
 use crate::page::Key;
 use crate::postgres::Postgres;
 use crate::sqlite::Sqlite;
 use crate::trouble::Failure;
-
-/// A value for a placeholder.
-#[derive(Clone, Debug, PartialEq, serde::Serialize)]
-pub(crate) enum Argument {
-    Null,
-    Boolean(bool),
-    Integer(i64),
-    Number(f64),
-    Text(String),
-}
-
-/// One statement to run.
-#[derive(Clone)]
-pub(crate) struct Job {
-    pub sql: Arc<str>,
-    pub arguments: Vec<Argument>,
-    /// Settings of the session for this call alone.
-    pub settings: Vec<(String, String)>,
-    pub writes: bool,
-    /// It comes again, so that the connection remembers how it is prepared.
-    pub recurs: bool,
-    pub time: Duration,
-    pub collector: Collector,
-}
-
-/// What came of it.
-pub(crate) struct Outcome {
-    pub collected: Collected,
-    /// Rows that were changed.
-    pub affected: u64,
-}
 
 /// A database.
 pub(crate) enum Database {

@@ -22,7 +22,7 @@ use toolgate_gateway::config::servers::sql::{ParameterType, Pool, ToolRules};
 pub(crate) use self::utc::utc;
 use crate::column::{Column, Kind};
 use crate::connection::{DESCRIBED_IN, Driver, Held, is_here, is_spent, pool, within};
-use crate::database::{Argument, Job, Outcome};
+use crate::job::{Argument, Job, Outcome};
 use crate::kill::Killer;
 use crate::page::Key;
 use crate::trouble::Failure;

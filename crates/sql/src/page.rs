@@ -9,7 +9,7 @@ use toolgate_gateway::fault::{Fault, Reason};
 use toolgate_gateway::seal::{Keyring, Purpose};
 
 use crate::column::Kind;
-use crate::database::Argument;
+use crate::job::Argument;
 
 /// The value of a column by which pages are cut.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

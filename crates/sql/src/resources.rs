@@ -8,7 +8,8 @@ use toolgate_gateway::fault::Fault;
 use toolgate_hosted::{Answer, Failed, Refusal};
 
 use crate::collect::Collector;
-use crate::database::{Argument, Database, Job};
+use crate::database::Database;
+use crate::job::{Argument, Job};
 
 const SCHEME: &str = "sql:///";
 /// How long a database may take to say what a table is.

@@ -17,7 +17,8 @@ use toolgate_hosted::{
 
 use crate::collect::Collector;
 use crate::column::Column;
-use crate::database::{Database, Job};
+use crate::database::Database;
+use crate::job::Job;
 use crate::resources::{Read, Tables};
 use crate::tool::{Context, Tool};
 use crate::trouble::Trouble;

@@ -19,7 +19,7 @@ use toolgate_gateway::config::servers::sql::{Pool, ToolRules};
 
 use crate::column::{Column, Kind, long, number};
 use crate::connection::{Driver, Held, is_spent, pool, within};
-use crate::database::{Argument, Job, Outcome};
+use crate::job::{Argument, Job, Outcome};
 use crate::trouble::{Failure, Trouble};
 
 /// How long a statement waits for another that writes.

@@ -12,8 +12,9 @@ use toolgate_hosted::ToolResult;
 use toolgate_screen::schema::Compiled;
 
 use crate::collect::{Collected, Collector};
-use crate::database::{Argument, Database, Job};
+use crate::database::Database;
 use crate::definition::{self, CURSOR};
+use crate::job::{Argument, Job};
 use crate::page::{Book, Key};
 use crate::trouble::{Failure, Trouble};
 use crate::{answer, arguments};

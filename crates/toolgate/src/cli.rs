@@ -19,7 +19,6 @@ mod usage;
 mod workflow;
 mod workflows;
 
-use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -30,6 +29,7 @@ use toolgate_upstreams::Hosts;
 use crate::build::{self, Content};
 use crate::stop::Stop;
 use crate::telemetry;
+use crate::terminal::{complain, ended, print, tell};
 
 /// A production gateway and server runtime for the Model Context Protocol.
 #[derive(Parser)]
@@ -148,18 +148,4 @@ fn configure(path: Option<&Path>, hosts: &Hosts) -> Option<(Checked, Content)> {
 /// Begins to notice that the process is told to stop; `None` when that cannot be done.
 fn stop() -> Option<Stop> {
     Stop::listen().inspect_err(|error| complain(&format!("no signals: {error}"))).ok()
-}
-
-/// Says on stderr what went wrong.
-#[expect(clippy::print_stderr, reason = "this is the command's voice")]
-pub(crate) fn complain(text: &str) {
-    eprintln!("toolgate: {text}");
-}
-
-/// Prints what was asked for, and a line break. Whoever closed the other end, as `head` does,
-/// has seen enough.
-fn print(text: &str) {
-    let mut out = io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.write_all(b"\n"));
-    let _ = out.flush();
 }

@@ -27,7 +27,7 @@ fn end(outcome: Result<(), String>) {
     std::process::exit(match outcome {
         Ok(()) => 0,
         Err(error) => {
-            crate::cli::complain(&error);
+            crate::terminal::complain(&error);
             1
         }
     });

@@ -35,6 +35,7 @@ mod sample;
 mod stop;
 mod stores;
 mod telemetry;
+mod terminal;
 mod watch;
 
 pub use init::init;

@@ -2,15 +2,12 @@
 //! does around them.
 
 mod builder;
-mod running;
-
-use std::io;
-
-use toolgate_gateway::config::Problems;
+pub(crate) mod error;
+pub(crate) mod running;
 
 pub use builder::Builder;
+pub use error::Error;
 pub use running::Running;
-pub(crate) use running::{ConfigFile, serve_one};
 
 /// The gateway, built into a program.
 ///
@@ -41,34 +38,4 @@ impl Gateway {
     pub fn builder() -> Builder {
         Builder::new()
     }
-}
-
-/// Why a program's gateway does not serve.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// A server cannot be called this.
-    #[error("{name:?} cannot name a server: {why}")]
-    Name {
-        /// The name.
-        name: String,
-        /// What is wrong with it, and a way out.
-        why: String,
-    },
-    /// A native tool has arguments that cannot be checked.
-    #[error(transparent)]
-    Schema(#[from] toolgate_hosted::UnusableSchema),
-    /// The configuration has problems, each with its line.
-    #[error("the configuration has problems:\n{0}")]
-    Configuration(Problems),
-    /// Something that the configuration names cannot be had.
-    #[error("{0}")]
-    Start(String),
-    /// The address cannot be bound.
-    #[error("cannot listen on {address}: {source}")]
-    Listen {
-        /// The address.
-        address: String,
-        /// What the system says.
-        source: io::Error,
-    },
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
-use crate::ledger::Shared;
 use crate::line::Line;
+use crate::shared::Shared;
 
 /// How many, since the process began.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -2,16 +2,15 @@
 //! process does.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::limits::Limits;
 use crate::store::{Name, Shared};
 
 /// How long a call counts that nobody renews: so long do those of a dead replica.
 pub(super) const LASTING: Duration = Duration::from_secs(30);
-/// Two may fail in between.
-const AGAIN: Duration = Duration::from_secs(10);
+/// How often calls at work are counted anew. Two may fail in between.
+pub(super) const AGAIN: Duration = Duration::from_secs(10);
 
 /// The leases of this process, each with the caps that it counts under.
 #[derive(Clone, Default)]
@@ -32,6 +31,15 @@ impl Leases {
         let caps: Arc<[Name]> = caps.into();
         self.lock().insert(name, caps.clone());
         Lease { leases: self.clone(), store: store.clone(), name, caps }
+    }
+
+    /// Renews those of all calls at work.
+    pub(super) async fn renew(&self, store: &Shared) {
+        let leases = self.all();
+        if !leases.is_empty() {
+            // Whoever is not answered now is answered next time; it is logged where it is asked.
+            let _ = store.renew(&leases, LASTING).await;
+        }
     }
 
     fn all(&self) -> Vec<(Name, Name)> {
@@ -64,20 +72,6 @@ impl Drop for Lease {
         // Without a runtime the process is ending, and the lease ends by itself.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(async move { store.end(&caps, name).await });
-        }
-    }
-}
-
-impl Limits {
-    /// Renews the leases of calls at work, for as long as there are limits.
-    pub async fn renew_leases(limits: Weak<Limits>, store: Arc<Shared>) {
-        loop {
-            tokio::time::sleep(AGAIN).await;
-            let Some(leases) = limits.upgrade().map(|limits| limits.leases.all()) else { return };
-            if !leases.is_empty() {
-                // Whoever is not answered now is answered next time; it is logged where it is asked.
-                let _ = store.renew(&leases, LASTING).await;
-            }
         }
     }
 }

@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use smallvec::SmallVec;
 
 use super::fair::Sharers;
-use super::leases::{Lease, Leases};
+use super::leases::{AGAIN, Lease, Leases};
 use super::standing::{Standing, seconds};
 use super::{Buckets, Key, Kind, Rate, Verdict};
 use crate::call::Who;
@@ -126,6 +126,15 @@ impl Limits {
         let now = Instant::now();
         for (key, rate) in &spent.taken {
             self.buckets.give_back(*key, *rate, spent.cost, now);
+        }
+    }
+
+    /// Renews the leases of calls at work, for as long as there are limits.
+    pub async fn renew_leases(limits: Weak<Limits>, store: Arc<store::Shared>) {
+        loop {
+            tokio::time::sleep(AGAIN).await;
+            let Some(leases) = limits.upgrade().map(|limits| limits.leases.clone()) else { return };
+            leases.renew(&store).await;
         }
     }
 

@@ -8,7 +8,7 @@ use toolgate_protocol::tasks::Status;
 
 use crate::answer::Answer;
 use crate::failed::{Failed, Refusal};
-use crate::upstream::end;
+use crate::reply::end;
 
 /// The end of a task.
 pub(super) enum End {

@@ -10,14 +10,14 @@ use tokio::time::Instant;
 use toolgate_audit::stamp;
 use toolgate_gateway::call::{Frame, Reply, Request};
 use toolgate_gateway::fault::{Fault, Reason};
-use toolgate_protocol::tasks::Status;
 
 use super::end::End;
-use super::question;
+use super::progress::Progress;
+use super::question::{self, Waiter};
 use crate::answer::Answer;
 use crate::asked::Sent;
 use crate::failed::{Failed, Refusal};
-use crate::upstream::whole;
+use crate::reply::whole;
 use crate::work::Work;
 
 /// How often a client need not look more than, in milliseconds.
@@ -36,27 +36,9 @@ pub(super) struct Task {
     created: SystemTime,
     born: Instant,
     kept: Duration,
-    progress: watch::Sender<Progress>,
-    /// Who waits for the result, and is told and asked things meanwhile: whoever came last.
-    waiter: watch::Sender<Option<mpsc::Sender<Frame>>>,
+    progress: Progress,
+    waiter: watch::Sender<Waiter>,
     work: Mutex<Option<AbortHandle>>,
-}
-
-struct Progress {
-    updated: SystemTime,
-    /// Questions that the client has not answered yet.
-    open: usize,
-    end: Option<Arc<End>>,
-}
-
-impl Progress {
-    fn status(&self) -> Status {
-        match &self.end {
-            Some(end) => end.status(),
-            None if self.open > 0 => Status::InputRequired,
-            None => Status::Working,
-        }
-    }
 }
 
 impl Task {
@@ -81,7 +63,7 @@ impl Task {
             created,
             born,
             kept: kept.max(total).saturating_add(LAST),
-            progress: watch::Sender::new(Progress { updated: created, open: 0, end: None }),
+            progress: Progress::new(created),
             waiter: watch::Sender::new(None),
             work: Mutex::default(),
         });
@@ -105,7 +87,7 @@ impl Task {
             tokio::select! {
                 biased;
                 Some(frame) = sent.recv() => match frame {
-                    Frame::Ask(ask) => question::put(self, ask),
+                    Frame::Ask(ask) => question::put(&self.progress, &self.waiter, ask),
                     frame => self.pass(frame),
                 },
                 answer = &mut work => return answer,
@@ -123,36 +105,8 @@ impl Task {
     /// Resolves when the work has taken as long as it may. While its client has the word no time
     /// passes; but nothing goes on for longer than it is kept.
     async fn out_of_time(&self, total: Duration) {
-        let mut progress = self.progress.subscribe();
-        let working = async {
-            let mut left = total;
-            loop {
-                let since = Instant::now();
-                tokio::select! {
-                    () = tokio::time::sleep(left) => return,
-                    _ = progress.wait_for(|now| now.open > 0) => {}
-                }
-                left = left.saturating_sub(since.elapsed());
-                // The sender lives as long as this task.
-                let _ = progress.wait_for(|now| now.open == 0).await;
-            }
-        };
-        let _ = tokio::time::timeout(self.kept.saturating_sub(LAST), working).await;
-    }
-
-    /// Counts a question to the client in (`true`) or out.
-    pub fn asks(&self, begins: bool) {
-        self.progress.send_modify(|progress| {
-            progress.open = if begins { progress.open + 1 } else { progress.open - 1 };
-            if progress.end.is_none() {
-                progress.updated = SystemTime::now();
-            }
-        });
-    }
-
-    /// Who waits for the result, from one to the next.
-    pub fn waiter(&self) -> watch::Receiver<Option<mpsc::Sender<Frame>>> {
-        self.waiter.subscribe()
+        let kept = self.kept.saturating_sub(LAST);
+        let _ = tokio::time::timeout(kept, self.progress.worked(total)).await;
     }
 
     /// The end, unless there was one.
@@ -161,14 +115,7 @@ impl Task {
     }
 
     fn settle(&self, end: End) -> bool {
-        let is_first = self.progress.send_if_modified(|progress| {
-            let is_first = progress.end.is_none();
-            if is_first {
-                progress.updated = SystemTime::now();
-                progress.end = Some(Arc::new(end));
-            }
-            is_first
-        });
+        let is_first = self.progress.settle(end);
         if is_first {
             self.waiter.send_replace(None);
         }
@@ -177,17 +124,17 @@ impl Task {
 
     /// Whether it may be forgotten. What runs never is.
     pub fn is_over(&self) -> bool {
-        self.progress.borrow().end.is_some() && self.born.elapsed() > self.kept
+        self.progress.is_over() && self.born.elapsed() > self.kept
     }
 
     /// Its state (2025-11-25, tasks: data types).
     pub fn state(&self) -> Value {
-        let progress = self.progress.borrow();
+        let (status, updated) = self.progress.told();
         json!({
             "taskId": &*self.id,
-            "status": progress.status().as_str(),
+            "status": status.as_str(),
             "createdAt": stamp(self.created),
-            "lastUpdatedAt": stamp(progress.updated),
+            "lastUpdatedAt": stamp(updated),
             "ttl": u64::try_from(self.kept.as_millis()).unwrap_or(u64::MAX),
             "pollInterval": POLL_MS,
         })
@@ -230,23 +177,12 @@ impl Task {
         let (task, id) = (self.clone(), Box::<str>::from(request.message.id().unwrap_or("null")));
         tokio::spawn(async move {
             tokio::select! {
-                end = task.ended() => {
+                end = task.progress.ended() => {
                     let _ = frames.send(end.frame(&id)).await;
                 }
                 () = frames.closed() => {}
             }
         });
         Reply::Stream(Box::new(waiting))
-    }
-
-    async fn ended(&self) -> Arc<End> {
-        let mut progress = self.progress.subscribe();
-        loop {
-            if let Some(end) = &progress.borrow_and_update().end {
-                return end.clone();
-            }
-            // The sender lives as long as this task.
-            let _ = progress.changed().await;
-        }
     }
 }

@@ -7,6 +7,7 @@ use toolgate_values::{Secret, Span, Url};
 
 use super::{ApiKeys, Authentication, Certificates, Dpop, Introspection, Issuer, Jwks};
 use crate::certificate::is_pattern;
+use crate::mapping::Claims;
 use crate::resource::Resource;
 
 /// One thing to put right.
@@ -139,7 +140,7 @@ fn issuer(problems: &mut Problems, path: &str, rule: &Issuer) {
         demands(problems, &format!("{path}/when"), &grant.when);
         scopes(problems, &format!("{path}/scopes"), &grant.scopes);
     }
-    rule.claims.check(&format!("{path}/claims"), problems);
+    claims(problems, &format!("{path}/claims"), &rule.claims);
 }
 
 fn keys(problems: &mut Problems, path: &str, rule: &Jwks) {
@@ -152,6 +153,21 @@ fn keys(problems: &mut Problems, path: &str, rule: &Jwks) {
     if rule.cooldown < Span::seconds(1) {
         let text = "too short: tokens could make us flood the issuer (write at least 1s)";
         problems.add(&format!("{path}/cooldown"), text);
+    }
+}
+
+fn claims(problems: &mut Problems, path: &str, rule: &Claims) {
+    for (key, claim) in [
+        ("subject", Some(&rule.subject)),
+        ("tenant", rule.tenant.as_ref()),
+        ("roles", Some(&rule.roles)),
+        ("scopes", rule.scopes.as_ref()),
+        ("groups", Some(&rule.groups)),
+        ("actor", Some(&rule.actor)),
+    ] {
+        if claim.is_some_and(|claim| claim.trim().is_empty()) {
+            problems.add(&format!("{path}/{key}"), "empty (name a claim)");
+        }
     }
 }
 
@@ -208,7 +224,7 @@ fn introspection(problems: &mut Problems, rule: &Introspection) {
         let text = "too long: revoked tokens would still be believed (write at most 5m)";
         problems.add("/introspection/cache", text);
     }
-    rule.claims.check("/introspection/claims", problems);
+    claims(problems, "/introspection/claims", &rule.claims);
 }
 
 /// An issuer identifier: an https URL without query or fragment (RFC 8414, section 2).
@@ -265,10 +281,10 @@ pub(crate) fn is_scope(text: &str) -> bool {
 
 /// What was found so far.
 #[derive(Default)]
-pub(crate) struct Problems(Vec<Problem>);
+struct Problems(Vec<Problem>);
 
 impl Problems {
-    pub(crate) fn add(&mut self, path: &str, text: &str) {
+    fn add(&mut self, path: &str, text: &str) {
         self.0.push(Problem { path: path.to_owned(), text: text.to_owned() });
     }
 }

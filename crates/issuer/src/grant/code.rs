@@ -4,33 +4,14 @@ use serde_json::Value;
 use subtle::ConstantTimeEq;
 use toolgate_identity::jws;
 
-use super::Granted;
+use super::{Granted, TokenRequest};
 use crate::answer::Failure;
-use crate::ask::Parameters;
 use crate::client::Client;
 use crate::issuer::Issuer;
 use crate::settings::User;
 
-/// A code that was given out.
-pub struct Code {
-    pub client: String,
-    pub redirect_uri: String,
-    pub challenge: String,
-    pub nonce: Option<String>,
-    /// The key it is bound to (RFC 9449, section 10).
-    pub key: Option<String>,
-    pub user: User,
-    pub scopes: Vec<String>,
-    pub resources: Vec<String>,
-    pub family: String,
-}
-
-pub fn redeem(
-    issuer: &Issuer,
-    client: &Client,
-    form: &Parameters,
-    key: Option<String>,
-) -> Result<Value, Failure> {
+pub fn redeem(issuer: &Issuer, request: TokenRequest<'_>) -> Result<Value, Failure> {
+    let TokenRequest { client, form, key } = request;
     let wrong = |why: &str| Failure::new("invalid_grant", why);
     let name = form.get("code").unwrap_or_default();
     if issuer.was_spent(name) {

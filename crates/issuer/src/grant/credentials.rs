@@ -2,26 +2,19 @@
 
 use serde_json::Value;
 
-use super::Granted;
+use super::{Granted, TokenRequest};
 use crate::answer::Failure;
-use crate::ask::Parameters;
-use crate::client::Client;
 use crate::issuer::Issuer;
 use crate::scope;
 use crate::settings::User;
 use crate::shelf::unguessable;
 
-pub fn on_own_behalf(
-    issuer: &Issuer,
-    client: &Client,
-    form: &Parameters,
-    key: Option<String>,
-) -> Result<Value, Failure> {
+pub fn on_own_behalf(issuer: &Issuer, request: TokenRequest<'_>) -> Result<Value, Failure> {
+    let TokenRequest { client, form, key } = request;
     if client.is_public() {
         return Err(Failure::new("unauthorized_client", "a client that proves nothing"));
     }
-    let asked = scope::words(form.get("scope"));
-    let asked = asked.ok_or_else(|| Failure::new("invalid_scope", "not a list of scopes"))?;
+    let asked = scope::asked(form)?;
     let scopes = scope::granted(&asked, &client.scopes);
     if scopes.len() < asked.len() {
         return Err(Failure::new("invalid_scope", "more than the client may have"));

@@ -4,7 +4,7 @@
 use serde_json::{Map, Value, json};
 use toolgate_identity::jws;
 
-use super::Granted;
+use super::{Granted, TokenRequest};
 use crate::answer::Failure;
 use crate::ask::Parameters;
 use crate::client::Client;
@@ -21,19 +21,14 @@ const ID_JAG: &str = "urn:ietf:params:oauth:token-type:id-jag";
 /// The type of an identity assertion authorization grant.
 const ID_JAG_TYPE: &str = "oauth-id-jag+jwt";
 
-pub fn exchange(
-    issuer: &Issuer,
-    client: &Client,
-    form: &Parameters,
-    key: Option<String>,
-) -> Result<Value, Failure> {
+pub fn exchange(issuer: &Issuer, request: TokenRequest<'_>) -> Result<Value, Failure> {
+    let TokenRequest { client, form, key } = request;
     if client.is_public() {
         return Err(Failure::new("unauthorized_client", "a client that proves nothing"));
     }
     let subject = subject(issuer, form)?;
     let user = user(issuer, &subject);
-    let asked = scope::words(form.get("scope"));
-    let asked = asked.ok_or_else(|| Failure::new("invalid_scope", "not a list of scopes"))?;
+    let asked = scope::asked(form)?;
     let had = scope::words(subject.get("scope").and_then(Value::as_str)).unwrap_or_default();
     let asked = if asked.is_empty() { had.clone() } else { asked };
     // An access token is exchanged for no more than it grants.
@@ -113,12 +108,8 @@ fn id_jag(
 }
 
 /// An access token for such an assertion; here the two issuers are one.
-pub fn assertion(
-    issuer: &Issuer,
-    client: &Client,
-    form: &Parameters,
-    key: Option<String>,
-) -> Result<Value, Failure> {
+pub fn assertion(issuer: &Issuer, request: TokenRequest<'_>) -> Result<Value, Failure> {
+    let TokenRequest { client, form, key } = request;
     let wrong = |why: &str| Failure::new("invalid_grant", why);
     let text = form.get("assertion").unwrap_or_default();
     let claims = issuer.own(text, ID_JAG_TYPE).ok_or_else(|| wrong("the assertion is not good"))?;

@@ -3,30 +3,13 @@
 
 use serde_json::Value;
 
-use super::Granted;
+use super::{Granted, TokenRequest};
 use crate::answer::Failure;
-use crate::ask::Parameters;
-use crate::client::Client;
 use crate::issuer::Issuer;
 use crate::scope;
-use crate::settings::User;
 
-/// A refresh token that was given out.
-pub struct Renewal {
-    pub client: String,
-    pub user: User,
-    pub scopes: Vec<String>,
-    pub resources: Vec<String>,
-    pub key: Option<String>,
-    pub family: String,
-}
-
-pub fn renew(
-    issuer: &Issuer,
-    client: &Client,
-    form: &Parameters,
-    key: Option<String>,
-) -> Result<Value, Failure> {
+pub fn renew(issuer: &Issuer, request: TokenRequest<'_>) -> Result<Value, Failure> {
+    let TokenRequest { client, form, key } = request;
     let wrong = |why: &str| Failure::new("invalid_grant", why);
     let name = form.get("refresh_token").unwrap_or_default();
     if issuer.was_spent(name) {
@@ -38,8 +21,7 @@ pub fn renew(
     if known.key.is_some() && known.key != key {
         return Err(wrong("the refresh token is bound to another key"));
     }
-    let asked = scope::words(form.get("scope"));
-    let asked = asked.ok_or_else(|| Failure::new("invalid_scope", "not a list of scopes"))?;
+    let asked = scope::asked(form)?;
     if !asked.iter().all(|scope| known.scopes.contains(scope)) {
         return Err(Failure::new("invalid_scope", "more than was granted"));
     }

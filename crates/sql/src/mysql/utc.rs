@@ -1,6 +1,6 @@
 //! Points in time as MySQL takes them: not every server reads a zone.
 
-use crate::arguments::days_in;
+use crate::day::days_in;
 
 /// A text of RFC 3339 as date and time in UTC; `None` if there is no such time.
 pub(crate) fn utc(text: &str) -> Option<String> {

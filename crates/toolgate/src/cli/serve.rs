@@ -7,7 +7,8 @@ use toolgate_upstreams::Hosts;
 
 use super::complain;
 use crate::build::Content;
-use crate::program::{ConfigFile, Error, Running};
+use crate::program::error::Error;
+use crate::program::running::{ConfigFile, Running};
 
 /// What to serve.
 #[derive(clap::Args, Default)]

@@ -9,7 +9,7 @@ use toolgate_upstreams::{Hosts, Shared};
 
 use super::complain;
 use crate::build;
-use crate::program::serve_one;
+use crate::program::running::serve_one;
 
 /// What to serve.
 #[derive(clap::Args)]

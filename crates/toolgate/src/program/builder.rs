@@ -9,9 +9,11 @@ use toolgate_gateway::config::{self, Checked, Name, ServerInfo, Warning};
 use toolgate_hosted::Server;
 use toolgate_upstreams::{Host, Hosts, Native, Shared};
 
-use super::{ConfigFile, Error, Running, serve_one};
+use super::error::Error;
+use super::running::{ConfigFile, Running, serve_one};
 use crate::build::{self, Content};
 use crate::stop::Stop;
+use crate::terminal::complain;
 use crate::{cli, telemetry};
 
 /// A gateway in the making: servers of this program, and the configuration around them.
@@ -152,7 +154,7 @@ impl Builder {
         }
         match self.wrong {
             Some(error) => {
-                cli::complain(&error.to_string());
+                complain(&error.to_string());
                 ExitCode::FAILURE
             }
             None => cli::run(&self.hosts),

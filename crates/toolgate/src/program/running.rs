@@ -11,7 +11,7 @@ use toolgate_gateway::config::Checked;
 use toolgate_gateway::gateway::Lasting;
 use toolgate_upstreams::{Hosts, Shared};
 
-use super::Error;
+use super::error::Error;
 use crate::app::App;
 use crate::build::{self, Content};
 use crate::front::http::Listener;
