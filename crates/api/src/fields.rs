@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::de::{MapAccess, SeqAccess, Visitor};
+use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
@@ -69,7 +69,7 @@ impl Fields {
             }
             Some(b'[') => {
                 out.push('[');
-                let Items(items) = serde_json::from_str(json)?;
+                let items: Items<'_> = serde_json::from_str(json)?;
                 for (index, item) in items.into_iter().enumerate() {
                     if index > 0 {
                         out.push(',');
@@ -88,7 +88,7 @@ impl Fields {
 struct Members<'a>(Vec<(String, &'a RawValue)>);
 
 /// The entries of a list, unread.
-pub(crate) struct Items<'a>(pub Vec<&'a RawValue>);
+pub(crate) type Items<'a> = Vec<&'a RawValue>;
 
 impl<'de> Deserialize<'de> for Members<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -109,28 +109,6 @@ impl<'de> Deserialize<'de> for Members<'de> {
             }
         }
         deserializer.deserialize_map(Of)
-    }
-}
-
-impl<'de> Deserialize<'de> for Items<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Of;
-        impl<'de> Visitor<'de> for Of {
-            type Value = Items<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a list")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-                let mut items = Vec::new();
-                while let Some(item) = seq.next_element()? {
-                    items.push(item);
-                }
-                Ok(Items(items))
-            }
-        }
-        deserializer.deserialize_seq(Of)
     }
 }
 

@@ -134,7 +134,7 @@ impl Page {
             }
         };
         // What is no list is one entry.
-        let entries = serde_json::from_str::<Items<'_>>(&text).map_or(1, |Items(all)| all.len());
+        let entries = serde_json::from_str::<Items<'_>>(&text).map_or(1, |all| all.len());
         let next = pages.next(cursor, response, entries);
         Ok(Page { text, next })
     }
@@ -179,9 +179,7 @@ impl Gathered {
         let lists: Result<Vec<_>, _> =
             pages.clone().map(serde_json::from_str::<Items<'_>>).collect();
         let (key, listed): (_, Vec<_>) = match lists {
-            Ok(lists) => {
-                ("items", lists.into_iter().flat_map(|it| it.0).map(RawValue::get).collect())
-            }
+            Ok(lists) => ("items", lists.into_iter().flatten().map(RawValue::get).collect()),
             Err(_) => ("pages", pages.collect()),
         };
         let (listed, has_more) = (listed.join(","), self.next.is_some());

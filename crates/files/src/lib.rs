@@ -18,6 +18,7 @@ mod ledger;
 mod list;
 mod media;
 mod names;
+mod page;
 mod read;
 mod resources;
 mod roots;

@@ -1,17 +1,14 @@
 //! The tool `list_directory`.
 
-use std::ops::ControlFlow;
-
 use globset::{GlobBuilder, GlobMatcher};
 use serde::Deserialize;
-use serde_json::{Value, json};
-use toolgate_audit::stamp;
-use toolgate_folder::{End, Entry, Kind, Place, Walk, cursor};
+use serde_json::Value;
+use toolgate_folder::{Entry, Kind, Place, Walk};
 
-use crate::absent::missing_folder;
 use crate::address::place;
 use crate::failure::Failure;
 use crate::media;
+use crate::page::{Page, after};
 use crate::view::View;
 
 pub(crate) const LIMIT: usize = 100;
@@ -42,50 +39,16 @@ pub(crate) fn run(view: &View, input: &Input) -> Result<Value, Failure> {
     let after = input.cursor.as_deref().map(after).transpose()?;
 
     let recursive = input.recursive || pattern.as_ref().is_some_and(|pattern| pattern.is_deep);
-    let mut found = Vec::new();
-    let mut walk = Walk::new(view, recursive, after);
-    let end = walk.run(&folder, &mut |_, place, entry| {
-        if pattern.as_ref().is_none_or(|pattern| pattern.matches(place, &folder)) {
-            if found.len() == input.limit {
-                return ControlFlow::Break(End::Enough);
-            }
-            found.push((place.clone(), entry.clone()));
-        }
-        ControlFlow::Continue(())
-    });
-    let end = end.map_err(|error| unlisted(view, &folder, &error))?;
+    let walk = Walk::new(view, recursive, after);
+    let is_wanted =
+        |place: &Place| pattern.as_ref().is_none_or(|pattern| pattern.matches(place, &folder));
+    let page = Page::of(view, &folder, walk, input.limit, is_wanted)?;
 
-    let next = walk.last.as_ref().filter(|_| end != End::Complete).map(cursor::cursor);
-    let mut lines: Vec<_> = found.iter().map(|(place, entry)| line(place, entry)).collect();
-    if found.is_empty() && next.is_none() {
+    let mut lines: Vec<_> = page.found.iter().map(|(place, entry)| line(place, entry)).collect();
+    if page.is_empty() {
         lines.push(format!("No files in {folder} match."));
     }
-    Ok(page("list_directory", lines, &found, next, &walk))
-}
-
-/// The page that a tool answers with: these lines, and what they tell of.
-pub(crate) fn page(
-    tool: &str,
-    mut lines: Vec<String>,
-    found: &[(Place, Entry)],
-    next: Option<String>,
-    walk: &Walk<'_>,
-) -> Value {
-    if let Some(next) = &next {
-        lines.push(format!("More follow: call {tool} again with cursor \"{next}\"."));
-    }
-    if walk.unreadable > 0 {
-        lines.push(format!("{} folders could not be read.", walk.unreadable));
-    }
-    let entries: Vec<_> = found.iter().map(|(place, entry)| row(place, entry)).collect();
-    let mut structured = json!({ "entries": entries, "unreadable_folders": walk.unreadable });
-    if let Some(next) = next {
-        structured["next_cursor"] = next.into();
-    }
-    json!({
-        "content": [{ "type": "text", "text": lines.join("\n") }],
-        "structuredContent": structured,
-    })
+    Ok(page.answer("list_directory", lines))
 }
 
 fn line(place: &Place, entry: &Entry) -> String {
@@ -93,39 +56,6 @@ fn line(place: &Place, entry: &Entry) -> String {
         Kind::File { size, .. } => format!("{place} ({})", media::size(size)),
         Kind::Folder { .. } => format!("{place}/"),
     }
-}
-
-fn row(place: &Place, entry: &Entry) -> Value {
-    match entry.kind {
-        Kind::File { size, modified } => {
-            let mut row = json!({
-                "path": place.as_str(), "kind": "file", "size": size, "mime_type": media::of(place),
-            });
-            if let Some(modified) = modified {
-                row["modified"] = stamp(modified).into();
-            }
-            row
-        }
-        Kind::Folder { .. } => json!({ "path": place.as_str(), "kind": "folder" }),
-    }
-}
-
-/// `folder` cannot be listed: for a reason of its own, or because it is none.
-pub(crate) fn unlisted(view: &View, folder: &Place, error: &std::io::Error) -> Failure {
-    if view.file(folder).is_ok() {
-        let path = folder.as_str();
-        let sentence = format!("{folder} is a file; read it with read_file path=\"{path}\"");
-        return Failure::told(sentence);
-    }
-    if view.is_folder(folder) {
-        return Failure::system(folder, "listed", error.to_string());
-    }
-    missing_folder(view, folder)
-}
-
-pub(crate) fn after(cursor: &str) -> Result<Place, Failure> {
-    let sentence = "the cursor is none of ours; leave it out to begin at the start";
-    cursor::after(cursor).ok_or_else(|| Failure::told(sentence))
 }
 
 pub(crate) fn between(name: &str, value: usize, max: usize) -> Result<(), Failure> {

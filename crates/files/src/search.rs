@@ -12,8 +12,9 @@ use toolgate_folder::{Bounds, Content, End, Entry, Kind, Place, Walk};
 use crate::Tell;
 use crate::address::place;
 use crate::failure::Failure;
-use crate::list::{Pattern, between, unlisted};
+use crate::list::{Pattern, between};
 use crate::media;
+use crate::page::unlisted;
 use crate::text::{self, Line, Reached};
 use crate::view::View;
 

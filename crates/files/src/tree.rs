@@ -1,15 +1,14 @@
 //! The tool `tree`.
 
-use std::ops::ControlFlow;
-
 use serde::Deserialize;
 use serde_json::Value;
-use toolgate_folder::{End, Entry, Kind, Place, Walk, cursor};
+use toolgate_folder::{Entry, Kind, Place, Walk};
 
 use crate::address::place;
 use crate::failure::Failure;
-use crate::list::{after, between, page, unlisted};
+use crate::list::between;
 use crate::media;
+use crate::page::{Page, after};
 use crate::view::View;
 
 pub(crate) const DEPTH: usize = 3;
@@ -43,24 +42,15 @@ pub(crate) fn run(view: &View, input: &Input) -> Result<Value, Failure> {
     between("limit", input.limit, LIMIT_MAX)?;
     let after = input.cursor.as_deref().map(after).transpose()?;
 
-    let mut found: Vec<(Place, Entry)> = Vec::new();
-    let mut walk = Walk::new(view, true, after).levels(input.depth);
-    let end = walk.run(&folder, &mut |_, place, entry| {
-        if found.len() == input.limit {
-            return ControlFlow::Break(End::Enough);
-        }
-        found.push((place.clone(), entry.clone()));
-        ControlFlow::Continue(())
-    });
-    let end = end.map_err(|error| unlisted(view, &folder, &error))?;
-    let next = walk.last.as_ref().filter(|_| end != End::Complete).map(cursor::cursor);
+    let walk = Walk::new(view, true, after).levels(input.depth);
+    let page = Page::of(view, &folder, walk, input.limit, |_| true)?;
 
     let mut lines = vec![format!("{folder}:")];
-    lines.extend(found.iter().map(|(place, entry)| line(&folder, place, entry)));
-    if found.is_empty() && next.is_none() {
+    lines.extend(page.found.iter().map(|(place, entry)| line(&folder, place, entry)));
+    if page.is_empty() {
         lines.push("  (nothing)".to_owned());
     }
-    Ok(page("tree", lines, &found, next, &walk))
+    Ok(page.answer("tree", lines))
 }
 
 /// The name, set in by how deep it is.

@@ -24,6 +24,21 @@ pub struct Request<'a> {
     pub certificate: Option<&'a Arc<Certificate>>,
 }
 
+/// A token, and the request that uses it.
+#[derive(Clone, Copy)]
+pub(crate) struct Use<'a> {
+    pub token: &'a str,
+    /// What it says, verified.
+    pub claims: &'a Map<String, Value>,
+    pub resource: &'a Resource,
+    /// Without one nothing is proved.
+    pub request: Option<&'a Request<'a>>,
+    /// Whether it came under the scheme `DPoP`.
+    pub proved: bool,
+    /// In seconds since the epoch.
+    pub now: u64,
+}
+
 /// Checks what tokens are bound to.
 pub(crate) struct Possession {
     mode: Dpop,
@@ -54,65 +69,42 @@ impl Possession {
         self.mode
     }
 
-    /// Whether `token` with these verified claims may be used by `request`; `proved` says that it
-    /// came under the scheme `DPoP`. Without a request nothing is proved.
+    /// Whether the token may be used by the request.
     ///
     /// # Errors
     /// It is bound to what the request does not prove, or to nothing where it has to be; or the proof
     /// was used before.
-    pub(crate) async fn check(
-        &self,
-        token: &str,
-        claims: &Map<String, Value>,
-        resource: &Resource,
-        request: Option<&Request<'_>>,
-        proved: bool,
-        now: u64,
-    ) -> Result<(), Refused> {
-        match self.look(token, claims, resource, request, proved, now)? {
+    pub(crate) async fn check(&self, made: Use<'_>) -> Result<(), Refused> {
+        match self.look(made)? {
             None => Ok(()),
-            Some(proven) => self.proofs.use_up(&proven, now).await,
+            Some(proven) => self.proofs.use_up(&proven, made.now).await,
         }
     }
 
     /// The same, with the proof that is left to be used up.
-    fn look(
-        &self,
-        token: &str,
-        claims: &Map<String, Value>,
-        resource: &Resource,
-        request: Option<&Request<'_>>,
-        proved: bool,
-        now: u64,
-    ) -> Result<Option<Proven>, Refused> {
-        let bound = Binding::of(claims)?;
+    fn look(&self, made: Use<'_>) -> Result<Option<Proven>, Refused> {
+        let bound = Binding::of(made.claims)?;
         if let Some(fingerprint) = bound.certificate {
-            let shown = request.and_then(|request| request.certificate);
+            let shown = made.request.and_then(|request| request.certificate);
             if shown.is_none_or(|shown| shown.fingerprint() != fingerprint) {
                 return Err(Flaw::Bound.into());
             }
         }
-        match (bound.key, proved) {
+        match (bound.key, made.proved) {
             // RFC 9449, section 7.2: a bound token is worth nothing under the scheme `Bearer`.
             (Some(_), false) => Err(Flaw::Bound.into()),
             (None, true) => Err(Flaw::Unbound.into()),
             (None, false) if self.mode == Dpop::Require => Err(Flaw::Unbound.into()),
             (None, false) => Ok(None),
             (Some(key), true) => {
-                let request = request.ok_or(Flaw::Bound)?;
-                self.prove(token, key, resource, request, now).map(Some)
+                let request = made.request.ok_or(Flaw::Bound)?;
+                self.prove(made, key, request).map(Some)
             }
         }
     }
 
-    fn prove(
-        &self,
-        token: &str,
-        key: &str,
-        resource: &Resource,
-        request: &Request<'_>,
-        now: u64,
-    ) -> Result<Proven, Refused> {
+    fn prove(&self, made: Use<'_>, key: &str, request: &Request<'_>) -> Result<Proven, Refused> {
+        let Use { token, resource, now, .. } = made;
         let mut proofs = request.headers.get_all("dpop").iter();
         let proof = match (proofs.next(), proofs.next()) {
             (Some(proof), None) => proof.to_str().ok(),

@@ -22,7 +22,7 @@ use crate::jwks::Jwks;
 use crate::jwt::{self, Issuer};
 use crate::key_store::{self, Store};
 use crate::metadata::Metadata;
-use crate::possession::{Possession, Request};
+use crate::possession::{Possession, Request, Use};
 use crate::refused::{Flaw, Refused};
 use crate::resource::Resource;
 use crate::rules::{self, Authentication, Dpop, Methods, Spiffe};
@@ -245,7 +245,8 @@ impl Verifier {
         let caller = self.by_token(token, resource, now).await?;
         // Each time: that the token was remembered says nothing of who sends it now.
         let claims = &caller.claims;
-        self.possession.check(token.reveal(), claims, resource, request, proved, now).await?;
+        let made = Use { token: token.reveal(), claims, resource, request, proved, now };
+        self.possession.check(made).await?;
         Ok(caller)
     }
 

@@ -11,7 +11,7 @@ mod value;
 pub use alike::is_alike;
 pub use document::Document;
 pub use object::{Member, Members, Object};
-pub use text::{quote, quote_into};
+pub use text::{array, quote, quote_into};
 pub use value::{Items, Value};
 
 pub(crate) use document::slice;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use toolgate_gateway::call::{Reply, Request, Who};
 use toolgate_gateway::config::Sessions;
-use toolgate_gateway::fault::{Fault, Reason};
+use toolgate_gateway::fault::{Fault, Reason, SideEffect};
 use toolgate_gateway::upstream::{Description, Interest, Watch};
 use toolgate_protocol::client::Abilities;
 use toolgate_protocol::jsonrpc::Message;
@@ -185,6 +185,31 @@ impl Peers {
         }
         // What did not start was not sent anything.
         single.get(start).await.map_err(Fault::unsent)
+    }
+
+    /// Calls the one of this key, which `peer` gets; once more another, if it turns out not to be
+    /// there any more.
+    ///
+    /// # Errors
+    /// When there is none to be had, and how the call failed.
+    pub async fn call<F>(
+        &self,
+        key: &Key,
+        request: &Request,
+        peer: impl Fn() -> F,
+    ) -> Result<Reply, Fault>
+    where
+        F: Future<Output = Result<Arc<Peer>, Fault>>,
+    {
+        let found = peer().await?;
+        match found.call(request).await {
+            // It ended before it took the request: the next one may have it.
+            Err(fault) if !found.is_alive() && fault.side_effect == SideEffect::None => {
+                self.forget(key, &found);
+                peer().await?.call(request).await
+            }
+            outcome => outcome,
+        }
     }
 
     /// Forgets a conversation that has ended.

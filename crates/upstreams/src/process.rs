@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use toolgate_gateway::call::{Reply, Request, Who};
 use toolgate_gateway::config::{EraChoice, Sessions};
-use toolgate_gateway::fault::{Fault, Reason, SideEffect};
+use toolgate_gateway::fault::{Fault, Reason};
 use toolgate_gateway::onward::Broker;
 use toolgate_gateway::upstream::Vitals;
 use toolgate_protocol::client::Abilities;
@@ -216,15 +216,7 @@ impl Reach for Children {
     async fn call(self: &Arc<Self>, request: &Request) -> Result<Reply, Fault> {
         let abilities = request.client.abilities();
         let key = self.key(&request.who, abilities);
-        let peer = self.peer_of(&key, abilities).await?;
-        match peer.call(request).await {
-            // It ended before it took the request: the next process may have it.
-            Err(fault) if !peer.is_alive() && fault.side_effect == SideEffect::None => {
-                self.peers.forget(&key, &peer);
-                self.peer_of(&key, abilities).await?.call(request).await
-            }
-            outcome => outcome,
-        }
+        self.peers.call(&key, request, || self.peer_of(&key, abilities)).await
     }
 
     async fn peer(self: &Arc<Self>, who: &Who, abilities: Abilities) -> Result<Arc<Peer>, Fault> {

@@ -18,7 +18,7 @@ use futures_util::FutureExt as _;
 use tokio::sync::mpsc;
 use toolgate_gateway::call::{Boxed, Reply, Request, Who};
 use toolgate_gateway::config::{Limits, Server, Sessions};
-use toolgate_gateway::fault::{Fault, Reason, SideEffect};
+use toolgate_gateway::fault::{Fault, Reason};
 use toolgate_gateway::upstream::{Upstream, Vitals};
 use toolgate_hosted::Context;
 use toolgate_protocol::client::Abilities;
@@ -144,15 +144,7 @@ impl Reach for Inside {
     async fn call(self: &Arc<Self>, request: &Request) -> Result<Reply, Fault> {
         let abilities = request.client.abilities();
         let key = self.peers.key(&request.who, abilities);
-        let peer = self.peer_of(&key, abilities).await?;
-        match peer.call(request).await {
-            // It ended before it took the request: the next conversation may have it.
-            Err(fault) if !peer.is_alive() && fault.side_effect == SideEffect::None => {
-                self.peers.forget(&key, &peer);
-                self.peer_of(&key, abilities).await?.call(request).await
-            }
-            outcome => outcome,
-        }
+        self.peers.call(&key, request, || self.peer_of(&key, abilities)).await
     }
 
     async fn peer(self: &Arc<Self>, who: &Who, abilities: Abilities) -> Result<Arc<Peer>, Fault> {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use toolgate_catalog::definition::{Definition, Kind, Unreadable};
 use toolgate_catalog::rules;
 use toolgate_catalog::sight;
-use toolgate_protocol::json::Value;
+use toolgate_protocol::json::{Value, array};
 use toolgate_protocol::splice::Edits;
 
 use super::neutral::neutral;
@@ -88,19 +88,6 @@ impl Pins {
             Verdict::Hidden => None,
         }
     }
-}
-
-fn array(entries: &[Bytes]) -> Bytes {
-    let mut out = Vec::with_capacity(2 + entries.iter().map(|it| it.len() + 1).sum::<usize>());
-    out.push(b'[');
-    for (at, entry) in entries.iter().enumerate() {
-        if at > 0 {
-            out.push(b',');
-        }
-        out.extend_from_slice(entry);
-    }
-    out.push(b']');
-    out.into()
 }
 
 struct Page<'a> {

@@ -111,6 +111,22 @@ fn push(out: &mut Vec<u8>, code: u32) {
     }
 }
 
+/// An array of values that are JSON already.
+#[must_use]
+pub fn array<T: AsRef<[u8]>>(items: &[T]) -> Vec<u8> {
+    let length = 2 + items.iter().map(|item| item.as_ref().len() + 1).sum::<usize>();
+    let mut out = Vec::with_capacity(length);
+    out.push(b'[');
+    for (at, item) in items.iter().enumerate() {
+        if at > 0 {
+            out.push(b',');
+        }
+        out.extend_from_slice(item.as_ref());
+    }
+    out.push(b']');
+    out
+}
+
 /// `text` as a JSON string, quotes included.
 #[must_use]
 pub fn quote(text: &str) -> String {

@@ -13,7 +13,7 @@ use serde_json::Value;
 use toolgate_gateway::config::Secret;
 use toolgate_upstreams::http::{Origin, Pool, Proxies, Target};
 
-use super::{complain, print};
+use super::tell;
 use crate::telemetry;
 
 /// The longest answer that is read, in bytes.
@@ -64,16 +64,7 @@ enum Action {
 /// Exit: 0 done, 1 not.
 pub async fn run(args: ApprovalsArgs) -> ExitCode {
     telemetry::for_command();
-    match act(&args).await {
-        Ok(text) => {
-            print(&text);
-            ExitCode::SUCCESS
-        }
-        Err(text) => {
-            complain(&text);
-            ExitCode::FAILURE
-        }
-    }
+    tell(act(&args).await)
 }
 
 async fn act(args: &ApprovalsArgs) -> Result<String, String> {

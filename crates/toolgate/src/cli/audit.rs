@@ -12,7 +12,7 @@ use toolgate_audit::{Archive, Audit, Decision, Entry, Filter, Status, csv, heade
 use toolgate_gateway::config::Secret;
 use toolgate_upstreams::Hosts;
 
-use super::{complain, print};
+use super::{complain, ended, print};
 use crate::build;
 
 /// What to do with records.
@@ -163,16 +163,6 @@ fn show(
         each(place.records, wanted, |entry| print(&line(&entry)))
     });
     ended(outcome)
-}
-
-fn ended(outcome: Result<(), String>) -> ExitCode {
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(text) => {
-            complain(&text);
-            ExitCode::FAILURE
-        }
-    }
 }
 
 /// Reads the records that are wanted. A line that cannot be read is told, and the next follows.

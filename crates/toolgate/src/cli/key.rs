@@ -9,7 +9,7 @@ use toolgate_gateway::config::Secret;
 use toolgate_identity::api_key::{Hashed, Key};
 use toolgate_identity::key_store::{Error, KeyFile, Record};
 
-use super::{complain, print};
+use super::tell;
 
 /// What to do with keys.
 #[derive(clap::Args)]
@@ -69,21 +69,11 @@ struct NewArgs {
 
 /// Exit: 0 done, 1 not.
 pub fn run(args: KeyArgs) -> ExitCode {
-    let outcome = match args.action {
+    tell(match args.action {
         Action::New(args) => new(args),
         Action::List { file } => list(&file),
         Action::Revoke { id, file } => revoke(&file, &id),
-    };
-    match outcome {
-        Ok(text) => {
-            print(&text);
-            ExitCode::SUCCESS
-        }
-        Err(text) => {
-            complain(&text);
-            ExitCode::FAILURE
-        }
-    }
+    })
 }
 
 /// Why nothing was changed.

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use toolgate_gateway::config::Name;
 
-use super::{complain, print};
+use super::tell;
 
 /// The project, as it stands among the examples, where it is built and tested: where a file goes, and
 /// what is in it.
@@ -65,19 +65,12 @@ pub struct NewArgs {
 /// Writes the project into a folder that is empty or not there yet.
 pub fn run(args: &NewArgs) -> ExitCode {
     let folder = args.into.clone().unwrap_or_else(|| PathBuf::from(&args.name));
-    match write(args, &folder) {
-        Ok(()) => {
-            let shown = folder.display();
-            print(&format!(
-                "{shown} is written. Next:\n\n    cd {shown}\n    cargo test\n    cargo run -- serve gateway.yaml"
-            ));
-            ExitCode::SUCCESS
-        }
-        Err(text) => {
-            complain(&text);
-            ExitCode::FAILURE
-        }
-    }
+    tell(write(args, &folder).map(|()| {
+        let shown = folder.display();
+        format!(
+            "{shown} is written. Next:\n\n    cd {shown}\n    cargo test\n    cargo run -- serve gateway.yaml"
+        )
+    }))
 }
 
 fn write(args: &NewArgs, folder: &Path) -> Result<(), String> {

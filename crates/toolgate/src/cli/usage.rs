@@ -10,7 +10,7 @@ use toolgate_gateway::config::Checked;
 use toolgate_gateway::usage::{Amount, Counter, Period, Store as _, What};
 use toolgate_upstreams::Hosts;
 
-use super::{complain, print};
+use super::tell;
 use crate::build;
 use crate::stores::usage_file;
 
@@ -41,17 +41,10 @@ pub struct UsageArgs {
 
 /// Exit: 0 printed, 1 not.
 pub async fn run(args: UsageArgs, hosts: &Hosts) -> ExitCode {
-    match read(&args.path, hosts).await {
-        Ok(counters) => {
-            let rows = rows(&args, counters);
-            print(&if args.json { to_json(&rows) } else { to_table(&rows, args.quotas) });
-            ExitCode::SUCCESS
-        }
-        Err(text) => {
-            complain(&text);
-            ExitCode::FAILURE
-        }
-    }
+    tell(read(&args.path, hosts).await.map(|counters| {
+        let rows = rows(&args, counters);
+        if args.json { to_json(&rows) } else { to_table(&rows, args.quotas) }
+    }))
 }
 
 /// The file itself, or what a configuration names.

@@ -82,10 +82,7 @@ impl<'a> Translator<'a> {
         fields: Option<&Fields>,
     ) -> Result<(), Stop> {
         if let Some(Value::Array(prefix)) = members.get("prefixItems") {
-            let schemas = prefix
-                .iter()
-                .map(|item| self.schema(item, level + 1, fields))
-                .collect::<Result<Vec<_>, _>>()?;
+            let schemas = self.each(prefix, level + 1, fields)?;
             out.insert("prefixItems".into(), schemas.into());
         }
         match members.get("items") {
@@ -111,10 +108,7 @@ impl<'a> Translator<'a> {
     ) -> Result<(), Stop> {
         for word in ["allOf", "anyOf", "oneOf"] {
             let Some(Value::Array(schemas)) = members.get(word) else { continue };
-            let translated = schemas
-                .iter()
-                .map(|schema| self.schema(schema, level + 1, fields))
-                .collect::<Result<Vec<_>, _>>()?;
+            let translated = self.each(schemas, level + 1, fields)?;
             if translated.is_empty() {
                 continue;
             }
@@ -132,5 +126,14 @@ impl<'a> Translator<'a> {
             out.insert("not".into(), not);
         }
         Ok(())
+    }
+
+    fn each(
+        &mut self,
+        schemas: &'a [Value],
+        level: usize,
+        fields: Option<&Fields>,
+    ) -> Result<Vec<Value>, Stop> {
+        schemas.iter().map(|schema| self.schema(schema, level, fields)).collect()
     }
 }

@@ -7,7 +7,7 @@ use toolgate_gateway::call::{Trace, Who};
 use toolgate_gateway::fault::Reason;
 use toolgate_gateway::gateway::Gateway;
 use toolgate_gateway::record::Early;
-use toolgate_protocol::json::Limits;
+use toolgate_protocol::json::{Limits, array};
 use toolgate_protocol::jsonrpc::{self, Kind, Message, codes, split_batch};
 use toolgate_protocol::version::Version;
 
@@ -83,17 +83,5 @@ pub async fn batch(
     for call in running {
         answers.extend(call.await.ok().flatten().map(|ending| ending.answer));
     }
-    Ok((!answers.is_empty()).then(|| array_of(&answers)))
-}
-
-fn array_of(answers: &[Bytes]) -> Bytes {
-    let mut all = vec![b'['];
-    for (at, answer) in answers.iter().enumerate() {
-        if at > 0 {
-            all.push(b',');
-        }
-        all.extend_from_slice(answer);
-    }
-    all.push(b']');
-    all.into()
+    Ok((!answers.is_empty()).then(|| array(&answers).into()))
 }
