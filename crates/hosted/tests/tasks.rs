@@ -203,7 +203,7 @@ async fn a_cancelled_task_works_no_more() {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(10), gone).await.expect("the work goes on");
+    tokio::time::timeout(Duration::from_secs(60), gone).await.expect("the work goes on");
     let again = scene.told("ada", "tasks/cancel", json!({ "taskId": id })).await;
     assert_eq!(again["error"]["code"], -32602, "{again}");
 }
@@ -282,7 +282,7 @@ async fn a_question_waits_for_a_client_that_reads_slowly() {
             }
         }
     };
-    let ask = tokio::time::timeout(Duration::from_secs(10), asked).await.expect("a question");
+    let ask = tokio::time::timeout(Duration::from_secs(60), asked).await.expect("a question");
     ask.answer.send(Said::Result("{}".into())).unwrap();
 
     let result = message(waiting.end().await.unwrap().message.bytes());
@@ -310,7 +310,7 @@ async fn whoever_waits_is_told_that_the_server_is_closed() {
 
     scene.hosted.close().await;
 
-    let told = tokio::time::timeout(Duration::from_secs(10), waiting.end()).await.expect("an end");
+    let told = tokio::time::timeout(Duration::from_secs(60), waiting.end()).await.expect("an end");
     let result = message(told.unwrap().message.bytes());
     assert_eq!(result["result"]["isError"], true, "{result}");
     assert_eq!(result["result"]["_meta"]["dev.toolgate/error"]["sideEffect"], "unknown");

@@ -159,7 +159,7 @@ fn asker(begins_early: bool) -> (String, mpsc::Receiver<String>) {
         if seen.verb == "GET" {
             stream.write_all(EVENTS).unwrap();
             *own_stream.lock().unwrap() = Some(stream.try_clone().unwrap());
-            std::thread::sleep(Duration::from_secs(5));
+            std::thread::sleep(Duration::from_secs(60));
         } else if seen.body.contains("tools/call") {
             let result = jsonrpc::result(&id_of(&seen.body), r#"{"content":[]}"#);
             let result = String::from_utf8(result.to_vec()).unwrap();
@@ -168,7 +168,7 @@ fn asker(begins_early: bool) -> (String, mpsc::Receiver<String>) {
             }
             let mut own = own_stream.lock().unwrap();
             own.as_mut().unwrap().write_all(format!("data: {QUESTION}\n\n").as_bytes()).unwrap();
-            wait.lock().unwrap().recv_timeout(Duration::from_secs(5)).unwrap();
+            wait.lock().unwrap().recv_timeout(Duration::from_secs(60)).unwrap();
             if begins_early {
                 stream.write_all(format!("data: {result}\n\n").as_bytes()).unwrap();
             } else {

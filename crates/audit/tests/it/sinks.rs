@@ -12,7 +12,7 @@ use toolgate_audit::{Audit, Ledger, Outcome, Refused, Status};
 
 fn at(path: &Path) -> Ledger {
     let mut audit = Audit::to(path);
-    audit.patience = "200ms".parse().unwrap();
+    audit.patience = "1s".parse().unwrap();
     opened(&audit)
 }
 
@@ -22,7 +22,7 @@ async fn until(ledger: &Ledger, good: bool) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(10), waiting).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(60), waiting).await.unwrap();
 }
 
 /// Case L2.
@@ -59,12 +59,12 @@ async fn a_pipe_that_nobody_empties_refuses_in_time_and_recovers_when_it_is_read
         granted += 1;
     };
     assert_eq!(refused.0, Refused::Late);
-    assert!(refused.1 < Duration::from_secs(2), "{:?}", refused.1);
+    assert!(refused.1 < Duration::from_secs(20), "{:?}", refused.1);
     assert!(granted > 10 && !ledger.health().is_good());
     // Once that is known, nobody waits for it any more.
     let began = Instant::now();
     assert_eq!(ledger.reserve(intent("t")).await.unwrap_err(), Refused::Late);
-    assert!(began.elapsed() < Duration::from_millis(150), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_millis(900), "{:?}", began.elapsed());
 
     let lines = std::thread::spawn(move || read_to_the_end(reader));
     until(&ledger, true).await;
@@ -128,7 +128,7 @@ async fn a_queue_that_is_full_refuses_at_once() {
             }
         }
     };
-    let refused = tokio::time::timeout(Duration::from_secs(10), recording).await.unwrap();
+    let refused = tokio::time::timeout(Duration::from_secs(60), recording).await.unwrap();
 
     assert_eq!(refused, Refused::Full);
     assert!(ledger.health().waiting <= 10);

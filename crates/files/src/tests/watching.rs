@@ -9,7 +9,7 @@ use super::*;
 
 /// The next announcement.
 async fn next(watch: &mut Watch) -> String {
-    let message = tokio::time::timeout(Duration::from_secs(10), watch.events.recv()).await;
+    let message = tokio::time::timeout(Duration::from_secs(60), watch.events.recv()).await;
     String::from_utf8(message.unwrap().unwrap().bytes().to_vec()).unwrap()
 }
 

@@ -144,7 +144,7 @@ async fn when_too_many_records_wait_for_a_collector_that_is_gone_calls_are_refus
 async fn a_slow_collector_slows_no_call() {
     let (server, trail, port) = (quick().await, Trail::new(), free_port());
     let collector = Server::at(port, |_: Call| async {
-        tokio::time::sleep(Duration::from_secs(3)).await;
+        tokio::time::sleep(Duration::from_secs(60)).await;
         Reply::json(200, "{}")
     })
     .await;
@@ -158,7 +158,7 @@ async fn a_slow_collector_slows_no_call() {
         client.call("t", "{}").await.result();
     }
 
-    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
 }
 
 #[tokio::test]

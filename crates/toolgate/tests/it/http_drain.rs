@@ -80,7 +80,7 @@ async fn a_call_that_outlasts_the_drain_is_cut_off() {
     gateway.terminate();
 
     gateway.ends_well().await;
-    assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(9), "{:?}", start.elapsed());
     assert!(gateway.log().contains("cut off"));
     server.left("tools/call").await;
 }
@@ -111,7 +111,7 @@ async fn idle_connections_and_listeners_hold_nothing_up() {
     while own.event().await.is_some() {}
     assert!(idle.is_closed().await);
     gateway.ends_well().await;
-    assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(9), "{:?}", start.elapsed());
     server.seen("DELETE").await;
 }
 

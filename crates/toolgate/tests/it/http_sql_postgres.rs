@@ -415,7 +415,7 @@ async fn who_goes_away_takes_the_query_along() {
         }
     })
     .await;
-    assert!(left.elapsed() < Duration::from_secs(3), "{:?}", left.elapsed());
+    assert!(left.elapsed() < Duration::from_secs(30), "{:?}", left.elapsed());
     // Its connection did not go back with the setting of its caller.
     assert_eq!(scene.shop.rows(1, "who", json!({})).await, json!([{ "tenant": "beta" }]));
 }

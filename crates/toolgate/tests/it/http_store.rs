@@ -208,7 +208,7 @@ async fn a_store_that_hangs_is_waited_for_briefly_and_holds_nobody_else_up() {
     let waited = start.elapsed();
     assert!(refused.iter().all(|category| *category == "unavailable"), "{refused:?}");
     assert!(waited >= Duration::from_millis(300), "{waited:?}");
-    assert!(waited < Duration::from_secs(3), "{waited:?}");
+    assert!(waited < Duration::from_millis(5900), "{waited:?}");
     assert!(listed < waited, "{listed:?} of {waited:?}");
 
     redis.go_on();

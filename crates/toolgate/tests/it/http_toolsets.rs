@@ -202,7 +202,7 @@ async fn a_reload_changes_what_is_in_a_toolset_and_ends_it_with_its_sessions() {
     assert!(told.data.contains("list_changed"), "{}", told.data);
     assert_eq!(wiki.request("1", "tools/list", "{}").await.status, 404);
     let rest = async { while hearing.event().await.is_some() {} };
-    tokio::time::timeout(Duration::from_secs(10), rest).await.expect("its stream ends");
+    tokio::time::timeout(Duration::from_secs(60), rest).await.expect("its stream ends");
     let bad = "toolsets: { support: { tools: [cmr_drop] } }";
     scene.gateway.rewrite(Scene::yaml(&scene.crm, &scene.wiki, bad));
     scene.gateway.logged("the new configuration is not used").await;

@@ -225,7 +225,8 @@ async fn a_link_is_of_no_use_to_anybody_but_the_caller_it_was_made_for() {
         let refused = scene.prove(&link, credential).await;
         assert_eq!((refused.status, refused.header("location")), (403, None));
     }
-    let broken = format!("{}A", &link[..link.len() - 1]);
+    let last = if link.ends_with('A') { 'E' } else { 'A' };
+    let broken = format!("{}{last}", &link[..link.len() - 1]);
     assert_eq!(scene.prove(&broken, &scene.ada).await.status, 404);
     assert_eq!(scene.granted(), 0);
 }

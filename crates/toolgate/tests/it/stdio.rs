@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use crate::peer::{self, Reply, said};
 
 /// Beyond this nothing comes any more.
-const SOON: Duration = Duration::from_secs(10);
+const SOON: Duration = Duration::from_secs(60);
 
 /// A running gateway and its client's ends of the pipes.
 pub struct Session {

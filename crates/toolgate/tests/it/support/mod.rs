@@ -52,7 +52,7 @@ pub use trail::Trail;
 pub use wire::{Answer, Wire};
 
 /// Longer than anything here takes, shorter than anybody's patience.
-pub const PATIENCE: Duration = Duration::from_secs(10);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Waits for something that is about to happen, and says what did not.
 pub async fn soon<T>(what: &str, happening: impl Future<Output = T>) -> T {
