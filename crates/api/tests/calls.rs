@@ -84,7 +84,7 @@ fn server(script: Vec<Said>) -> (Hosted, Heard) {
     let engine = Engine {
         name: "hub".into(),
         transport: Arc::new(Script { answers: Mutex::new(script.into()), heard: heard.clone() }),
-        budget: Duration::from_secs(10),
+        budget: Duration::from_secs(60),
         largest: LARGEST,
     };
     let api = HttpApi::new(&serde_json::from_value(api).unwrap(), engine).unwrap();
