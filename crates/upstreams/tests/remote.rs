@@ -157,8 +157,11 @@ fn asker(begins_early: bool) -> (String, mpsc::Receiver<String>) {
             return;
         }
         if seen.verb == "GET" {
+            // Whoever sees it begin finds it here.
+            let mut own = own_stream.lock().unwrap();
             stream.write_all(EVENTS).unwrap();
-            *own_stream.lock().unwrap() = Some(stream.try_clone().unwrap());
+            *own = Some(stream.try_clone().unwrap());
+            drop(own);
             std::thread::sleep(Duration::from_secs(60));
         } else if seen.body.contains("tools/call") {
             let result = jsonrpc::result(&id_of(&seen.body), r#"{"content":[]}"#);
