@@ -5,13 +5,20 @@ use std::sync::Arc;
 use serde_json::json;
 use toolgate_gateway::call::Boxed;
 use toolgate_gateway::config::servers::http as config;
-use toolgate_hosted::{About, Answer, Asked, Failed, Server};
+use toolgate_hosted::{About, Answer, Asked, Failed, Server, Tool};
 
 use crate::catalog::Catalog;
 use crate::endpoint::operation;
 use crate::engine::Engine;
 use crate::request::Base;
 use crate::resources::Resources;
+
+/// The tools of a server with these rules, as they are listed; `None` where a check finds that one of
+/// them can be no tool.
+pub fn tools(api: &config::HttpApi) -> Option<Vec<Tool>> {
+    let operations = api.tools.iter().map(|(name, endpoint)| operation(api, name, endpoint));
+    operations.map(|operation| Some(operation.ok()?.tool)).collect()
+}
 
 /// The server of one API.
 pub struct HttpApi {

@@ -32,7 +32,7 @@ mod transport;
 mod wrong;
 
 pub use catalog::Catalog;
-pub use endpoints::HttpApi;
+pub use endpoints::{HttpApi, tools};
 pub use engine::Engine;
 pub use openapi::{
     Idle, LARGEST_DOCUMENT, LARGEST_INPUT, LARGEST_OUTPUT, LastGood, OpenApi, Reading, Skipped,

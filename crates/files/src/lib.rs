@@ -53,6 +53,14 @@ const AT_ONCE: usize = 8;
 /// Tells how many files were looked at so far.
 type Tell = dyn Fn(usize) + Send;
 
+/// The tools of a server with these rules, as they are listed to whoever may change all that may be
+/// changed.
+pub fn tools(rules: &config::Files) -> Vec<Value> {
+    let mut tools = definitions::tools(Reach { write: true, delete: true });
+    tools.retain(|tool| rules.tools().any(|name| tool["name"] == name));
+    tools
+}
+
 /// The `files` server.
 #[derive(Debug)]
 pub struct Files {

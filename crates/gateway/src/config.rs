@@ -63,7 +63,7 @@ pub use servers::knowledge::{
 };
 pub use servers::state::State;
 pub use servers::transform::Transform;
-pub use sources::{Fixed, Machine, Program, ServerInfo, Sources};
+pub use sources::{Fixed, Machine, ServerInfo, Sources};
 pub use store::{StoreRules, WhenUnavailable};
 pub use toolgate_values::{Listen, Misfit, Name, Network, Rate, Secret, Size, Span, Url};
 pub use toolsets::Toolset as ToolsetRules;

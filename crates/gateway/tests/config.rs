@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde_json::json;
 use toolgate_gateway::config::{
     self, CacheScope, Checked, EraChoice, FilesPlace, Fixed, Kind, Level, Problems, Secret, Server,
     Sessions, Sources, Transport, Warning,
@@ -12,7 +13,7 @@ use toolgate_gateway::config::{
 const KEY: &str = "kq3v9Z0eTn1bXw7RyP5sLd2HfJ8mCa4G";
 const TOKEN: &str = "tok-7f3a9c-never-printed";
 
-/// An environment and a few files, none of them the machine's.
+/// An environment, a few files and what a server called `known` lists, none of it the machine's.
 fn world() -> Fixed {
     let env =
         [("KEY", KEY), ("TOKEN", TOKEN), ("HOME", "/home/op"), ("PORT", "9000"), ("ON", "true")];
@@ -25,9 +26,24 @@ fn world() -> Fixed {
         ("/etc/gate/cert.pem", ""),
         ("/etc/gate/key.pem", ""),
     ];
+    let tool = json!({
+        "name": "t",
+        "inputSchema": {
+            "type": "object",
+            "properties": { "by": { "type": "string" }, "id": { "type": "integer" } },
+            "required": ["by", "id"],
+            "additionalProperties": false,
+        },
+        "outputSchema": {
+            "type": "object",
+            "properties": { "word": { "type": "string" } },
+            "additionalProperties": false,
+        },
+    });
     Fixed {
         env: env.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
         files: files.map(|(path, text)| (PathBuf::from(path), text.to_owned())).into(),
+        tools: BTreeMap::from([("known".to_owned(), vec![tool])]),
         ..Fixed::default()
     }
 }

@@ -49,6 +49,12 @@ const AT_ONCE: usize = 8;
 /// How long a call waits for a folder that is read for the first time.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// The tools of a server with these rules, as they are listed to whoever has every role.
+pub fn tools(rules: &config::Knowledge) -> Vec<Tool> {
+    let reading = definitions::tools(rules);
+    reading.into_iter().chain(Writing::new(rules).into_tools()).collect()
+}
+
 /// The `knowledge` server.
 pub struct Knowledge {
     shelf: Arc<Shelf>,

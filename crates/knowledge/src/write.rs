@@ -74,6 +74,11 @@ impl Writing {
         self.tools.iter().filter(move |(_, roles)| may(roles)).map(|(tool, _)| tool)
     }
 
+    /// The tools that some role may call.
+    pub(crate) fn into_tools(self) -> impl Iterator<Item = Tool> {
+        self.tools.into_iter().filter(|(_, roles)| !roles.is_empty()).map(|(tool, _)| tool)
+    }
+
     /// Calls one of them; whether this caller may has been asked.
     pub(crate) fn call(
         &self,

@@ -30,4 +30,4 @@ mod tool;
 mod trouble;
 
 pub use live::{Finding, check};
-pub use server::Sql;
+pub use server::{Sql, tools};

@@ -11,8 +11,8 @@ use toolgate_gateway::fault::{Fault, Reason};
 use toolgate_gateway::seal::Keyring;
 use toolgate_gateway::upstream::Vitals;
 use toolgate_hosted::{
-    About, Answer, Asked, Called, Change, Changes, Failed, Paged, Refusal, Server, ToolResult,
-    Tools,
+    About, Answer, Asked, Called, Change, Changes, Failed, Paged, Refusal, Server,
+    Tool as Definition, ToolResult, Tools,
 };
 
 use crate::collect::Collector;
@@ -23,6 +23,15 @@ use crate::resources::{Read, Tables};
 use crate::tool::{Context, Tool};
 use crate::trouble::Trouble;
 use crate::{answer, definition, explore};
+
+/// The tools of a server with these rules, without what the database alone knows: the columns of what
+/// they answer with.
+pub fn tools(rules: &SqlRules) -> Vec<Definition> {
+    let own = rules.tools.iter().map(|tool| definition::tool(tool, None));
+    let explore =
+        rules.explore.iter().map(|rules| explore::tool(rules, &vec![None; rules.tables.len()]));
+    own.chain(explore).collect()
+}
 
 /// A database as a server.
 pub struct Sql {

@@ -21,10 +21,15 @@ use toolgate_gateway::call::Boxed;
 use toolgate_gateway::config::State as Rules;
 use toolgate_gateway::seal::Keyring;
 use toolgate_gateway::store::Keeping;
-use toolgate_hosted::{About, Answer, Asked, Called, Failed, Paged, Refusal, Server, Tools};
+use toolgate_hosted::{About, Answer, Asked, Called, Failed, Paged, Refusal, Server, Tool, Tools};
 use toolgate_screen::schema::Compiled;
 
 use self::definitions::Words;
+
+/// The tools of a server with these rules, as they are listed.
+pub fn tools(rules: &Rules) -> Vec<Tool> {
+    definitions::tools(rules, &Words::of(rules))
+}
 
 /// The `state` server.
 pub struct State {

@@ -52,13 +52,12 @@ pub fn load(
     path: Option<&Path>,
     hosts: &Hosts,
 ) -> Result<(Checked, Vec<Warning>, Content), Problems> {
-    let program = hosts.program();
     let (loaded, content) = match path {
-        Some(path) => (config::load_from(path, &program)?, Content::Configured),
+        Some(path) => (config::load_from(path, hosts)?, Content::Configured),
         None if hosts.is_empty() => {
             (config::parse(SAMPLE, Path::new("sample"), &Machine)?, Content::Sample)
         }
-        None => (config::parse(HOSTED, Path::new("program"), &program)?, Content::Configured),
+        None => (config::parse(HOSTED, Path::new("program"), hosts)?, Content::Configured),
     };
     Ok((loaded.0, loaded.1, content))
 }
@@ -68,7 +67,7 @@ pub fn load(
 /// # Errors
 /// All its problems.
 pub fn read(path: &Path, hosts: &Hosts) -> Result<(Checked, Vec<Warning>), Problems> {
-    config::load_from(path, &hosts.program())
+    config::load_from(path, hosts)
 }
 
 /// What outlives a reload.

@@ -7,7 +7,8 @@ use toolgate_hosted::{Annotations, Tool};
 
 use crate::image::LONGEST;
 
-pub(crate) fn tools(rules: &Rules) -> Vec<Tool> {
+/// The tools of a server with these rules, as they are listed.
+pub fn tools(rules: &Rules) -> Vec<Tool> {
     vec![
         convert_image(rules),
         convert_pdf(rules),

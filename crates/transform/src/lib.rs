@@ -24,6 +24,7 @@ use toolgate_gateway::call::Boxed;
 use toolgate_gateway::config::Transform as Rules;
 use toolgate_hosted::{About, Answer, Asked, Called, Failed, Paged, Refusal, Server, Tools};
 
+pub use self::definitions::tools;
 pub use self::work::serve;
 pub use self::worker::Worker;
 

@@ -1,17 +1,27 @@
 //! Servers of the program that the gateway is built into.
 
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use toolgate_gateway::config::{Limits, Listen, Name, Program, Server, ServerInfo};
+use serde_json::Value;
+use toolgate_gateway::config::{Limits, Listen, Machine, Name, Server, ServerInfo, Sources};
 use toolgate_gateway::upstream::Upstream;
 
 /// A server of this program, before anything is known of the gateway around it.
 pub trait Host: Send + Sync + 'static {
     /// The upstream that it becomes under what the configuration says of it.
     fn upstream(&self, server: &Server, limits: &Limits) -> Arc<dyn Upstream>;
+
+    /// Its tools as it lists them to whoever may use all of them, where it knows them without being
+    /// asked by somebody.
+    fn tools(&self) -> Option<Vec<Value>> {
+        None
+    }
 }
 
-/// What a program brings along: its servers, by name, where it listens, and what it calls itself.
+/// What a program brings along: its servers, by name, where it listens, and what it calls itself. A
+/// configuration is read with it, and with the environment and the files of this machine.
 #[derive(Clone, Default)]
 pub struct Hosts {
     names: Vec<Name>,
@@ -38,16 +48,48 @@ impl Hosts {
         self.names.is_empty()
     }
 
-    /// What a configuration is read with.
-    pub fn program(&self) -> Program<'_> {
-        let (listen, info) = (self.listen.as_ref(), self.info.as_ref());
-        Program { hosted: &self.names, listen, info }
-    }
-
     /// The server of this name.
     pub(crate) fn find(&self, name: &Name) -> Option<&Arc<dyn Host>> {
         let at = self.names.iter().position(|known| known == name)?;
         self.hosts.get(at)
+    }
+}
+
+impl Sources for Hosts {
+    fn server_info(&self) -> Option<&ServerInfo> {
+        self.info.as_ref()
+    }
+
+    fn hosted(&self) -> &[Name] {
+        &self.names
+    }
+
+    fn listen(&self) -> Option<&Listen> {
+        self.listen.as_ref()
+    }
+
+    fn tools(&self, server: &Server) -> Option<Vec<Value>> {
+        crate::listed::tools(server, self)
+    }
+
+    fn env(&self, name: &str) -> Option<String> {
+        Machine.env(name)
+    }
+
+    fn read(&self, path: &Path) -> io::Result<String> {
+        Machine.read(path)
+    }
+
+    fn is_file(&self, path: &Path) -> bool {
+        Machine.is_file(path)
+    }
+
+    fn is_directory(&self, path: &Path) -> bool {
+        Machine.is_directory(path)
+    }
+
+    fn absolute(&self, path: &Path) -> PathBuf {
+        Machine.absolute(path)
     }
 }
 
@@ -64,5 +106,9 @@ impl Native {
 impl Host for Native {
     fn upstream(&self, server: &Server, _limits: &Limits) -> Arc<dyn Upstream> {
         crate::hosted(server, self.0.clone())
+    }
+
+    fn tools(&self) -> Option<Vec<Value>> {
+        Some(crate::listed::values(self.0.tasks()?.all()))
     }
 }

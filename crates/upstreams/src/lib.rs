@@ -13,6 +13,7 @@ mod host;
 pub mod http;
 mod legacy;
 mod link;
+mod listed;
 mod listen;
 mod made;
 mod modern;

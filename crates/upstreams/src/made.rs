@@ -9,6 +9,7 @@ use toolgate_gateway::config::servers::transform::Transform as TransformRules;
 use toolgate_gateway::config::{Kind, Knowledge as KnowledgeRules, Limits, Server};
 use toolgate_gateway::seal::Keyring;
 use toolgate_gateway::upstream::Upstream;
+use toolgate_hosted::Tool;
 
 use crate::Shared;
 
@@ -24,6 +25,21 @@ pub fn lacking(kind: &Kind) -> Option<String> {
         _ => return None,
     };
     Some(format!("this build has no such servers (build it with the feature {feature})"))
+}
+
+/// The tools of a server as it lists them, if this build has it.
+pub(crate) fn listed(kind: &Kind) -> Option<Vec<Tool>> {
+    match kind {
+        #[cfg(feature = "sql")]
+        Kind::Sql(rules) => Some(toolgate_sql::tools(rules)),
+        #[cfg(feature = "api")]
+        Kind::HttpApi(rules) => toolgate_api::tools(rules),
+        #[cfg(feature = "knowledge")]
+        Kind::Knowledge(rules) => Some(toolgate_knowledge::tools(rules)),
+        #[cfg(feature = "transform")]
+        Kind::Transform(rules) => Some(toolgate_transform::tools(rules)),
+        _ => None,
+    }
 }
 
 #[cfg(feature = "sql")]

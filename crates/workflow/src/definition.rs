@@ -1,8 +1,13 @@
 //! What a model is told of a workflow.
 
 use serde_json::{Value, json};
-use toolgate_gateway::config::servers::workflow::WorkflowTool;
+use toolgate_gateway::config::servers::workflow::{Workflow, WorkflowTool};
 use toolgate_hosted::{Annotations, Tool};
+
+/// The tools of a server with these rules, as they are listed.
+pub fn tools(rules: &Workflow) -> Vec<Tool> {
+    rules.tools.iter().map(|(name, rules)| tool(name, rules)).collect()
+}
 
 /// The definition of a tool.
 pub(crate) fn tool(name: &str, rules: &WorkflowTool) -> Tool {

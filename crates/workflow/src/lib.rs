@@ -18,4 +18,5 @@ mod server;
 mod template;
 mod undo;
 
+pub use definition::tools;
 pub use server::{Engine, Workflow};

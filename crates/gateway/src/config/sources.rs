@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
 use toolgate_values::{Listen, Name};
+
+use super::checked::Server;
 
 /// The largest file that is read, in bytes. Configurations and secrets are far smaller.
 pub(super) const LARGEST: u64 = 1 << 20;
@@ -33,6 +36,12 @@ pub trait Sources {
 
     /// Where that program listens, whatever the configuration says.
     fn listen(&self) -> Option<&Listen> {
+        None
+    }
+
+    /// The tools of a server as it lists them to whoever may use all of them, where its configuration
+    /// or the program tells. Nothing is opened, and nobody asked, for it.
+    fn tools(&self, _server: &Server) -> Option<Vec<Value>> {
         None
     }
 
@@ -87,51 +96,6 @@ impl Sources for Machine {
     }
 }
 
-/// The same for a program with servers of its own.
-#[derive(Debug, Clone, Copy)]
-pub struct Program<'a> {
-    /// Their names.
-    pub hosted: &'a [Name],
-    /// Where it listens, if it says so.
-    pub listen: Option<&'a Listen>,
-    /// What it calls itself, if it says so.
-    pub info: Option<&'a ServerInfo>,
-}
-
-impl Sources for Program<'_> {
-    fn server_info(&self) -> Option<&ServerInfo> {
-        self.info
-    }
-
-    fn hosted(&self) -> &[Name] {
-        self.hosted
-    }
-
-    fn listen(&self) -> Option<&Listen> {
-        self.listen
-    }
-
-    fn env(&self, name: &str) -> Option<String> {
-        Machine.env(name)
-    }
-
-    fn read(&self, path: &Path) -> io::Result<String> {
-        Machine.read(path)
-    }
-
-    fn is_file(&self, path: &Path) -> bool {
-        Machine.is_file(path)
-    }
-
-    fn is_directory(&self, path: &Path) -> bool {
-        Machine.is_directory(path)
-    }
-
-    fn absolute(&self, path: &Path) -> PathBuf {
-        Machine.absolute(path)
-    }
-}
-
 /// Values given by hand, for configurations that must not depend on the machine.
 #[derive(Debug, Clone, Default)]
 pub struct Fixed {
@@ -141,11 +105,17 @@ pub struct Fixed {
     pub files: BTreeMap<PathBuf, String>,
     /// Servers of the program.
     pub hosted: Vec<Name>,
+    /// What servers list as their tools, by their names.
+    pub tools: BTreeMap<String, Vec<Value>>,
 }
 
 impl Sources for Fixed {
     fn hosted(&self) -> &[Name] {
         &self.hosted
+    }
+
+    fn tools(&self, server: &Server) -> Option<Vec<Value>> {
+        self.tools.get(server.name.as_str()).cloned()
     }
 
     fn env(&self, name: &str) -> Option<String> {

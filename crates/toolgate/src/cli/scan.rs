@@ -220,7 +220,7 @@ impl Subject {
     }
 
     async fn configuration(&mut self, path: &Path, args: &ScanArgs, status: &Status) {
-        let examined = config::examine(path, &self.hosts.program());
+        let examined = config::examine(path, &self.hosts);
         for problem in &examined.problems {
             let place = Place { line: Some(problem.line).filter(|it| *it > 0), ..Place::default() };
             let message = format!("{}: {}", problem.path, problem.message);

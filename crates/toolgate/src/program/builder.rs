@@ -185,11 +185,11 @@ impl Builder {
         if let Some(wrong) = self.wrong {
             return Err(wrong);
         }
-        let program = self.hosts.program();
+        let program = &self.hosts;
         let read = match &self.configuration {
-            Configuration::File(path) => config::load_from(path, &program),
-            Configuration::Text(text) => config::parse(text, Path::new("program"), &program),
-            Configuration::None => config::parse("servers: []", Path::new("program"), &program),
+            Configuration::File(path) => config::load_from(path, program),
+            Configuration::Text(text) => config::parse(text, Path::new("program"), program),
+            Configuration::None => config::parse("servers: []", Path::new("program"), program),
         };
         let (config, warnings): (Checked, Vec<Warning>) = read.map_err(Error::Configuration)?;
         telemetry::begin(&config.log);

@@ -297,3 +297,24 @@ async fn what_is_wrong_with_a_program_is_said_before_it_serves() {
     let ran = Gateway::builder().host("desk", Desk::default()).yaml("servers: []").run();
     assert_eq!(format!("{ran:?}"), format!("{:?}", std::process::ExitCode::FAILURE));
 }
+
+#[tokio::test]
+async fn workflows_are_held_against_native_tools_before_anybody_calls() {
+    let started = async |arguments: &str| {
+        let sums = Toolbox::new("sums").tool(Add).build().unwrap();
+        let step = format!("{{ id: s, call: sums.add, arguments: {arguments}, reads: true }}");
+        let flow = format!("{{ tools: {{ go: {{ description: Goes., steps: [{step}] }} }} }}");
+        Gateway::builder()
+            .host_native("sums", sums)
+            .yaml(format!("servers: [{{ name: flow, workflow: {flow} }}]"))
+            .listen("127.0.0.1:0")
+            .start()
+            .await
+    };
+
+    let wrong = started("{ a: 1, b: two }").await.err().unwrap().to_string();
+    let sound = started("{ a: 1, b: 2 }").await.unwrap();
+
+    assert!(wrong.contains("steps[0].arguments.b: it does not fit the tool"), "{wrong}");
+    sound.stop().await;
+}

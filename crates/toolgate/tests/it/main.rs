@@ -75,6 +75,7 @@ mod http_transform;
 mod http_usage;
 mod http_vault;
 mod http_workflow;
+mod http_workflow_fit;
 mod library;
 mod measure_sql;
 mod peer;

@@ -1,241 +1,313 @@
-//! Do the steps fit the tools that there are?
+//! Do the steps of workflows fit the tools that there are?
+
+mod outputs;
+mod values;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
-use toolgate_screen::schema::Compiled;
 
-use super::{EXPRESSION, Parameter, Workflow, WorkflowTool, target};
+use self::outputs::Outputs;
+use self::values::{holds_expression, is, may_be, misfit, other_type};
+use super::{EXPRESSION, Step, Workflow, WorkflowTool, target};
+use crate::config::bind::Bindings;
+use crate::config::checked::{Kind, Server};
+use crate::config::problem::key_path;
 use crate::config::servers::Anything;
-
-/// What is known of a tool that a step calls.
-pub enum Known {
-    /// Nobody can say here what it takes.
-    Unasked,
-    /// Its server has none of this name, but these.
-    Missing(Vec<String>),
-    /// Its definition, as it is listed, and the arguments that the gateway gives.
-    Listed(Value, BTreeSet<String>),
-}
 
 /// What is wrong with a workflow.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// Where, from the key `workflow` on.
+    /// Where in the configuration, such as `servers[1].workflow.tools.go.steps[0].call`.
     pub path: String,
     /// What is wrong, for the operator.
     pub text: String,
 }
 
-/// Holds every call against the tool that it is for, as `look` tells of it by server and name.
-pub fn check(workflow: &Workflow, look: &dyn Fn(&str, &str) -> Known) -> Vec<Finding> {
+/// The names of the servers whose tools workflows call. Servers come with their places in the file.
+pub fn called<'a>(servers: &[(usize, &'a Server)]) -> BTreeSet<&'a str> {
+    let tools = workflows(servers).flat_map(|(_, workflow)| workflow.tools.values());
+    let calls = tools.flat_map(|tool| &tool.steps).flat_map(Step::calls);
+    calls.filter_map(|(_, call)| Some(target(call)?.0)).collect()
+}
+
+/// Holds every call of a workflow against the tool that it is for, as `listed` has the tools of its
+/// server; `None` where nobody can say here what they take.
+pub fn check(
+    servers: &[(usize, &Server)],
+    listed: &dyn Fn(&Server) -> Option<Vec<Value>>,
+) -> Vec<Finding> {
+    let called = called(servers);
+    let known = servers.iter().filter(|(_, server)| called.contains(server.name.as_str()));
+    let known = known.filter_map(|(_, server)| {
+        let tools = listed(server)?.into_iter();
+        let tools = tools.filter_map(|tool| Some((tool["name"].as_str()?.to_owned(), tool)));
+        Some((server.name.as_str(), Offer { tools: tools.collect(), bind: &server.bind }))
+    });
+    let known: BTreeMap<_, _> = known.collect();
     let mut findings = Vec::new();
-    for (name, tool) in &workflow.tools {
-        for (index, step) in tool.steps.iter().enumerate() {
-            let path = format!("tools.{name}.steps[{index}]");
-            let mut checker = Checker { tool, look, findings: &mut findings };
-            if let Some(call) = &step.call {
-                checker.call(&path, call, &step.arguments, step.reads);
-            }
-            if let Some(undo) = &step.compensate {
-                let path = format!("{path}.compensate");
-                checker.call(&path, &undo.call, &undo.arguments, false);
-            }
+    for (index, workflow) in workflows(servers) {
+        for (name, tool) in &workflow.tools {
+            let place = key_path(&format!("servers[{index}].workflow.tools"), name);
+            Checker { tool, known: &known, findings: &mut findings }.steps(&place);
         }
     }
     findings
 }
 
+fn workflows<'a>(servers: &[(usize, &'a Server)]) -> impl Iterator<Item = (usize, &'a Workflow)> {
+    servers.iter().filter_map(|(index, server)| match &server.kind {
+        Kind::Workflow(workflow) => Some((*index, &**workflow)),
+        _ => None,
+    })
+}
+
+/// What is known of a server.
+struct Offer<'a> {
+    /// Its tools by name, as they are listed.
+    tools: BTreeMap<String, Value>,
+    /// The arguments that the gateway gives.
+    bind: &'a Bindings,
+}
+
 struct Checker<'a> {
     tool: &'a WorkflowTool,
-    look: &'a dyn Fn(&str, &str) -> Known,
+    known: &'a BTreeMap<&'a str, Offer<'a>>,
     findings: &'a mut Vec<Finding>,
 }
 
-impl Checker<'_> {
+/// What one call gets, and what the expressions in it see.
+struct Call<'a> {
+    tool: &'a str,
+    arguments: &'a BTreeMap<String, Anything>,
+    reads: bool,
+    outputs: &'a Outputs<'a>,
+}
+
+impl<'a> Checker<'a> {
     fn say(&mut self, path: String, text: String) {
         self.findings.push(Finding { path, text });
     }
 
-    fn call(
-        &mut self,
-        path: &str,
-        call: &str,
-        arguments: &BTreeMap<String, Anything>,
-        reads: bool,
-    ) {
-        let Some((server, tool)) = target(call) else { return };
-        let (listed, given) = match (self.look)(server, tool) {
-            Known::Unasked => return,
-            Known::Missing(others) => {
-                let others = others.join(", ");
-                let text =
-                    format!("server \"{server}\" has no tool \"{tool}\" now (there are {others})");
-                return self.say(format!("{path}.call"), text);
+    fn steps(&mut self, place: &str) {
+        let mut outputs = Outputs::default();
+        for (index, step) in self.tool.steps.iter().enumerate() {
+            let path = format!("{place}.steps[{index}]");
+            let Some(tool) = &step.call else { continue };
+            let Step { arguments, reads, .. } = step;
+            self.call(&path, &Call { tool, arguments, reads: *reads, outputs: &outputs });
+            let output = self.output(tool);
+            if let Some(undo) = &step.compensate {
+                let outputs = &outputs.undoing(output);
+                let (tool, arguments) = (&undo.call, &undo.arguments);
+                let path = format!("{path}.compensate");
+                self.call(&path, &Call { tool, arguments, reads: false, outputs });
             }
-            Known::Listed(listed, given) => (listed, given),
+            // Of a list it is a list of them.
+            if let (None, Some(output)) = (&step.for_each, output) {
+                outputs.learn(&step.id, output);
+            }
+        }
+    }
+
+    /// The schema of what a tool gives, if it has one.
+    fn output(&self, call: &str) -> Option<&'a Value> {
+        let (server, tool) = target(call)?;
+        self.known.get(server)?.tools.get(tool)?.get("outputSchema")
+    }
+
+    fn call(&mut self, path: &str, call: &Call<'_>) {
+        let Some((server, tool)) = target(call.tool) else { return };
+        let Some(offer) = self.known.get(server) else { return };
+        let Some(listed) = offer.tools.get(tool) else {
+            let others = joined(offer.tools.keys());
+            let text =
+                format!("server \"{server}\" has no tool \"{tool}\" now (there are {others})");
+            return self.say(format!("{path}.call"), text);
         };
-        if reads && listed["annotations"]["readOnlyHint"] != true {
-            let text = format!("\"{call}\" does not say that it changes nothing (remove reads)");
+        if call.reads && listed["annotations"]["readOnlyHint"] != true {
+            let text =
+                format!("\"{}\" does not say that it changes nothing (remove reads)", call.tool);
             self.say(format!("{path}.reads"), text);
         }
-        let schema = &listed["inputSchema"];
-        for (name, value) in arguments {
-            if given.contains(name) {
-                let text = "the gateway gives this argument (remove it)".to_owned();
-                self.say(format!("{path}.arguments.{name}"), text);
-            } else if let Some(text) = self.wrong(schema, name, value) {
-                self.say(format!("{path}.arguments.{name}"), text);
+        let path = format!("{path}.arguments");
+        let given = |name: &str| offer.bind.get(tool).is_some_and(|it| it.contains_key(name));
+        self.arguments(&path, call, &listed["inputSchema"], &given);
+    }
+
+    /// `given`: whether the gateway gives an argument.
+    fn arguments(
+        &mut self,
+        path: &str,
+        call: &Call<'_>,
+        schema: &Value,
+        given: &dyn Fn(&str) -> bool,
+    ) {
+        for (name, value) in call.arguments {
+            let wrong = match given(name) {
+                true => Some("the gateway gives this argument (remove it)".to_owned()),
+                false => self.wrong(schema, name, value, call.outputs),
+            };
+            if let Some(text) = wrong {
+                self.say(key_path(path, name), text);
             }
         }
         let required = schema["required"].as_array().into_iter().flatten();
         for name in required.filter_map(Value::as_str) {
-            if !arguments.contains_key(name) && !given.contains(name) {
-                let text = format!("\"{call}\" needs the argument {name} (add it)");
-                self.say(format!("{path}.arguments"), text);
+            if !call.arguments.contains_key(name) && !given(name) {
+                let text = format!("\"{}\" needs the argument {name} (add it)", call.tool);
+                self.say(path.to_owned(), text);
             }
         }
     }
 
     /// Why an argument does not fit the schema of its tool.
-    fn wrong(&self, schema: &Value, name: &str, value: &Value) -> Option<String> {
+    fn wrong(
+        &self,
+        schema: &Value,
+        name: &str,
+        value: &Value,
+        outputs: &Outputs<'_>,
+    ) -> Option<String> {
         let Some(expected) = schema["properties"].get(name) else {
             let open = schema.get("additionalProperties").is_none_or(|more| *more != false);
-            let all = schema["properties"].as_object().into_iter().flatten();
-            let all = all.map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ");
+            let all = names(&schema["properties"]);
             return (!open).then(|| format!("the tool has no such argument (there are {all})"));
         };
         if !holds_expression(value) {
             return misfit(schema, expected, value);
         }
-        // An argument that is handed on has the type that its parameter says.
         let text = value.get(EXPRESSION)?.as_str()?;
-        let parameter = self.tool.parameters.get(text.strip_prefix("arguments.")?)?;
-        let (given, wanted) = (kind(parameter)?, kinds(expected)?);
-        let fits = wanted
-            .iter()
-            .any(|wanted| *wanted == given || (given == "integer" && wanted == "number"));
-        (!fits).then(|| {
-            format!("the parameter is of type {given}, and the tool wants {}", wanted.join(" or "))
-        })
-    }
-}
-
-fn holds_expression(value: &Value) -> bool {
-    match value {
-        Value::Array(entries) => entries.iter().any(holds_expression),
-        Value::Object(members) => {
-            members.contains_key(EXPRESSION) || members.values().any(holds_expression)
+        if let Some(parameter) = text.strip_prefix("arguments.") {
+            let parameter = self.tool.parameters.get(parameter)?;
+            return other_type("the parameter", &parameter.schema(), expected, is);
         }
-        _ => false,
-    }
-}
-
-/// What is wrong with a plain value. Definitions that its schema refers to are those of the whole.
-fn misfit(whole: &Value, expected: &Value, value: &Value) -> Option<String> {
-    let mut schema = expected.clone();
-    for key in ["$defs", "definitions"] {
-        if let (Some(definitions), Some(members)) = (whole.get(key), schema.as_object_mut()) {
-            members.insert(key.to_owned(), definitions.clone());
+        match outputs.at(text) {
+            Ok(output) => other_type("that output", output?, expected, may_be),
+            Err(absent) => Some(absent),
         }
     }
-    let compiled = Compiled::new(schema.to_string().as_bytes()).ok()?;
-    let hints = compiled.check(value.to_string().as_bytes()).err()?;
-    let hints: Vec<_> = hints.iter().map(ToString::to_string).collect();
-    Some(format!("it does not fit the tool: {}", hints.join("; ")))
 }
 
-fn kind(parameter: &Parameter) -> Option<String> {
-    parameter.schema().get("type")?.as_str().map(str::to_owned)
+/// The properties of a schema, for a person.
+fn names(properties: &Value) -> String {
+    joined(properties.as_object().into_iter().flat_map(|it| it.keys()))
 }
 
-/// The types that a schema allows, where it says so outright.
-fn kinds(schema: &Value) -> Option<Vec<String>> {
-    match schema.get("type")? {
-        Value::String(one) => Some(vec![one.clone()]),
-        Value::Array(several) => {
-            Some(several.iter().filter_map(|it| it.as_str().map(str::to_owned)).collect())
-        }
-        _ => None,
-    }
+fn joined<'a>(names: impl Iterator<Item = &'a String>) -> String {
+    names.map(String::as_str).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use serde_json::json;
 
     use super::*;
+    use crate::config::{self, Fixed};
 
-    fn workflow(steps: Value) -> Workflow {
-        let text = json!({ "tools": { "t": {
-            "description": "T.",
-            "parameters": { "count": { "type": "integer" }, "name": {} },
-            "steps": steps,
-        } } });
-        serde_json::from_value(text).unwrap()
+    fn offer(server: &Server) -> Option<Vec<Value>> {
+        let make = json!({
+            "name": "make",
+            "inputSchema": {
+                "type": "object",
+                "properties": {
+                    "size": { "type": "number", "maximum": 8 },
+                    "name": { "$ref": "#/$defs/name" },
+                    "owner": { "type": "string" },
+                    "of": { "type": "integer" },
+                },
+                "$defs": { "name": { "type": "string", "maxLength": 3 } },
+                "required": ["name", "owner"],
+                "additionalProperties": false,
+            },
+            "outputSchema": {
+                "type": "object",
+                "properties": {
+                    "id": { "type": ["integer", "null"] },
+                    "name": { "type": "string" },
+                    "cost": { "type": "number" },
+                },
+                "additionalProperties": false,
+            },
+        });
+        (server.name.as_str() == "api").then(|| vec![make])
     }
 
-    fn look(server: &str, tool: &str) -> Known {
-        match (server, tool) {
-            ("away", _) => Known::Unasked,
-            ("api", "make") => {
-                let schema = json!({
-                    "type": "object",
-                    "properties": {
-                        "size": { "type": "number", "maximum": 8 },
-                        "name": { "$ref": "#/$defs/name" },
-                        "owner": { "type": "string" },
-                    },
-                    "$defs": { "name": { "type": "string", "maxLength": 3 } },
-                    "required": ["name", "owner"],
-                    "additionalProperties": false,
-                });
-                let given = BTreeSet::from(["owner".to_owned()]);
-                Known::Listed(json!({ "name": "make", "inputSchema": schema }), given)
-            }
-            _ => Known::Missing(vec!["make".to_owned()]),
-        }
+    fn check_steps(steps: &Value) -> Vec<Finding> {
+        let parameters = json!({
+            "count": { "type": "integer", "description": "C." },
+            "name": { "description": "N." },
+        });
+        let go = json!({ "description": "T.", "parameters": parameters, "steps": steps });
+        let servers = json!([
+            { "name": "api", "upstream": "https://a.example", "bind": { "make": { "owner": "us" } } },
+            { "name": "away", "upstream": "https://b.example" },
+            { "name": "flow", "workflow": { "tools": { "t": go } } },
+        ]);
+        let text = json!({ "servers": servers }).to_string();
+        let (checked, _) =
+            config::parse(&text, Path::new("/t.yaml"), &Fixed::default()).expect("it is sound");
+        let servers: Vec<_> = checked.servers().iter().enumerate().collect();
+        check(&servers, &offer)
     }
 
     #[test]
     fn what_does_not_fit_a_tool_is_found_before_it_is_called() {
         let x = |text: &str| json!({ "$": text });
-        for (call, expected) in [
+        let made = |arguments: Value| {
+            json!([
+                { "id": "a", "call": "api.make", "arguments": { "name": "a" } },
+                { "id": "s", "call": "api.make", "arguments": arguments },
+            ])
+        };
+        let undone = |call: &str, of: &str| {
+            let undo = json!({ "call": call, "arguments": { "name": "a", "of": x(of) } });
+            let arguments = json!({ "name": x("steps.a.output.name || 'b'") });
+            let step = json!({ "id": "s", "call": "api.make", "arguments": arguments, "compensate": undo });
+            json!([{ "id": "a", "call": "away.any" }, step])
+        };
+        for (steps, expected) in [
+            (made(json!({ "name": "abc", "size": x("arguments.count") })), None),
+            (json!([{ "id": "s", "call": "away.any", "arguments": { "what": 1 } }]), None),
+            (json!([{ "id": "s", "call": "api.none" }]), Some("[0].call")),
+            (json!([{ "id": "s", "call": "api.make" }]), Some("[0].arguments")),
+            (made(json!({ "name": "abcd" })), Some("[1].arguments.name")),
+            (made(json!({ "name": "a", "size": x("arguments.name") })), Some("[1].arguments.size")),
+            (made(json!({ "name": "a", "a b": 1 })), Some("[1].arguments[\"a b\"]")),
+            (made(json!({ "name": "a", "owner": "b" })), Some("[1].arguments.owner")),
             (
-                json!({ "id": "s", "call": "api.make", "arguments": { "name": "abc", "size": x("arguments.count") } }),
-                None,
+                json!([{ "id": "s", "call": "api.make", "arguments": { "name": "a" }, "reads": true }]),
+                Some("[0].reads"),
             ),
-            (json!({ "id": "s", "call": "away.any", "arguments": { "what": 1 } }), None),
-            (json!({ "id": "s", "call": "api.none" }), Some("tools.t.steps[0].call")),
-            (json!({ "id": "s", "call": "api.make" }), Some("tools.t.steps[0].arguments")),
+            (made(json!({ "name": "a", "of": x("steps.a.output.id") })), None),
+            (made(json!({ "name": "a", "size": x("steps.a.output.id") })), None),
+            (made(json!({ "name": "a", "of": x("steps.a.output.cost") })), None),
             (
-                json!({ "id": "s", "call": "api.make", "arguments": { "name": "abcd" } }),
-                Some("tools.t.steps[0].arguments.name"),
+                made(json!({ "name": "a", "of": x("steps.a.output.name") })),
+                Some("[1].arguments.of"),
             ),
-            (
-                json!({ "id": "s", "call": "api.make", "arguments": { "name": "a", "size": x("arguments.name") } }),
-                Some("tools.t.steps[0].arguments.size"),
-            ),
-            (
-                json!({ "id": "s", "call": "api.make", "arguments": { "name": "a", "colour": 1 } }),
-                Some("tools.t.steps[0].arguments.colour"),
-            ),
-            (
-                json!({ "id": "s", "call": "api.make", "arguments": { "name": "a", "owner": "b" } }),
-                Some("tools.t.steps[0].arguments.owner"),
-            ),
-            (
-                json!({ "id": "s", "call": "api.make", "arguments": { "name": "a" }, "reads": true }),
-                Some("tools.t.steps[0].reads"),
-            ),
-            (
-                json!({ "id": "s", "call": "api.make", "arguments": { "name": x("steps.a") }, "compensate": { "call": "api.gone" } }),
-                Some("tools.t.steps[0].compensate.call"),
-            ),
+            (made(json!({ "name": "a", "of": x("steps.a.output.no") })), Some("[1].arguments.of")),
+            (undone("api.gone", "output.id"), Some("[1].compensate.call")),
+            (undone("api.make", "output.id"), None),
+            (undone("api.make", "output.no"), Some("[1].compensate.arguments.of")),
+            (undone("api.make", "steps.a.output.no"), None),
         ] {
-            let found = check(&workflow(json!([call])), &look);
-            let paths: Vec<_> = found.iter().map(|finding| finding.path.as_str()).collect();
-            assert_eq!(paths, expected.into_iter().collect::<Vec<_>>(), "{call}: {found:?}");
+            let found = check_steps(&steps);
+            let paths: Vec<_> = found.iter().map(|finding| finding.path.clone()).collect();
+            let expected = expected.map(|path| format!("servers[2].workflow.tools.t.steps{path}"));
+            assert_eq!(paths, Vec::from_iter(expected), "{steps}: {found:?}");
         }
+    }
+
+    #[test]
+    fn the_outputs_of_a_list_are_a_list() {
+        let found = check_steps(&json!([
+            { "id": "a", "call": "api.make", "for_each": "[`1`]", "arguments": { "name": "a" } },
+            { "id": "s", "call": "api.make", "arguments": { "name": "a", "of": { "$": "steps.a.output.no" } } },
+        ]));
+
+        assert_eq!(found, []);
     }
 }

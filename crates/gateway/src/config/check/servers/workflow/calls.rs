@@ -1,14 +1,12 @@
-//! Which tools call which: none that is not there, none with what it does not take, as far as the file
-//! tells, and none that leads back to itself.
+//! Which tools call which: none that is not there, none with what it does not take, as far as no server
+//! has to be asked, and none that leads back to itself.
 
 use std::collections::{BTreeMap, BTreeSet};
-
-use serde_json::{Value, json};
 
 use crate::config::check::{Checks, tools};
 use crate::config::checked::{Kind, Server};
 use crate::config::problem::{key_path, quote};
-use crate::config::servers::workflow::fit::{self, Finding, Known};
+use crate::config::servers::workflow::fit::{self, Finding};
 use crate::config::servers::workflow::{Workflow, target};
 
 /// A tool: its server and its name there.
@@ -61,39 +59,13 @@ fn missing(servers: &[(usize, Server)], (name, tool): Tool<'_>) -> Option<String
     })
 }
 
-/// Reports arguments that a tool does not take, where the file says what it takes.
+/// Reports what does not fit the tools of servers that need not be asked. That one is missing has been
+/// said, with the name that was meant.
 fn misfits(checks: &mut Checks<'_>, servers: &[(usize, Server)]) {
-    let look = |server: &str, tool: &str| {
-        let found = servers.iter().find(|(_, it)| it.name.as_str() == server);
-        let Some((_, server)) = found else { return Known::Unasked };
-        let bound = server.bind.get(tool).into_iter().flat_map(|bound| bound.keys().cloned());
-        match listed(&server.kind, tool) {
-            Some(listed) => Known::Listed(listed, bound.collect()),
-            None => Known::Unasked,
-        }
-    };
-    for (index, server) in servers {
-        let Kind::Workflow(workflow) = &server.kind else { continue };
-        for Finding { path, text } in fit::check(workflow, &look) {
-            checks.problem(&format!("servers[{index}].workflow.{path}"), text);
-        }
+    let servers: Vec<_> = servers.iter().map(|(index, server)| (*index, server)).collect();
+    for Finding { path, text } in fit::check(&servers, &|server| checks.sources.tools(server)) {
+        checks.problem(&path, text);
     }
-}
-
-/// What a step has to know of the definition of a tool, where the file has all of it.
-fn listed(kind: &Kind, tool: &str) -> Option<Value> {
-    let (arguments, reads) = match kind {
-        Kind::Workflow(workflow) => {
-            let tool = workflow.tools.get(tool)?;
-            (tool.input_schema(), tool.read_only)
-        }
-        Kind::HttpApi(api) => {
-            let endpoint = api.tools.get(tool)?;
-            (endpoint.input_schema(), endpoint.reads())
-        }
-        _ => return None,
-    };
-    Some(json!({ "inputSchema": arguments, "annotations": { "readOnlyHint": reads } }))
 }
 
 /// Reports every workflow that calls itself, by whatever way, once.
