@@ -7,7 +7,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::peer::{self, toolgate};
+use crate::peer::{self, command, toolgate};
 use crate::support::{Gateway, Modern, Reply, Server};
 
 /// A tool of each kind of server: what it takes, and the same of a wrong type.
@@ -214,4 +214,21 @@ fn what_only_a_server_can_say_is_asked_by_check_alone() {
 
     assert_eq!((offline.code, asked.code), (0, 1), "{}", asked.out);
     insta::assert_snapshot!(asked.out.replace(path, "gateway.yaml"));
+}
+
+#[test]
+fn the_workflow_of_the_documented_example_fits_its_tools() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("gateway.yaml");
+    fs::write(&path, include_str!("../../../../examples/gateway.yaml")).unwrap();
+    for name in ["notes", "drafts", "articles"] {
+        fs::create_dir(folder.path().join(name)).unwrap();
+    }
+    let mut check = command(&["check", path.to_str().unwrap(), "--offline"]);
+    let secrets = ["TOOLGATE_KEY", "GITHUB_TOKEN", "TRACKER_KEY", "PETSTORE_KEY", "EMBEDDINGS_KEY"];
+    check.envs(secrets.map(|name| (name, "kq3v9Z0eTn1bXw7RyP5sLd2HfJ8mCa4G")));
+
+    let checked = check.output().unwrap();
+
+    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stdout));
 }
