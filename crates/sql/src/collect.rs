@@ -1,5 +1,7 @@
 //! The rows of one answer, within its bounds: memory never holds more than these and one row.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value};
 
 use crate::column::Kind;
@@ -23,8 +25,8 @@ pub(crate) struct Collector {
     rows: Vec<Value>,
     bytes: usize,
     stopped: Option<Stop>,
-    /// What the values of the newest row are, by the order of columns.
-    kinds: Vec<Kind>,
+    /// What the values of the newest row are, by their names.
+    kinds: BTreeMap<String, Kind>,
 }
 
 /// What was collected.
@@ -34,8 +36,8 @@ pub(crate) struct Collected {
     pub rows: Vec<Value>,
     /// Why these are not all.
     pub stopped: Option<Stop>,
-    /// What the values of the last row are.
-    pub kinds: Vec<Kind>,
+    /// What the values of the last row are, by their names.
+    pub kinds: BTreeMap<String, Kind>,
 }
 
 /// Why there are no more rows.
@@ -55,7 +57,7 @@ impl Collector {
             rows: Vec::new(),
             bytes: 0,
             stopped: None,
-            kinds: Vec::new(),
+            kinds: BTreeMap::new(),
         }
     }
 
@@ -73,7 +75,8 @@ impl Collector {
             self.stopped = Some(Stop::Rows);
             return false;
         }
-        let kinds = row.iter().map(|cell| cell.kind.clone()).collect();
+        // Of columns of one name the last counts, here and there.
+        let kinds = row.iter().map(|cell| (cell.name.clone(), cell.kind.clone())).collect();
         let row: Map<String, Value> = row.into_iter().map(|cell| (cell.name, cell.value)).collect();
         let row = Value::Object(row);
         // With the comma after it.
@@ -122,5 +125,21 @@ mod tests {
         let mut all = Collector::new(1, 1000);
         assert!(all.take(row("x")));
         assert_eq!(ends(all).1, None);
+    }
+
+    #[test]
+    fn what_a_value_is_belongs_to_its_name() {
+        let cell = |name: &str, kind, value: Value| Cell { name: name.to_owned(), kind, value };
+        let mut joined = Collector::new(1, 1000);
+        joined.take(vec![
+            cell("id", Kind::Long, 1.into()),
+            cell("id", Kind::Text, "b".into()),
+            cell("at", Kind::Number, 0.5.into()),
+        ]);
+
+        let end = joined.end();
+
+        assert_eq!(end.rows, [json!({ "id": "b", "at": 0.5 })]);
+        assert_eq!((&end.kinds["id"], &end.kinds["at"]), (&Kind::Text, &Kind::Number));
     }
 }

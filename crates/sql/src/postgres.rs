@@ -187,11 +187,15 @@ pub(crate) fn array(elements: &[Value]) -> String {
     format!("{{{}}}", quoted.collect::<Vec<_>>().join(","))
 }
 
-/// What a call begins with. It answers with the number of the connection.
+/// What a call begins with. It answers with the number of the connection. A backslash in a text of
+/// `explore` was read as the standard reads it, whatever the server is set to.
 fn begin(writes: bool, time: Duration) -> String {
     let mode = if writes { "READ WRITE" } else { "READ ONLY" };
     let time = time.as_millis().max(1);
-    format!("BEGIN {mode}; SET LOCAL statement_timeout = {time}; SELECT pg_backend_pid()")
+    format!(
+        "BEGIN {mode}; SET LOCAL statement_timeout = {time}; \
+         SET LOCAL standard_conforming_strings = on; SELECT pg_backend_pid()"
+    )
 }
 
 async fn answer(held: &mut Held<sqlx::Postgres>, job: Job) -> Result<Outcome, Failure> {

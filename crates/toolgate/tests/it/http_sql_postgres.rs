@@ -263,6 +263,7 @@ async fn a_select_of_the_models_own_reaches_listed_tables_and_own_rows_alone() {
         "SELECT set_config('app.tenant', 'beta', false) FROM orders",
         "SELECT sly() FROM orders",
         "SELECT nothing FROM orders",
+        "SELECT CAST(orders AS TEXT) AS text FROM orders",
         "DELETE FROM orders",
     ] {
         let answer = scene.shop.call(0, "explore", json!({ "query": query })).await;
@@ -270,6 +271,18 @@ async fn a_select_of_the_models_own_reaches_listed_tables_and_own_rows_alone() {
     }
     assert_eq!(scene.orders(), "3");
     assert_eq!(scene.shop.rows(1, "who", json!({})).await, json!([{ "tenant": "beta" }]));
+}
+
+/// A server can be set to read a backslash as no standard does, and a text would end elsewhere.
+#[tokio::test]
+async fn a_text_ends_where_it_was_read_to_end() {
+    let scene = Scene::open().await;
+    scene.database.sql("ALTER ROLE shop SET standard_conforming_strings = off");
+
+    let query = r"SELECT '\' AS a, ', current_user AS b FROM orders --' AS c FROM orders LIMIT 1";
+    let rows = scene.shop.rows(0, "explore", json!({ "query": query })).await;
+
+    assert_eq!(rows, json!([{ "a": r"\", "c": ", current_user AS b FROM orders --" }]));
 }
 
 #[tokio::test]
