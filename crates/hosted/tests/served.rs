@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail as tests do")]
 
+mod support;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -12,10 +14,11 @@ use toolgate_gateway::fault::{Fault, Reason, SideEffect};
 use toolgate_gateway::testing::{caller, client, request};
 use toolgate_gateway::upstream::{Interest, Upstream};
 use toolgate_hosted::{
-    About, Annotations, Answer, Asked, Called, Change, Changes, Failed, Hosted, Paged, Server,
-    Tool, ToolResult, Tools,
+    About, Answer, Asked, Called, Change, Changes, Failed, Hosted, Paged, Server, ToolResult, Tools,
 };
 use toolgate_protocol::version::Version;
+
+use support::{Flag, tool};
 
 /// A server with a tool for each thing that may happen.
 struct Sample {
@@ -24,25 +27,8 @@ struct Sample {
     dropped: Arc<AtomicBool>,
 }
 
-/// Says when it is dropped.
-struct Flag(Arc<AtomicBool>);
-
-impl Drop for Flag {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::SeqCst);
-    }
-}
-
 impl Sample {
     fn new() -> Sample {
-        let tool = |name: &str| Tool {
-            name: name.to_owned(),
-            title: None,
-            description: "A test.".to_owned(),
-            input_schema: json!({ "type": "object" }),
-            output_schema: None,
-            annotations: Annotations::READS,
-        };
         let names = ["who", "steps", "question", "stuck", "panic", "busy"];
         let tools = Tools::new(names.map(tool).into());
         Sample { tools, changes: Changes::default(), dropped: Arc::default() }

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail as tests do")]
 
+mod support;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -13,10 +15,11 @@ use toolgate_gateway::fault::{Fault, Reason};
 use toolgate_gateway::testing::{caller, client, request};
 use toolgate_gateway::upstream::Upstream;
 use toolgate_hosted::{
-    About, Annotations, Answer, Asked, Called, Failed, Hosted, Server, TaskSupport, Tool,
-    ToolResult, Tools,
+    About, Answer, Asked, Called, Failed, Hosted, Server, TaskSupport, ToolResult, Tools,
 };
 use toolgate_protocol::version::Version;
+
+use support::{Flag, tool};
 
 struct Slow {
     tools: Tools,
@@ -26,28 +29,12 @@ struct Slow {
 }
 
 fn tools() -> Tools {
-    let tool = |name: &str| Tool {
-        name: name.to_owned(),
-        title: None,
-        description: "A test.".to_owned(),
-        input_schema: json!({ "type": "object" }),
-        output_schema: None,
-        annotations: Annotations::READS,
-    };
     let names = ["wait", "never", "ask", "chat", "fail", "gone", "panic"];
     Tools::new(names.map(tool).into()).as_tasks(|name| match name {
         "wait" => Some(TaskSupport::Required),
         "never" => None,
         _ => Some(TaskSupport::Optional),
     })
-}
-
-struct Flag(Arc<AtomicBool>);
-
-impl Drop for Flag {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::SeqCst);
-    }
 }
 
 impl Server for Slow {

@@ -1,37 +1,26 @@
 //! PostgreSQL does what memory does.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use toolgate_gateway::store::{Backend, Name, conformance};
-use toolgate_stores::Place;
 use toolgate_stores::postgres::Postgres;
-use toolgate_values::Secret;
 
-use crate::support::{PostgresServer, THEN, are_those_of_memory, bucket, take_what_there_is};
+use crate::support::{
+    PostgresServer, are_those_of_memory, bucket, going_on, is_used_again, place, take_what_there_is,
+};
 
 fn open(server: &PostgresServer) -> Arc<Postgres> {
-    let place = Place {
-        url: Secret::new(server.url()),
-        name: "toolgate".to_owned(),
-        connect: Duration::from_secs(10),
-        keep_days: 92,
-    };
-    Postgres::open(&place).unwrap()
+    Postgres::open(&place(server.url(), Duration::from_secs(10))).unwrap()
 }
 
 #[tokio::test]
 async fn postgres_is_a_store() {
     let server = PostgresServer::start();
-    let (store, now) = (open(&server), AtomicU64::new(THEN));
-    store.stop_clock(THEN);
+    let store = open(&server);
+    let go_on = going_on(|now| store.stop_clock(now));
 
-    conformance::run(&*store, &|time| {
-        let step = u64::try_from(time.as_nanos()).unwrap();
-        store.stop_clock(now.fetch_add(step, Ordering::Relaxed) + step);
-    })
-    .await;
+    conformance::run(&*store, &go_on).await;
 }
 
 #[tokio::test]
@@ -79,11 +68,5 @@ async fn a_store_that_comes_back_is_used_again() {
     assert!(store.take(&one, 1).await.is_err());
     server.begin();
 
-    for _ in 0..100 {
-        if store.take(&one, 1).await.is_ok() {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("it was not connected to again");
+    is_used_again(&*store, &one).await;
 }

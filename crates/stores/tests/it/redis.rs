@@ -1,15 +1,14 @@
 //! Redis does what memory does.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use toolgate_gateway::store::{Backend, Name, conformance};
-use toolgate_stores::Place;
 use toolgate_stores::redis::Redis;
-use toolgate_values::Secret;
 
-use crate::support::{RedisServer, THEN, are_those_of_memory, bucket, take_what_there_is};
+use crate::support::{
+    RedisServer, are_those_of_memory, bucket, going_on, is_used_again, place, take_what_there_is,
+};
 
 /// Lets time pass for what ends by itself: only buckets have a clock of their own.
 const PASS: &str = "for _, pattern in ipairs({ '{toolgate}:once:*', '{toolgate}:shelf:*' }) do
@@ -20,24 +19,17 @@ const PASS: &str = "for _, pattern in ipairs({ '{toolgate}:once:*', '{toolgate}:
 end";
 
 fn open(server: &RedisServer) -> Arc<Redis> {
-    let place = Place {
-        url: Secret::new(server.url()),
-        name: "toolgate".to_owned(),
-        connect: Duration::from_secs(2),
-        keep_days: 92,
-    };
-    Redis::open(&place).unwrap()
+    Redis::open(&place(server.url(), Duration::from_secs(2))).unwrap()
 }
 
 #[tokio::test]
 async fn redis_is_a_store() {
     let server = RedisServer::start();
-    let (store, now) = (open(&server), AtomicU64::new(THEN));
-    store.stop_clock(THEN);
+    let store = open(&server);
+    let go_on = going_on(|now| store.stop_clock(now));
 
     conformance::run(&*store, &|time| {
-        let step = u64::try_from(time.as_nanos()).unwrap();
-        store.stop_clock(now.fetch_add(step, Ordering::Relaxed) + step);
+        go_on(time);
         server.tell(&["EVAL", PASS, "0", &time.as_millis().to_string()]);
     })
     .await;
@@ -98,24 +90,13 @@ async fn a_store_that_comes_back_is_used_again() {
     assert!(!error.contains("secret"), "{error}");
 
     server.begin();
-    for _ in 0..100 {
-        if store.take(&one, 1).await.is_ok() {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("it was not connected to again");
+    is_used_again(&*store, &one).await;
 }
 
 #[tokio::test]
 async fn an_address_that_is_none_is_not_repeated() {
     for url in ["redis://:secret@", "redis://:secret@host:port", "secret", "http://secret"] {
-        let place = Place {
-            url: Secret::new(url),
-            name: "toolgate".to_owned(),
-            connect: Duration::from_secs(2),
-            keep_days: 92,
-        };
+        let place = place(url, Duration::from_secs(2));
         let error = toolgate_stores::open(&place).err().unwrap();
         assert!(!error.contains("secret"), "{error}");
     }

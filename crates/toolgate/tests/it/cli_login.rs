@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::process::Command;
 
-use crate::support::{Bound, Call, Reply, Server, at_a_terminal};
+use crate::support::{Bound, Call, Reply, Server, at_a_terminal, metadata};
 
 /// What a server and its authorization server, which are one here, say of themselves. `ORIGIN` is
 /// where they are.
@@ -74,25 +74,11 @@ impl Scene {
     /// to, or else a token of this kind.
     async fn bound(kind: Option<&'static str>) -> Scene {
         let bound = Arc::new(Bound::new());
-        let server = Server::start(move |call: Call| {
-            let origin = format!("http://{}", call.header("host").unwrap());
+        let known = |call: &Call| {
+            metadata(call, json!({}), json!({ "registration_endpoint": "ORIGIN/register" }))
+        };
+        let server = Server::knowing(known, move |call: Call| {
             let reply = match call.path.split('?').next().unwrap() {
-                "/.well-known/oauth-protected-resource/mcp" => Reply::json(
-                    200,
-                    json!({ "resource": format!("{origin}/mcp"), "authorization_servers": [origin] })
-                        .to_string(),
-                ),
-                "/.well-known/oauth-authorization-server" => Reply::json(
-                    200,
-                    json!({
-                        "issuer": origin,
-                        "authorization_endpoint": format!("{origin}/authorize"),
-                        "token_endpoint": format!("{origin}/token"),
-                        "registration_endpoint": format!("{origin}/register"),
-                        "code_challenge_methods_supported": ["S256"],
-                    })
-                    .to_string(),
-                ),
                 "/register" => Reply::json(201, r#"{"client_id":"made"}"#),
                 "/token" => match kind {
                     Some(kind) => Reply::json(
@@ -103,7 +89,9 @@ impl Scene {
                 },
                 _ => match bound.admit(&call, "granted") {
                     Ok(()) if call.method() == "server/discover" => call.result(DISCOVERED),
-                    Ok(()) => call.result(r#"{"resultType":"complete","tools":[],"ttlMs":0,"cacheScope":"private"}"#),
+                    Ok(()) => call.result(
+                        r#"{"resultType":"complete","tools":[],"ttlMs":0,"cacheScope":"private"}"#,
+                    ),
                     Err(refused) => refused,
                 },
             };

@@ -1,6 +1,5 @@
 //! The example `examples/cloud-resources` with its stand-in for a cloud, as its README says.
 
-use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use serde_json::{Value, json};
@@ -8,15 +7,11 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
 use crate::peer::toolgate;
-use crate::support::{Gateway, Modern, soon};
+use crate::support::{Gateway, Modern, example, soon};
 
 const EXAMPLE: &str = include_str!("../../../../examples/cloud-resources/gateway.yaml");
 const FORM: &str = r#"{"elicitation":{"form":{}}}"#;
 const YES: &str = r#"{"q1":{"action":"accept","content":{"approve":true}}}"#;
-
-fn example() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/cloud-resources")
-}
 
 /// The example on a cloud of its own.
 struct Scene {
@@ -29,7 +24,7 @@ impl Scene {
     async fn open() -> Scene {
         let mut cloud = Command::new("python3")
             .arg("-I")
-            .arg(example().join("standin.py"))
+            .arg(example("cloud-resources").join("standin.py"))
             .arg("0")
             .stdout(Stdio::piped())
             .kill_on_drop(true)

@@ -2,9 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{
-    Answer, Ask, Call, DevIssuer, Gateway, Modern, Prover, RedisServer, Server, modern,
-};
+use crate::support::{Answer, Ask, DevIssuer, Gateway, Modern, Prover, RedisServer, Server, quick};
 
 const RESOURCE: &str = "https://gateway.example.com/mcp";
 
@@ -34,10 +32,7 @@ impl Scene {
     /// The same, with more in its configuration.
     async fn with(rules: &str, more: &str) -> Scene {
         let issuer = DevIssuer::start(&["--user", "ada"]).await;
-        let server = modern(|call: Call| async move {
-            call.result(r#"{"resultType":"complete","content":[]}"#)
-        })
-        .await;
+        let server = quick().await;
         let yaml = yaml(&issuer, &server, rules, more);
         let gateway = Gateway::serve(&yaml).await;
         let prover = Prover::new();

@@ -6,7 +6,9 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Ask, Bound, Call, Gateway, Issuer, Modern, Reply, Server, modern};
+use crate::support::{
+    Answer, Ask, Bound, Call, Gateway, Issuer, Modern, Reply, Server, modern, quick,
+};
 
 const RESOURCE: &str = "https://gateway.example.com/mcp";
 
@@ -68,10 +70,7 @@ struct Scene {
 
 impl Scene {
     async fn open(auth: &str) -> Scene {
-        let server = modern(|call: Call| async move {
-            call.result(r#"{"resultType":"complete","content":[]}"#)
-        })
-        .await;
+        let server = quick().await;
         Scene::before(server, auth).await
     }
 

@@ -2,15 +2,14 @@
 //! in a folder of its own.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::http_listening::listen;
-use crate::support::{Gateway, Legacy, Modern, soon};
+use crate::support::{Gateway, Legacy, Modern, copy, example, is_sound, key_in, run_in, soon};
 
 /// A folder with these files.
 fn folder(files: &[(&str, &str)]) -> TempDir {
@@ -151,22 +150,6 @@ async fn roots_come_and_go_with_the_configuration() {
     assert_eq!(written["structuredContent"]["created"], true, "{written}");
 }
 
-fn example() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/files")
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        match entry.file_type().unwrap().is_dir() {
-            true => copy(&entry.path(), &target),
-            false => drop(fs::copy(entry.path(), target).unwrap()),
-        }
-    }
-}
-
 /// The example, with a key for each of these, whose roles are as said.
 struct Example {
     folder: TempDir,
@@ -176,15 +159,9 @@ struct Example {
 impl Example {
     async fn open() -> Example {
         let folder = tempfile::tempdir().unwrap();
-        copy(&example(), folder.path());
+        copy(&example("files"), folder.path());
         for (name, role) in [("ada", "staff"), ("bob", "staff"), ("eve", "editor")] {
-            let key = Command::new(env!("CARGO_BIN_EXE_toolgate"))
-                .args(["key", "new", name, "--role", role, "--file", "keys.yaml"])
-                .current_dir(folder.path())
-                .output()
-                .unwrap();
-            let key = String::from_utf8(key.stdout).unwrap();
-            fs::write(folder.path().join(name), key.trim()).unwrap();
+            key_in(folder.path(), name, role);
         }
         let yaml = fs::read_to_string(folder.path().join("gateway.yaml")).unwrap();
         let at = |name: &str| format!("{}", folder.path().join(name).display());
@@ -269,17 +246,7 @@ async fn who_listens_hears_of_its_own_files_alone() {
 
 #[test]
 fn a_scan_and_a_check_of_the_example_find_nothing() {
-    let folder = tempfile::tempdir().unwrap();
-    copy(&example(), folder.path());
-    let new_key = ["key", "new", "ada", "--role", "staff", "--file", "keys.yaml"];
-    for arguments in [&new_key[..], &["check", "gateway.yaml"], &["scan", "gateway.yaml"]] {
-        let ran = Command::new(env!("CARGO_BIN_EXE_toolgate"))
-            .args(arguments)
-            .current_dir(folder.path())
-            .output()
-            .unwrap();
-        assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stdout));
-    }
+    is_sound("files", "staff");
 }
 
 /// All tools, also those that need leave: what `approve` and `scan` of others would see.
@@ -290,11 +257,7 @@ async fn a_scan_of_everything_that_is_offered_finds_nothing() {
     let yaml = one(&root, ", write: true, delete: true");
     fs::write(folder.path().join("gateway.yaml"), yaml).unwrap();
 
-    let ran = Command::new(env!("CARGO_BIN_EXE_toolgate"))
-        .args(["scan", "gateway.yaml"])
-        .current_dir(folder.path())
-        .output()
-        .unwrap();
+    let ran = run_in(folder.path(), &["scan", "gateway.yaml"]);
 
     assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stdout));
 }

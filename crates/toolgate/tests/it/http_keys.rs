@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::support::{Answer, Ask, Call, Gateway, Modern, Script, Server, legacy, modern, soon};
+use crate::support::{
+    Answer, Ask, Call, Gateway, Modern, Script, Server, legacy, modern, quick, soon,
+};
 
 /// Runs `toolgate key` and returns what it prints.
 fn key(arguments: &[&str], file: &Path) -> String {
@@ -35,10 +37,7 @@ impl Scene {
         let file = folder.path().join("keys.yaml");
         let ada = key(&["new", "ada", "--tenant", "acme", "--role", "editor"], &file);
         let bob = key(&["new", "bob"], &file);
-        let server = modern(|call: Call| async move {
-            call.result(r#"{"resultType":"complete","content":[]}"#)
-        })
-        .await;
+        let server = quick().await;
         let gateway = Gateway::serve(format!(
             "authentication: {{ api_keys: {{ file: '{}' }} }}\nservers: [{}]",
             file.display(),

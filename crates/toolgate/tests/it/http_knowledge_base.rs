@@ -1,30 +1,11 @@
 //! The example of a knowledge base, as its README says: who may read, write and delete.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::{Answer, Ask, Gateway, Modern, post};
-
-fn example() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/knowledge-base")
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).unwrap();
-        }
-    }
-}
+use crate::support::{Answer, Ask, Gateway, Modern, copy, example, is_sound, key_in, post};
 
 /// The example with a copy of its articles, and a key for each role.
 struct Scene {
@@ -35,18 +16,12 @@ struct Scene {
 impl Scene {
     async fn open() -> Scene {
         let folder = tempfile::tempdir().unwrap();
-        copy(&example().join("articles"), &folder.path().join("articles"));
+        copy(&example("knowledge-base").join("articles"), &folder.path().join("articles"));
         for (name, role) in [("vera", "viewer"), ("emil", "editor"), ("ada", "admin")] {
-            let key = Command::new(env!("CARGO_BIN_EXE_toolgate"))
-                .args(["key", "new", name, "--role", role, "--file", "keys.yaml"])
-                .current_dir(folder.path())
-                .output()
-                .unwrap();
-            fs::write(folder.path().join(name), String::from_utf8(key.stdout).unwrap().trim())
-                .unwrap();
+            key_in(folder.path(), name, role);
         }
         let at = |name: &str| format!("{:?}", folder.path().join(name));
-        let yaml = fs::read_to_string(example().join("gateway.yaml")).unwrap();
+        let yaml = fs::read_to_string(example("knowledge-base").join("gateway.yaml")).unwrap();
         let moved = yaml
             .replace("listen: 127.0.0.1:8080\n", "")
             .replace("file: keys.yaml", &format!("file: {}", at("keys.yaml")))
@@ -227,15 +202,5 @@ async fn shown_to_older_client(scene: &Scene, name: &str) -> usize {
 
 #[test]
 fn a_scan_and_a_check_find_nothing() {
-    let folder = tempfile::tempdir().unwrap();
-    copy(&example(), folder.path());
-    let new_key = ["key", "new", "vera", "--role", "viewer", "--file", "keys.yaml"];
-    for arguments in [&new_key[..], &["check", "gateway.yaml"], &["scan", "gateway.yaml"]] {
-        let ran = Command::new(env!("CARGO_BIN_EXE_toolgate"))
-            .args(arguments)
-            .current_dir(folder.path())
-            .output()
-            .unwrap();
-        assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stdout));
-    }
+    is_sound("knowledge-base", "viewer");
 }

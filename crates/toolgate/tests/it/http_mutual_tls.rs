@@ -10,8 +10,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use crate::support::{
-    Ask, Authority, Call, Gateway, Identity, Issuer, Modern, Server, Shown, modern, soon,
-    tls_client,
+    Ask, Authority, Gateway, Identity, Issuer, Modern, Server, Shown, quick, soon, tls_client,
 };
 
 const RESOURCE: &str = "https://gateway.example.com/mcp";
@@ -20,8 +19,7 @@ const RULES: &str =
     "certificates: { spiffe: [{ id: 'spiffe://example.org/ns/*/sa/agent', roles: [agent] }] }";
 
 async fn server() -> Server {
-    modern(|call: Call| async move { call.result(r#"{"resultType":"complete","content":[]}"#) })
-        .await
+    quick().await
 }
 
 fn call(gateway: &Gateway) -> Ask {

@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Ask, DevIssuer, Gateway, Modern, Wire, at_a_terminal, free_port};
+use crate::support::{Answer, Ask, DevIssuer, Gateway, Modern, at_a_terminal, free_port};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/organisation")
@@ -70,9 +70,8 @@ impl Scene {
         let (authority, path) =
             back.strip_prefix("http://").and_then(|rest| rest.split_once('/')).unwrap();
         let address = authority.parse().unwrap();
-        let mut wire = Wire::connect(address).await;
-        wire.send(&Ask::new("GET", &format!("/{path}")).bytes(address)).await;
-        assert_eq!(wire.answer().await.status, 200);
+        let came = Ask::new("GET", &format!("/{path}")).send(address).await.answer().await;
+        assert_eq!(came.status, 200);
     }
 
     async fn sales(&self, token: &str) -> Answer {

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::http_listening::listen;
 use crate::peer::toolgate;
-use crate::support::{Answer, Ask, Gateway, Legacy, Modern, soon};
+use crate::support::{Answer, Ask, Gateway, Legacy, Modern, example, soon};
 
 /// Strings that have broken out of statements elsewhere.
 pub const INJECTIONS: [&str; 9] = [
@@ -66,6 +66,17 @@ impl Shop {
         Shop { gateway, keys, yaml, _folder: folder }
     }
 
+    /// Each tenant sees its own orders, which for acme are these, and writes none of the other.
+    pub async fn is_apart(&self, acme: &Value) {
+        let beta = json!([{ "id": 2, "amount": "2.00", "note": "b" }]);
+        for _ in 0..4 {
+            assert_eq!(self.rows(0, "mine", json!({})).await, *acme);
+            assert_eq!(self.rows(1, "mine", json!({})).await, beta);
+        }
+        let foreign = json!({ "id": 9, "tenant": "acme", "note": "x" });
+        assert_eq!(self.call(1, "put", foreign).await.category(), "forbidden");
+    }
+
     /// A request of one of them.
     pub fn ask(&self, who: usize, method: &str, params: &Value) -> Ask {
         let ask = Modern::of(&self.gateway).ask("1", method, &params.to_string());
@@ -114,10 +125,6 @@ impl Drop for Locked {
     }
 }
 
-fn example() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/sales")
-}
-
 /// The example with its database in a folder of its own.
 struct Scene {
     gateway: Gateway,
@@ -130,8 +137,8 @@ impl Scene {
     async fn open() -> Scene {
         let folder = TempDir::new().unwrap();
         let file = folder.path().join("sales.sqlite");
-        execute(&file, &std::fs::read_to_string(example().join("sales.sql")).unwrap());
-        let yaml = std::fs::read_to_string(example().join("gateway.yaml"))
+        execute(&file, &std::fs::read_to_string(example("sales").join("sales.sql")).unwrap());
+        let yaml = std::fs::read_to_string(example("sales").join("gateway.yaml"))
             .unwrap()
             .replace("listen: 127.0.0.1:8080\n", "")
             .replace("sqlite:sales.sqlite", &format!("'sqlite:{}'", file.display()));

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Ask, Call, Gateway, Issuer, Modern, Server, modern};
+use crate::support::{Answer, Ask, Gateway, Issuer, Modern, Server, quick};
 
 const RESOURCE: &str = "https://gateway.example.com/mcp";
 
@@ -15,10 +15,7 @@ struct Scene {
 impl Scene {
     async fn open() -> Scene {
         let issuer = Issuer::start().await;
-        let server = modern(|call: Call| async move {
-            call.result(r#"{"resultType":"complete","content":[]}"#)
-        })
-        .await;
+        let server = quick().await;
         let gateway = Gateway::serve(format!(
             "authentication:\n  resource: {RESOURCE}\n  scopes: ['tools:read']\n  jwt: [{{ issuer: '{}' }}]\nservers: [{}]",
             issuer.name(),

@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Ask, Bound, Call, DevIssuer, Gateway, Modern, Reply, Server, post};
+use crate::support::{
+    Answer, Ask, Bound, Call, DevIssuer, Gateway, Modern, Reply, Server, metadata, post,
+};
 
 const KEY: &str = "kq3v9Z0eTn1bXw7RyP5sLd2HfJ8mCa4G";
 const DISCOVERED: &str = r#"{"resultType":"complete","supportedVersions":["2026-07-28"],"capabilities":{"tools":{}},"ttlMs":60000,"cacheScope":"private"}"#;
@@ -34,27 +36,16 @@ struct Scene {
 /// Its tool `write` needs a scope that the first token does not have.
 async fn service(life: u64) -> Server {
     let given = Arc::<AtomicUsize>::default();
-    Server::start(move |call: Call| {
-        let origin = format!("http://{}", call.header("host").unwrap());
+    let known = |call: &Call| {
+        let server = json!({
+            "authorization_response_iss_parameter_supported": true,
+            "client_id_metadata_document_supported": true,
+        });
+        metadata(call, json!({ "scopes_supported": ["read"] }), server)
+    };
+    Server::knowing(known, move |call: Call| {
         let newest = given.load(Ordering::SeqCst);
         let reply = match call.path.split('?').next().unwrap() {
-            "/.well-known/oauth-protected-resource/mcp" => Reply::json(
-                200,
-                json!({ "resource": format!("{origin}/mcp"), "authorization_servers": [origin], "scopes_supported": ["read"] })
-                    .to_string(),
-            ),
-            "/.well-known/oauth-authorization-server" => Reply::json(
-                200,
-                json!({
-                    "issuer": origin,
-                    "authorization_endpoint": format!("{origin}/authorize"),
-                    "token_endpoint": format!("{origin}/token"),
-                    "code_challenge_methods_supported": ["S256"],
-                    "authorization_response_iss_parameter_supported": true,
-                    "client_id_metadata_document_supported": true,
-                })
-                .to_string(),
-            ),
             "/token" => {
                 let number = given.fetch_add(1, Ordering::SeqCst) + 1;
                 let token = json!({ "access_token": format!("t{number}"), "token_type": "Bearer", "expires_in": life, "refresh_token": format!("r{number}") });
@@ -99,6 +90,17 @@ impl Scene {
         ))
         .await;
         Scene { service, gateway, folder, ada, bob }
+    }
+
+    /// Ada allows it, and is served from then on.
+    async fn serves_ada(&self) {
+        let (query, cookie) = self.allowed(&self.ada).await;
+        let done = self.back(&query, Some(&cookie)).await;
+        assert_eq!(done.status, 200, "{}", done.body);
+        for _ in 0..3 {
+            let answer = self.call(&self.ada, "{}").await.result();
+            assert_eq!(answer["isError"], Value::Null, "{answer}");
+        }
     }
 
     async fn call(&self, key: &str, abilities: &str) -> Answer {
@@ -188,14 +190,7 @@ fn field<'a>(url: &'a str, name: &str) -> &'a str {
 #[tokio::test]
 async fn a_caller_allows_it_once_and_is_served_by_its_own_token_from_then_on() {
     let scene = Scene::open(3600).await;
-    let (query, cookie) = scene.allowed(&scene.ada).await;
-
-    let done = scene.back(&query, Some(&cookie)).await;
-    assert_eq!(done.status, 200, "{}", done.body);
-    for _ in 0..3 {
-        let answer = scene.call(&scene.ada, "{}").await.result();
-        assert_eq!(answer["isError"], Value::Null, "{answer}");
-    }
+    scene.serves_ada().await;
 
     let call = scene.service.seen("tools/call").await;
     assert_eq!(call.header("authorization"), Some("Bearer t1"));
@@ -385,24 +380,11 @@ async fn clients_of_older_revisions_are_sent_to_the_page_too() {
 #[tokio::test]
 async fn a_service_that_wants_proofs_gets_them() {
     let bound = Arc::new(Bound::new());
-    let service = Server::start(move |call: Call| {
-        let origin = format!("http://{}", call.header("host").unwrap());
+    let known = |call: &Call| {
+        metadata(call, json!({ "dpop_bound_access_tokens_required": true }), json!({}))
+    };
+    let service = Server::knowing(known, move |call: Call| {
         let reply = match call.path.split('?').next().unwrap() {
-            "/.well-known/oauth-protected-resource/mcp" => Reply::json(
-                200,
-                json!({ "resource": format!("{origin}/mcp"), "authorization_servers": [origin], "dpop_bound_access_tokens_required": true })
-                    .to_string(),
-            ),
-            "/.well-known/oauth-authorization-server" => Reply::json(
-                200,
-                json!({
-                    "issuer": origin,
-                    "authorization_endpoint": format!("{origin}/authorize"),
-                    "token_endpoint": format!("{origin}/token"),
-                    "code_challenge_methods_supported": ["S256"],
-                })
-                .to_string(),
-            ),
             "/token" => bound.grant(&call, "t1"),
             _ => match bound.admit(&call, "t1") {
                 Ok(()) if call.method() == "server/discover" => call.result(DISCOVERED),
@@ -414,14 +396,7 @@ async fn a_service_that_wants_proofs_gets_them() {
     })
     .await;
     let scene = Scene::at(service, "http://127.0.0.1:1", REGISTERED).await;
-    let (query, cookie) = scene.allowed(&scene.ada).await;
-
-    let done = scene.back(&query, Some(&cookie)).await;
-    assert_eq!(done.status, 200, "{}", done.body);
-    for _ in 0..3 {
-        let answer = scene.call(&scene.ada, "{}").await.result();
-        assert_eq!(answer["isError"], Value::Null, "{answer}");
-    }
+    scene.serves_ada().await;
 }
 
 /// Callers who come with tokens of an issuer.

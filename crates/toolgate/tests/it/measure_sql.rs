@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::http_sql::{INJECTIONS, Shop};
+use crate::http_sql_postgres::url;
 use crate::support::{Answer, Modern, Postgres, Wire};
 
 const SCHEMA: &str = "
@@ -63,7 +64,7 @@ impl Scene {
       url: '{}'
       session: {{ app.tenant: "${{caller.tenant}}" }}
       tools:{TOOLS}"#,
-            database.url().replace("audit@", "shop@")
+            url(&database)
         );
         let shop = Shop::open(&sql).await;
         Scene { database, shop }

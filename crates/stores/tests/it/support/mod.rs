@@ -11,4 +11,4 @@ mod same;
 
 pub use postgres::Postgres as PostgresServer;
 pub use redis::RedisServer;
-pub use same::{THEN, are_those_of_memory, bucket, take_what_there_is};
+pub use same::{are_those_of_memory, bucket, going_on, is_used_again, place, take_what_there_is};

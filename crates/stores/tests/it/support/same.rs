@@ -1,18 +1,47 @@
 //! What is asked of every store, beyond the conformance run.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use toolgate_gateway::quota::{Rate, Verdict};
 use toolgate_gateway::store::{Backend, Bucket, Memory, Name};
+use toolgate_stores::Place;
+use toolgate_values::Secret;
 
 /// A moment of 2026, in nanoseconds since the epoch.
 pub const THEN: u64 = 1_795_867_200_123_456_789;
 
 pub fn bucket(name: &str, rate: &str) -> Bucket {
     Bucket { name: Name::of("test", &[name]), rate: rate.parse::<Rate>().unwrap() }
+}
+
+/// A store of a test at this address.
+pub fn place(url: impl Into<String>, connect: Duration) -> Place {
+    Place { url: Secret::new(url.into()), name: "toolgate".to_owned(), connect, keep_days: 92 }
+}
+
+/// Lets a clock go on from [`THEN`] by as much as is said each time.
+pub fn going_on(stop_clock: impl Fn(u64)) -> impl Fn(Duration) {
+    stop_clock(THEN);
+    let now = AtomicU64::new(THEN);
+    move |time| {
+        let step = u64::try_from(time.as_nanos()).unwrap();
+        stop_clock(now.fetch_add(step, Ordering::Relaxed) + step);
+    }
+}
+
+/// A store whose server was away is there again, by itself.
+pub async fn is_used_again(store: &dyn Backend, buckets: &[Bucket]) {
+    for _ in 0..100 {
+        if store.take(buckets, 1).await.is_ok() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("it was not connected to again");
 }
 
 /// Takes from two buckets, and gives back to one, as time passes: the verdicts are those of buckets

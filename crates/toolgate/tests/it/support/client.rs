@@ -17,6 +17,13 @@ pub struct Ask {
 }
 
 impl Ask {
+    /// Sends it on a connection of its own.
+    pub async fn send(&self, address: SocketAddr) -> Wire {
+        let mut wire = Wire::connect(address).await;
+        wire.send(&self.bytes(address)).await;
+        wire
+    }
+
     pub fn new(verb: &str, path: &str) -> Ask {
         Ask { verb: verb.into(), path: path.into(), headers: Vec::new(), body: Vec::new() }
     }
@@ -161,9 +168,7 @@ impl Modern {
     }
 
     pub async fn send(&self, ask: &Ask) -> Wire {
-        let mut wire = Wire::connect(self.address).await;
-        wire.send(&ask.bytes(self.address)).await;
-        wire
+        ask.send(self.address).await
     }
 
     /// Sends the request and reads the answer to its end.
@@ -267,9 +272,7 @@ impl Legacy {
     }
 
     pub async fn send(&self, ask: &Ask) -> Wire {
-        let mut wire = Wire::connect(self.address).await;
-        wire.send(&ask.bytes(self.address)).await;
-        wire
+        ask.send(self.address).await
     }
 
     pub async fn request(&self, id: &str, method: &str, params: &str) -> Answer {

@@ -12,7 +12,7 @@ use tokio::process::{Child, Command};
 
 use super::client::Ask;
 use super::soon;
-use super::wire::{Answer, Wire};
+use super::wire::Answer;
 
 /// Where its clients come back to. Nobody listens there: the browser of a test stops before.
 pub const BACK: &str = "http://127.0.0.1:3000/cb";
@@ -57,9 +57,7 @@ impl DevIssuer {
     }
 
     pub async fn ask(&self, ask: &Ask) -> Answer {
-        let mut wire = Wire::connect(self.address).await;
-        wire.send(&ask.bytes(self.address)).await;
-        wire.answer().await
+        ask.send(self.address).await.answer().await
     }
 
     pub async fn get(&self, path: &str) -> Answer {

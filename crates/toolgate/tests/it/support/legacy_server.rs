@@ -25,41 +25,29 @@ where
     F: Future<Output = Reply> + Send + 'static,
 {
     let sessions = AtomicUsize::new(0);
-    Server::start(move |call| {
-        let known = match call.method() {
+    let known = move |call: &Call| {
+        Some(match call.method() {
             "server/discover" => {
-                Some(Reply::text(400, "text/plain", "Bad Request: Server not initialized"))
+                Reply::text(400, "text/plain", "Bad Request: Server not initialized")
             }
             "initialize" => {
                 let session = format!("s-{}", sessions.fetch_add(1, Ordering::Relaxed));
-                Some(
-                    call.result(&welcome(version, capabilities)).header("mcp-session-id", &session),
-                )
+                call.result(&welcome(version, capabilities)).header("mcp-session-id", &session)
             }
             "response" => {
                 call.hall.answered(call.json.clone());
-                Some(Reply::text(202, "text/plain", ""))
+                Reply::text(202, "text/plain", "")
             }
-            method if method.starts_with("notifications/") => {
-                Some(Reply::text(202, "text/plain", ""))
-            }
+            method if method.starts_with("notifications/") => Reply::text(202, "text/plain", ""),
             "resources/subscribe" | "resources/unsubscribe" | "logging/setLevel" => {
-                Some(call.result("{}"))
+                call.result("{}")
             }
-            "GET" if call.header("last-event-id").is_none() => Some(own_stream(&call)),
-            "DELETE" => Some(Reply::text(200, "text/plain", "")),
-            _ => None,
-        };
-        let scripted = known.is_none().then(|| script(call));
-        async move {
-            match (known, scripted) {
-                (Some(reply), _) => reply,
-                (None, Some(scripted)) => scripted.await,
-                (None, None) => unreachable!("one of them answers"),
-            }
-        }
-    })
-    .await
+            "GET" if call.header("last-event-id").is_none() => own_stream(call),
+            "DELETE" => Reply::text(200, "text/plain", ""),
+            _ => return None,
+        })
+    };
+    Server::knowing(known, script).await
 }
 
 fn welcome(version: &str, capabilities: &str) -> String {

@@ -33,22 +33,14 @@ pub async fn modern_with<F>(
 where
     F: Future<Output = Reply> + Send + 'static,
 {
-    Server::start(move |call| {
-        let known = match call.method() {
-            "server/discover" => Some(call.result(&format!(
-                r#"{{"resultType":"complete","supportedVersions":["2026-07-28"],"capabilities":{capabilities},"instructions":"be kind","ttlMs":60000,"cacheScope":"public"}}"#
-            ))),
-            "GET" | "DELETE" => Some(Reply::text(405, "text/plain", "")),
-            _ => None,
-        };
-        let scripted = known.is_none().then(|| script(call));
-        async move {
-            match (known, scripted) {
-                (Some(reply), _) => reply,
-                (None, Some(scripted)) => scripted.await,
-                (None, None) => unreachable!("one of them answers"),
-            }
-        }
-    })
-    .await
+    let known = move |call: &Call| {
+        match call.method() {
+        "server/discover" => Some(call.result(&format!(
+            r#"{{"resultType":"complete","supportedVersions":["2026-07-28"],"capabilities":{capabilities},"instructions":"be kind","ttlMs":60000,"cacheScope":"public"}}"#
+        ))),
+        "GET" | "DELETE" => Some(Reply::text(405, "text/plain", "")),
+        _ => None,
+    }
+    };
+    Server::knowing(known, script).await
 }

@@ -236,6 +236,26 @@ impl Server {
         Server::at(0, script).await
     }
 
+    /// One that answers what `known` knows, and the rest as `script` says.
+    pub async fn knowing<F>(
+        known: impl Fn(&Call) -> Option<Reply> + Send + Sync + 'static,
+        script: impl Fn(Call) -> F + Send + Sync + 'static,
+    ) -> Server
+    where
+        F: Future<Output = Reply> + Send + 'static,
+    {
+        Server::start(move |call| {
+            let known = known(&call).ok_or(call).map_err(&script);
+            async move {
+                match known {
+                    Ok(reply) => reply,
+                    Err(scripted) => scripted.await,
+                }
+            }
+        })
+        .await
+    }
+
     /// One at this port, for what is looked for before it is there.
     pub async fn at<F>(port: u16, script: impl Fn(Call) -> F + Send + Sync + 'static) -> Server
     where
