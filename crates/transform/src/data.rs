@@ -12,10 +12,11 @@ use crate::done::{DEEPEST, Done, Losses, Wrong, nests};
 use crate::markdown;
 
 /// A format of data.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Format {
     Csv,
+    #[default]
     Json,
     Toml,
     Xml,

@@ -11,13 +11,9 @@ use crate::done::Wrong;
 #[serde(deny_unknown_fields)]
 pub(crate) struct Input {
     text: String,
-    #[serde(default = "json_format")]
+    #[serde(default)]
     format: Format,
     jmespath: String,
-}
-
-pub(crate) fn json_format() -> Format {
-    Format::Json
 }
 
 impl Input {

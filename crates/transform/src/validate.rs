@@ -6,13 +6,12 @@ use toolgate_screen::schema::Compiled;
 
 use crate::data::{Format, Sheet};
 use crate::done::Wrong;
-use crate::query::json_format;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Input {
     text: String,
-    #[serde(default = "json_format")]
+    #[serde(default)]
     format: Format,
     schema: Value,
 }
