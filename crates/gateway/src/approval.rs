@@ -3,6 +3,8 @@
 //! Consent is for one caller, one tool, exactly these arguments and one version of the rules; it
 //! ends with time, and it is used once.
 
+pub(crate) mod consent;
+pub(crate) mod held;
 mod question;
 mod sealed;
 mod shelf;
@@ -13,7 +15,6 @@ mod table;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use toolgate_audit::{Outcome, Status, Tickets};
 use toolgate_protocol::client::Abilities;
 use toolgate_protocol::json::{Object, quote};
@@ -21,57 +22,25 @@ use toolgate_protocol::jsonrpc;
 use toolgate_protocol::splice::Edits;
 use toolgate_protocol::version::Era;
 
+pub use held::Approvals;
 pub use question::plain;
 pub use shelf::Table;
 pub use table::{Decided, Pending, Standing};
 
-use crate::authorize::{Asked, Permit, Refusal};
+use crate::authorize::permit::{Asked, Permit, Refusal};
 use crate::call::{Caller, End, Reply, Request};
-use crate::clock::Timestamp;
 use crate::config::approvals::By;
 use crate::fault::{Fault, Reason};
 use crate::gateway::{Gateway, Route};
 use crate::parking::{is_input_required, own_end};
-use crate::seal::Keyring;
 use crate::state::State;
-use crate::store::{Name, Shared};
-use spent::Spent;
+use consent::Consent;
+use held::random;
 use step::{About, Step};
-use table::{Granted, Wish};
+use table::{Granted, Wish, ends};
 
 /// The key of our question among those of a call.
 const QUESTION: &str = "dev.toolgate.approval";
-
-/// What outlives a reload: calls that wait for somebody, and consent that was used.
-pub struct Approvals {
-    /// Calls that wait for somebody other than their caller.
-    pub table: Table,
-    spent: Spent,
-    /// Where it is remembered what was used at other replicas too.
-    store: Option<Arc<Shared>>,
-    /// Tells this process apart: consent that another one sealed may have been used there. The same
-    /// for all that share a store.
-    process: u64,
-}
-
-/// Consent within a sealed `requestState`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Consent {
-    /// The version of the rules that wanted it.
-    version: String,
-    /// Used once, by this number.
-    nonce: u64,
-    process: u64,
-    /// The id of the approval, where it was given already, in an earlier round of the same call.
-    given: Option<String>,
-}
-
-impl Consent {
-    /// The id of the approval that it is, or will be, consent by.
-    fn id(&self) -> String {
-        self.given.clone().unwrap_or_else(|| id_of(self.nonce))
-    }
-}
 
 /// How it stands with a call that needs consent.
 pub(crate) enum Consented {
@@ -91,41 +60,6 @@ struct Round {
     granted: Granted,
     wish: Wish,
     request: Box<Request>,
-}
-
-impl Approvals {
-    /// None yet.
-    ///
-    /// # Errors
-    /// When the system has no randomness.
-    pub fn new() -> Result<Approvals, getrandom::Error> {
-        let (table, spent) = (Table::default(), Spent::default());
-        Ok(Approvals { table, spent, store: None, process: random()? })
-    }
-
-    /// None yet, at any replica on this store.
-    pub fn shared(store: Arc<Shared>, keys: Arc<Keyring>) -> Approvals {
-        let (table, spent) = (Table::shared(store.clone(), keys), Spent::default());
-        Approvals { table, spent, store: Some(store), process: 0 }
-    }
-
-    /// Uses consent up. False when it was used before, or cannot be remembered.
-    ///
-    /// # Errors
-    /// Nobody can tell.
-    async fn spend(&self, nonce: u64, lasting: Duration, now: Timestamp) -> Result<bool, Fault> {
-        let Some(store) = &self.store else {
-            return Ok(self.spent.spend(nonce, now.seconds() + lasting.as_secs(), now));
-        };
-        let name = Name::of("consent", &[&id_of(nonce)]);
-        store.once(name, lasting).await.map_err(|away| store.fault(away))
-    }
-}
-
-fn random() -> Result<u64, getrandom::Error> {
-    let mut bytes = [0; 8];
-    getrandom::fill(&mut bytes)?;
-    Ok(u64::from_be_bytes(bytes))
 }
 
 impl Gateway {
@@ -398,11 +332,6 @@ fn finish(tickets: Option<Tickets>, outcome: Outcome) {
     }
 }
 
-/// An id as people read it.
-fn id_of(number: u64) -> String {
-    format!("{number:016x}")
-}
-
 /// What a person is asked about.
 fn wish(route: &Route, request: &Request, asked: &Asked) -> Wish {
     Wish {
@@ -461,11 +390,6 @@ fn waiting(request: &Request, asked: Asked, id: &str) -> Fault {
     let refusal = Refusal { scopes: Vec::new(), ruling: asked.ruling().clone() };
     let wait = std::time::Duration::from_secs(30);
     Fault::new(Reason::ApprovalRequired, text).refused(refusal).retry_after(wait)
-}
-
-/// When something ends, as people read it.
-pub(crate) fn ends(now: Timestamp, ttl: std::time::Duration) -> u64 {
-    now.seconds().saturating_add(ttl.as_secs())
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! May this caller do this? Decided anew for each request, before a byte of it leaves.
 
-use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock};
+pub(crate) mod permit;
+
+use std::sync::Arc;
 use std::time::Duration;
 
 use toolgate_policy::{Context, Decision, Effect, Kind, Policy, Reading, Thing};
@@ -11,40 +11,11 @@ use toolgate_protocol::method::{Method, Target};
 use crate::call::{Request, Who};
 use crate::fault::{Fault, Reason};
 use crate::gateway::{Gateway, Route};
-use crate::routing::{Reference, no_method, not_permitted, reference, unknown};
-use crate::tasks::unknown_task;
+use crate::routing::{Reference, no_method, not_permitted, reference, unknown, unknown_task};
 use crate::toolset::Toolset;
 use crate::touched::Memory;
 
-/// Leave to send one request. Only this file makes one, and nothing is sent without.
-#[derive(Clone, Debug)]
-pub struct Permit {
-    ruling: Option<Ruling>,
-}
-
-/// What a person has to be asked before it becomes a [`Permit`].
-#[derive(Debug)]
-pub struct Asked {
-    ruling: Ruling,
-}
-
-/// What was decided on one request.
-#[derive(Clone)]
-pub struct Ruling {
-    decision: Arc<Decision>,
-    version: Arc<str>,
-    id: u64,
-}
-
-/// Why a request is refused, for whoever records it, and what would help.
-#[derive(Clone, Debug)]
-pub struct Refusal {
-    /// The decision.
-    pub ruling: Ruling,
-    /// All scopes that the request needs, where the lack of some is why it is refused and may be
-    /// told.
-    pub scopes: Vec<Arc<str>>,
-}
+pub use permit::{Asked, Permit, Refusal, Ruling};
 
 /// The outcome where nothing is refused.
 #[derive(Debug)]
@@ -56,9 +27,6 @@ pub(crate) enum Authorized {
 }
 
 impl Permit {
-    /// Where nothing has to be decided.
-    const FREE: Permit = Permit { ruling: None };
-
     /// To read a list of a server, which is filtered before anybody sees it.
     ///
     /// # Errors
@@ -68,86 +36,6 @@ impl Permit {
             true => Ok(Permit::FREE),
             false => Err(Fault::new(Reason::Internal, "what is no list was sent as one")),
         }
-    }
-
-    /// What was decided; nothing where the configuration has no rules.
-    pub fn ruling(&self) -> Option<&Ruling> {
-        self.ruling.as_ref()
-    }
-
-    /// The number of the decision, by which its record is found.
-    pub fn decision(&self) -> Option<u64> {
-        self.ruling.as_ref().map(Ruling::id)
-    }
-
-    /// The rules that decided, by name.
-    pub fn rules(&self) -> &[Arc<str>] {
-        self.ruling.as_ref().map_or(&[], Ruling::rules)
-    }
-
-    /// The version of the rules.
-    pub fn policy_version(&self) -> Option<&Arc<str>> {
-        self.ruling.as_ref().map(Ruling::version)
-    }
-}
-
-impl Asked {
-    /// What to ask.
-    pub fn questions(&self) -> &[Arc<str>] {
-        &self.ruling.decision.approve
-    }
-
-    /// What was decided so far.
-    pub fn ruling(&self) -> &Ruling {
-        &self.ruling
-    }
-
-    /// A person has agreed to exactly this request.
-    pub(crate) fn approved(self) -> Permit {
-        Permit { ruling: Some(self.ruling) }
-    }
-}
-
-impl Ruling {
-    fn new(decision: Arc<Decision>, policy: &Policy) -> Ruling {
-        // Each process counts from somewhere else, so that replicas do not give out the same.
-        static NEXT: LazyLock<AtomicU64> =
-            LazyLock::new(|| AtomicU64::new(getrandom::u64().unwrap_or_default()));
-        let id = NEXT.fetch_add(1, Ordering::Relaxed);
-        Ruling { decision, version: policy.version().clone(), id }
-    }
-
-    /// The decision.
-    pub fn decision(&self) -> &Arc<Decision> {
-        &self.decision
-    }
-
-    /// Its number, by which its record is found.
-    pub fn id(&self) -> u64 {
-        self.id
-    }
-
-    /// The number as records and servers are told it.
-    pub fn name(&self) -> String {
-        format!("{:016x}", self.id)
-    }
-
-    /// The rules that decided, by name.
-    pub fn rules(&self) -> &[Arc<str>] {
-        &self.decision.rules
-    }
-
-    /// The version of the rules.
-    pub fn version(&self) -> &Arc<str> {
-        &self.version
-    }
-}
-
-/// A decision names rules and scopes of the operator: enough for a log, and no more.
-impl fmt::Debug for Ruling {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Ruling { decision, version, id } = self;
-        write!(f, "Ruling({id}: {:?} by {:?} of {version})", decision.effect, decision.rules)
     }
 }
 
@@ -196,8 +84,8 @@ impl Gateway {
         let effect = decision.effect;
         let ruling = Ruling::new(decision, policy);
         match effect {
-            Effect::Allow => Ok(Authorized::Permit(Permit { ruling: Some(ruling) })),
-            Effect::Approve => Ok(Authorized::Ask(Asked { ruling })),
+            Effect::Allow => Ok(Authorized::Permit(Permit::by(ruling))),
+            Effect::Approve => Ok(Authorized::Ask(Asked::by(ruling))),
             Effect::Deny => {
                 let fault = refused(request, ruling);
                 if fault.reason == Reason::Forbidden {
@@ -264,7 +152,7 @@ impl Gateway {
         match effect {
             Effect::Deny => Err(gone().refused(Refusal { scopes: Vec::new(), ruling })),
             // What needed a person's consent has it: it began.
-            Effect::Allow | Effect::Approve => Ok(Permit { ruling: Some(ruling) }),
+            Effect::Allow | Effect::Approve => Ok(Permit::by(ruling)),
         }
     }
 
@@ -287,7 +175,7 @@ impl Gateway {
         });
         let (effect, ruling) = (decision.effect, Ruling::new(decision, policy));
         match effect {
-            Effect::Allow => Ok(Permit { ruling: Some(ruling) }),
+            Effect::Allow => Ok(Permit::by(ruling)),
             Effect::Deny | Effect::Approve => {
                 Err(not_permitted(method.as_str()).refused(Refusal { scopes: Vec::new(), ruling }))
             }
@@ -303,9 +191,9 @@ impl Gateway {
 
     /// Notes what a request touches that is about to be sent.
     pub(crate) fn touch(&self, permit: &Permit, who: &Who) {
-        let Some(ruling) = &permit.ruling else { return };
+        let Some(ruling) = permit.ruling() else { return };
         let now = self.now().seconds();
-        for label in &ruling.decision.labels {
+        for label in &ruling.decision().labels {
             Memory::of(who).for_each(|memory| self.lasting.touched.touch(memory, label, now));
         }
     }
@@ -389,7 +277,7 @@ fn completed(route: &Route, request: &Request) -> Result<(Reference, Kind, Arc<s
 
 /// The answer to a request that is refused.
 fn refused(request: &Request, ruling: Ruling) -> Fault {
-    let decision = &ruling.decision;
+    let decision = ruling.decision();
     if let Some(error) = &decision.error {
         tracing::warn!(rules = ?decision.rules, error, "denied: a rule could not be evaluated");
     }
@@ -432,17 +320,8 @@ fn sentence(published: &str, request: &Request, decision: &Decision) -> String {
 pub(crate) fn nobody_to_ask(request: &Request, asked: Asked) -> Fault {
     let what = asked.questions().join("; ");
     let text = format!("\"{}\" needs the consent of a person: {what}", request.published());
-    let refusal = Refusal { scopes: Vec::new(), ruling: asked.ruling };
+    let refusal = Refusal { scopes: Vec::new(), ruling: asked.into_ruling() };
     Fault::new(Reason::Forbidden, text).refused(refusal)
-}
-
-/// Whether a request is one that a policy decides on by what it names.
-pub(crate) fn kind_of_list(method: &Method) -> Kind {
-    match method {
-        Method::ToolsList => Kind::Tool,
-        Method::PromptsList => Kind::Prompt,
-        _ => Kind::Resource,
-    }
 }
 
 #[cfg(test)]

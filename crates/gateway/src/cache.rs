@@ -4,7 +4,7 @@
 //! answered so too: identity, policy, limits, arguments, the record before it; redaction, size and
 //! names after it.
 
-mod answers;
+pub(crate) mod answers;
 mod follow;
 mod place;
 
@@ -13,7 +13,6 @@ use toolgate_protocol::method::Method;
 use crate::call::Request;
 use crate::gateway::{Gateway, Route};
 
-pub(crate) use answers::Cache;
 pub(crate) use follow::Asked;
 use follow::{Place, Writing};
 

@@ -1,8 +1,5 @@
 //! A request on its way in, and the reply on its way out.
 
-use std::future::Future;
-use std::net::IpAddr;
-use std::pin::Pin;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -15,15 +12,14 @@ use toolgate_protocol::jsonrpc::{self, Kind, Message};
 use toolgate_protocol::method::Method;
 use toolgate_protocol::splice::Edits;
 use toolgate_protocol::version::Era;
-use toolgate_values::Secret;
 
-use crate::authorize::{Permit, Ruling};
+use crate::authorize::permit::{Permit, Ruling};
 use crate::fault::{Fault, Reason};
-use crate::quota::Standing;
-use crate::record::Recording;
+use crate::quota::standing::Standing;
+use crate::record::recording::Recording;
 
-/// A future that can cross threads.
-pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+pub use crate::future::Boxed;
+pub use crate::who::Who;
 
 /// W3C trace context, as it came in or as we began it.
 #[derive(Clone, Debug, Default)]
@@ -38,29 +34,6 @@ impl Trace {
     /// The trace id inside `traceparent`, or nothing.
     pub fn id(&self) -> &str {
         self.parent.as_deref().and_then(|parent| parent.get(3..35)).unwrap_or("")
-    }
-}
-
-/// On whose behalf a request is, and by which way it came: the input to the isolation mode of the
-/// server, and to what is good for nobody else.
-#[derive(Clone, Debug)]
-pub struct Who {
-    /// The caller.
-    pub caller: Caller,
-    /// The client's session with the gateway; modern clients have none.
-    pub session: Option<Arc<str>>,
-    /// The token that this very request came with, where a server gets something made from it.
-    pub token: Option<Arc<Secret>>,
-    /// Where the request comes from; a client on stdio has no address.
-    pub address: Option<IpAddr>,
-    /// The toolset at whose endpoint it came in; calls that it makes came in there, too.
-    pub toolset: Option<Arc<str>>,
-}
-
-impl Who {
-    /// This caller, of whom nothing else is known.
-    pub fn of(caller: Caller) -> Who {
-        Who { caller, session: None, token: None, address: None, toolset: None }
     }
 }
 

@@ -6,6 +6,7 @@
 
 pub(crate) mod approvals;
 pub(crate) mod bind;
+mod bound;
 mod cache;
 mod catalog;
 mod check;
@@ -26,12 +27,13 @@ mod program;
 mod rates;
 mod reference;
 mod schema;
-mod screening;
+pub(crate) mod screening;
+pub(crate) mod server;
 pub mod servers;
 mod shape;
 mod sources;
 mod store;
-mod toolsets;
+pub(crate) mod toolsets;
 mod tree;
 mod upstream_auth;
 mod usage;
@@ -44,7 +46,7 @@ use std::sync::Arc;
 pub use approvals::{Approvals, By};
 pub use bind::{Bound, Part};
 pub use cache::{Cache, KeptFor};
-pub use checked::{Checked, Kind, LockFile, Server, Tools};
+pub use checked::{Checked, LockFile};
 pub use definitions::Definitions;
 pub use document::document;
 pub use entry::{AuditReads, CacheScope, EraChoice, Sessions, Transport};
@@ -56,6 +58,7 @@ pub use schema::SCHEMA;
 pub use screening::{
     Characters, Imitation, Markup, Misfits, Screening, SizePolicy, Structured, Unlisted, Validate,
 };
+pub use server::{Kind, Server, Tools};
 pub use servers::content::Content;
 pub use servers::files::{FileQuota, Files, FilesPlace, FilesRoot, HomeName};
 pub use servers::knowledge::{

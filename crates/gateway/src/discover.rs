@@ -16,8 +16,6 @@ use crate::call::{Reply, Request, Who};
 use crate::deadline::late;
 use crate::fault::{Fault, Reason};
 use crate::gateway::{Gateway, Route};
-use crate::recall::Recall;
-use crate::tasks::offers_tasks;
 use crate::upstream::Description;
 
 /// The instructions of all servers together are cut at this length, in bytes: they end up in
@@ -141,8 +139,8 @@ impl Gateway {
                 |kind| self.route_named(name).is_some_and(|it| self.may_offer(it, kind));
             found.add(&capabilities, may_offer);
             if may_offer(Kind::Tool) {
-                found.tasks |= offers_tasks(description);
-                found.cancel |= offers_tasks(description) && description.offers(&CANCEL);
+                found.tasks |= description.offers_tasks();
+                found.cancel |= description.offers_tasks() && description.offers(&CANCEL);
             }
         }
         found.to_json(version)
@@ -208,9 +206,6 @@ impl Gateway {
     }
 }
 
-/// What servers said of themselves, for when they do not answer.
-pub(crate) type Known = Recall<(usize, Abilities, Option<Arc<str>>), Arc<Description>>;
-
 /// What a server says of itself, within the time that it may take.
 pub(crate) async fn describe(
     route: &Route,
@@ -235,7 +230,7 @@ fn own_capabilities(description: &Description, version: Version) -> String {
     let Some(all) = document.root().object() else { return "{}".to_owned() };
     let mut edits = Edits::default();
     let extensions = all.get("extensions").and_then(|value| value.object());
-    let relays_tasks = offers_tasks(description) && version >= Version::V2025_11_25;
+    let relays_tasks = description.offers_tasks() && version >= Version::V2025_11_25;
     match (description.era, version.era()) {
         (Era::Legacy, Era::Modern) => {
             edits.remove(&all, "tasks");

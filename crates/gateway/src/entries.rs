@@ -1,8 +1,10 @@
 //! The entries of a list, under the names that clients know them by.
 
+use toolgate_policy::Kind;
 use toolgate_protocol::json::{Object, quote};
 use toolgate_protocol::jsonrpc::Message;
 use toolgate_protocol::method::Method;
+use toolgate_protocol::modern::Hint;
 use toolgate_protocol::splice::Edits;
 
 use crate::names::Names;
@@ -16,6 +18,23 @@ pub(crate) struct Entry {
     pub name: Box<str>,
     /// The entry; whatever was not renamed is byte for byte the server's.
     pub json: String,
+}
+
+/// What one server contributed to a list.
+#[derive(Clone)]
+pub(crate) struct Part {
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) next: Option<String>,
+    pub(crate) hint: Hint,
+}
+
+/// What a list is a list of.
+pub(crate) fn kind_of_list(method: &Method) -> Kind {
+    match method {
+        Method::ToolsList => Kind::Tool,
+        Method::PromptsList => Kind::Prompt,
+        _ => Kind::Resource,
+    }
 }
 
 /// Reads the entries of one page.

@@ -5,19 +5,17 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
-use toolgate_protocol::client::Abilities;
 use toolgate_protocol::json::quote;
 use toolgate_protocol::jsonrpc::{Kind, Message};
 use toolgate_protocol::method::Method;
 use toolgate_protocol::modern::Hint;
 use toolgate_protocol::version::Era;
 
-use crate::authorize::{Permit, kind_of_list};
+use crate::authorize::permit::Permit;
 use crate::call::{Reply, Request, Who};
-use crate::entries::{self, Entry};
+use crate::entries::{self, Entry, Part, kind_of_list};
 use crate::fault::{Fault, Reason};
 use crate::gateway::{Gateway, Route};
-use crate::recall::Recall;
 use crate::seal::Purpose;
 
 /// Pages read from one server for one page of ours: a server whose cursors never end is cut off.
@@ -33,17 +31,6 @@ struct Position {
     cursor: Option<String>,
     principal: String,
 }
-
-/// What one server contributed.
-#[derive(Clone)]
-pub(crate) struct Part {
-    pub(crate) entries: Vec<Entry>,
-    pub(crate) next: Option<String>,
-    hint: Hint,
-}
-
-/// The last first pages of each server, for when it does not answer.
-pub(crate) type Kept = Recall<(usize, &'static str, Abilities, Option<Arc<str>>), Part>;
 
 impl Gateway {
     /// Answers one of the four lists.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use toolgate_protocol::json::quote;
 use toolgate_protocol::jsonrpc::codes;
 
-use crate::authorize::Refusal;
+use crate::authorize::permit::Refusal;
 
 /// The categories of failure. Codes, labels and advice come from this one table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

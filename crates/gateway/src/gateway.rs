@@ -3,30 +3,32 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::approval::Approvals;
-use crate::authorize::kind_of_list;
-use crate::bind;
-use crate::cache::Cache;
+use crate::approval::held::Approvals;
+use crate::bind::hidden::hide;
+use crate::cache::answers::Cache;
 use crate::call::{Reply, Request};
 use crate::clock::Timestamp;
 use crate::config::bind::Bindings;
 use crate::config::{AuditReads, CacheScope, Checked, Kind, Server, ServerLimits, Sessions};
 use crate::deadline::Bounds;
-use crate::discover::Known;
-use crate::fanout::Kept;
+use crate::entries::kind_of_list;
 use crate::fault::Fault;
 use crate::metrics::{Counted, Metrics};
 use crate::mirrors::Mirrors;
 use crate::names::Names;
 use crate::offered::Offered;
-use crate::parking::Parking;
+use crate::parking::lot::Parking;
 use crate::pinned::{Pins, listed_by};
-use crate::quota::Limits;
-use crate::routing::Owners;
-use crate::screening::{Results, Schemas, Screen, ToolSchemas};
+use crate::quota::limits::Limits;
+use crate::recall::{Kept, Known};
+use crate::routing::owners::Owners;
+use crate::screening::held::Results;
+use crate::screening::schemas::{Schemas, ToolSchemas};
+use crate::screening::screen::Screen;
 use crate::seal::Keyring;
 use crate::store::{Keeping, Shared};
-use crate::tasks::{Origins, Support};
+use crate::tasks::origins::Origins;
+use crate::tasks::support::Support;
 use crate::toolset::Toolset;
 use crate::touched::Touched;
 use crate::upstream::Upstream;
@@ -137,7 +139,7 @@ impl Route {
                 None => end,
             };
             // Late: all others learn from the whole schemas.
-            let end = bind::hide(&bindings, tasks.study(end, &client)?)?;
+            let end = hide(&bindings, tasks.study(end, &client)?)?;
             offered.learn(named, &end.message);
             Ok(end)
         })
@@ -242,7 +244,7 @@ impl Gateway {
             toolset: None,
             catalog: None,
             needs_tokens,
-            owners: Owners::of(&routes),
+            owners: Owners::of(routes.iter().map(|route| &*route.names)),
             routes,
             lasting,
             replica,
@@ -285,7 +287,7 @@ impl Gateway {
         Gateway {
             config: self.config.clone(),
             toolset: Some(toolset.clone()),
-            owners: Owners::of(&routes),
+            owners: Owners::of(routes.iter().map(|route| &*route.names)),
             routes,
             lasting: Lasting { keys, ..self.lasting.clone() },
             replica: self.replica.clone(),

@@ -3,7 +3,8 @@
 //! A tool has a label once its server has listed it or answered a call of it without a failure. Until
 //! then its calls share one, so that names that callers make up take nothing from those of tools.
 
-mod counting;
+pub(crate) mod counting;
+mod render;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,7 +12,6 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
-use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -20,14 +20,10 @@ use prometheus_client::registry::{Registry, Unit};
 use toolgate_audit::Health;
 use toolgate_protocol::method::Method;
 
-use crate::call::Request;
 use crate::config::Metric;
-use crate::gateway::{Gateway, Route};
 use crate::pinned::Deviations;
 use crate::store::Shared;
 use crate::usage::{Amount, What};
-
-pub(crate) use counting::{Counting, Measured};
 
 /// Tools told apart at most; the rest share one label, so that no server can fill the memory
 /// of whoever reads the metrics.
@@ -301,50 +297,6 @@ impl Metrics {
         self.store.register(registry);
     }
 
-    /// A call begins.
-    pub(crate) fn begin(self: &Arc<Self>, route: &Route, request: &Request) -> Counting {
-        let (counters, unproven) = match (&request.method, request.named()) {
-            (Method::ToolsCall, Some(tool)) => self.of_call(route, &tool),
-            (method, _) => {
-                let method = method.label();
-                let known = &route.counted.methods;
-                let counters = find(known, method).unwrap_or_else(|| {
-                    remember(known, method, self.counters(&route.name, method, ""))
-                });
-                (counters, None)
-            }
-        };
-        counters.in_flight.inc();
-        Counting {
-            counters,
-            unproven,
-            errors: self.errors.clone(),
-            trace: request.trace.clone(),
-            over: false,
-        }
-    }
-
-    fn of_call(
-        self: &Arc<Self>,
-        route: &Route,
-        tool: &str,
-    ) -> (Arc<Counters>, Option<Box<Unproven>>) {
-        let Route { name, counted, offered, .. } = route;
-        if let Some(counters) = find(&counted.tools, tool) {
-            return (counters, None);
-        }
-        if offered.has_tool(tool) {
-            return (self.of_tool(name, counted, tool), None);
-        }
-        let unproven = Unproven {
-            metrics: self.clone(),
-            server: name.clone(),
-            counted: counted.clone(),
-            tool: tool.into(),
-        };
-        (self.of_others(name, counted), Some(Box::new(unproven)))
-    }
-
     fn of_tool(&self, server: &Arc<str>, counted: &Counted, tool: &str) -> Arc<Counters> {
         if !self.has_room_for(server, tool) {
             return self.of_others(server, counted);
@@ -416,37 +368,6 @@ impl Metrics {
     /// Where definitions that were not as approved are counted.
     pub(crate) fn deviations(&self) -> &Deviations {
         &self.deviations
-    }
-
-    /// The text that Prometheus reads, with what is alive in `gateway` right now.
-    pub fn render(&self, gateway: &Gateway, sessions: usize) -> String {
-        for route in &gateway.routes {
-            let vitals = route.upstream.vitals();
-            let labels = ServerLabels { server: route.name.clone() };
-            for (family, count) in [
-                (&self.processes, vitals.processes),
-                (&self.upstream_sessions, vitals.sessions),
-                (&self.idle_connections, vitals.connections),
-            ] {
-                family.get_or_create(&labels).set(count as i64);
-            }
-        }
-        self.sessions.set(sessions as i64);
-        self.parked.set(gateway.lasting.parking.count() as i64);
-        if let Some(audit) = &gateway.audit {
-            self.audit.read(&audit.health());
-        }
-        if let Some(store) = &gateway.lasting.store {
-            self.store.read(store);
-        }
-        let mut text = String::new();
-        let chosen = &gateway.config.metering.metrics;
-        for (_, registry) in self.registries.iter().filter(|(metric, _)| chosen.contains(metric)) {
-            // Writing into a String does not fail.
-            let _ = encode_registry(&mut text, registry);
-        }
-        let _ = encode_eof(&mut text);
-        text
     }
 }
 

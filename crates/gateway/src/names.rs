@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use sha2::{Digest, Sha256};
 
-use crate::config::{Server, Tools};
+use crate::config::server::{Server, Tools};
 
 /// Several model interfaces accept no longer names than this.
 const LONGEST: usize = 64;

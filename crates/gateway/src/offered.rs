@@ -1,19 +1,12 @@
-//! Is there such a thing at all? Where rules or toolsets hide things, what is hidden and what does
-//! not exist must look alike, so the gateway answers for both, and its servers for neither.
+//! The names that a server has listed.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{PoisonError, RwLock};
 
 use toolgate_policy::Kind;
 use toolgate_protocol::jsonrpc::Message;
-use toolgate_protocol::method::Method;
-
-use crate::call::Request;
-use crate::fault::Fault;
-use crate::gateway::{Gateway, Route};
-use crate::routing::unknown;
 
 /// Names remembered of one server and kind; whoever offers more is asked about all others.
 const MOST: usize = 100_000;
@@ -27,8 +20,9 @@ pub struct Offered {
     prompts: Names,
 }
 
+/// Names of one kind.
 #[derive(Default)]
-struct Names {
+pub(crate) struct Names {
     known: RwLock<Known>,
     hasher: RandomState,
     /// When the list was last read for the sake of a name.
@@ -44,7 +38,7 @@ struct Known {
 }
 
 impl Offered {
-    fn of(&self, kind: Kind) -> Option<&Names> {
+    pub(crate) fn of(&self, kind: Kind) -> Option<&Names> {
         match kind {
             Kind::Tool => Some(&self.tools),
             Kind::Prompt => Some(&self.prompts),
@@ -85,127 +79,18 @@ impl Offered {
 
 impl Names {
     /// Whether the name is known to be there, or not to be there; `None` while nobody has looked.
-    fn has(&self, name: &str) -> Option<bool> {
+    pub(crate) fn has(&self, name: &str) -> Option<bool> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         let has = known.names.contains(&self.hasher.hash_one(name));
         (has || known.complete).then_some(has)
     }
 
     /// Whether it is time to look again; whoever asks first looks.
-    fn is_due(&self, now: u64) -> bool {
+    pub(crate) fn is_due(&self, now: u64) -> bool {
         let last = self.looked.load(Ordering::Relaxed);
         let due = now.saturating_sub(last) >= AGAIN;
         let exchange =
             || self.looked.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed);
         due && exchange().is_ok()
-    }
-}
-
-impl Gateway {
-    /// Refuses what its server does not offer, in the very words for what is hidden. Where nothing
-    /// is, the server itself answers.
-    ///
-    /// # Errors
-    /// When there is no such tool or prompt.
-    pub(crate) async fn exists(
-        self: &Arc<Self>,
-        route: &Route,
-        request: &Request,
-    ) -> Result<(), Fault> {
-        let kind = match request.method {
-            Method::ToolsCall => Kind::Tool,
-            Method::PromptsGet => Kind::Prompt,
-            _ => return Ok(()),
-        };
-        let Some(names) = route.offered.of(kind).filter(|_| self.hides()) else {
-            return Ok(());
-        };
-        let name = request.named().unwrap_or_default();
-        let mut has = names.has(&name);
-        if has.is_none() && names.is_due(self.now().seconds()) {
-            // Once for each server, so all other calls need no room for it.
-            Box::pin(self.read_list(&route.name, kind, request)).await;
-            has = names.has(&name);
-        }
-        match has {
-            // A server that does not tell what it offers answers for itself.
-            Some(true) | None => Ok(()),
-            Some(false) => {
-                // It may be new. Nobody waits for that: what is hidden takes no time either.
-                if names.is_due(self.now().seconds()) {
-                    let (gateway, server) = (self.clone(), route.name.clone());
-                    let request = request.for_record();
-                    tokio::spawn(async move { gateway.read_list(&server, kind, &request).await });
-                }
-                let published = request.message.params().and_then(|it| it.get("name")?.string());
-                Err(unknown(&request.method, &published.unwrap_or_default()))
-            }
-        }
-    }
-
-    /// Reads a list for what reading leaves behind.
-    async fn read_list(&self, server: &str, kind: Kind, request: &Request) {
-        let Some(route) = self.route_named(server) else { return };
-        let mut list = request.for_record();
-        (list.method, list.target) = match kind {
-            Kind::Prompt => (Method::PromptsList, None),
-            _ => (Method::ToolsList, None),
-        };
-        self.read_whole(route, &list).await;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-    use toolgate_protocol::version::Version;
-
-    use super::*;
-    use crate::testing::{Fake, Said, client, gateway, request, told};
-
-    fn fake() -> Arc<Fake> {
-        let fake = Fake::new(Version::V2026_07_28, &json!({ "tools": {} }))
-            .on("tools/list", |params| match params["cursor"].as_str() {
-                None => Said::Result(json!({ "tools": [{ "name": "find" }], "nextCursor": "2" })),
-                Some(_) => Said::Result(json!({ "tools": [{ "name": "drop" }] })),
-            })
-            .on("tools/call", |_| Said::Error(-32602, "its own words for an unknown tool"));
-        Arc::new(fake)
-    }
-
-    async fn refusal(gateway: &Arc<Gateway>, tool: &str) -> Option<(i64, String)> {
-        let client = client(Version::V2026_07_28, &json!({}));
-        let reply = gateway.call(request(&client, "tools/call", json!({ "name": tool }))).await;
-        told(reply).await.err().map(|fault| (fault.reason.code(), fault.message))
-    }
-
-    /// Case Z1: also where all but a few things are permitted, what is hidden looks like what is
-    /// not there.
-    #[tokio::test]
-    async fn what_is_not_there_looks_like_what_is_hidden() {
-        let rules = "policy: { default: allow, policies: ['forbid (principal, action, resource == Tool::\"crm/drop\");'] }";
-        let fake = fake();
-        let gateway = gateway(&[("crm", fake.clone())], rules);
-
-        let hidden = refusal(&gateway, "drop").await.unwrap();
-        assert_eq!(fake.methods(), [""; 0], "a refused call sent something");
-        let unknown = refusal(&gateway, "nothing").await.unwrap();
-        let again = refusal(&gateway, "nothing").await.unwrap();
-
-        assert_eq!(hidden, (-32602, "unknown tool: drop".to_owned()));
-        assert_eq!(unknown, (-32602, "unknown tool: nothing".to_owned()));
-        assert_eq!(unknown, again);
-        assert_eq!(fake.methods(), ["tools/list", "tools/list"], "one look, two pages");
-        assert_eq!(refusal(&gateway, "find").await, None, "its server answers");
-    }
-
-    #[tokio::test]
-    async fn without_rules_its_server_answers_for_itself() {
-        let fake = fake();
-        let gateway = gateway(&[("crm", fake.clone())], "");
-
-        assert_eq!(refusal(&gateway, "nothing").await, None);
-
-        assert!(fake.methods().contains(&"tools/call".to_owned()));
     }
 }

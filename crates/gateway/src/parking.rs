@@ -1,8 +1,9 @@
 //! Calls of modern clients to legacy servers that ask back: the upstream call waits here, while
 //! its client gathers the answers and comes again (2026-07-28, MRTR).
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+pub(crate) mod lot;
+
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -20,93 +21,14 @@ use crate::gateway::Gateway;
 use crate::routing::member;
 use crate::screening::is_kept;
 use crate::state::State;
-use crate::tasks::Questions;
+
+use lot::Parked;
+pub use lot::Parking;
 
 /// How long further questions are waited for, once there is one: servers ask several in a row.
 const GATHER: Duration = Duration::from_millis(25);
 /// Questions of one round at most.
 const MOST_QUESTIONS: usize = 64;
-
-/// The calls that wait.
-pub struct Parking {
-    calls: Mutex<HashMap<u64, Parked>>,
-    pub(crate) questions: Questions,
-    ttl: Duration,
-    max: usize,
-}
-
-struct Parked {
-    reply: Reply,
-    questions: Vec<(String, Ask)>,
-    until: Instant,
-}
-
-impl Parking {
-    /// Room for `max` calls, each waiting no longer than `ttl`.
-    pub fn new(ttl: Duration, max: usize) -> Arc<Parking> {
-        let parking = Arc::new(Parking {
-            calls: Mutex::default(),
-            questions: Questions::default(),
-            ttl,
-            max,
-        });
-        tokio::spawn(sweep(Arc::downgrade(&parking)));
-        parking
-    }
-
-    /// How many wait.
-    pub fn count(&self) -> usize {
-        self.lock().len() + self.questions.count()
-    }
-
-    fn put(&self, parked: Parked) -> Result<u64, Fault> {
-        let mut id = [0; 8];
-        getrandom::fill(&mut id).map_err(|error| {
-            Fault::new(Reason::Internal, "no randomness").because(error.to_string())
-        })?;
-        let id = u64::from_be_bytes(id);
-        let mut calls = self.lock();
-        if calls.len() >= self.max {
-            return Err(Fault::new(
-                Reason::Overloaded,
-                "too many calls wait for their clients' answers",
-            ));
-        }
-        calls.insert(id, parked);
-        Ok(id)
-    }
-
-    fn take(&self, id: u64) -> Option<Parked> {
-        self.lock().remove(&id)
-    }
-
-    /// Ends every waiting call: their servers are told that no answer will come.
-    pub fn clear(&self) {
-        self.lock().clear();
-        self.questions.clear();
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<u64, Parked>> {
-        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-async fn sweep(parking: Weak<Parking>) {
-    let mut ticks = tokio::time::interval(Duration::from_secs(1));
-    loop {
-        ticks.tick().await;
-        let Some(parking) = parking.upgrade() else { return };
-        let now = Instant::now();
-        // Dropped outside of the lock: their end talks to servers.
-        let late: Vec<_> = {
-            let mut calls = parking.lock();
-            let ids: Vec<_> =
-                calls.iter().filter(|(_, call)| call.until <= now).map(|(id, _)| *id).collect();
-            ids.into_iter().filter_map(|id| calls.remove(&id)).collect()
-        };
-        drop(late);
-    }
-}
 
 impl Gateway {
     /// Answers a modern client's request. What a legacy server asks meanwhile reaches the client

@@ -17,7 +17,7 @@ use crate::context;
 use crate::deadline::bounded;
 use crate::fault::{Fault, Reason};
 use crate::gateway::{Gateway, Route};
-use crate::metrics::Measured;
+use crate::metrics::counting::Measured;
 use crate::rewrite::Rewritten;
 use crate::screening::{Screened, is_kept};
 

@@ -6,8 +6,12 @@ use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use toolgate_protocol::client::Abilities;
+
 use crate::deadline::late;
+use crate::entries::Part;
 use crate::fault::{Fault, Reason};
+use crate::upstream::Description;
 
 /// How long a server may take whose last answer is still at hand.
 const KNOWN: Duration = Duration::from_secs(1);
@@ -19,6 +23,12 @@ const MOST: usize = 1024;
 
 /// The last answers, by key.
 pub(crate) struct Recall<K, V>(Arc<Mutex<HashMap<K, Last<V>>>>);
+
+/// The first page of each list of each server, by whom it was shown to.
+pub(crate) type Kept = Recall<(usize, &'static str, Abilities, Option<Arc<str>>), Part>;
+
+/// What servers said of themselves, for when they do not answer.
+pub(crate) type Known = Recall<(usize, Abilities, Option<Arc<str>>), Arc<Description>>;
 
 struct Last<V> {
     answer: Option<V>,

@@ -1,7 +1,8 @@
 //! Which server is a request for, and what does that server call the thing?
 
+pub(crate) mod owners;
+
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
@@ -12,54 +13,6 @@ use toolgate_protocol::method::{Method, Target};
 use crate::call::Request;
 use crate::fault::{Fault, Reason};
 use crate::gateway::{Gateway, Route};
-
-/// Where published names lead. The cost of a look-up depends on how many lengths of prefix there
-/// are, not on how many servers.
-pub(crate) struct Owners {
-    /// Positions of the servers with this prefix of names.
-    prefixes: HashMap<Box<str>, Vec<usize>>,
-    /// The lengths of the prefixes in bytes, longest first: the longer, the surer.
-    lengths: Vec<usize>,
-    /// The server whose URIs begin with this scheme and a plus sign.
-    schemes: HashMap<Box<str>, usize>,
-    /// The server that alone keeps its URIs.
-    only: Option<usize>,
-}
-
-impl Owners {
-    pub(crate) fn of(routes: &[Route]) -> Owners {
-        let mut prefixes: HashMap<Box<str>, Vec<usize>> = HashMap::new();
-        let mut schemes = HashMap::new();
-        let mut only = None;
-        for (at, route) in routes.iter().enumerate() {
-            prefixes.entry(route.names.prefix().into()).or_default().push(at);
-            match route.names.scheme() {
-                Some(scheme) => _ = schemes.entry(scheme.into()).or_insert(at),
-                None => only = Some(at),
-            }
-        }
-        let mut lengths: Vec<_> = prefixes.keys().map(|prefix| prefix.len()).collect();
-        lengths.sort_unstable_by(|a, b| b.cmp(a));
-        lengths.dedup();
-        Owners { prefixes, lengths, schemes, only }
-    }
-
-    /// The servers that may have something under this name, the surest first.
-    fn of_name<'a, 'n>(&'a self, name: &'n str) -> impl Iterator<Item = usize> + use<'a, 'n> {
-        self.lengths
-            .iter()
-            .filter_map(|length| self.prefixes.get(name.get(..*length)?))
-            .flatten()
-            .copied()
-    }
-
-    /// The server that has what is under this URI.
-    fn of_uri(&self, uri: &str) -> Option<usize> {
-        let scheme =
-            uri.strip_prefix("ui://").unwrap_or(uri).split_once('+').map(|(scheme, _)| scheme);
-        scheme.and_then(|scheme| self.schemes.get(scheme).copied()).or(self.only)
-    }
-}
 
 impl Gateway {
     /// Finds the server of a request and edits the request to that server's own names.
@@ -204,6 +157,11 @@ pub(crate) fn unknown(method: &Method, name: &str) -> Fault {
         Target::Nothing => not_permitted(name),
         _ => Fault::new(Reason::Unknown, format!("unknown tool: {name}")),
     }
+}
+
+/// The answer for a task that does not exist, or not for this caller.
+pub(crate) fn unknown_task() -> Fault {
+    Fault::new(Reason::Unknown, "unknown task")
 }
 
 /// The answer to a method that nobody has here.

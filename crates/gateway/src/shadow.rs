@@ -7,10 +7,9 @@ use std::collections::HashSet;
 
 use toolgate_policy::Kind;
 
-use crate::authorize::kind_of_list;
 use crate::call::Request;
 use crate::entries::Entry;
-use crate::fanout::Part;
+use crate::entries::{Part, kind_of_list};
 use crate::gateway::{Gateway, Route};
 
 impl Gateway {

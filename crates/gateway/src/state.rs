@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use toolgate_catalog::canonical::canonical;
 use toolgate_protocol::jsonrpc::Message;
 
-use crate::approval::Consent;
+use crate::approval::consent::Consent;
 use crate::call::Request;
 use crate::clock::Timestamp;
 use crate::fault::{Fault, Reason};

@@ -15,9 +15,9 @@ mod shelves;
 
 use std::time::Duration;
 
-use crate::call::Boxed;
 use crate::config::Rate;
-use crate::quota::Verdict;
+use crate::future::Boxed;
+use crate::quota::buckets::Verdict;
 use crate::usage;
 
 pub use keeping::Keeping;

@@ -8,29 +8,28 @@ mod bridge;
 mod errand;
 mod handle;
 mod list;
-mod origins;
+pub(crate) mod open;
+pub(crate) mod origins;
 mod questions;
-mod support;
+pub(crate) mod support;
 
 use std::sync::Arc;
 
 use toolgate_protocol::client::Abilities;
 use toolgate_protocol::method::Method;
-use toolgate_protocol::tasks::{TOOL_CALLS, Task};
+use toolgate_protocol::tasks::Task;
 use toolgate_protocol::version::{Era, Version};
 
-use crate::authorize::Permit;
+use crate::authorize::permit::Permit;
 use crate::call::{Reply, Request};
 use crate::discover::describe;
-use crate::fault::{Fault, Reason};
+use crate::fault::Fault;
 use crate::gateway::{Gateway, Route};
 use crate::parking::missing;
-use crate::routing::{member, no_method, rename};
-use crate::upstream::Description;
+use crate::routing::{member, no_method, rename, unknown_task};
 
 pub(crate) use handle::Handle;
 pub use origins::Origins;
-pub(crate) use questions::Questions;
 pub use support::Support;
 
 impl Gateway {
@@ -129,7 +128,7 @@ impl Gateway {
 
     async fn learn_support(&self, route: &Route, request: &Request) -> Result<(), Fault> {
         let server = describe(route, &request.who, request.client.abilities()).await?;
-        if offers_tasks(&server) {
+        if server.offers_tasks() {
             self.relist(&[route], request).await;
         }
         route.tasks.settle();
@@ -163,18 +162,6 @@ impl Gateway {
     fn original(&self, id: &str) -> String {
         Handle::peek(id, self.keys()).map_or_else(|| id.to_owned(), |handle| handle.task)
     }
-}
-
-/// Whether a server can run tool calls as tasks in the older form.
-pub(crate) fn offers_tasks(server: &Description) -> bool {
-    server.era == Era::Legacy
-        && server.version >= Version::V2025_11_25
-        && server.offers(&TOOL_CALLS)
-}
-
-/// The answer for a task that does not exist, or not for this caller.
-pub(crate) fn unknown_task() -> Fault {
-    Fault::new(Reason::Unknown, "unknown task")
 }
 
 #[cfg(test)]

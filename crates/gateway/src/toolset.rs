@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use toolgate_policy::{Kind, Thing};
 
-use crate::config::{Server, ToolsetRules};
+use crate::config::server::Server;
+use crate::config::toolsets::Toolset as ToolsetRules;
 use crate::names::Names;
 use patterns::Patterns;
 

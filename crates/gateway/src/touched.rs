@@ -8,7 +8,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::call::Who;
+use crate::who::Who;
 
 /// Marks in the table: one MiB. With a thousand pairs in it one in 17,000 looks touched by chance.
 const MARKS: usize = 1 << 18;

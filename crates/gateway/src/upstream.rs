@@ -7,6 +7,7 @@ use tokio::sync::mpsc;
 use toolgate_protocol::client::Abilities;
 use toolgate_protocol::json::{Document, Limits, Mode};
 use toolgate_protocol::jsonrpc::Message;
+use toolgate_protocol::tasks::TOOL_CALLS;
 use toolgate_protocol::version::{Era, Version};
 
 use crate::call::{Boxed, Reply, Request, Who};
@@ -80,6 +81,11 @@ pub struct Description {
 }
 
 impl Description {
+    /// Whether the server can run tool calls as tasks in the older form.
+    pub(crate) fn offers_tasks(&self) -> bool {
+        self.era == Era::Legacy && self.version >= Version::V2025_11_25 && self.offers(&TOOL_CALLS)
+    }
+
     /// Whether the capabilities have a member at this path that is not `false`.
     pub fn offers(&self, path: &[&str]) -> bool {
         let parsed = Document::parse(self.capabilities.clone(), &Limits::default(), Mode::Trusted);

@@ -7,16 +7,15 @@
 pub mod conformance;
 mod counter;
 mod memory;
-mod meter;
+pub(crate) mod meter;
 mod period;
 mod quotas;
 
-use crate::call::Boxed;
 use crate::clock::Timestamp;
+use crate::future::Boxed;
 
 pub use counter::{Amount, Counter, Most, What};
 pub use memory::Memory;
-pub(crate) use meter::{Meter, Tool};
 pub use period::{Every, Period};
 pub(crate) use quotas::{Quotas, claim};
 

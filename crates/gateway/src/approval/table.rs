@@ -2,13 +2,12 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::call::Caller;
 use crate::clock::Timestamp;
 use crate::config::approvals::Approvals as Rules;
 use crate::fault::{Fault, Reason};
-
-use super::ends;
 
 /// All of them, by id.
 #[derive(Default)]
@@ -299,6 +298,11 @@ fn new_id() -> Result<Box<str>, Fault> {
     })?;
     let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     Ok(hex.into())
+}
+
+/// When something ends, as people read it.
+pub(super) fn ends(now: Timestamp, ttl: Duration) -> u64 {
+    now.seconds().saturating_add(ttl.as_secs())
 }
 
 #[cfg(test)]

@@ -6,8 +6,8 @@ use toolgate_catalog::definition::{Definition, Kind as Pinned};
 use toolgate_catalog::lock::Lock;
 use toolgate_policy::{Catalog, Item, Kind, Server as Known};
 
-use super::checked::Server;
 use super::definitions::Definitions;
+use super::server::Server;
 
 /// The servers, each with what it is known to offer.
 pub(super) fn catalog<'a>(

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use toolgate_values::{Listen, Name};
 
-use super::checked::Server;
+use super::server::Server;
 
 /// The largest file that is read, in bytes. Configurations and secrets are far smaller.
 pub(super) const LARGEST: u64 = 1 << 20;

@@ -6,19 +6,67 @@ use std::time::{Duration, Instant};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use toolgate_protocol::jsonrpc::Kind;
+use toolgate_protocol::method::Method;
 
-use super::{CallLabels, Counters, ErrorLabels, Unproven};
-use crate::call::{Boxed, End, Frame, Frames, Reply, Trace};
+use super::{CallLabels, Counters, ErrorLabels, Metrics, Unproven, find, remember};
+use crate::call::{Boxed, End, Frame, Frames, Reply, Request, Trace};
 use crate::fault::{BY_UPSTREAM, Fault, Reason};
+use crate::gateway::Route;
 
 /// The counts of one running call.
 pub(crate) struct Counting {
-    pub(super) counters: Arc<Counters>,
+    counters: Arc<Counters>,
     /// The tool, as long as nobody knows whether it is one.
-    pub(super) unproven: Option<Box<Unproven>>,
-    pub(super) errors: Family<ErrorLabels, Counter>,
-    pub(super) trace: Trace,
-    pub(super) over: bool,
+    unproven: Option<Box<Unproven>>,
+    errors: Family<ErrorLabels, Counter>,
+    trace: Trace,
+    over: bool,
+}
+
+impl Metrics {
+    /// A call begins.
+    pub(crate) fn begin(self: &Arc<Self>, route: &Route, request: &Request) -> Counting {
+        let (counters, unproven) = match (&request.method, request.named()) {
+            (Method::ToolsCall, Some(tool)) => self.of_call(route, &tool),
+            (method, _) => {
+                let method = method.label();
+                let known = &route.counted.methods;
+                let counters = find(known, method).unwrap_or_else(|| {
+                    remember(known, method, self.counters(&route.name, method, ""))
+                });
+                (counters, None)
+            }
+        };
+        counters.in_flight.inc();
+        Counting {
+            counters,
+            unproven,
+            errors: self.errors.clone(),
+            trace: request.trace.clone(),
+            over: false,
+        }
+    }
+
+    fn of_call(
+        self: &Arc<Self>,
+        route: &Route,
+        tool: &str,
+    ) -> (Arc<Counters>, Option<Box<Unproven>>) {
+        let Route { name, counted, offered, .. } = route;
+        if let Some(counters) = find(&counted.tools, tool) {
+            return (counters, None);
+        }
+        if offered.has_tool(tool) {
+            return (self.of_tool(name, counted, tool), None);
+        }
+        let unproven = Unproven {
+            metrics: self.clone(),
+            server: name.clone(),
+            counted: counted.clone(),
+            tool: tool.into(),
+        };
+        (self.of_others(name, counted), Some(Box::new(unproven)))
+    }
 }
 
 impl Counting {

@@ -6,7 +6,8 @@ use crate::fault::Fault;
 use crate::gateway::{Gateway, Route};
 use crate::quota::limits::Wanted;
 use crate::quota::{Standing, Working};
-use crate::usage::{self, Amount, Counter, Every, Meter, Period, Tool, What};
+use crate::usage::meter::{Meter, Tool};
+use crate::usage::{self, Amount, Counter, Every, Period, What};
 
 /// A call at work, and what it uses.
 pub(crate) struct Admitted {

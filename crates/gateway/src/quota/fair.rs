@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::Key;
+use super::buckets::Key;
 
 /// Callers remembered of one thing, and things, at most. All of them are verified: nobody invents
 /// callers.

@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 
 use smallvec::SmallVec;
 
+use super::buckets::{Buckets, Key, Kind, Verdict};
 use super::fair::Sharers;
 use super::leases::{AGAIN, Lease, Leases};
 use super::standing::{Standing, seconds};
-use super::{Buckets, Key, Kind, Rate, Verdict};
-use crate::call::Who;
-use crate::config::{RateLimits, ServerLimits};
+use crate::config::{Rate, RateLimits, ServerLimits};
 use crate::fault::{Fault, Reason};
 use crate::store;
+use crate::who::Who;
 
 /// How long somebody who called counts among those who share a server.
 const LATELY: Duration = Duration::from_secs(60);

@@ -4,10 +4,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::buckets::{Kind, Verdict};
 use super::leases::LASTING;
 use super::limits::{Limits, Shares, Spent, Wanted, Working, buckets, caps, refused};
-use super::{Kind, Rate, Verdict};
-use crate::config::RateLimits;
+use crate::config::{Rate, RateLimits};
 use crate::fault::{Fault, Reason};
 use crate::store::{Bucket, Cap, Name, Shared};
 

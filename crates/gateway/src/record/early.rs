@@ -1,18 +1,13 @@
 //! What is refused before it is a request: by its host, its credentials, its size, its form.
-//!
-//! Refusals cost whoever causes them nothing, so their records are bounded: each caller, or address
-//! of unknown ones, has a bucket, and all together have another. What no bucket has room for is
-//! counted by its reason, which the ledger tells in one line a second at most.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
-use toolgate_audit::{Books, Intent, Outcome, Status, Text};
+use toolgate_audit::{Intent, Outcome, Status, Text};
 
+use super::refusals::note;
 use crate::call::Caller;
 use crate::fault::Reason;
 use crate::gateway::Gateway;
-use crate::quota::Limits;
 
 /// All that is known of such a request.
 pub struct Early<'a> {
@@ -42,21 +37,5 @@ impl Gateway {
             intent.toolset = self.toolset().map(|toolset| Text::from(toolset.name.clone()));
             (intent, Outcome::new(Status::Refused).because(early.reason.label()))
         });
-    }
-}
-
-/// Records a refusal, or counts it as one of a flood.
-pub(super) fn note(
-    books: &Books,
-    limits: &Arc<Limits>,
-    who: &str,
-    reason: &'static str,
-    record: impl FnOnce() -> (Intent, Outcome),
-) {
-    if limits.may_note(books.refusals(), who) {
-        let (intent, outcome) = record();
-        books.record(&intent, &outcome);
-    } else {
-        books.count(reason);
     }
 }

@@ -14,7 +14,8 @@ use toolgate_protocol::splice::Edits;
 use toolgate_screen::redact::{Hit, Scope};
 use toolgate_screen::{clean, imitation};
 
-use super::kept::{Keeper, Source};
+use super::held::Source;
+use super::kept::Keeper;
 use super::task::{self, Beginning};
 use super::{Screen, ToolSchemas};
 use crate::call::{Ask, End, Request};
@@ -58,8 +59,8 @@ impl Subject {
         let method = request.method.clone();
         let own = task::tool_of(gateway, route, request);
         let source = match &method {
-            Method::ResourcesRead => Source::of(route, Thing::Resource, request.named()),
-            _ => Source::of(route, Thing::Tool, own.as_deref().map(Cow::Borrowed)),
+            Method::ResourcesRead => Source::of(&route.name, Thing::Resource, request.named()),
+            _ => Source::of(&route.name, Thing::Tool, own.as_deref().map(Cow::Borrowed)),
         };
         let begins = own.clone().filter(|_| method == Method::ToolsCall);
         let origins = &gateway.lasting.origins;
@@ -85,7 +86,7 @@ impl Subject {
             return Subject::plain(gateway, route, screen, caller, method);
         }
         let own = task::tool_of_event(gateway, route, caller, event);
-        let source = Source::of(route, Thing::Tool, own.as_deref().map(Cow::Borrowed));
+        let source = Source::of(&route.name, Thing::Tool, own.as_deref().map(Cow::Borrowed));
         let subject = Subject {
             keeper: Keeper::of(gateway, caller, source),
             ..Subject::plain(gateway, route, screen, caller, Method::TasksGet)

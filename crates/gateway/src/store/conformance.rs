@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Backend, Bucket, Cap, Item, Name, Placed, Room};
 use crate::config::Rate;
-use crate::quota::Verdict;
+use crate::quota::buckets::Verdict;
 use crate::usage;
 
 const SECOND: Duration = Duration::from_secs(1);

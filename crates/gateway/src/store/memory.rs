@@ -7,9 +7,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::{Answer, Backend, Bucket, Cap, Item, Kept, Name, Placed, Room, Shelves};
-use crate::call::Boxed;
 use crate::clock::Timestamp;
-use crate::quota::{Buckets, Kind, Verdict};
+use crate::future::Boxed;
+use crate::quota::buckets::{Buckets, Kind, Verdict};
 use crate::usage::{self, Amount, Claim, Counter, Denied, Store};
 
 /// All of it, with a clock that goes forward by hand or by itself.

@@ -7,10 +7,10 @@ use std::time::Duration;
 use toolgate_identity::dpop::{NobodyKnows, Once};
 
 use super::{Away, Backend, Bucket, Cap, Item, Kept, Name, Placed, Room};
-use crate::call::Boxed;
 use crate::clock::Timestamp;
 use crate::fault::{Fault, Reason};
-use crate::quota::Verdict;
+use crate::future::Boxed;
+use crate::quota::buckets::Verdict;
 use crate::usage::{Amount, Claim, Counter, Denied, Store};
 
 /// How long reports may take that no call waits for.

@@ -8,6 +8,7 @@ use toolgate_protocol::jsonrpc::codes;
 
 use super::*;
 use crate::call::{Answer, Frame};
+use crate::fault::Reason;
 use crate::testing::{Fake, Said, caller, client, gateway, question, request, result_frame, told};
 
 fn extension() -> Value {

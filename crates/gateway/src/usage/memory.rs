@@ -6,8 +6,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::counter::{Amount, Counter};
 use super::{Claim, Denied, Store};
-use crate::call::Boxed;
 use crate::clock::Timestamp;
+use crate::future::Boxed;
 
 /// Counters kept at most, about 30 MiB.
 const MOST: usize = 200_000;

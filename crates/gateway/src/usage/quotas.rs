@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use toolgate_protocol::caller::Caller;
+
 use super::{Amount, Claim, Counter, Denied, Most, Period, Store, What};
-use crate::call::Caller;
 use crate::clock::Timestamp;
 use crate::config::{Every, Per, Quota};
 use crate::fault::{Fault, Reason};
-use crate::quota::Standing;
+use crate::quota::standing::Standing;
 
 /// The quotas of a configuration.
 #[derive(Default)]

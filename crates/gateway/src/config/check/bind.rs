@@ -6,9 +6,10 @@ use std::path::Path;
 use toolgate_values::Secret;
 
 use super::Checks;
-use crate::config::bind::{Bindings, Bound, Part, read};
-use crate::config::checked::Tools;
+use crate::config::bind::{Bindings, Bound, Part};
+use crate::config::bound::read;
 use crate::config::problem::{key_path, quote};
+use crate::config::server::Tools;
 
 /// `known`: whether callers are told apart.
 pub(super) fn resolve(

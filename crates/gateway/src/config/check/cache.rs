@@ -5,8 +5,8 @@ use toolgate_values::Size;
 use super::Checks;
 use crate::config::bind::Part;
 use crate::config::cache::{Cache, KeptFor};
-use crate::config::checked::{Kind, Tools};
 use crate::config::problem::quote;
+use crate::config::server::{Kind, Tools};
 use crate::config::servers::files::FilesRoot;
 use crate::config::upstream_auth::Onwards;
 

@@ -1,17 +1,13 @@
 //! How a server is reached, and whether its other keys fit that.
 
-use std::path::{Component, Path, PathBuf};
-
-use http::{HeaderName, HeaderValue};
-
+use super::paths::directory;
 use super::servers::{self, files, knowledge, sql};
 use super::{Checks, launch};
 use crate::config::bind::Bindings;
-use crate::config::checked::{INHERITED, Kind};
 use crate::config::entry::{Entry, EraChoice, Transport};
-use crate::config::header::{Held, held};
 use crate::config::problem::{key_path, quote};
-use toolgate_values::{Name, Secret};
+use crate::config::server::{INHERITED, Kind};
+use toolgate_values::Name;
 
 /// Keys that only some kinds of server have, with those kinds.
 const FITTING: [(&str, &[&str]); 11] = [
@@ -148,20 +144,6 @@ fn http(checks: &mut Checks<'_>, path: &str, entry: Entry) -> Option<Kind> {
     Some(Kind::Http { url, headers: entry.headers, era: entry.era, transport: entry.transport })
 }
 
-pub(super) fn wrong_header(name: &str, value: &Secret) -> Option<String> {
-    let Ok(header) = HeaderName::from_bytes(name.as_bytes()) else {
-        return Some(format!("{} cannot name a header (use letters, digits and -)", quote(name)));
-    };
-    if held(header.as_str()) == Some(Held::Reserved) {
-        return Some(format!("the gateway itself sets {header} (remove it)"));
-    }
-    let sound = HeaderValue::from_str(value.reveal()).is_ok();
-    (!sound).then(|| {
-        "the value has characters that no header may have (remove line breaks and the like)"
-            .to_owned()
-    })
-}
-
 fn stdio(checks: &mut Checks<'_>, path: &str, entry: Entry) -> Option<Kind> {
     let words = entry.command?;
     launch::check(checks, path, &words, entry.unpinned);
@@ -208,29 +190,4 @@ fn variable(checks: &mut Checks<'_>, place: &str, name: &str) {
     if name.is_empty() || name.contains(['=', '\0']) {
         checks.problem(place, "that cannot name a variable (write NAME alone, without =)");
     }
-}
-
-pub(super) fn directory(checks: &mut Checks<'_>, key: &str, path: &Path) -> PathBuf {
-    let resolved = checks.resolve(key, path);
-    if !checks.sources.is_directory(&resolved) {
-        let shown = checks.shown(key, &path.to_string_lossy());
-        checks
-            .problem(key, format!("{shown} is not a directory (paths are relative to this file)"));
-    }
-    resolved
-}
-
-/// A path without `.` and `..`, as it is written: links are not followed.
-pub(super) fn plain(path: &Path) -> PathBuf {
-    let mut plain = PathBuf::new();
-    for component in path.components() {
-        match component {
-            Component::CurDir => {}
-            Component::ParentDir => {
-                plain.pop();
-            }
-            other => plain.push(other),
-        }
-    }
-    plain
 }

@@ -9,8 +9,9 @@ use toolgate_policy::{Policy, Problem, Rules, ServerRules};
 
 use super::Checks;
 use crate::config::catalog::catalog;
-use crate::config::checked::{LockFile, Server};
+use crate::config::checked::LockFile;
 use crate::config::problem::{Place, key_path};
+use crate::config::server::Server;
 use crate::config::tree::Config;
 use crate::toolset::{Membership, Toolset};
 

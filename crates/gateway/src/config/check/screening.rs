@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Checks;
 use super::authentication::dotted;
 use crate::config::screening::Screening;
-use crate::screening::Screen;
+use crate::screening::screen::Screen;
 
 /// The rules of `screening` at `path`, together with those of the whole gateway; nothing if none
 /// of them does anything.

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 
 use super::{Checks, bind, cache, kind, screening, tools, upstream_auth};
-use crate::config::checked::{Kind, Server};
 use crate::config::definitions::Definitions;
 use crate::config::entry::{Entry, Sessions};
 use crate::config::problem::quote;
 use crate::config::screening::Screening;
+use crate::config::server::{Kind, Server};
 
 /// The server that `entry` describes, or nothing if it describes none.
 pub(super) fn resolve(

@@ -17,7 +17,7 @@ use serde_json::Value;
 use toolgate_screen::schema::Compiled;
 use toolgate_values::{Secret, Url};
 
-use super::{Checks, kind::wrong_header};
+use super::{Checks, headers::wrong_header};
 use crate::config::problem::key_path;
 
 /// Headers of the operator: sound, and each once. Those that are `free` nobody else sets.

@@ -3,9 +3,9 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::Checks;
-use crate::config::checked::{Kind, Server, Tools};
 use crate::config::entry::Entry;
 use crate::config::problem::{key_path, quote};
+use crate::config::server::{Kind, Server, Tools};
 use crate::config::servers::files::Files;
 use crate::config::servers::sql::ExploreRules;
 use crate::config::servers::transform::Transform;

@@ -7,9 +7,9 @@ use toolgate_identity::signing::SigningKey;
 use toolgate_values::{Secret, Span, Url};
 
 use super::Checks;
-use crate::config::checked::{Kind, Server};
 use crate::config::entry::{Entry, Sessions};
 use crate::config::problem::quote;
+use crate::config::server::{Kind, Server};
 use crate::config::tree::Config;
 use crate::config::upstream_auth::{
     self as config, AuthKind, Authority, ClientAuth, ExchangeGrant, Onwards, UpstreamAuth, Wanted,

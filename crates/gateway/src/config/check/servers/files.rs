@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use toolgate_values::Size;
 
 use crate::config::bind::{Bound, Part};
-use crate::config::check::kind::{self, directory};
+use crate::config::check::paths::{self, directory};
 use crate::config::check::{Checks, bind};
-use crate::config::checked::Kind;
 use crate::config::entry::CacheScope;
 use crate::config::problem::quote;
+use crate::config::server::Kind;
 use crate::config::servers::files::{
     FileQuota, Files, FilesEntry, FilesPlace, FilesRoot, HomeName, RootEntry,
 };
@@ -237,5 +237,5 @@ fn apart(checks: &mut Checks<'_>, path: &str, roots: &[FilesRoot]) {
 /// The folder in which all of a root is, as it is written.
 fn folder(root: &FilesRoot) -> PathBuf {
     let (FilesPlace::Shared(folder) | FilesPlace::PerCaller { base: folder, .. }) = &root.place;
-    kind::plain(folder)
+    paths::plain(folder)
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use toolgate_values::Secret;
 
 use super::{base, expression, headers, parameter, schema};
-use crate::config::check::{Checks, kind::wrong_header};
+use crate::config::check::{Checks, headers::wrong_header};
 use crate::config::header::{Held, held};
 use crate::config::problem::{key_path, quote};
 use crate::config::servers::Anything;

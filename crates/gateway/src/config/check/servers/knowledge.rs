@@ -6,9 +6,9 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use crate::config::check::Checks;
-use crate::config::check::kind::{directory, plain};
-use crate::config::checked::{Kind, Server};
+use crate::config::check::paths::{directory, plain};
 use crate::config::problem::quote;
+use crate::config::server::{Kind, Server};
 use crate::config::servers::knowledge::{Knowledge, Writers};
 use toolgate_values::Size;
 

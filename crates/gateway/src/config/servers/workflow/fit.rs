@@ -11,8 +11,8 @@ use self::outputs::Outputs;
 use self::values::{holds_expression, is, may_be, misfit, other_type};
 use super::{EXPRESSION, Step, Workflow, WorkflowTool, target};
 use crate::config::bind::Bindings;
-use crate::config::checked::{Kind, Server};
 use crate::config::problem::key_path;
+use crate::config::server::{Kind, Server};
 use crate::config::servers::Anything;
 
 /// What is wrong with a workflow.

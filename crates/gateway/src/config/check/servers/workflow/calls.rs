@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::check::{Checks, tools};
-use crate::config::checked::{Kind, Server};
 use crate::config::problem::{key_path, quote};
+use crate::config::server::{Kind, Server};
 use crate::config::servers::workflow::fit::{self, Finding};
 use crate::config::servers::workflow::{Workflow, target};
 
