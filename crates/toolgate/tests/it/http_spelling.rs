@@ -26,7 +26,7 @@ servers:
       tools:
         ask:
           description: Asks.
-          steps: [{{ id: look, call: convert.query_data, reads: true, for_each: '[`1`]' }}]
+          steps: [{{ id: look, call: convert.query_data, arguments: {{ text: '1', jmespath: '@' }}, reads: true, for_each: '[`1`]' }}]
   - name: kb
     knowledge:
       root: '{folder}/docs'
