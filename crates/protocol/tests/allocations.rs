@@ -3,43 +3,16 @@
 //! It has a binary of its own, because it counts what the whole process allocates.
 
 #[cfg(test)]
-mod tests {
-    use std::alloc::{GlobalAlloc, Layout, System};
-    use std::cell::Cell;
+#[path = "support/counting.rs"]
+mod counting;
 
+#[cfg(test)]
+mod tests {
     use bytes::Bytes;
     use toolgate_protocol::json::Limits;
     use toolgate_protocol::jsonrpc::Message;
 
-    thread_local! {
-        static COUNT: Cell<usize> = const { Cell::new(0) };
-    }
-
-    struct Counting;
-
-    #[expect(unsafe_code, reason = "an allocator cannot be written otherwise")]
-    // SAFETY: all calls go to the system allocator as they are.
-    unsafe impl GlobalAlloc for Counting {
-        unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-            COUNT.with(|count| count.set(count.get() + 1));
-            // SAFETY: the caller keeps the promises that `System` asks for.
-            unsafe { System.alloc(layout) }
-        }
-
-        unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-            // SAFETY: as above.
-            unsafe { System.dealloc(pointer, layout) }
-        }
-    }
-
-    #[global_allocator]
-    static ALLOCATOR: Counting = Counting;
-
-    fn allocations(work: impl FnOnce()) -> usize {
-        let before = COUNT.get();
-        work();
-        COUNT.get() - before
-    }
+    use crate::counting::allocations;
 
     #[test]
     fn an_ordinary_message_is_scanned_and_read_without_allocating() {

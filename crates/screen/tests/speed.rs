@@ -3,9 +3,11 @@
 //! It has a binary of its own, because it counts what the whole process allocates.
 
 #[cfg(test)]
+#[path = "../../protocol/tests/support/counting.rs"]
+mod counting;
+
+#[cfg(test)]
 mod tests {
-    use std::alloc::{GlobalAlloc, Layout, System};
-    use std::cell::Cell;
     use std::fmt::Write;
     use std::hint::black_box;
     use std::time::Instant;
@@ -16,35 +18,7 @@ mod tests {
     use toolgate_screen::redact::{Action, Compiled, Rule, Rules, Scope};
     use toolgate_screen::{neutral, schema};
 
-    thread_local! {
-        static COUNT: Cell<usize> = const { Cell::new(0) };
-    }
-
-    struct Counting;
-
-    #[expect(unsafe_code, reason = "an allocator cannot be written otherwise")]
-    // SAFETY: all calls go to the system allocator as they are.
-    unsafe impl GlobalAlloc for Counting {
-        unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-            COUNT.with(|count| count.set(count.get() + 1));
-            // SAFETY: the caller keeps the promises that `System` asks for.
-            unsafe { System.alloc(layout) }
-        }
-
-        unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-            // SAFETY: as above.
-            unsafe { System.dealloc(pointer, layout) }
-        }
-    }
-
-    #[global_allocator]
-    static ALLOCATOR: Counting = Counting;
-
-    fn allocations(work: impl FnOnce()) -> usize {
-        let before = COUNT.get();
-        work();
-        COUNT.get() - before
-    }
+    use crate::counting::allocations;
 
     fn everything() -> Compiled {
         let rule = Rule { detect: Detector::ALL.to_vec(), action: Action::Mask, ..Rule::default() };
