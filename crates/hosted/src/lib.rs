@@ -6,6 +6,7 @@
 //! fronts add.
 
 mod answer;
+pub mod apart;
 mod asked;
 mod changes;
 mod completion;

@@ -5,10 +5,10 @@ use std::io::{self, Read, Write};
 use std::time::Duration;
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use rustix::process::{Resource, Rlimit, setrlimit};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+use toolgate_hosted::apart;
 
 use crate::done::{Done, Wrong};
 use crate::{image, pdf, query, text, validate};
@@ -46,13 +46,7 @@ pub fn serve() -> Result<(), String> {
     let failed = |error: io::Error| error.to_string();
     io::stdin().lock().read_to_end(&mut input).map_err(failed)?;
     let job: Job = serde_json::from_slice(&input).map_err(|error| error.to_string())?;
-    let bounded = |resource, most| {
-        let limit = Rlimit { current: Some(most), maximum: Some(most) };
-        setrlimit(resource, limit).map_err(|error| format!("it cannot be bounded: {error}"))
-    };
-    bounded(Resource::Cpu, job.seconds)?;
-    bounded(Resource::Data, job.memory)?;
-    bounded(Resource::Core, 0)?;
+    apart::bound(job.seconds, job.memory)?;
     drop(input);
     std::panic::set_hook(Box::new(|_| end_broken()));
     let outcome = match perform(&job) {

@@ -1,15 +1,15 @@
 //! Who does the work: processes of this program, so many at once.
 
 use std::path::PathBuf;
-use std::process::Stdio;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::process::{Child, Command};
+use tokio::process::Command;
 use tokio::sync::Semaphore;
 use toolgate_gateway::config::Transform as Rules;
 use toolgate_gateway::fault::{Fault, Reason};
+use toolgate_hosted::apart::Program;
 use toolgate_hosted::{Answer, Failed};
 
 use crate::work::{Job, Outcome};
@@ -21,14 +21,17 @@ const PRINTED: usize = 8;
 
 /// How work is done.
 pub struct Worker {
-    program: Option<(PathBuf, Vec<String>)>,
+    program: Option<Program>,
     turns: Arc<Semaphore>,
 }
 
 impl Worker {
     /// By this program, which calls [`serve`](crate::serve) when it is given these arguments.
     pub fn new(path: PathBuf, arguments: Vec<String>) -> Worker {
-        Worker { program: Some((path, arguments)), turns: Arc::new(Semaphore::new(AT_ONCE)) }
+        Worker {
+            program: Some(Program::new(path, arguments)),
+            turns: Arc::new(Semaphore::new(AT_ONCE)),
+        }
     }
 
     /// Not at all.
@@ -71,17 +74,10 @@ impl Worker {
     }
 
     async fn work(&self, job: &[u8], most: usize) -> Result<Vec<u8>, Fault> {
-        let Some((path, arguments)) = &self.program else {
+        let Some(program) = &self.program else {
             return Err(Fault::new(Reason::Unreachable, "nothing is converted here").unsent());
         };
-        let mut child: Child = Command::new(path)
-            .args(arguments)
-            .env_clear()
-            // Memory that is set aside before it is bounded would not be bounded.
-            .env("MIMALLOC_ARENA_RESERVE", "32M")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+        let mut child = Command::from(program.command())
             .kill_on_drop(true)
             .spawn()
             .map_err(|error| broken(&error))?;

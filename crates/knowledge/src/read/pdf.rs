@@ -8,10 +8,9 @@
 
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use rustix::process::{Resource, Rlimit, setrlimit};
+use toolgate_hosted::apart::{self, Program};
 use toolgate_pdf::Book;
 
 use super::Unreadable;
@@ -29,16 +28,10 @@ const PAGE: char = '\u{c}';
 #[derive(Clone, Debug)]
 pub struct PdfReader(Option<Program>);
 
-#[derive(Clone, Debug)]
-struct Program {
-    path: PathBuf,
-    arguments: Vec<String>,
-}
-
 impl PdfReader {
     /// By this program, which calls [`PdfReader::serve`] when it is given these arguments.
     pub fn new(path: PathBuf, arguments: Vec<String>) -> PdfReader {
-        PdfReader(Some(Program { path, arguments }))
+        PdfReader(Some(Program::new(path, arguments)))
     }
 
     /// Not at all.
@@ -51,13 +44,7 @@ impl PdfReader {
     /// # Errors
     /// One sentence, when the input is no PDF that can be read.
     pub fn serve() -> Result<(), String> {
-        let bounded = |resource, most| {
-            let limit = Rlimit { current: Some(most), maximum: Some(most) };
-            setrlimit(resource, limit).map_err(|error| format!("it cannot be bounded: {error}"))
-        };
-        bounded(Resource::Cpu, TIME)?;
-        bounded(Resource::Data, MEMORY)?;
-        bounded(Resource::Core, 0)?;
+        apart::bound(TIME, MEMORY)?;
         let mut bytes = Vec::new();
         let failed = |error: io::Error| error.to_string();
         io::stdin().lock().read_to_end(&mut bytes).map_err(failed)?;
@@ -68,19 +55,10 @@ impl PdfReader {
     /// The pages of a PDF.
     pub(super) fn read(&self, bytes: &[u8]) -> Result<Vec<String>, Unreadable> {
         let failed = |error: io::Error| Unreadable(format!("PDFs cannot be read here: {error}"));
-        let Some(Program { path, arguments }) = &self.0 else {
+        let Some(program) = &self.0 else {
             return Err(Unreadable("PDFs are not read here".to_owned()));
         };
-        let mut child = Command::new(path)
-            .args(arguments)
-            .env_clear()
-            // Memory that is set aside before it is bounded would not be bounded.
-            .env("MIMALLOC_ARENA_RESERVE", "32M")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .map_err(failed)?;
+        let mut child = program.command().spawn().map_err(failed)?;
         let (input, output) = (child.stdin.take(), child.stdout.take());
         let mut text = String::new();
         let read = std::thread::scope(|scope| {
