@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::escape::encode;
 use crate::operation::{Body, Encoding, Member, Operation, Style, argument, shown};
+use crate::request::{stands_for, twice};
 use crate::style::{joined, pairs, scalar};
 use crate::wrong::Wrong;
 
@@ -75,13 +76,21 @@ fn members(value: &Value) -> Result<&Map<String, Value>, Wrong> {
 /// OpenAPI 3.1, 4.8.15: lists are repeated, objects are JSON, unless a style says otherwise.
 fn form(value: &Value, styles: &BTreeMap<String, (Style, bool)>) -> Result<String, Wrong> {
     let mut all = Vec::new();
-    for (name, member) in members(value)? {
+    let members = members(value)?;
+    for (name, member) in members {
         let styled = styles.get(name).copied();
         let (style, explode) = styled.unwrap_or(match member {
             Value::Object(_) => (Style::Json, false),
             _ => (Style::Form, true),
         });
-        all.extend(pairs(name, member, style, explode, encode));
+        let own = pairs(name, member, style, explode, encode);
+        let others = || members.keys().filter(|other| *other != name);
+        for (key, _) in own.iter().filter(|_| member.is_object()) {
+            if let Some(other) = others().find(|other| stands_for(key, other)) {
+                return Err(twice(name, other));
+            }
+        }
+        all.extend(own);
     }
     Ok(joined(&all))
 }

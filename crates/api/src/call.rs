@@ -6,6 +6,7 @@ use toolgate_hosted::{Answer, Asked, Failed};
 use crate::answer;
 use crate::aside::aside;
 use crate::engine::{Engine, Question, Stop};
+use crate::failure::of_answered;
 use crate::gather::gather;
 
 /// Runs one operation.
@@ -40,5 +41,6 @@ async fn once(engine: &Engine, question: Question<'_>) -> Result<Answer, Stop> {
         let held = answer::read(&api, &mapping, &response)?;
         answer::whole(&api, &mapping, promises, held)
     });
-    Ok(answer.await??)
+    let answer = answer.await.unwrap_or_else(Err);
+    answer.map_err(|fault| Stop::Failed(of_answered(operation, fault)))
 }

@@ -148,15 +148,19 @@ fn followed(
     }
     let target = response.headers().get(LOCATION)?.to_str().ok()?;
     let from = request.uri();
-    let (scheme, authority) = (from.scheme_str()?, from.authority()?.as_str());
+    let (scheme, authority) = (from.scheme_str()?, from.authority()?);
     let target = match target.strip_prefix('/') {
         Some(path) if !path.starts_with(['/', '\\']) => format!("{scheme}://{authority}{target}"),
         _ => target.to_owned(),
     };
     let uri: Uri = target.parse().ok()?;
     let same = uri.scheme_str() == Some(scheme)
-        && uri.authority().is_some_and(|it| it.as_str().eq_ignore_ascii_case(authority));
-    same.then_some(uri)
+        && uri.authority().is_some_and(|it| it.as_str().eq_ignore_ascii_case(authority.as_str()));
+    // With the host as it is written here: each other case of its letters would be a pool of
+    // connections of its own.
+    let path = uri.path_and_query().filter(|_| same)?.clone();
+    let uri = Uri::builder().scheme(scheme).authority(authority.clone()).path_and_query(path);
+    uri.build().ok()
 }
 
 /// Why a call ends early.

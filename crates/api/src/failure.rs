@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use http::header::{DATE, RETRY_AFTER};
 use http::{HeaderMap, Response, StatusCode};
 use serde_json::Value;
-use toolgate_gateway::fault::{Fault, Reason};
+use toolgate_gateway::fault::{Fault, Reason, SideEffect};
 
 use crate::operation::{Fixed, Operation, Place, shown};
 use crate::transport::Lost;
@@ -32,7 +32,11 @@ pub(crate) fn of_status<B: AsRef<[u8]>>(
         Some(told) => format!("{told} ({code})"),
         None => sentence,
     };
-    let fault = Fault::new(reason, sentence);
+    let mut fault = Fault::new(reason, sentence);
+    // Whoever did what was asked may send the client on to see it (RFC 9110, 15.4.4).
+    if status.is_redirection() && !operation.reads() {
+        fault.side_effect = SideEffect::Unknown;
+    }
     match reason {
         Reason::RateLimited => {
             fault.retry_after(pause(response.headers()).unwrap_or(PAUSE)).unsent()
@@ -175,6 +179,15 @@ pub(crate) fn of_lost(api: &str, operation: &Operation, lost: Lost) -> Fault {
     };
     let fault = fault.because(lost);
     if operation.reads() { fault.unsent() } else { fault }
+}
+
+/// The failure of a request that the API has answered with success: what it asked for is done.
+pub(crate) fn of_answered(operation: &Operation, mut fault: Fault) -> Fault {
+    fault.side_effect = match operation.reads() {
+        true => SideEffect::None,
+        false => SideEffect::Unknown,
+    };
+    fault
 }
 
 #[cfg(test)]

@@ -17,15 +17,15 @@ use crate::aside::aside;
 use crate::engine::{Engine, Question, REST, Stop};
 use crate::fields::Items;
 use crate::operation::Mapping;
-use crate::pages::Pages;
+use crate::pages::{Pages, Unnamed};
 use crate::wrong::Wrong;
 
 /// One page.
 struct Page {
     /// Its JSON, after the mapping.
     text: String,
-    /// What asks for the page after it.
-    next: Option<String>,
+    /// What asks for the page after it, if there is one.
+    next: Result<Option<String>, Unnamed>,
 }
 
 /// What was fetched so far.
@@ -34,9 +34,11 @@ struct Gathered {
     pages: Vec<String>,
     /// How much that is, in bytes.
     size: usize,
-    /// What asks for the rest, if there is any.
+    /// What asked for pages, so that none is asked for twice.
+    cursors: Vec<String>,
+    /// What asks for the rest, if there is any and anything does.
     next: Option<String>,
-    /// Why the page that `next` asks for could not be had.
+    /// Why the rest could not be had, which is what `next` asks for.
     failure: Option<Fault>,
 }
 
@@ -56,14 +58,15 @@ pub(crate) async fn gather(
     let mut all = Gathered { next: given_cursor(question.arguments)?, ..Gathered::default() };
     loop {
         let cursor = all.next.clone();
+        all.cursors.extend(cursor.clone());
         let page = page(engine, question, pages, cursor, deadline);
         if all.pages.is_empty() {
-            all.add(page.await?);
+            all.add(&engine.name, page.await?);
         } else {
             match timeout_at(last_moment, page).await {
                 // It would make the answer too large, and is the first of the next call.
                 Ok(Ok(page)) if all.size + page.text.len() > engine.largest => break,
-                Ok(Ok(page)) => all.add(page),
+                Ok(Ok(page)) => all.add(&engine.name, page),
                 Ok(Err(stop)) => all.failure = Some(stop.into()),
                 Err(_) => all.failure = Some(late(&engine.name)),
             }
@@ -141,10 +144,19 @@ impl Page {
 }
 
 impl Gathered {
-    fn add(&mut self, page: Page) {
+    fn add(&mut self, api: &str, page: Page) {
         self.size += page.text.len();
         self.pages.push(page.text);
-        self.next = page.next;
+        let lost = match &page.next {
+            Err(Unnamed) => "says that there is more, and not how to ask for it",
+            Ok(Some(next)) if self.cursors.contains(next) => "goes round in circles",
+            Ok(_) => {
+                self.next = page.next.unwrap_or_default();
+                return;
+            }
+        };
+        self.next = None;
+        self.failure = Some(Fault::new(Reason::Misfit, format!("\"{api}\" {lost}")));
     }
 
     /// The result: the entries of all pages, where to go on, and what went wrong.
@@ -162,13 +174,17 @@ impl Gathered {
         // First, so that it is seen also where the rest is cut.
         members.insert_str(0, &format!(r#""error":{},"#, told_as(&failure)));
         let text = format!("{{{members}}}");
-        let sentence = format!(
-            "incomplete: page {} of this call could not be had: {}; {}. For the rest call again with \
-             the same arguments and next_cursor as cursor",
+        let mut sentence = format!(
+            "incomplete: page {} of this call could not be had: {}; {}",
             self.pages.len() + 1,
             failure.message,
             failure.advice(),
         );
+        if self.next.is_some() {
+            sentence.push_str(
+                ". For the rest call again with the same arguments and next_cursor as cursor",
+            );
+        }
         let content = vec![Content::text(sentence), Content::text(text.clone())];
         written(content, Some(text), Some(failure.structured(trace)))
     }
@@ -182,7 +198,7 @@ impl Gathered {
             Ok(lists) => ("items", lists.into_iter().flatten().map(RawValue::get).collect()),
             Err(_) => ("pages", pages.collect()),
         };
-        let (listed, has_more) = (listed.join(","), self.next.is_some());
+        let (listed, has_more) = (listed.join(","), self.next.is_some() || self.failure.is_some());
         let mut members = format!(r#""{key}":[{listed}],"has_more":{has_more}"#);
         if let Some(next) = &self.next {
             members.push_str(&format!(r#","next_cursor":{}"#, Value::from(next.as_str())));

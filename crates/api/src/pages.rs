@@ -30,33 +30,44 @@ pub(crate) struct Pages {
 
 impl Pages {
     /// What asks for the page after `current`; `None` after the last.
+    ///
+    /// # Errors
+    /// There is one, and nothing that can ask for it.
     pub(crate) fn next(
         &self,
         current: Option<&str>,
         response: &Response<Bytes>,
         entries: usize,
-    ) -> Option<String> {
+    ) -> Result<Option<String>, Unnamed> {
         let next = match self.kind {
-            PageKind::Link => linked(response.headers(), &self.parameter)?,
-            PageKind::Page => {
-                let full = self.size.map_or(entries > 0, |size| entries as u64 >= size);
-                let number = current.map_or(Some(self.first), |text| text.parse().ok())?;
-                full.then(|| number.saturating_add(1).to_string())?
-            }
-            PageKind::Cursor => match &*self.held(response.body())? {
-                Variable::String(text) if text.contains("://") || text.starts_with('?') => {
-                    of_url(text, &self.parameter)?
+            PageKind::Link => match linked(response.headers()) {
+                Some(url) => Some(of_url(url, &self.parameter).ok_or(Unnamed)?),
+                None => None,
+            },
+            PageKind::Page => self.counted(current, entries),
+            PageKind::Cursor => match self.held(response.body()).as_deref() {
+                Some(Variable::String(text)) if text.contains("://") || text.starts_with('?') => {
+                    Some(of_url(text, &self.parameter).ok_or(Unnamed)?)
                 }
-                Variable::String(text) => text.clone(),
-                Variable::Number(number) => number.to_string(),
-                _ => return None,
+                Some(Variable::String(text)) => Some(text.clone()),
+                Some(Variable::Number(number)) => Some(number.to_string()),
+                Some(other) if other.is_truthy() => return Err(Unnamed),
+                _ => None,
             },
         };
         // An API that repeats itself would be asked for ever.
-        let goes_on = !next.is_empty()
-            && next.len() <= config::Pages::LONGEST_CURSOR
-            && current != Some(&*next);
-        goes_on.then_some(next)
+        let next = next.filter(|next| !next.is_empty() && current != Some(next));
+        match next.as_ref().is_some_and(|next| next.len() > config::Pages::LONGEST_CURSOR) {
+            true => Err(Unnamed),
+            false => Ok(next),
+        }
+    }
+
+    /// The number after the current one, while pages are full.
+    fn counted(&self, current: Option<&str>, entries: usize) -> Option<String> {
+        let full = self.size.map_or(entries > 0, |size| entries as u64 >= size);
+        let number = current.map_or(Some(self.first), |text| text.parse().ok())?;
+        full.then(|| number.saturating_add(1).to_string())
     }
 
     /// What stands in the answer where the next cursor is to be.
@@ -66,8 +77,12 @@ impl Pages {
     }
 }
 
-/// The parameter in the URL with `rel="next"` (RFC 8288, 3).
-fn linked(headers: &HeaderMap, parameter: &str) -> Option<String> {
+/// There is another page, and what asks for it is not where it should be, or too long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Unnamed;
+
+/// The URL with `rel="next"` (RFC 8288, 3).
+fn linked(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(LINK).iter().filter_map(|value| value.to_str().ok());
     values.find_map(|value| {
         // A URL holds no `<`, so each link ends where the next begins.
@@ -81,7 +96,7 @@ fn linked(headers: &HeaderMap, parameter: &str) -> Option<String> {
                 let words = value.trim().trim_end_matches(',').trim().trim_matches('"');
                 words.split_ascii_whitespace().any(|word| word.eq_ignore_ascii_case("next"))
             });
-            is_next.then(|| of_url(url, parameter))?
+            is_next.then_some(url)
         })
     })
 }
@@ -99,6 +114,8 @@ fn of_url(url: &str, parameter: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn pages(kind: PageKind, next: Option<&str>, size: Option<u64>) -> Pages {
@@ -127,7 +144,6 @@ mod tests {
             ),
             (r#"<https://a.example/r?page=7>;rel=next"#, Some("7")),
             (r#"<https://a.example/r?page=1>; rel="first""#, None),
-            (r#"<https://a.example/r?after=1>; rel="next""#, None),
             (r#"<https://a.example/r?page=2>; rel="next""#, None),
             ("<", None),
             ("", None),
@@ -135,14 +151,14 @@ mod tests {
             let mut response = body("{}");
             response.headers_mut().insert(LINK, link.parse().unwrap());
             let next = pages(PageKind::Link, None, None).next(Some("2"), &response, 1);
-            assert_eq!(next.as_deref(), expected, "{link}");
+            assert_eq!(next, Ok(expected.map(str::to_owned)), "{link}");
         }
     }
 
     #[test]
     fn numbers_count_on_until_a_page_is_not_full() {
         let next = |size, current, entries| {
-            pages(PageKind::Page, None, size).next(current, &body("[]"), entries)
+            pages(PageKind::Page, None, size).next(current, &body("[]"), entries).unwrap()
         };
         assert_eq!(next(None, None, 3).as_deref(), Some("2"));
         assert_eq!(next(Some(10), Some("4"), 10).as_deref(), Some("5"));
@@ -163,7 +179,23 @@ mod tests {
             ("[]", None),
         ] {
             let pages = pages(PageKind::Cursor, Some("meta.next"), None);
-            assert_eq!(pages.next(Some("same"), &body(json), 1).as_deref(), expected);
+            let next = pages.next(Some("same"), &body(json), 1);
+            assert_eq!(next, Ok(expected.map(str::to_owned)), "{json}");
+        }
+    }
+
+    #[test]
+    fn a_page_that_nothing_can_ask_for_is_there_all_the_same() {
+        let mut linked = body("{}");
+        let link = r#"<https://a.example/r?after=1>; rel="next""#;
+        linked.headers_mut().insert(LINK, link.parse().unwrap());
+        let long = "x".repeat(config::Pages::LONGEST_CURSOR + 1);
+
+        assert_eq!(pages(PageKind::Link, None, None).next(None, &linked, 1), Err(Unnamed));
+        for next in [json!(long), json!("https://a.example/?after=1"), json!({ "at": 3 })] {
+            let response = Response::new(json!({ "next": next }).to_string().into());
+            let pages = pages(PageKind::Cursor, Some("next"), None);
+            assert_eq!(pages.next(None, &response, 1), Err(Unnamed));
         }
     }
 }

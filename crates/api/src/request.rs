@@ -51,7 +51,7 @@ pub(crate) fn build(
     page: Option<(&str, &str)>,
 ) -> Result<Request<Bytes>, Wrong> {
     let path = path(operation, arguments)?;
-    let query = query(operation, arguments, page);
+    let query = query(operation, arguments, page)?;
     let mut url = format!("{}{}{path}", base.origin, base.prefix);
     if !query.is_empty() {
         url.push('?');
@@ -135,30 +135,15 @@ fn query(
     operation: &Operation,
     arguments: &Map<String, Value>,
     page: Option<(&str, &str)>,
-) -> String {
+) -> Result<String, Wrong> {
     let fixed = &operation.fixed.query;
     let of_page = |key: &str| page.is_some_and(|(name, _)| key == name);
     let is_taken = |key: &str| {
-        // Servers that read `a[b]` as a member of `a` would take it for a part of that.
-        let of = key.split("%5B").next();
-        let is = |name: &str| [Some(key), of].contains(&Some(&*encode(name)));
         let mut others = fixed.iter().chain(&operation.query);
-        others.any(|(name, _)| is(name)) || page.is_some_and(|(name, _)| is(name))
+        others.any(|(name, _)| stands_for(key, name))
+            || page.is_some_and(|(name, _)| stands_for(key, name))
     };
-    let mut pairs = Vec::new();
-    for parameter in operation.parameters.iter().filter(|it| it.place == Place::Query) {
-        if let Some(value) = given(parameter, arguments) {
-            pairs.extend(style::pairs(
-                &parameter.name,
-                value,
-                parameter.style,
-                parameter.explode,
-                style::of_query(parameter.reserved),
-            ));
-        }
-    }
-    // An object that is exploded names its own parameters.
-    pairs.retain(|(key, _)| !is_taken(key));
+    let mut pairs = pairs(operation, arguments, Place::Query, &is_taken)?;
     for (name, text) in operation.query.iter().filter(|(name, _)| !of_page(name)) {
         if let Some(value) = worded(text.reveal(), &|it| operation.named(arguments, it)) {
             // Here no object names parameters.
@@ -168,7 +153,50 @@ fn query(
     }
     pairs.extend(page.map(|(name, value)| (encode(name), encode(value))));
     pairs.extend(fixed.iter().map(|(name, value)| (encode(name), encode(value.reveal()))));
-    joined(&pairs)
+    Ok(joined(&pairs))
+}
+
+/// The pairs of the parameters at this place, but for those whose names are `taken`.
+///
+/// # Errors
+/// An object that is exploded names its own parameters, and one of them is another parameter of the
+/// operation. Two values of one name are read otherwise by each server, and that other parameter may
+/// be one that the gateway gives.
+fn pairs(
+    operation: &Operation,
+    arguments: &Map<String, Value>,
+    place: Place,
+    taken: &dyn Fn(&str) -> bool,
+) -> Result<Vec<(String, String)>, Wrong> {
+    let mut all = Vec::new();
+    let here = || operation.parameters.iter().filter(|it| it.place == place);
+    for parameter in here() {
+        let Some(value) = given(parameter, arguments) else { continue };
+        let Parameter { name, style, explode, .. } = parameter;
+        let encode = style::of_query(parameter.reserved && place == Place::Query);
+        let mut own = style::pairs(name, value, *style, *explode, encode);
+        own.retain(|(key, _)| !taken(key));
+        let others = || here().filter(|other| other.argument != parameter.argument);
+        for (key, _) in own.iter().filter(|_| value.is_object()) {
+            if let Some(other) = others().find(|other| stands_for(key, &other.name)) {
+                return Err(twice(&shown(&parameter.argument), &shown(&other.argument)));
+            }
+        }
+        all.extend(own);
+    }
+    Ok(all)
+}
+
+/// Whether an encoded name is this one, or that of a member of it: servers that read `a[b]` as a
+/// member of `a` would take it for a part of that.
+pub(crate) fn stands_for(key: &str, name: &str) -> bool {
+    let of = key.split("%5B").next();
+    [Some(key), of].contains(&Some(&*encode(name)))
+}
+
+/// What is told of an object that brings another parameter along.
+pub(crate) fn twice(name: &str, other: &str) -> Wrong {
+    Wrong(format!("{name} names {other}, which is given by itself: leave it out of {name}"))
 }
 
 fn headers(operation: &Operation, arguments: &Map<String, Value>) -> Result<HeaderMap, Wrong> {
@@ -177,7 +205,6 @@ fn headers(operation: &Operation, arguments: &Map<String, Value>) -> Result<Head
     headers.insert(ACCEPT, HeaderValue::from_static("application/json, */*;q=0.5"));
     // Without it an API may choose any (RFC 9110, 12.5.3).
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-    let mut cookies = Vec::new();
     for parameter in &operation.parameters {
         let Some(value) = given(parameter, arguments) else { continue };
         match parameter.place {
@@ -185,18 +212,12 @@ fn headers(operation: &Operation, arguments: &Map<String, Value>) -> Result<Head
                 let (name, value) = header(parameter, value)?;
                 headers.insert(name, value);
             }
-            Place::Cookie => cookies.extend(style::pairs(
-                &parameter.name,
-                value,
-                parameter.style,
-                parameter.explode,
-                encode,
-            )),
-            Place::Path | Place::Query => {}
+            Place::Cookie | Place::Path | Place::Query => {}
         }
     }
     let fixed = &operation.fixed.cookies;
-    cookies.retain(|(name, _)| !fixed.iter().any(|(fixed, _)| encode(fixed) == *name));
+    let is_taken = |key: &str| fixed.iter().any(|(fixed, _)| encode(fixed) == key);
+    let mut cookies = pairs(operation, arguments, Place::Cookie, &is_taken)?;
     cookies.extend(fixed.iter().map(|(name, value)| (encode(name), value.reveal().to_owned())));
     if !cookies.is_empty() {
         let pairs: Vec<_> = cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();

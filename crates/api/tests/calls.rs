@@ -223,6 +223,24 @@ async fn a_page_without_content_is_the_last_and_empty() {
 }
 
 #[tokio::test]
+async fn pages_that_go_round_or_cannot_be_asked_for_are_not_told_as_all_there_is() {
+    let round = vec![page("[1]", Some("b")), page("[2]", Some("c")), page("[3]", Some("b"))];
+    let long = vec![page("[1]", Some(&"x".repeat(5000)))];
+    for (script, items, told) in [
+        (round, json!([1, 2, 3]), "goes round in circles"),
+        (long, json!([1]), "not how to ask for it"),
+    ] {
+        let result = listed(script).await;
+
+        let structured = &result["structuredContent"];
+        assert_eq!((&structured["items"], &structured["has_more"]), (&items, &json!(true)));
+        assert_eq!(structured["next_cursor"], Value::Null);
+        let sentence = result["content"][0]["text"].as_str().unwrap();
+        assert!(sentence.contains(told) && !sentence.contains("next_cursor"), "{sentence}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_not_given_of_a_body_is_its_default() {
     let (server, heard) = server(vec![page("1", None), page("1", None)]);
     let add = async |arguments: &str| {
@@ -287,4 +305,30 @@ async fn a_number_that_would_arrive_as_another_one_is_not_sent() {
     let heard = heard.lock().unwrap();
     let urls: Vec<_> = heard.iter().map(|(url, _)| url.as_str()).collect();
     assert_eq!(urls, ["https://api.example/v1/things/18446744073709551615"]);
+}
+
+#[tokio::test]
+async fn a_write_whose_answer_cannot_be_passed_on_may_have_been_done() {
+    let deep = format!(r#"{{"a":{}1{}}}"#, "[".repeat(600), "]".repeat(600));
+    for (tool, status, answer, side_effect) in [
+        ("add", 302, "{}", "unknown"),
+        ("add", 303, "{}", "unknown"),
+        ("put", 301, "{}", "unknown"),
+        ("ask", 303, "{}", "none"),
+        ("add", 201, &deep, "unknown"),
+    ] {
+        let (server, _) = server(vec![Said::Answer(status, answer.to_owned())]);
+        let request = request("tools/call", &format!(r#"{{"name":"{tool}","arguments":{{}}}}"#));
+
+        let told = match server.call(&request).await {
+            Ok(Reply::Whole(end)) => {
+                let told = serde_json::from_slice::<Value>(end.message.bytes()).unwrap();
+                told["result"]["_meta"]["dev.toolgate/error"]["sideEffect"].clone()
+            }
+            Ok(_) => panic!("no whole reply"),
+            Err(fault) => fault.structured("").parse::<Value>().unwrap()["sideEffect"].clone(),
+        };
+
+        assert_eq!(told, side_effect, "{tool} {status}");
+    }
 }

@@ -153,6 +153,8 @@ fn one_broken_operation_leaves_the_others_alone() {
             "/style": { "get": { "parameters": [{ "name": "a", "in": "query", "style": "matrix" }] } },
             "/../up": { "get": { "operationId": "up" } },
             "/a/%252E%2e/up": { "get": { "operationId": "over" } },
+            "@evil.example/up": { "get": { "operationId": "away" } },
+            ".evil.example": { "get": { "operationId": "beside" } },
             "/odd": { "get": 7, "post": null, "put": { "parameters": 3, "tags": "x", "responses": [] } },
         }),
         json!({}),
@@ -174,6 +176,8 @@ fn one_broken_operation_leaves_the_others_alone() {
             "GET /style: the parameter a has the style matrix, not for its place",
             "GET /../up: its path leads out of the base",
             "GET /a/%252E%2e/up: its path leads out of the base",
+            "GET @evil.example/up: its path does not begin with /",
+            "GET .evil.example: its path does not begin with /",
             "GET /odd: it is no object",
             "POST /odd: it is no object",
         ]

@@ -7,11 +7,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use toolgate_gateway::call::Boxed;
-use toolgate_gateway::fault::{Fault, Reason};
+use toolgate_gateway::fault::{Fault, Reason, SideEffect};
 
 use crate::answer::ToolResult;
 use crate::context::Context;
-use crate::failed::{Failed, Refusal};
+use crate::failed::Failed;
 use crate::schema;
 use crate::tool::{Annotations, TaskSupport};
 
@@ -41,7 +41,7 @@ pub trait NativeTool: Send + Sync + 'static {
     /// A panic is the failure of this call.
     ///
     /// # Errors
-    /// [`Refusal`] where the request itself is wrong, [`Fault`] where it could not be done. What
+    /// [`Refusal`](crate::Refusal) where the request itself is wrong, [`Fault`] where it could not be done. What
     /// the model can act on may also be a [`ToolResult::failed`].
     fn call(
         &self,
@@ -114,10 +114,13 @@ impl<T: NativeTool> Run for T {
             }
         };
         Box::pin(async move {
-            self.call(arguments, context)
-                .await?
-                .result()
-                .map_err(|error| Refusal::internal("the result cannot be written").because(error))
+            let output = self.call(arguments, context).await?;
+            output.result().map_err(|error| {
+                let mut fault = Fault::new(Reason::Internal, "the result cannot be written");
+                // The tool has done what it was called for.
+                fault.side_effect = SideEffect::Unknown;
+                fault.because(error).into()
+            })
         })
     }
 }

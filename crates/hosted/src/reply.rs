@@ -1,7 +1,7 @@
 //! An answer as the reply to a request, or as the end of one.
 
 use toolgate_gateway::call::{End, Reply, Request};
-use toolgate_gateway::fault::{Fault, Reason};
+use toolgate_gateway::fault::{Fault, Reason, SideEffect};
 use toolgate_protocol::jsonrpc::{self, Message};
 use toolgate_protocol::version::Era;
 
@@ -24,7 +24,10 @@ pub(crate) fn end(id: &str, answer: Result<Answer, Failed>) -> Result<End, Fault
         Err(Failed::Fault(fault)) => return Err(fault),
     };
     let message = Message::scan_reply(bytes, &Default::default()).map_err(|error| {
-        Fault::new(Reason::Internal, "a server of this process failed").because(error)
+        let mut fault = Fault::new(Reason::Internal, "a server of this process failed");
+        // There is an answer, if none that anybody reads: what was asked for is done.
+        fault.side_effect = SideEffect::Unknown;
+        fault.because(error)
     })?;
     Ok(End { message, era: Era::Legacy, status: None })
 }

@@ -162,6 +162,7 @@ impl Server for Native {
 #[cfg(test)]
 mod tests {
     use serde_json::Value;
+    use toolgate_gateway::fault::{Reason, SideEffect};
     use toolgate_gateway::testing::{client, request};
     use toolgate_gateway::upstream::Upstream as _;
     use toolgate_protocol::version::Version;
@@ -201,6 +202,44 @@ mod tests {
         async fn call(&self, it: Vec<String>, _: Context) -> Result<Self::Output, Failed> {
             Ok(Structured(it))
         }
+    }
+
+    /// A tool whose result cannot be written.
+    struct Mute;
+
+    struct Unwritable;
+
+    impl Output for Unwritable {
+        fn schema() -> Option<Value> {
+            None
+        }
+
+        fn result(self) -> Result<crate::ToolResult, serde_json::Error> {
+            Err(serde_json::from_str::<u8>("x").unwrap_err())
+        }
+    }
+
+    impl NativeTool for Mute {
+        type Arguments = Nothing;
+        type Output = Unwritable;
+        const NAME: &'static str = "mute";
+        const DESCRIPTION: &'static str = "Says nothing.";
+        const ANNOTATIONS: Annotations = Annotations::READS;
+
+        async fn call(&self, _: Nothing, _: Context) -> Result<Unwritable, Failed> {
+            Ok(Unwritable)
+        }
+    }
+
+    #[tokio::test]
+    async fn a_tool_whose_result_cannot_be_written_was_called_all_the_same() {
+        let hosted = Hosted::new("t", Arc::new(Toolbox::new("t").tool(Mute).build().unwrap()));
+        let client = client(Version::V2025_11_25, &json!({}));
+
+        let called = request(&client, "tools/call", json!({ "name": "mute" }));
+        let fault = hosted.call(&called).await.err().unwrap();
+
+        assert_eq!((fault.reason, fault.side_effect), (Reason::Internal, SideEffect::Unknown));
     }
 
     #[test]

@@ -133,6 +133,11 @@ impl Reader<'_> {
             .map_err(|error| error.to_string())?;
         let drafted = self.drafted(&method)?;
         let literal = self.literal();
+        // What follows a host without a slash belongs to the host: `@evil.example` would be another
+        // one (RFC 3986, 3.2). OpenAPI has every path begin with one (3.1, 4.8.8.1).
+        if !literal.starts_with('/') {
+            return Err("its path does not begin with /".to_owned());
+        }
         // Whoever writes the document says what is asked below the base, and nothing beside it.
         if literal.split('/').any(is_dots) {
             return Err("its path leads out of the base".to_owned());

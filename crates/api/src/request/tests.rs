@@ -181,6 +181,36 @@ fn a_secret_is_one_cookie_and_one_parameter_whatever_is_in_it_and_whatever_is_gi
 }
 
 #[test]
+fn an_object_takes_the_place_of_no_other_parameter() {
+    let mut operation = operation();
+    let mut deep = parameter("deep", Place::Query);
+    (deep.name, deep.style) = ("q".into(), Style::DeepObject);
+    let session = parameter("session", Place::Cookie);
+    let mut theme = parameter("theme", Place::Cookie);
+    (theme.style, theme.explode) = (Style::Form, true);
+    operation.parameters.extend([parameter("free", Place::Query), deep, session, theme]);
+    let built = |more: Value| {
+        let mut arguments = json!({ "owner": "a", "file": "b", "q": "mine", "session": "s" });
+        arguments.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        build(&base(), &operation, arguments.as_object().unwrap(), None)
+    };
+
+    for (more, name) in [
+        (json!({ "free": { "q": "other" } }), "free"),
+        (json!({ "free": { "q[]": "other" } }), "free"),
+        (json!({ "free": { "q[a][b]": "other" } }), "free"),
+        (json!({ "deep": { "": "other" } }), "deep"),
+        (json!({ "theme": { "session": "other" } }), "theme"),
+    ] {
+        let Wrong(sentence) = built(more.clone()).unwrap_err();
+        assert!(sentence.starts_with(&format!("{name} names ")), "{more}: {sentence}");
+    }
+    let request = built(json!({ "free": { "a": 1 }, "theme": { "dark": true } })).unwrap();
+    assert_eq!(request.uri().query().unwrap(), "q=mine&a=1&api_key=k%26y");
+    assert_eq!(request.headers()["cookie"], "session=s; dark=true");
+}
+
+#[test]
 fn bodies_are_written_in_each_encoding() {
     let value =
         json!({ "a": "x y", "n": 18_446_744_073_709_551_615_u64, "l": [1, 2], "o": { "k": "v" } });
