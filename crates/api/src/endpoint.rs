@@ -7,6 +7,7 @@ use http::Method;
 use serde_json::{Value, json};
 use toolgate_gateway::config::Secret;
 use toolgate_gateway::config::servers::http as config;
+use toolgate_gateway::expression;
 use toolgate_hosted::{Annotations, Tool};
 
 use crate::method;
@@ -50,7 +51,7 @@ pub(crate) fn operation(
     let body = body(endpoint, members, has_body);
     let path = pieces(template, &parameters)?;
     let pages = endpoint.pages.as_ref().map(pages).transpose()?.map(Arc::new);
-    let result = endpoint.result.as_deref().map(expression).transpose()?;
+    let result = endpoint.result.as_deref().map(compiled).transpose()?;
     let (output_schema, framed) = output(endpoint);
     Ok(Operation {
         tool: Tool {
@@ -112,15 +113,16 @@ fn pages(pages: &config::Pages) -> Result<Pages, String> {
     Ok(Pages {
         kind: pages.kind,
         parameter: pages.parameter().to_owned(),
-        next: pages.next.as_deref().map(expression).transpose()?,
+        next: pages.next.as_deref().map(compiled).transpose()?,
         first: pages.first,
         size: pages.size,
         limit: pages.limit,
     })
 }
 
-fn expression(text: &str) -> Result<jmespath::Expression<'static>, String> {
-    jmespath::compile(text).map_err(|error| format!("not a JMESPath expression: {}", error.reason))
+fn compiled(text: &str) -> Result<jmespath::Expression<'static>, String> {
+    expression::compile(text)
+        .map_err(|error| format!("not a JMESPath expression: {}", error.reason))
 }
 
 /// The output schema, and whether the result stands in a member `result`.

@@ -13,6 +13,7 @@ pub mod deadline;
 mod discover;
 mod entries;
 mod exists;
+pub mod expression;
 mod fanout;
 pub mod fault;
 mod future;

@@ -3,6 +3,7 @@
 use jmespath::{Rcvar, Variable};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use toolgate_gateway::expression;
 
 use crate::data::{Format, Sheet};
 use crate::done::Wrong;
@@ -18,7 +19,7 @@ pub(crate) struct Input {
 
 impl Input {
     pub(crate) fn query(&self) -> Result<Value, Wrong> {
-        let expression = jmespath::compile(&self.jmespath).map_err(|error| {
+        let expression = expression::compile(&self.jmespath).map_err(|error| {
             Wrong(format!("the expression, column {}: {}", error.column + 1, why(&error)))
         })?;
         let data = self.format.read(&self.text, Sheet::default())?;

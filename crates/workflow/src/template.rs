@@ -3,6 +3,7 @@
 use jmespath::Expression;
 use serde_json::{Map, Value};
 use toolgate_gateway::config::servers::workflow::{EXPRESSION, Piece, pieces};
+use toolgate_gateway::expression;
 use toolgate_gateway::fault::{Fault, Reason};
 
 use crate::scope::Scope;
@@ -17,7 +18,7 @@ impl Formula {
     /// # Errors
     /// It is none.
     pub fn new(text: &str) -> Result<Formula, String> {
-        jmespath::compile(text)
+        expression::compile(text)
             .map(Formula)
             .map_err(|error| format!("not a JMESPath expression: {}", error.reason))
     }
