@@ -1,6 +1,7 @@
 //! One call of a tool: sent, followed, and made again where that is safe.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -28,6 +29,8 @@ pub(crate) struct Line {
     pub gateway: Arc<Gateway>,
     pub asked: Arc<Asked>,
     pub budget: Arc<Budget>,
+    /// What its calls gave so far, in bytes.
+    pub held: Arc<AtomicUsize>,
     /// Whether the server of the workflow is about to end.
     pub closing: watch::Receiver<bool>,
 }
@@ -74,6 +77,7 @@ impl Line {
         arguments: &Value,
         label: &str,
     ) -> Result<Value, Failure> {
+        self.has_room()?;
         let mut attempt = 1;
         loop {
             let once = self.once(call, arguments, label);
@@ -85,7 +89,10 @@ impl Line {
                 },
             };
             let (failure, wait) = match outcome {
-                Ok(output) => return Ok(output),
+                Ok((output, size)) => {
+                    self.held.fetch_add(size, Ordering::Relaxed);
+                    return Ok(output);
+                }
                 Err(failure) => self.again(call, failure, attempt)?,
             };
             tokio::select! {
@@ -108,12 +115,25 @@ impl Line {
         let mut attempt = 1;
         loop {
             let (_, wait) = match self.once(call, arguments, label).await {
-                Ok(output) => return Ok(output),
+                Ok((output, _)) => return Ok(output),
                 Err(failure) => self.again(call, failure, attempt)?,
             };
             tokio::time::sleep(wait).await;
             attempt += 1;
         }
+    }
+
+    /// Whether what the run holds leaves room for more: all of it may take as much as one reply.
+    ///
+    /// # Errors
+    /// It does not. Better no further call than one of which nobody can read what it gave.
+    fn has_room(&self) -> Result<(), Failure> {
+        let most = self.gateway.config.limits.reply;
+        if self.held.load(Ordering::Relaxed) < most.bytes() {
+            return Ok(());
+        }
+        let text = format!("the steps of the workflow gave {most} or more together (limits.reply)");
+        Err(Fault::new(Reason::TooLarge, text).unsent().into())
     }
 
     /// How long to wait before the next attempt.
@@ -137,7 +157,13 @@ impl Line {
         }
     }
 
-    async fn once(&self, call: &Call, arguments: &Value, label: &str) -> Result<Value, Failure> {
+    /// What the tool gave, and how many bytes told it.
+    async fn once(
+        &self,
+        call: &Call,
+        arguments: &Value,
+        label: &str,
+    ) -> Result<(Value, usize), Failure> {
         let begun = self.budget.left();
         let time = call.time.map_or(begun, |time| time.min(begun));
         if time.is_zero() {
@@ -168,7 +194,7 @@ impl Line {
                 input = Some(self.answers(&end).await?);
                 continue;
             }
-            return output(&end.message);
+            return Ok((output(&end.message)?, end.message.bytes().len()));
         }
         let text = format!("server \"{}\" asked back more than {ROUNDS} times", call.server);
         Err(Fault::new(Reason::Garbage, text).into())

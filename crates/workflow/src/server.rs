@@ -72,8 +72,8 @@ impl Workflow {
         }
         let gateway = self.engine.home.gateway()?;
         let budget = Budget::new(self.time(&plan));
-        let closing = self.closing.subscribe();
-        let line = Line { gateway, asked: Arc::new(asked), budget, closing };
+        let (held, closing) = (Arc::default(), self.closing.subscribe());
+        let line = Line { gateway, asked: Arc::new(asked), budget, held, closing };
         let arguments = plan.completed(arguments);
         let (name, under_way) = (self.engine.name.clone(), UnderWay::new(self.runs.clone()));
         // On its own, so that what was done is undone though the caller leaves.

@@ -28,7 +28,7 @@ struct Scene {
 impl Scene {
     fn new(api: Fake, steps: &Value) -> Scene {
         let api = Arc::new(api);
-        let gateway = gateway(&[("api", api.clone())], "");
+        let gateway = gateway(&[("api", api.clone())], "limits: { reply: 4KiB }");
         let home = Home::default();
         home.lead_to(&gateway);
         let rules = json!({ "tools": { "go": { "description": "Goes on.", "steps": steps } } });
@@ -75,6 +75,9 @@ fn api() -> Fake {
                 Said::Result(json!({ "content": [], "isError": true, "_meta": meta }))
             }
             "break" => Said::Result(json!({ "content": [], "isError": true })),
+            "large" => Said::Result(
+                json!({ "content": [], "structuredContent": { "text": "x".repeat(3000) } }),
+            ),
             "slow" => after(Duration::from_secs(2), Era::Legacy, done),
             _ => Said::Result(done),
         }
@@ -211,4 +214,31 @@ async fn a_server_that_is_closed_begins_no_step_more_and_undoes_what_was_done() 
     let told: Vec<_> =
         (0..3).map(|at| &result["structuredContent"]["steps"][at]["status"]).collect();
     assert_eq!(told, ["done", "done", "not_run"]);
+}
+
+#[tokio::test]
+async fn no_call_is_made_once_those_before_it_gave_as_much_as_a_reply_may_have() {
+    let undo = json!({ "for_each": "[`1`, `2`, `3`, `4`]", "compensate": { "call": "api.undo" } });
+    let scene = Scene::new(api(), &json!([step("all", "large", undo)]));
+
+    let result = scene.run().await;
+
+    assert_eq!(scene.called(), ["large", "large", "undo", "undo"]);
+    let step = &result["structuredContent"]["steps"][0];
+    assert_eq!(step["items"], json!({ "done": 2, "failed": 1, "not_run": 1 }));
+    assert_eq!(
+        (&step["compensation"], &step["error"]["category"]),
+        (&json!("done"), &json!("too_large"))
+    );
+    assert_eq!(result["_meta"]["dev.toolgate/error"]["sideEffect"], "none");
+}
+
+#[tokio::test]
+async fn an_id_of_64_bits_is_no_other_one() {
+    let require =
+        json!([{ "id": "same", "require": "`1790000000000000001` == `1790000000000000300`" }]);
+
+    let result = Scene::new(api(), &require).run().await;
+
+    assert_eq!(result["isError"], true, "{result}");
 }
