@@ -124,6 +124,43 @@ fn a_schema_that_unfolds_to_too_much_is_refused() {
     assert!(start.elapsed() < Duration::from_secs(20));
 }
 
+/// Each reference twice, so often: to `leaf` in the end.
+fn doubled(times: usize, leaf: Value) -> Value {
+    let twice = |n: usize| {
+        let next = json!({ "$ref": format!("#/$defs/a{}", n + 1) });
+        (format!("a{n}"), json!({ "allOf": [next, next] }))
+    };
+    let all = (0..times).map(twice).chain([(format!("a{times}"), leaf)]);
+    Value::Object(all.collect())
+}
+
+#[test]
+fn what_unfolds_to_too_much_is_found_wherever_it_is_asked() {
+    let first = json!({ "$ref": "#/$defs/a0" });
+    let many = doubled(40, json!({ "minLength": 1 }));
+    let hidden = |id: &str| {
+        let mut inner = json!({ "$ref": "#/$defs/a0", "$defs": many });
+        inner[id] = "http://x.example/x".into();
+        // At the root the same pointer leads to something small.
+        json!({ "$ref": "http://x.example/x", "$defs": { "a0": true, "x": inner } })
+    };
+    for schema in [
+        json!({ "propertyNames": first, "$defs": many }),
+        json!({ "$schema": "http://json-schema.org/draft-07/schema#", "dependencies": { "a": first }, "$defs": many }),
+        hidden("$id"),
+        hidden("id"),
+    ] {
+        let refused = Compiled::new(schema.to_string().as_bytes()).unwrap_err();
+        assert!(matches!(refused, Error::Cost(_)), "{refused}");
+    }
+    let small = json!({
+        "$ref": "x.json#/$defs/a0",
+        "$defs": { "x": { "$id": "x.json", "$defs": doubled(3, json!({ "minLength": 2 })) } },
+    });
+    assert!(hints(small.clone(), json!("ab")).is_empty());
+    assert!(!hints(small, json!("a")).is_empty());
+}
+
 #[test]
 fn trees_are_checked_and_an_explosion_is_not() {
     let tree = compiled(json!({ "type": "object", "properties": {
