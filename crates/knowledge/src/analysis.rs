@@ -14,16 +14,22 @@ use toolgate_gateway::config::Language;
 
 /// Longer words are left out, in bytes: they are data, not words.
 const WORD: usize = 64;
+/// Words of one text that count: more than any book has, and as many as take a quarter of a GiB.
+const WORDS: usize = 4_000_000;
 /// Languages, with the one that is none.
 const LANGUAGES: usize = 19;
 
 /// The words of a text in their order, with their places.
 pub(crate) fn words(language: Language, text: &str) -> Vec<Token> {
+    first(WORDS, language, text)
+}
+
+fn first(most: usize, language: Language, text: &str) -> Vec<Token> {
     static CHAINS: [OnceLock<TextAnalyzer>; LANGUAGES] = [const { OnceLock::new() }; LANGUAGES];
     let mut chain = CHAINS[language as usize].get_or_init(|| chain(language)).clone();
     let mut stream = chain.token_stream(text);
     let mut words = Vec::new();
-    while stream.advance() {
+    while words.len() < most && stream.advance() {
         words.push(stream.token().clone());
     }
     words
@@ -95,6 +101,11 @@ mod tests {
         let word = &words(Language::En, "of  Größen")[0];
 
         assert_eq!((word.offset_from, word.offset_to, word.position), (4, 12, 1));
+    }
+
+    #[test]
+    fn words_beyond_the_most_are_left_out() {
+        assert_eq!(first(2, Language::En, "one two three four").len(), 2);
     }
 
     #[test]

@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 use toolgate_gateway::config::Language;
 
-use crate::read::markdown;
+use crate::read::{label, markdown};
+
+/// Sections of one document; what comes after stands in the last of them.
+const SECTIONS: usize = 10_000;
 
 /// One document.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -83,7 +86,8 @@ impl Article {
     }
 }
 
-/// Sections from headings: level, title and place, in their order.
+/// Sections from headings: level, title and place, in their order. A file of headings alone would
+/// otherwise take many times its size.
 pub(crate) fn sections(headings: Vec<(u8, String, usize)>) -> Vec<Section> {
     let mut taken = std::collections::HashMap::<String, usize>::new();
     let section = |(level, title, start): (u8, String, usize)| {
@@ -94,9 +98,9 @@ pub(crate) fn sections(headings: Vec<(u8, String, usize)>) -> Vec<Section> {
         if *count > 1 {
             id = format!("{slug}-{count}");
         }
-        Section { id, title, level, start }
+        Section { id, title: label(&title), level, start }
     };
-    headings.into_iter().map(section).collect()
+    headings.into_iter().take(SECTIONS).map(section).collect()
 }
 
 /// Letters and digits in lower case, `-` for what is between them.
@@ -147,6 +151,17 @@ mod tests {
         assert_eq!(article.section("c"), Some("### C\n3\n"));
         assert_eq!(article.section("b-2"), Some("## B\n4\n"));
         assert_eq!(article.section("d"), None);
+    }
+
+    #[test]
+    fn a_file_of_headings_does_not_become_many_times_its_size() {
+        let long = "x".repeat(1 << 20);
+        let headings = (0..2 * SECTIONS).map(|at| (1, long[..at.min(1000)].to_owned(), at));
+
+        let sections = sections(headings.collect());
+
+        assert_eq!(sections.len(), SECTIONS);
+        assert!(sections.iter().all(|section| section.title.len() <= 200));
     }
 
     #[test]

@@ -197,6 +197,7 @@ fn get(limits: &KnowledgeLimits) -> Tool {
                         "level": { "type": "integer", "minimum": 1, "maximum": 6 },
                     }), &["id", "title", "level"]),
                 },
+                "more_sections": { "type": "integer", "minimum": 1, "description": "Sections beyond those listed; absent if there are none." },
                 "has_more": { "type": "boolean", "description": "Whether the text was cut." },
                 "next_offset": { "type": "integer", "minimum": 0, "description": "Where to go on; absent at the end." },
             }),

@@ -22,6 +22,9 @@ pub(crate) struct Unreadable(pub(crate) String);
 const LABEL: usize = 200;
 /// Tags of one document.
 const TAGS: usize = 32;
+/// Levels of a category: the index keeps each of them with those above it, so that their bytes grow
+/// with the square of their number.
+const LEVELS: usize = 16;
 
 /// What a file holds, before it is filed under anything.
 struct Content {
@@ -44,7 +47,7 @@ pub(crate) fn read(
 ) -> Result<Article, Unreadable> {
     let content = match format {
         Format::Markdown => markdown(&decoded(bytes)?),
-        Format::Html => html::read(&decoded(bytes)?),
+        Format::Html => html::read(&decoded(bytes)?, html::TIME)?,
         Format::Text => Content::plain(decoded(bytes)?),
         Format::Csv => Content::plain(table::read(&decoded(bytes)?)?),
         Format::Pdf => paged(pdf.read(bytes)?),
@@ -113,15 +116,16 @@ impl Content {
 }
 
 /// One line of bounded length.
-fn label(text: &str) -> String {
+pub(crate) fn label(text: &str) -> String {
     let words = text.split(|c: char| c.is_whitespace() || c.is_control());
     let line = words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
     line.chars().take(LABEL).collect()
 }
 
-/// A category in its one form; `None` for one without a name.
+/// A category in its one form; `None` for one without a name. What is deeper belongs to the last
+/// level that counts.
 pub(crate) fn path(category: &str) -> Option<String> {
-    let names = category.split('/').map(label).filter(|name| !name.is_empty());
+    let names = category.split('/').map(label).filter(|name| !name.is_empty()).take(LEVELS);
     let path = names.collect::<Vec<_>>().join("/");
     (!path.is_empty()).then_some(path)
 }
@@ -185,6 +189,19 @@ mod tests {
         assert_eq!(article("a-b.md", "## Not the title\n", "folder").title, "a b");
         assert_eq!(article("notes_2.txt", "x", "folder").title, "notes 2");
         assert_eq!(article("a.md", "x", "folder").category, None);
+    }
+
+    #[test]
+    fn a_category_has_so_many_levels_at_most() {
+        let deep = "a/".repeat(8000);
+
+        let by_topic = article("x.md", &format!("---\ntopic: {deep}\n---\n"), "topic");
+        let by_folder = article(&format!("{}x.md", &deep[..4000]), "x", "folder");
+
+        let most = vec!["a"; LEVELS].join("/");
+        assert_eq!(by_topic.category.as_ref(), Some(&most));
+        assert_eq!(by_folder.category.as_ref(), Some(&most));
+        assert_eq!(path(&deep).as_ref(), Some(&most), "and whoever looks for it finds it");
     }
 
     #[test]

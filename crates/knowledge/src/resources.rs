@@ -111,7 +111,7 @@ impl Shelf {
             if articles.is_empty() {
                 return Err(absent().into());
             }
-            let text = json!({ "category": place.as_str(), "articles": articles }).to_string();
+            let text = in_category(place.as_str(), articles).to_string();
             return Ok(contents(uri, "application/json", &text));
         }
         let place = Place::from_uri(uri, ARTICLES).ok_or_else(absent)?;
@@ -181,6 +181,7 @@ impl Shelf {
         })
     }
 
+    /// One more than are listed, if there are more.
     fn articles_in(&self, category: &str) -> Vec<Value> {
         let holdings = self.holdings();
         let is_in = |known: &crate::index::Known| {
@@ -192,12 +193,19 @@ impl Shelf {
         };
         let found = holdings.known.iter().filter(|(_, known)| known.readable && is_in(known));
         found
-            .take(LISTED)
+            .take(LISTED + 1)
             .map(|(place, known)| {
                 json!({ "id": place.as_str(), "category": known.category, "uri": article(place) })
             })
             .collect()
     }
+}
+
+/// A category with its documents, of which there may be more than are listed.
+fn in_category(category: &str, mut articles: Vec<Value>) -> Value {
+    let has_more = articles.len() > LISTED;
+    articles.truncate(LISTED);
+    json!({ "category": category, "articles": articles, "has_more": has_more })
 }
 
 /// How many readable documents are in each category and below it.
@@ -216,4 +224,19 @@ fn counted(shelf: &Shelf) -> BTreeMap<String, u64> {
 
 fn contents(uri: &str, mime: &str, text: &str) -> Answer {
     json!({ "contents": [{ "uri": uri, "mimeType": mime, "text": text }] }).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_category_that_is_cut_says_so() {
+        for (count, listed, has_more) in [(LISTED, LISTED, false), (LISTED + 1, LISTED, true)] {
+            let told = in_category("a", vec![json!({}); count]);
+
+            assert_eq!(told["articles"].as_array().unwrap().len(), listed);
+            assert_eq!(told["has_more"], has_more);
+        }
+    }
 }

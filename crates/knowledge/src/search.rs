@@ -37,11 +37,13 @@ pub(crate) struct Search<'a> {
     pub(crate) count: bool,
 }
 
-/// One document that was found.
+/// One document that was found: what is shown of it, as a page of whole documents could fill the
+/// memory.
 pub(crate) struct Hit {
     pub(crate) place: Place,
     pub(crate) score: f32,
-    pub(crate) article: Article,
+    pub(crate) title: String,
+    pub(crate) category: Option<String>,
     pub(crate) snippet: String,
 }
 
@@ -148,7 +150,8 @@ impl Shelf {
                 .and_then(|(passage, rules)| passages(&plain, rules.passage).get(passage).copied());
             let length = self.rules.limits.snippet;
             let snippet = snippet(shown.unwrap_or(&plain), article.language, stems, length);
-            hits.push(Hit { place, score, article, snippet });
+            let Article { title, category, .. } = article;
+            hits.push(Hit { place, score, title, category, snippet });
         }
         Ok(hits)
     }

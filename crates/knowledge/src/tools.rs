@@ -8,7 +8,7 @@ use toolgate_folder::Place;
 use toolgate_gateway::fault::{Fault, Reason};
 use toolgate_hosted::{Answer, Content, Failed, ToolResult, failure};
 
-use crate::article::Article;
+use crate::article::{Article, Section};
 use crate::definitions::{DEEPEST, RELATED, RESULTS};
 use crate::index::version;
 use crate::query::Query;
@@ -55,6 +55,9 @@ struct Searching {
     #[serde(default)]
     facets: bool,
 }
+
+/// Sections of a document that are listed with it; the others are found by its text.
+const SECTIONS: usize = 500;
 
 /// What the order of an answer is made by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -224,11 +227,7 @@ impl Shelf {
         let mut structured = about(&place, &article);
         structured["version"] = spelled(version.unwrap_or_default()).into();
         structured["text"] = part.into();
-        structured["sections"] = article
-            .sections
-            .iter()
-            .map(|it| json!({ "id": it.id, "title": it.title, "level": it.level }))
-            .collect();
+        list(&article.sections, &mut structured);
         structured["has_more"] = next.is_some().into();
         let mut result = told(part.to_owned(), structured);
         if let (Some(next), Some(structured)) = (next, &mut result.structured_content) {
@@ -324,14 +323,24 @@ fn about(place: &Place, article: &Article) -> Value {
     about
 }
 
+/// Adds the sections to what is told of a document.
+fn list(sections: &[Section], structured: &mut Value) {
+    let shown = sections.iter().take(SECTIONS);
+    structured["sections"] =
+        shown.map(|it| json!({ "id": it.id, "title": it.title, "level": it.level })).collect();
+    if let more @ 1.. = sections.len().saturating_sub(SECTIONS) {
+        structured["more_sections"] = more.into();
+    }
+}
+
 fn row(hit: &Hit) -> Value {
     let mut row = json!({
         "id": hit.place.as_str(),
-        "title": hit.article.title,
+        "title": hit.title,
         "score": f64::from((hit.score * 1000.0).round()) / 1000.0,
         "snippet": hit.snippet,
     });
-    if let Some(category) = &hit.article.category {
+    if let Some(category) = &hit.category {
         row["category"] = category.as_str().into();
     }
     row
@@ -339,7 +348,7 @@ fn row(hit: &Hit) -> Value {
 
 /// Hits as a person would list them.
 fn shown(hits: &[Hit]) -> String {
-    let one = |hit: &Hit| format!("{} ({})\n{}", hit.article.title, hit.place, hit.snippet);
+    let one = |hit: &Hit| format!("{} ({})\n{}", hit.title, hit.place, hit.snippet);
     hits.iter().map(one).collect::<Vec<_>>().join("\n\n")
 }
 
@@ -402,6 +411,19 @@ fn offset(cursor: &str, key: u64) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::article::sections;
+
+    #[test]
+    fn a_document_of_sections_lists_some_and_says_how_many_more_there_are() {
+        let told = |count: usize| {
+            let mut told = json!({});
+            list(&sections((0..count).map(|at| (1, "a".to_owned(), at)).collect()), &mut told);
+            (told["sections"].as_array().unwrap().len(), told["more_sections"].clone())
+        };
+
+        assert_eq!(told(SECTIONS), (SECTIONS, Value::Null));
+        assert_eq!(told(SECTIONS + 7), (SECTIONS, json!(7)));
+    }
 
     #[test]
     fn pages_go_on_in_the_order_that_they_began_with() {

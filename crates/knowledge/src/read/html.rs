@@ -4,48 +4,67 @@
 //! shown needs none, and what cannot be nested cannot be nested too deeply.
 
 use std::cell::RefCell;
+use std::time::{Duration, Instant};
 
 use html5ever::tokenizer::states::RawKind;
 use html5ever::tokenizer::{
     BufferQueue, Tag, TagKind, Token, TokenSink, TokenSinkResult, Tokenizer,
 };
 
-use super::Content;
 use super::front_matter::FrontMatter;
+use super::{Content, Unreadable};
 use crate::article::sections;
 
+/// How long reading one page may take: the tokenizer holds each attribute of an element against all
+/// before it, so that one element can take hours.
+pub(super) const TIME: Duration = Duration::from_secs(20);
+/// After how many bytes the clock is looked at.
+const LOOK: usize = 4 << 10;
+
 /// Reads a page. Whatever it is, it is HTML.
-pub(super) fn read(source: &str) -> Content {
-    let page = words(source, &["nav", "template", "svg", "math"]);
+///
+/// # Errors
+/// When it takes longer than `time`.
+pub(super) fn read(source: &str, time: Duration) -> Result<Content, Unreadable> {
+    let end = Instant::now() + time;
+    let page = words(source, &["nav", "template", "svg", "math"], end)?;
     // Something that was begun and never ended may have swallowed the rest.
-    let page = if page.text.is_empty() { words(source, &[]) } else { page };
+    let page = if page.text.is_empty() { words(source, &[], end)? } else { page };
     let title = page.headings.iter().find(|(level, ..)| *level == 1);
     let title = title.map(|(_, title, _)| title.clone());
     let about = page.language.map(|code| FrontMatter::of("language", code)).unwrap_or_default();
     let named = collapsed(&page.title);
-    Content {
+    Ok(Content {
         about,
         title: Some(named).filter(|title| !title.is_empty()).or(title),
         sections: sections(page.headings),
         text: page.text,
-    }
+    })
 }
 
 /// What a page shows, except what is in the elements `skipped`.
-fn words(source: &str, skipped: &'static [&'static str]) -> Page {
+fn words(source: &str, skipped: &'static [&'static str], end: Instant) -> Result<Page, Unreadable> {
     let page = Page { skipped, ..Page::default() };
     let tokenizer = Tokenizer::new(Sink(RefCell::new(page)), Default::default());
     let input = BufferQueue::default();
-    input.push_back(source.into());
-    while !input.is_empty() {
-        // Scripts end here, and do not run.
-        let _ = tokenizer.feed(&input);
+    let mut rest = source;
+    while !rest.is_empty() {
+        if Instant::now() > end {
+            return Err(Unreadable("its elements take too long to read".to_owned()));
+        }
+        let (piece, after) = rest.split_at(rest.floor_char_boundary(LOOK));
+        rest = after;
+        input.push_back(piece.into());
+        while !input.is_empty() {
+            // Scripts end here, and do not run.
+            let _ = tokenizer.feed(&input);
+        }
     }
     tokenizer.end();
     let mut page = tokenizer.sink.0.take();
     page.end_heading();
     page.text.truncate(page.text.trim_end().len());
-    page
+    Ok(page)
 }
 
 struct Sink(RefCell<Page>);
@@ -199,6 +218,10 @@ fn collapsed(text: &str) -> String {
 mod tests {
     use super::*;
 
+    fn read(source: &str) -> Content {
+        super::read(source, TIME).unwrap_or_else(|Unreadable(why)| panic!("{why}"))
+    }
+
     #[test]
     fn a_page_is_its_words_its_headings_and_its_title() {
         let page = "<!doctype html><html lang=de><head><title>Ein &amp; alles</title>\
@@ -223,6 +246,24 @@ mod tests {
     fn what_is_never_ended_does_not_swallow_the_page() {
         assert_eq!(read("<nav><p>all there is").text, "all there is");
         assert_eq!(read("<p>one<h2>two").sections.len(), 1);
+    }
+
+    #[test]
+    fn a_page_is_the_same_in_pieces() {
+        let page = "<p title='Größe &amp; x'>Größe &eacute;&amp; <b>fett</b>\r\n</p>".repeat(500);
+
+        let content = read(&page);
+
+        assert_eq!(content.text, vec!["Größe é& fett"; 500].join("\n"));
+    }
+
+    #[test]
+    fn an_element_that_takes_too_long_is_given_up() {
+        let attributes: String = (0..100_000).map(|number| format!(" a{number}")).collect();
+
+        let read = super::read(&format!("<a{attributes}>x"), Duration::from_millis(300));
+
+        assert!(read.is_err_and(|Unreadable(why)| why.contains("too long")));
     }
 
     #[test]

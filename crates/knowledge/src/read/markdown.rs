@@ -2,6 +2,10 @@
 
 use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 
+/// Quotes and lists within each other: the parser walks through all that are open for each line, so
+/// that a small file of them takes hours.
+const NESTED: usize = 100;
+
 /// What a text says, and how it is divided.
 #[derive(Debug, Default)]
 pub(crate) struct Outline {
@@ -11,8 +15,12 @@ pub(crate) struct Outline {
     pub(crate) plain: String,
 }
 
-/// Reads a text. Whatever it is, it is Markdown.
+/// Reads a text. Whatever it is, it is Markdown, unless it nests beyond all reason: then it is words
+/// without headings.
 pub(crate) fn outline(text: &str) -> Outline {
+    if text.lines().any(|line| nested(line) > NESTED) {
+        return Outline { headings: Vec::new(), plain: text.to_owned() };
+    }
     let options =
         Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH | Options::ENABLE_TASKLISTS;
     let mut outline = Outline::default();
@@ -48,6 +56,45 @@ pub(crate) fn outline(text: &str) -> Outline {
     outline
 }
 
+/// How many quotes and lists may be open where this line begins, at most: `>` opens one, and so does
+/// the mark of an item before a space; two columns keep one of a line before open (CommonMark, 5.1
+/// and 5.2).
+fn nested(line: &str) -> usize {
+    let (mut marks, mut columns, mut rest) = (0, 0, line.as_bytes());
+    loop {
+        rest = match rest {
+            [b' ', after @ ..] => {
+                columns += 1;
+                after
+            }
+            [b'\t', after @ ..] => {
+                columns += 4;
+                after
+            }
+            [b'>', after @ ..] => {
+                marks += 1;
+                after
+            }
+            [] => return marks,
+            _ => {
+                let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+                let mark = match rest.get(digits) {
+                    Some(b'-' | b'+' | b'*') if digits == 0 => 1,
+                    Some(b'.' | b')') if (1..10).contains(&digits) => digits + 1,
+                    _ => return marks + columns / 2,
+                };
+                match &rest[mark..] {
+                    after @ ([] | [b' ' | b'\t', ..]) => {
+                        marks += 1;
+                        after
+                    }
+                    _ => return marks + columns / 2,
+                }
+            }
+        };
+    }
+}
+
 fn number(level: HeadingLevel) -> u8 {
     match level {
         HeadingLevel::H1 => 1,
@@ -79,5 +126,32 @@ mod tests {
         for piece in ["> ", "- ", "[", "*a", "<div>", "![](", "|"] {
             outline(&piece.repeat(20_000));
         }
+    }
+
+    #[test]
+    fn what_nests_beyond_reason_is_words() {
+        let stairs: String = (0..400).map(|n| format!("{}- a\n", "  ".repeat(n))).collect();
+        for deep in ["- ".repeat(50_000), "> ".repeat(50_000), "1)\t".repeat(50_000), stairs] {
+            let text = format!("# b\n\n{deep}```{}c", "\n".repeat(50_000));
+
+            let begun = std::time::Instant::now();
+            let outline = outline(&text);
+
+            assert!(outline.headings.is_empty() && outline.plain == text);
+            assert!(begun.elapsed() < std::time::Duration::from_secs(20));
+        }
+    }
+
+    #[test]
+    fn what_people_write_does_not_nest_so() {
+        let rule = "- ".repeat(40);
+        let code = format!("{}x", " ".repeat(150));
+        let text = format!(
+            "# a\n\n{rule}\n\n{}\n\n> > - 1. b\n\n{code}\n{}\n",
+            "-".repeat(500),
+            " ".repeat(900)
+        );
+
+        assert_eq!(outline(&text).headings.len(), 1);
     }
 }
