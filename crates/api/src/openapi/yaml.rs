@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
+use serde_json::map::Entry;
 use serde_json::{Map, Number, Value};
 
 /// How deep a document nests at most; as deep as JSON is read.
@@ -12,6 +13,9 @@ const VALUE: usize = 64;
 /// Bytes in memory that a document takes at most, aliases written out: two million values and
 /// as much text.
 const MOST: usize = 256 << 20;
+
+/// What JSON has no form for.
+const STRUCTURED: &str = "a key is a list or map";
 
 /// Reads one document.
 ///
@@ -51,7 +55,12 @@ struct Open {
 
 enum Filling {
     List(Vec<Value>),
-    Map { members: Map<String, Value>, key: Option<String> },
+    Map {
+        members: Map<String, Value>,
+        key: Option<String>,
+        /// What `<<` brings in where nothing else is said.
+        merged: Vec<Map<String, Value>>,
+    },
 }
 
 impl Loader {
@@ -73,7 +82,8 @@ impl Loader {
             }
             Event::SequenceStart(anchor, _) => self.begin(Filling::List(Vec::new()), anchor),
             Event::MappingStart(anchor, _) => {
-                self.begin(Filling::Map { members: Map::new(), key: None }, anchor)
+                let members = Map::new();
+                self.begin(Filling::Map { members, key: None, merged: Vec::new() }, anchor)
             }
             Event::SequenceEnd | Event::MappingEnd => {
                 let Some(Open { anchor, before, filling }) = self.open.pop() else {
@@ -81,7 +91,12 @@ impl Loader {
                 };
                 let value = match filling {
                     Filling::List(items) => Value::Array(items),
-                    Filling::Map { members, .. } => Value::Object(members),
+                    Filling::Map { mut members, merged, .. } => {
+                        for (key, value) in merged.into_iter().flatten() {
+                            members.entry(key).or_insert(value);
+                        }
+                        Value::Object(members)
+                    }
                 };
                 self.value(value, anchor, before)
             }
@@ -89,7 +104,18 @@ impl Loader {
                 let size = self.anchors.get(&anchor).ok_or("an alias within itself")?.1;
                 self.spend(size)?;
                 let value = self.anchors.get(&anchor).map(|(value, _)| value.clone());
-                self.value(value.unwrap_or_default(), 0, self.size)
+                let value = value.unwrap_or_default();
+                if let Some(Open { filling: Filling::Map { key: key @ None, .. }, .. }) =
+                    self.open.last_mut()
+                {
+                    *key = Some(match value {
+                        Value::String(text) => text,
+                        Value::Array(_) | Value::Object(_) => return Err(STRUCTURED.to_owned()),
+                        scalar => scalar.to_string(),
+                    });
+                    return Ok(());
+                }
+                self.value(value, 0, self.size)
             }
             _ => Ok(()),
         }
@@ -97,7 +123,7 @@ impl Loader {
 
     fn begin(&mut self, filling: Filling, anchor: usize) -> Result<(), String> {
         if let Some(Open { filling: Filling::Map { key: None, .. }, .. }) = self.open.last() {
-            return Err("a key is a list or map".to_owned());
+            return Err(STRUCTURED.to_owned());
         }
         if self.open.len() >= DEEPEST {
             return Err(format!("nested deeper than {DEEPEST} levels"));
@@ -126,16 +152,18 @@ impl Loader {
         match self.open.last_mut().map(|open| &mut open.filling) {
             None => self.root = Some(value),
             Some(Filling::List(items)) => items.push(value),
-            Some(Filling::Map { members, key }) => {
+            Some(Filling::Map { members, key, merged }) => {
                 let key = key.take().unwrap_or_default();
                 // `<<` is YAML 1.1; documents with it are about.
                 match (key.as_str(), value) {
-                    ("<<", Value::Object(merged)) => {
-                        for (key, value) in merged {
-                            members.entry(key).or_insert(value);
+                    ("<<", Value::Object(more)) => merged.push(more),
+                    (_, value) => match members.entry(key) {
+                        Entry::Vacant(place) => drop(place.insert(value)),
+                        Entry::Occupied(place) => {
+                            let key: String = place.key().chars().take(40).collect();
+                            return Err(format!("the key {key:?} is there twice"));
                         }
-                    }
-                    (_, value) => drop(members.insert(key, value)),
+                    },
                 }
             }
         }
@@ -195,6 +223,19 @@ mod tests {
         let expected =
             json!({ "a": { "b": list }, "200": { "b": list }, "c": { "b": list, "d": "t" } });
         assert_eq!(read(text).unwrap(), expected);
+    }
+
+    #[test]
+    fn an_alias_may_be_a_key_and_no_key_comes_twice() {
+        let text = "a: &x k\nb: &y 7\n*x : 2\n*y : 3\nc: {<<: {d: 1, e: 2}, d: 3}\n";
+        let expected = json!({ "a": "k", "b": 7, "k": 2, "7": 3, "c": { "d": 3, "e": 2 } });
+
+        assert_eq!(read(text).unwrap(), expected);
+        assert_eq!(
+            read("a: 1\nb: {c: 1, c: 2}").unwrap_err(),
+            "line 2: the key \"c\" is there twice"
+        );
+        assert!(read("a: &x [1]\n*x : 2\n").unwrap_err().contains("a key is a list or map"));
     }
 
     #[test]
