@@ -226,6 +226,8 @@ struct Page {
     /// Bytes that fit into the answer.
     room: usize,
     has_more: bool,
+    /// Whether some of it is no UTF-8.
+    is_foreign: bool,
     notes: Vec<String>,
 }
 
@@ -243,6 +245,8 @@ impl Page {
             let length = media::size(LINE as u64);
             self.note(format!("Line {} is longer than {length} and was cut.", line.number));
         }
+        // What is cut may end within a character.
+        self.is_foreign |= !line.cut && std::str::from_utf8(line.bytes).is_err();
         self.lines.push(String::from_utf8_lossy(line.bytes).into_owned());
         ControlFlow::Continue(())
     }
@@ -256,6 +260,9 @@ impl Page {
         if self.has_more {
             let (first, last) = (self.offset, next - 1);
             self.note(format!("Lines {first} to {last}; go on with offset {next}."));
+        }
+        if self.is_foreign {
+            self.note("It is not all UTF-8: U+FFFD stands for what is not.".to_owned());
         }
         if self.lines.is_empty() {
             self.note("The file is empty.".to_owned());

@@ -1,6 +1,7 @@
 //! Data in its formats: each is read into a value and written from one.
 
 mod csv;
+mod json;
 mod toml;
 mod xml;
 mod yaml;
@@ -48,7 +49,7 @@ impl Format {
     pub(crate) fn read(self, text: &str, sheet: Sheet) -> Result<Done<Value>, Wrong> {
         let done = match self {
             Format::Csv => csv::read(text, sheet),
-            Format::Json => json(text).map(Done::whole),
+            Format::Json => json::read(text),
             Format::Toml => toml::read(text),
             Format::Xml => xml::read(text),
             Format::Yaml => yaml::read(text),
@@ -91,17 +92,15 @@ impl Format {
 /// What is lost where numbers have more digits than 64 bits hold.
 const DIGITS: &str = "numbers beyond 64 bits, if there are any, lose their last digits";
 
-/// Whether there is a row of digits that may be a number beyond 64 bits.
+/// Whether there are digits that may be a number of more than are kept: 64 bits hold whole numbers
+/// of 18 and fractions of 15 digits.
 fn has_long_number(text: &str) -> bool {
-    text.as_bytes().split(|byte| !byte.is_ascii_digit()).any(|digits| digits.len() > 18)
-}
-
-fn json(text: &str) -> Result<Value, Wrong> {
-    serde_json::from_str(text).map_err(|error| {
-        let why = error.to_string();
-        let why = why.split(" at line ").next().unwrap_or_default();
-        Wrong(format!("line {}, column {}: {why}", error.line(), error.column()))
-    })
+    let numbers = text.as_bytes().split(|byte| !byte.is_ascii_digit() && *byte != b'.');
+    let is_long = |number: &[u8]| {
+        let points = number.iter().filter(|byte| **byte == b'.').count();
+        number.len() - points > if points > 0 { 15 } else { 18 }
+    };
+    numbers.into_iter().any(is_long)
 }
 
 fn too_deep() -> Wrong {
@@ -142,6 +141,7 @@ mod tests {
             (Format::Json, r#"{"a": 12345678901234567890123}"#),
             (Format::Yaml, "a: 12345678901234567890123"),
             (Format::Yaml, "a: 0.1234567890123456789012345"),
+            (Format::Json, "[1234567890.1234567890]"),
         ] {
             let done = format.read(text, Sheet::default()).unwrap();
             assert!(done.losses.contains(&DIGITS.to_owned()), "{text}: {:?}", done.losses);

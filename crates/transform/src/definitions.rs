@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 use toolgate_gateway::config::Transform as Rules;
 use toolgate_hosted::{Annotations, Tool};
+use toolgate_screen::schema::Hint;
 
 use crate::image::LONGEST;
 
@@ -144,7 +145,7 @@ fn validate_data(rules: &Rules) -> Tool {
             Use it before data is sent to where its shape matters; not to change it. \
             Takes the data as text, its format, and the schema (2020-12, or an earlier draft by \
             $schema); nothing outside the schema is fetched. \
-            Returns whether it is valid, and what is not, with paths. Changes nothing."
+            Returns whether it is valid, and the first 8 problems, with paths. Changes nothing."
             .to_owned(),
         input_schema: object(
             &json!({
@@ -157,7 +158,7 @@ fn validate_data(rules: &Rules) -> Tool {
         output_schema: Some(object(
             &json!({
                 "valid": { "type": "boolean" },
-                "problems": { "type": "array", "items": problem },
+                "problems": { "type": "array", "maxItems": Hint::MOST, "items": problem },
                 "losses": losses(),
             }),
             &["valid", "problems", "losses"],

@@ -21,6 +21,9 @@ impl<T> Done<T> {
     }
 }
 
+/// Characters of why it cannot be converted.
+const TOLD: usize = 1000;
+
 /// Why it cannot be converted, for the model: one sentence with the place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Wrong(pub(crate) String);
@@ -28,6 +31,16 @@ pub(crate) struct Wrong(pub(crate) String);
 impl Wrong {
     pub(crate) fn new(why: impl Into<String>) -> Wrong {
         Wrong(why.into())
+    }
+
+    /// As the model is told: names and values that it quotes may be as long as the input.
+    pub(crate) fn told(self) -> String {
+        let Wrong(mut why) = self;
+        if let Some((end, _)) = why.char_indices().nth(TOLD) {
+            why.truncate(end);
+            why.push('…');
+        }
+        why
     }
 
     /// At this offset of a text, in bytes.
@@ -65,5 +78,16 @@ pub(crate) fn nests(value: &Value, left: usize) -> bool {
         Value::Array(items) => left > 0 && items.iter().all(|it| nests(it, left - 1)),
         Value::Object(members) => left > 0 && members.values().all(|it| nests(it, left - 1)),
         _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_is_told_in_bounded_words() {
+        assert_eq!(Wrong::new("x").told(), "x");
+        assert_eq!(Wrong("é".repeat(1 << 20)).told().chars().count(), TOLD + 1);
     }
 }

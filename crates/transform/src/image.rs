@@ -104,6 +104,10 @@ impl Input {
         losses: &mut Losses,
     ) -> Result<(Vec<u8>, &'static str), Wrong> {
         let mut bytes = Vec::new();
+        let color = picture.color();
+        if target != Target::Png && color.bytes_per_pixel() > color.channel_count() {
+            losses.add("colours of 16 bits have 8");
+        }
         let failed = |error: image::ImageError| Wrong(format!("it cannot be written: {error}"));
         let mime_type = match target {
             Target::Png => {
@@ -152,7 +156,7 @@ fn decoded(
         Some(ImageFormat::Gif) => Target::Gif,
         _ => return Err(Wrong::new("it is neither PNG, JPEG, WebP nor GIF")),
     };
-    if matches!(source, Target::Gif | Target::Webp) {
+    if matches!(source, Target::Gif | Target::Webp) || is_animated(bytes) {
         losses.add("of an animation the first picture is kept");
     }
     let mut limits = Limits::default();
@@ -169,6 +173,12 @@ fn decoded(
     let mut picture = DynamicImage::from_decoder(decoder).map_err(|error| unread(&error))?;
     picture.apply_orientation(orientation);
     Ok((source, picture))
+}
+
+/// Whether a PNG has more than one picture: that is said before the first (PNG, third edition, 11.3.6).
+fn is_animated(png: &[u8]) -> bool {
+    let mut chunks = png.windows(4);
+    chunks.find(|name| matches!(*name, b"acTL" | b"IDAT")) == Some(b"acTL")
 }
 
 /// What shines through is white.
@@ -228,6 +238,28 @@ mod tests {
             (size("contain"), size("cover"), size("stretch")),
             ((10, 5), (10, 10), (10, 10))
         );
+    }
+
+    #[test]
+    fn what_a_png_has_more_than_others_is_told() {
+        let mut bytes = Vec::new();
+        let deep = image::ImageBuffer::<image::Rgb<u16>, _>::new(4, 4);
+        let deep = DynamicImage::ImageRgb16(deep);
+        deep.write_to(&mut Cursor::new(&mut bytes), ImageFormat::Png).unwrap();
+        let told = |bytes: &[u8], format: &str| {
+            let input = json!({ "data": BASE64_STANDARD.encode(bytes), "format": format });
+            convert(input, 1000).unwrap().losses.join("; ")
+        };
+        assert!(told(&bytes, "webp").contains("16 bits"));
+        assert!(!told(&bytes, "png").contains("16 bits"));
+
+        // One picture, and none after it: the chunk that an animation begins with, and its CRC.
+        let mut animated = bytes[..33].to_vec();
+        animated.extend([0, 0, 0, 8]);
+        animated.extend(b"acTL\0\0\0\x01\0\0\0\0\xb4\x2d\xe9\xa0");
+        animated.extend(&bytes[33..]);
+        assert!(told(&animated, "png").contains("animation"));
+        assert!(!told(&bytes, "png").contains("animation"));
     }
 
     #[test]

@@ -51,7 +51,7 @@ pub fn serve() -> Result<(), String> {
     std::panic::set_hook(Box::new(|_| end_broken()));
     let outcome = match perform(&job) {
         Ok(result) => Outcome::Done(result),
-        Err(Wrong(why)) => Outcome::Wrong(why),
+        Err(wrong) => Outcome::Wrong(wrong.told()),
     };
     let printed = serde_json::to_vec(&outcome).map_err(|error| error.to_string())?;
     io::stdout().lock().write_all(&printed).map_err(failed)

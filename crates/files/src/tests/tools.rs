@@ -104,6 +104,23 @@ async fn a_page_goes_on_although_its_last_file_was_deleted() {
 }
 
 #[tokio::test]
+async fn text_in_another_encoding_is_not_passed_off_as_what_the_file_says() {
+    let long = [b"x".repeat((64 << 10) - 1), "é\n".as_bytes().to_vec()].concat();
+    let files = [
+        ("latin.txt", &b"Gr\xf6\xdfe\n"[..]),
+        ("utf8.txt", "Größe\n".as_bytes()),
+        ("long.txt", &long),
+    ];
+    let (_root, files) = folder(&files);
+
+    for (path, is_told) in [("latin.txt", true), ("utf8.txt", false), ("long.txt", false)] {
+        let read = call(&files, "read_file", json!({ "path": path })).await;
+
+        assert_eq!(read["content"].to_string().contains("not all UTF-8"), is_told, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn an_empty_folder_is_no_error() {
     let (_root, files) = folder(&[]);
 
