@@ -137,8 +137,8 @@ impl Ledger {
         let (end, ended) = watch::channel(false);
         let writer = Writer::new(shared.clone(), seal, sink, tip, jobs, fsync);
         std::thread::Builder::new().name("audit".to_owned()).spawn(move || {
-            writer.run();
-            let _ = end.send(true);
+            let is_whole = writer.run();
+            let _ = end.send(is_whole);
         })?;
         Ok(Ledger(Arc::new(Open { shared, ended })))
     }
@@ -243,7 +243,7 @@ impl Ledger {
             && matches!(tokio::time::timeout(shared.patience, receipt).await, Ok(Ok(())))
     }
 
-    /// Writes what is left, and stops; false if that does not happen within the configured
+    /// Writes what is left, and stops; false if that does not succeed within the configured
     /// patience. Tickets that are still open become `unknown` at the next start.
     pub async fn close(&self) -> bool {
         self.0.shared.queue.close();

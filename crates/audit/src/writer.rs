@@ -74,8 +74,8 @@ impl Writer {
         }
     }
 
-    /// Writes until the queue is closed.
-    pub(crate) fn run(mut self) {
+    /// Writes until the queue is closed; whether all is written then.
+    pub(crate) fn run(mut self) -> bool {
         // What the start has to say does not wait for a first request.
         let mut until = Some(Instant::now());
         loop {
@@ -85,9 +85,24 @@ impl Writer {
             self.shared.idle();
             self.report(result.as_ref().err());
             if closed {
-                return;
+                return result.is_ok() || self.finish();
             }
             until = self.until();
+        }
+    }
+
+    /// Tries again what failed at the end, a connection that broke unnoticed for example, as long as
+    /// somebody waits for it; whether all is written then.
+    fn finish(&mut self) -> bool {
+        let late = Instant::now() + self.shared.patience;
+        loop {
+            let result = self.turn(true);
+            self.report(result.as_ref().err());
+            let left = late.saturating_duration_since(Instant::now());
+            if result.is_ok() || left.is_zero() {
+                return result.is_ok();
+            }
+            std::thread::sleep(left.min(AGAIN));
         }
     }
 

@@ -209,6 +209,35 @@ async fn connections_that_break_lose_no_record_and_double_none() {
 }
 
 #[tokio::test]
+async fn what_ends_last_is_recorded_though_the_connection_broke() {
+    let server = Postgres::start();
+    let audit = postgres(&server);
+    let books = books(&audit);
+    let last = books.reserve(intent("t")).await.unwrap();
+
+    server.disconnect();
+    last.finish(Outcome::new(Status::Ok));
+
+    assert!(books.close().await);
+    let report = verified(&audit).await;
+    assert!(report.is_sound() && report.open.is_empty(), "{report:?}");
+}
+
+#[tokio::test]
+async fn whoever_ends_is_told_that_the_last_records_are_not_written() {
+    let mut server = Postgres::start();
+    let mut audit = postgres(&server);
+    audit.patience = "300ms".parse().unwrap();
+    let books = books(&audit);
+    let last = books.reserve(intent("t")).await.unwrap();
+
+    server.end();
+    last.finish(Outcome::new(Status::Ok));
+
+    assert!(!books.close().await);
+}
+
+#[tokio::test]
 async fn nothing_goes_on_while_the_server_is_away() {
     let mut server = Postgres::start();
     let mut audit = postgres(&server);
