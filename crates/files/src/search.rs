@@ -125,7 +125,7 @@ struct Search {
     context: usize,
     found: Vec<Found>,
     files: usize,
-    /// Files that could not be read, or not to their end.
+    /// Files that could not be read, or not wholly.
     unfinished: usize,
     bytes: u64,
     stopped: Option<Stopped>,
@@ -163,7 +163,7 @@ impl Search {
     fn file(&mut self, place: &Place, content: Content, walk: &Walk<'_>) {
         self.bytes += content.size.min(FILE);
         let mut around = Around::new(self.found.len(), self.context);
-        let mut unlooked = 0;
+        let (mut unlooked, mut is_cut) = (0, false);
         let reached = text::lines(content.bytes, FILE, &mut |line| {
             unlooked += line.bytes.len() + 1;
             if unlooked > LOOK {
@@ -174,6 +174,7 @@ impl Search {
                 }
             }
             around.follow(&mut self.found, &line);
+            is_cut |= line.cut;
             let at = self.regex.find(line.bytes);
             if self.found.len() == self.limit {
                 if at.is_some() {
@@ -197,7 +198,10 @@ impl Search {
         });
         match reached {
             Ok(Reached::Binary) => {}
-            Ok(Reached::End(_) | Reached::Stop) => self.files += 1,
+            Ok(Reached::End(_) | Reached::Stop) => {
+                self.files += 1;
+                self.unfinished += usize::from(is_cut);
+            }
             Ok(Reached::Limit) | Err(_) => self.unfinished += 1,
         }
     }
@@ -244,9 +248,9 @@ impl Search {
             None => {}
         }
         if self.unfinished > 0 {
-            let limit = media::size(FILE);
+            let (file, line) = (media::size(FILE), media::size(text::LINE as u64));
             notes.push(format!(
-                "{} files could not be read, or not beyond their first {limit}.",
+                "{} files could not be read, or not wholly: the first {file} of a file are searched, and of a line the first {line}.",
                 self.unfinished
             ));
         }

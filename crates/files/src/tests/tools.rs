@@ -121,6 +121,19 @@ async fn text_in_another_encoding_is_not_passed_off_as_what_the_file_says() {
 }
 
 #[tokio::test]
+async fn a_search_that_did_not_see_the_end_of_a_line_is_not_complete() {
+    let long = format!("{}needle", "x".repeat(100_000));
+    let (_root, files) = folder(&[("long.json", long.as_bytes())]);
+
+    let found = call(&files, "search_files", json!({ "query": "needle" })).await;
+
+    assert_eq!(found["structuredContent"]["complete"], false);
+    let text = found["content"][0]["text"].as_str().unwrap();
+    assert!(text.contains("1 files could not be read, or not wholly"), "{text}");
+    assert!(text.contains("of a line the first 64.0 KiB"), "{text}");
+}
+
+#[tokio::test]
 async fn an_empty_folder_is_no_error() {
     let (_root, files) = folder(&[]);
 
