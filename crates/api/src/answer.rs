@@ -9,7 +9,7 @@ use jmespath::{Rcvar, Variable};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use toolgate_gateway::fault::{Fault, META_KEY, Reason};
-use toolgate_hosted::{Answer, Content};
+use toolgate_hosted::{Answer, Content, MOST_VALUES, is_bearable};
 
 use crate::operation::Mapping;
 
@@ -105,6 +105,7 @@ fn mapped(api: &str, mapping: &Mapping, text: &str) -> Result<String, Fault> {
     };
     let text = match &mapping.result {
         Some(expression) => {
+            bearable(api, text.as_bytes())?;
             let found = expression.search(variable(text).map_err(misfit)?);
             let found = found.map_err(|error| misfit(error.to_string()))?;
             serde_json::to_string(&found).map_err(|error| misfit(error.to_string()))?
@@ -115,6 +116,18 @@ fn mapped(api: &str, mapping: &Mapping, text: &str) -> Result<String, Fault> {
         Some(fields) => fields.of(&text).map_err(|error| misfit(error.to_string())),
         None => Ok(text),
     }
+}
+
+/// Whether an expression is applied to this answer.
+///
+/// # Errors
+/// It holds too many values.
+pub(crate) fn bearable(api: &str, json: &[u8]) -> Result<(), Fault> {
+    if is_bearable(json) {
+        return Ok(());
+    }
+    let sentence = format!("the answer of \"{api}\" holds more than {MOST_VALUES} values");
+    Err(Fault::new(Reason::TooLarge, sentence))
 }
 
 /// JSON for expressions.

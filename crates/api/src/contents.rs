@@ -9,7 +9,7 @@ use toolgate_gateway::config::servers::http::Decode;
 use toolgate_gateway::fault::{Fault, Reason};
 use toolgate_hosted::contents;
 
-use crate::answer::{is_plain, media_type, variable};
+use crate::answer::{bearable, is_plain, media_type, variable};
 
 const TEXT: &str = "text/plain";
 const JSON: &str = "application/json";
@@ -39,7 +39,10 @@ impl Holding {
         is_plain(api, response.headers())?;
         let said = media_type(response.headers());
         let (bytes, kind) = match &self.result {
-            Some(expression) => self.found(expression, response.body()).map_err(misfit)?,
+            Some(expression) => {
+                bearable(api, response.body())?;
+                self.found(expression, response.body()).map_err(misfit)?
+            }
             None => (response.body().clone(), said),
         };
         let (bytes, kind) = match self.decode {

@@ -138,6 +138,9 @@ impl Page {
         };
         // What is no list is one entry.
         let entries = serde_json::from_str::<Items<'_>>(&text).map_or(1, |all| all.len());
+        if pages.next.is_some() {
+            answer::bearable(api, response.body())?;
+        }
         let next = pages.next(cursor, response, entries);
         Ok(Page { text, next })
     }

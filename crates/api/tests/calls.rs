@@ -332,3 +332,19 @@ async fn a_write_whose_answer_cannot_be_passed_on_may_have_been_done() {
         assert_eq!(told, side_effect, "{tool} {status}");
     }
 }
+
+#[tokio::test]
+async fn an_answer_of_too_many_values_is_too_large_for_an_expression() {
+    let many = format!("[{}0]", "0,".repeat(1 << 20));
+    for (method, params) in [
+        ("tools/call", LIST),
+        ("tools/call", r#"{"name":"read","arguments":{"id":1}}"#),
+        ("resources/read", r#"{"uri":"things://all"}"#),
+    ] {
+        let (server, _) = server(vec![page(&many, None)]);
+
+        let fault = server.call(&request(method, params)).await.err().unwrap();
+
+        assert_eq!(fault.reason.label(), "too_large", "{method} {params}");
+    }
+}

@@ -21,6 +21,7 @@ mod tasks;
 mod tool;
 mod toolbox;
 mod upstream;
+mod weight;
 mod work;
 
 pub use answer::{Answer, Content, ToolResult, contents, failure};
@@ -34,3 +35,4 @@ pub use server::{About, Server};
 pub use tool::{Annotations, TaskSupport, Tool, Tools};
 pub use toolbox::{Toolbox, UnusableSchema};
 pub use upstream::Hosted;
+pub use weight::{MOST_VALUES, is_bearable};

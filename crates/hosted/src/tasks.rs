@@ -7,6 +7,7 @@
 mod end;
 mod progress;
 mod question;
+mod room;
 mod task;
 
 use std::collections::HashMap;
@@ -24,6 +25,7 @@ use crate::failed::{Failed, Refusal};
 use crate::server::Server;
 use crate::tool::Tools;
 use crate::work::Work;
+use room::Room;
 use task::Task;
 
 /// How long a task is kept from its beginning, unless the client asks for less or more.
@@ -38,6 +40,7 @@ const MOST: usize = 10_000;
 pub(crate) struct Tasks {
     name: Arc<str>,
     all: Mutex<HashMap<Box<str>, Arc<Task>>>,
+    room: Room,
 }
 
 /// What of the parameters of a call says whether it is to become one.
@@ -61,7 +64,7 @@ struct Named {
 
 impl Tasks {
     pub(crate) fn new(name: Arc<str>) -> Tasks {
-        Tasks { name, all: Mutex::default() }
+        Tasks { name, all: Mutex::default(), room: Room::default() }
     }
 
     /// What goes into the capabilities of the server. There is no list: who is not told apart from
@@ -100,9 +103,12 @@ impl Tasks {
             let fault = Fault::new(Reason::Overloaded, "too many tasks are kept");
             return Err(fault.at(&self.name).unsent().into());
         }
+        let known = all.values().find(|task| task.owner == owner);
+        let room = known.map_or_else(|| self.room.of_another(), |task| task.room.clone());
         let trace = asked.trace().id().to_owned();
         let work = Work::begin(&self.name, server, asked);
-        let task = Task::begin(owner, trace, kept, total, work, sent).map_err(Failed::Fault)?;
+        let task =
+            Task::begin(owner, room, trace, (kept, total), work, sent).map_err(Failed::Fault)?;
         let state = task.state();
         all.insert(task.id.clone(), task);
         Ok(json!({ "task": state }))

@@ -29,7 +29,7 @@ struct Slow {
 }
 
 fn tools() -> Tools {
-    let names = ["wait", "never", "ask", "chat", "fail", "gone", "panic"];
+    let names = ["wait", "never", "ask", "chat", "fail", "gone", "panic", "large"];
     Tools::new(names.map(tool).into()).as_tasks(|name| match name {
         "wait" => Some(TaskSupport::Required),
         "never" => None,
@@ -75,6 +75,7 @@ impl Server for Slow {
                     let said = asked.ask("elicitation/create", &json!({ "message": "?" })).await?;
                     Ok(ToolResult::structured(said).into())
                 }
+                "large" => Ok(ToolResult::text("x".repeat(22 << 20)).into()),
                 "panic" => panic!("a mistake of the author"),
                 "fail" => Ok(ToolResult::failed("it cannot be done").into()),
                 _ => Err(Fault::new(Reason::Unreachable, "nobody is there").into()),
@@ -315,4 +316,20 @@ async fn tools_say_whether_they_are_tasks_and_the_server_that_it_has_some() {
     assert_eq!(scene.told("ada", "tools/call", never).await["error"]["code"], -32601);
     let plain = json!({ "name": "fail", "arguments": {} });
     assert_eq!(scene.told("ada", "tools/call", plain).await["result"]["isError"], true);
+}
+
+#[tokio::test]
+async fn the_results_of_a_caller_take_no_more_memory_than_there_is_for_one() {
+    let scene = Scene::new();
+    let begun = async |who: &str| {
+        let params = json!({ "name": "large", "arguments": {}, "task": {} });
+        let begun = scene.told(who, "tools/call", params).await;
+        let id = &begun["result"]["task"]["taskId"];
+        let result = scene.told(who, "tasks/result", json!({ "taskId": id })).await;
+        result["result"]["_meta"]["dev.toolgate/error"]["category"].clone()
+    };
+
+    assert_eq!([begun("ada").await, begun("ada").await], [Value::Null, Value::Null]);
+    assert_eq!(begun("ada").await, "too_large");
+    assert_eq!(begun("bob").await, Value::Null);
 }

@@ -12,7 +12,7 @@ use toolgate_gateway::deadline::{Bounds, bounded};
 use toolgate_gateway::fault::{Fault, Reason, SideEffect};
 use toolgate_gateway::gateway::Gateway;
 use toolgate_gateway::parking::is_input_required;
-use toolgate_hosted::{Asked, Failed};
+use toolgate_hosted::{Asked, Failed, MOST_VALUES, is_bearable};
 use toolgate_protocol::jsonrpc::Message;
 use toolgate_protocol::version::Era;
 
@@ -297,6 +297,7 @@ fn output(message: &Message) -> Result<Value, Failure> {
     let broken = |error: serde_json::Error| {
         Fault::new(Reason::Garbage, "a result that cannot be read").because(error)
     };
+    bearable(message.bytes())?;
     let mut whole: Value = serde_json::from_slice(message.bytes()).map_err(broken)?;
     if let Some(failure) = Failure::told(&whole) {
         return Err(failure);
@@ -309,10 +310,23 @@ fn output(message: &Message) -> Result<Value, Failure> {
     let texts: Vec<_> =
         blocks.into_iter().flatten().filter_map(|block| block["text"].as_str()).collect();
     let text = texts.join("\n");
+    bearable(text.as_bytes())?;
     // What is written as JSON is meant as such; a lone word or number is text all the same.
     let json = serde_json::from_str::<Value>(&text).ok();
     let json = json.filter(|value| value.is_object() || value.is_array());
     Ok(json.unwrap_or(Value::String(text)))
+}
+
+/// Whether what a tool gave can be read for expressions.
+///
+/// # Errors
+/// It holds too many values.
+fn bearable(json: &[u8]) -> Result<(), Failure> {
+    if is_bearable(json) {
+        return Ok(());
+    }
+    let text = format!("the tool gave more than {MOST_VALUES} values");
+    Err(Fault::new(Reason::TooLarge, text).into())
 }
 
 #[cfg(test)]
@@ -383,6 +397,19 @@ mod tests {
             let bytes = jsonrpc::result("1", &result.to_string());
             let message = Message::scan_reply(bytes, &Default::default()).unwrap();
             assert_eq!(output(&message).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn an_output_of_too_many_values_is_not_read() {
+        let many = format!("[{}0]", "0,".repeat(MOST_VALUES));
+        for result in [
+            format!(r#"{{"content":[],"structuredContent":{{"a":{many}}}}}"#),
+            json!({ "content": [{ "type": "text", "text": many }] }).to_string(),
+        ] {
+            let bytes = jsonrpc::result("1", &result);
+            let message = Message::scan_reply(bytes, &Default::default()).unwrap();
+            assert_eq!(output(&message).unwrap_err().reason, Some(Reason::TooLarge));
         }
     }
 

@@ -14,6 +14,7 @@ use toolgate_gateway::fault::{Fault, Reason};
 use super::end::End;
 use super::progress::Progress;
 use super::question::{self, Waiter};
+use super::room::{Room, Share};
 use crate::answer::Answer;
 use crate::asked::Sent;
 use crate::failed::{Failed, Refusal};
@@ -32,6 +33,10 @@ pub(super) struct Task {
     pub id: Box<str>,
     /// Whose it is: the principal of its caller.
     pub owner: Arc<str>,
+    /// Where the results of its caller are counted.
+    pub room: Room,
+    /// What its own takes there.
+    share: Mutex<Option<Share>>,
     trace: String,
     created: SystemTime,
     born: Instant,
@@ -42,12 +47,13 @@ pub(super) struct Task {
 }
 
 impl Task {
-    /// Begins the work, which may take `total`, not counting the time in which its client is asked.
+    /// Begins the work, which is kept for `kept` and may take `total`, not counting the time in which
+    /// its client is asked.
     pub fn begin(
         owner: Arc<str>,
+        room: Room,
         trace: String,
-        kept: Duration,
-        total: Duration,
+        (kept, total): (Duration, Duration),
         work: Work,
         sent: Sent,
     ) -> Result<Arc<Task>, Fault> {
@@ -59,6 +65,8 @@ impl Task {
         let task = Arc::new(Task {
             id: id.into(),
             owner,
+            room,
+            share: Mutex::default(),
             trace,
             created,
             born,
@@ -111,7 +119,21 @@ impl Task {
 
     /// The end, unless there was one.
     fn end(&self, outcome: Result<Answer, Failed>) {
+        let outcome = match outcome {
+            Ok(answer) => self.kept(answer),
+            failed => failed,
+        };
         self.settle(End::of(outcome, &self.id, &self.trace));
+    }
+
+    /// The result, if there is room for it until it is forgotten.
+    fn kept(&self, answer: Answer) -> Result<Answer, Failed> {
+        let Some(share) = self.room.take(answer.json().len()) else {
+            let text = "the result is there, and too large to be kept beside those of other tasks";
+            return Err(Fault::new(Reason::TooLarge, text).into());
+        };
+        *self.share.lock().unwrap_or_else(PoisonError::into_inner) = Some(share);
+        Ok(answer)
     }
 
     fn settle(&self, end: End) -> bool {
