@@ -8,8 +8,8 @@ use serde_json::{Map, Value};
 
 use crate::escape::encode;
 use crate::operation::{Body, Encoding, Member, Operation, Style, argument, shown};
-use crate::request::{stands_for, twice};
 use crate::style::{joined, pairs, scalar};
+use crate::twice::{stands_for, twice};
 use crate::wrong::Wrong;
 
 /// The body with its media type; `None` if there is nothing to send.

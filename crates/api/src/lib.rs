@@ -29,6 +29,7 @@ mod resources;
 mod style;
 mod template;
 mod transport;
+mod twice;
 mod wrong;
 
 pub use catalog::Catalog;

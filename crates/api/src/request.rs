@@ -11,6 +11,7 @@ use crate::escape::{encode, is_segment};
 use crate::operation::{Operation, Parameter, Piece, Place, Style, argument, shown};
 use crate::style::{self, joined};
 use crate::template::worded;
+use crate::twice::{stands_for, twice};
 use crate::wrong::Wrong;
 
 /// The longest URL, in bytes: most servers refuse more than 8 KiB.
@@ -185,18 +186,6 @@ fn pairs(
         all.extend(own);
     }
     Ok(all)
-}
-
-/// Whether an encoded name is this one, or that of a member of it: servers that read `a[b]` as a
-/// member of `a` would take it for a part of that.
-pub(crate) fn stands_for(key: &str, name: &str) -> bool {
-    let of = key.split("%5B").next();
-    [Some(key), of].contains(&Some(&*encode(name)))
-}
-
-/// What is told of an object that brings another parameter along.
-pub(crate) fn twice(name: &str, other: &str) -> Wrong {
-    Wrong(format!("{name} names {other}, which is given by itself: leave it out of {name}"))
 }
 
 fn headers(operation: &Operation, arguments: &Map<String, Value>) -> Result<HeaderMap, Wrong> {

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use toolgate_gateway::config::Language;
 
-use crate::read::{label, markdown};
+use crate::label::label;
+use crate::read::markdown;
 
 /// Sections of one document; what comes after stands in the last of them.
 const SECTIONS: usize = 10_000;

@@ -11,6 +11,7 @@ mod article;
 mod definitions;
 mod held;
 mod index;
+mod label;
 mod query;
 mod read;
 mod resources;

@@ -11,6 +11,7 @@ use toolgate_gateway::config::{Knowledge, Language};
 
 use self::front_matter::FrontMatter;
 use crate::article::{Article, Format, Section, sections};
+use crate::label::label;
 
 pub use pdf::PdfReader;
 
@@ -18,8 +19,6 @@ pub use pdf::PdfReader;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Unreadable(pub(crate) String);
 
-/// Titles, categories and tags are shortened to so many characters.
-const LABEL: usize = 200;
 /// Tags of one document.
 const TAGS: usize = 32;
 /// Levels of a category: the index keeps each of them with those above it, so that their bytes grow
@@ -113,13 +112,6 @@ impl Content {
             text: self.text,
         }
     }
-}
-
-/// One line of bounded length.
-pub(crate) fn label(text: &str) -> String {
-    let words = text.split(|c: char| c.is_whitespace() || c.is_control());
-    let line = words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
-    line.chars().take(LABEL).collect()
 }
 
 /// A category in its one form; `None` for one without a name. What is deeper belongs to the last
