@@ -80,12 +80,9 @@ impl Writer {
         let mut until = Some(Instant::now());
         loop {
             let closed = self.shared.queue.take(&mut self.jobs, until);
-            self.shared.busy();
-            let result = self.turn(closed);
-            self.shared.idle();
-            self.report(result.as_ref().err());
+            let is_written = self.reported(closed);
             if closed {
-                return result.is_ok() || self.finish();
+                return is_written || self.finish();
             }
             until = self.until();
         }
@@ -95,15 +92,23 @@ impl Writer {
     /// somebody waits for it; whether all is written then.
     fn finish(&mut self) -> bool {
         let late = Instant::now() + self.shared.patience;
-        loop {
-            let result = self.turn(true);
-            self.report(result.as_ref().err());
+        while !self.reported(true) {
             let left = late.saturating_duration_since(Instant::now());
-            if result.is_ok() || left.is_zero() {
-                return result.is_ok();
+            if left.is_zero() {
+                return false;
             }
             std::thread::sleep(left.min(AGAIN));
         }
+        true
+    }
+
+    /// A turn of which the health tells; whether it went well.
+    fn reported(&mut self, last: bool) -> bool {
+        self.shared.busy();
+        let result = self.turn(last);
+        self.shared.idle();
+        self.report(result.as_ref().err());
+        result.is_ok()
     }
 
     fn until(&self) -> Option<Instant> {
