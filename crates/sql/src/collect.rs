@@ -1,7 +1,5 @@
 //! The rows of one answer, within its bounds: memory never holds more than these and one row.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Map, Value};
 
 use crate::column::Kind;
@@ -25,8 +23,10 @@ pub(crate) struct Collector {
     rows: Vec<Value>,
     bytes: usize,
     stopped: Option<Stop>,
-    /// What the values of the newest row are, by their names.
-    kinds: BTreeMap<String, Kind>,
+    /// The names of the columns.
+    columns: Vec<String>,
+    /// What the values of the newest row are, by the order of columns.
+    kinds: Vec<Kind>,
 }
 
 /// What was collected.
@@ -36,8 +36,16 @@ pub(crate) struct Collected {
     pub rows: Vec<Value>,
     /// Why these are not all.
     pub stopped: Option<Stop>,
-    /// What the values of the last row are, by their names.
-    pub kinds: BTreeMap<String, Kind>,
+    columns: Vec<String>,
+    kinds: Vec<Kind>,
+}
+
+impl Collected {
+    /// What the value of this name in the last row is. Of columns of one name the last counts, as it
+    /// does in the row.
+    pub(crate) fn kind(&self, name: &str) -> Option<&Kind> {
+        self.kinds.get(self.columns.iter().rposition(|column| column == name)?)
+    }
 }
 
 /// Why there are no more rows.
@@ -57,7 +65,8 @@ impl Collector {
             rows: Vec::new(),
             bytes: 0,
             stopped: None,
-            kinds: BTreeMap::new(),
+            columns: Vec::new(),
+            kinds: Vec::new(),
         }
     }
 
@@ -75,8 +84,10 @@ impl Collector {
             self.stopped = Some(Stop::Rows);
             return false;
         }
-        // Of columns of one name the last counts, here and there.
-        let kinds = row.iter().map(|cell| (cell.name.clone(), cell.kind.clone())).collect();
+        if self.columns.is_empty() {
+            self.columns = row.iter().map(|cell| cell.name.clone()).collect();
+        }
+        let kinds = row.iter().map(|cell| cell.kind.clone()).collect();
         let row: Map<String, Value> = row.into_iter().map(|cell| (cell.name, cell.value)).collect();
         let row = Value::Object(row);
         // With the comma after it.
@@ -93,7 +104,8 @@ impl Collector {
 
     /// What was collected.
     pub(crate) fn end(self) -> Collected {
-        Collected { rows: self.rows, stopped: self.stopped, kinds: self.kinds }
+        let Collector { rows, stopped, columns, kinds, .. } = self;
+        Collected { rows, stopped, columns, kinds }
     }
 }
 
@@ -140,6 +152,6 @@ mod tests {
         let end = joined.end();
 
         assert_eq!(end.rows, [json!({ "id": "b", "at": 0.5 })]);
-        assert_eq!((&end.kinds["id"], &end.kinds["at"]), (&Kind::Text, &Kind::Number));
+        assert_eq!((end.kind("id"), end.kind("at")), (Some(&Kind::Text), Some(&Kind::Number)));
     }
 }

@@ -126,7 +126,7 @@ impl Tool {
     fn last(&self, collected: &Collected) -> Result<Option<Vec<Key>>, Failure> {
         let Some(Value::Object(row)) = collected.rows.last() else { return Ok(None) };
         let key = |name: &String| {
-            match collected.kinds.get(name).zip(row.get(name)) {
+            match collected.kind(name).zip(row.get(name)) {
                 Some((kind, value)) if !value.is_null() => {
                     Ok(Key { kind: kind.clone(), value: value.clone() })
                 }
