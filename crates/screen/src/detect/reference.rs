@@ -16,8 +16,10 @@ static MATCHERS: LazyLock<Vec<Matcher>> =
 
 fn find(text: &[u8], name: &str, wanted: Detectors) -> Findings {
     let mut all = Findings::new();
-    by_keyword(text, wanted, &mut all);
-    by_digits(text, name, wanted, &mut all);
+    if text.len() >= SHORTEST {
+        by_keyword(text, wanted, &mut all);
+        by_digits(text, name, wanted, &mut all);
+    }
     if wanted.has(Detector::NamedSecret) && named::is_secret(name, text) {
         let range = 0..text.len();
         all.push(Found { detector: Detector::NamedSecret, rule: "named-secret", range });
