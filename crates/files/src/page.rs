@@ -41,7 +41,7 @@ impl Page {
         });
         let end = end.map_err(|error| unlisted(view, folder, &error))?;
         let next = walk.last.as_ref().filter(|_| end != End::Complete).map(cursor::cursor);
-        Ok(Page { found, next, unreadable: walk.unreadable })
+        Ok(Page { found, next, unreadable: walk.unread.len() })
     }
 
     /// Whether there is nothing, neither here nor on a next one.

@@ -63,8 +63,10 @@ pub struct Walk<'a> {
     after: Option<Place>,
     /// The last entry visited.
     pub last: Option<Place>,
-    /// Folders that could not be read.
-    pub unreadable: usize,
+    /// Folders that could not be read, and why.
+    pub unread: Vec<(Place, io::Error)>,
+    /// The first folder that was too deep to be read.
+    pub too_deep: Option<Place>,
     left: usize,
     deadline: Instant,
 }
@@ -85,7 +87,16 @@ impl<'a> Walk<'a> {
         let Bounds { entries: left, time } = bounds;
         let deadline = Instant::now() + time;
         let levels = if recursive { DEPTH } else { 1 };
-        Self { source, levels, after, last: None, unreadable: 0, left, deadline }
+        Self {
+            source,
+            levels,
+            after,
+            last: None,
+            unread: Vec::new(),
+            too_deep: None,
+            left,
+            deadline,
+        }
     }
 
     /// The same through so many levels at most.
@@ -141,11 +152,13 @@ impl<'a> Walk<'a> {
                 self.last = Some(place.clone());
             }
             // A linked folder may contain the one we are in.
-            let enter = depth < self.levels && entry.kind == Kind::Folder { link: false };
-            if enter && (is_new || leads_on) {
+            let is_folder = entry.kind == Kind::Folder { link: false };
+            if is_folder && depth == DEPTH {
+                self.too_deep.get_or_insert(place);
+            } else if is_folder && depth < self.levels && (is_new || leads_on) {
                 match self.source.entries(&place) {
                     Ok(entries) => self.level(&place, entries, depth + 1, visit)?,
-                    Err(_) => self.unreadable += 1,
+                    Err(error) => self.unread.push((place, error)),
                 }
             }
         }

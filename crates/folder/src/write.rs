@@ -126,6 +126,14 @@ impl Source {
         missing
     }
 
+    /// Where a change to a file takes place: the same without links on the way.
+    ///
+    /// # Errors
+    /// `PermissionDenied` for a place that is not served; or what the system says.
+    pub fn place_of(&self, file: &Place) -> io::Result<Place> {
+        self.target(file, Shown::file).map(|(_, place)| place)
+    }
+
     /// What tells this folder from all others, however it was opened: device and inode.
     ///
     /// # Errors

@@ -17,6 +17,7 @@ mod reply;
 mod running;
 mod schema;
 mod server;
+pub mod sheet;
 mod tasks;
 mod tool;
 mod toolbox;

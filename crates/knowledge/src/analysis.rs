@@ -8,9 +8,11 @@ use std::sync::OnceLock;
 
 use tantivy::tokenizer::{
     AsciiFoldingFilter, Language as Stemming, LowerCaser, PreTokenizedString, RemoveLongFilter,
-    SimpleTokenizer, Stemmer, StopWordFilter, TextAnalyzer, Token,
+    Stemmer, StopWordFilter, TextAnalyzer, Token,
 };
 use toolgate_gateway::config::Language;
+
+use crate::letters::Letters;
 
 /// Longer words are left out, in bytes: they are data, not words.
 const WORD: usize = 64;
@@ -35,14 +37,18 @@ fn first(most: usize, language: Language, text: &str) -> Vec<Token> {
     words
 }
 
-/// The same as the index takes them.
-pub(crate) fn indexed(language: Language, text: &str) -> PreTokenizedString {
+/// The same as the index takes them; and that there are more, if there are.
+pub(crate) fn indexed(language: Language, text: &str) -> (PreTokenizedString, Option<String>) {
+    let mut tokens = first(WORDS + 1, language, text);
+    let more = (tokens.len() > WORDS)
+        .then(|| format!("words after the first {WORDS} are found by no search"));
+    tokens.truncate(WORDS);
     // The text itself is kept elsewhere.
-    PreTokenizedString { text: String::new(), tokens: words(language, text) }
+    (PreTokenizedString { text: String::new(), tokens }, more)
 }
 
 fn chain(language: Language) -> TextAnalyzer {
-    let chain = TextAnalyzer::builder(SimpleTokenizer::default())
+    let chain = TextAnalyzer::builder(Letters::default())
         .dynamic()
         .filter_dynamic(RemoveLongFilter::limit(WORD))
         .filter_dynamic(LowerCaser);
@@ -94,6 +100,7 @@ mod tests {
         assert_eq!(texts(Language::En, "The Connections are connecting"), ["connect", "connect"]);
         assert_eq!(texts(Language::De, "die Häuser"), texts(Language::De, "Haus"));
         assert_eq!(texts(Language::None, "The Häuser"), ["the", "hauser"]);
+        assert_eq!(texts(Language::De, "Ha\u{308}user"), texts(Language::De, "Haus"));
     }
 
     #[test]
@@ -104,8 +111,12 @@ mod tests {
     }
 
     #[test]
-    fn words_beyond_the_most_are_left_out() {
+    fn words_beyond_the_most_are_left_out_and_that_is_told() {
         assert_eq!(first(2, Language::En, "one two three four").len(), 2);
+        for (count, is_told) in [(WORDS, false), (WORDS + 1, true)] {
+            let (taken, more) = indexed(Language::None, &"a ".repeat(count));
+            assert_eq!((taken.tokens.len(), more.is_some()), (WORDS, is_told));
+        }
     }
 
     #[test]

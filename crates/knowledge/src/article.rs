@@ -7,7 +7,7 @@ use crate::label::label;
 use crate::read::markdown;
 
 /// Sections of one document; what comes after stands in the last of them.
-const SECTIONS: usize = 10_000;
+pub(crate) const SECTIONS: usize = 10_000;
 
 /// One document.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -21,6 +21,8 @@ pub(crate) struct Article {
     pub(crate) sections: Vec<Section>,
     /// What is shown.
     pub(crate) text: String,
+    /// What the file has and the document does not, each a sentence without its full stop.
+    pub(crate) losses: Vec<String>,
 }
 
 /// What the file is written in.
@@ -78,6 +80,12 @@ impl Format {
 }
 
 impl Article {
+    /// A note of what the file has and this has not, if there is something.
+    pub(crate) fn lost(&self) -> Option<String> {
+        let losses = self.losses.join("; ");
+        (!losses.is_empty()).then(|| format!("This is not all of the file: {losses}."))
+    }
+
     /// The text of a section, up to the next heading that is not below it.
     pub(crate) fn section(&self, id: &str) -> Option<&str> {
         let at = self.sections.iter().position(|section| section.id == id)?;
@@ -145,6 +153,7 @@ mod tests {
             format: Format::Markdown,
             sections: sections(headings),
             text: text.clone(),
+            losses: Vec::new(),
         };
 
         assert_eq!(article.section("a"), Some(text.as_str()));

@@ -6,6 +6,7 @@ use toolgate_folder::LONGEST;
 use toolgate_gateway::config::{Knowledge, KnowledgeLimits};
 use toolgate_hosted::{Annotations, Tool};
 
+use crate::categories::PAGE;
 use crate::query;
 
 /// Documents on one page at most.
@@ -14,6 +15,10 @@ pub(crate) const RESULTS: usize = 50;
 pub(crate) const DEEPEST: usize = 1000;
 /// Related documents at most.
 pub(crate) const RELATED: usize = 20;
+/// Categories on one page at most.
+pub(crate) const CATEGORIES: usize = 1000;
+/// Characters of a cursor that names a category: as deep as categories are, of the longest names.
+const CURSOR: usize = 20_000;
 /// Characters of a category.
 const CATEGORY: usize = 500;
 
@@ -46,13 +51,13 @@ fn id() -> Value {
     })
 }
 
-fn limit(default: usize, most: usize) -> Value {
+fn limit(what: &str, default: usize, most: usize) -> Value {
     json!({
         "type": "integer",
         "minimum": 1,
         "maximum": most,
         "default": default.min(most),
-        "description": "How many articles to return at most.",
+        "description": format!("How many {what} to return at most."),
     })
 }
 
@@ -118,7 +123,7 @@ fn by_words(limits: &KnowledgeLimits) -> Tool {
                 "maxLength": CATEGORY,
                 "description": "Only articles in this category and below it, as list_categories gives it.",
             },
-            "limit": limit(limits.results, RESULTS),
+            "limit": limit("articles", limits.results, RESULTS),
             "cursor": {
                 "type": "string",
                 "maxLength": 100,
@@ -143,6 +148,7 @@ fn by_words(limits: &KnowledgeLimits) -> Tool {
                     "articles": { "type": "integer", "minimum": 0 },
                 }), &["category", "articles"]),
             },
+            "more_facets": { "type": "integer", "minimum": 1, "description": "Categories with matches beyond those listed, which have most; absent if there are none." },
         }), &["articles", "has_more"])),
         annotations: Annotations::READS,
     }
@@ -198,6 +204,7 @@ fn get(limits: &KnowledgeLimits) -> Tool {
                     }), &["id", "title", "level"]),
                 },
                 "more_sections": { "type": "integer", "minimum": 1, "description": "Sections beyond those listed; absent if there are none." },
+                "losses": { "type": "array", "items": { "type": "string" }, "description": "What the file has and the article does not; absent if it has all." },
                 "has_more": { "type": "boolean", "description": "Whether the text was cut." },
                 "next_offset": { "type": "integer", "minimum": 0, "description": "Where to go on; absent at the end." },
             }),
@@ -214,11 +221,21 @@ fn categories() -> Tool {
         description: "Lists the categories of the collection, with how many articles are in each. \
             Use it to see what there is, or to narrow a search; not to find an article, which \
             search_articles does. \
-            Takes nothing. \
-            Returns the paths of categories with counts that include those below, and the ids of \
-            documents that could not be read; changes nothing."
+            Takes nothing for the first page. \
+            Returns the paths of categories with counts that include those below, page by page, and \
+            the ids of documents that could not be read; changes nothing."
             .to_owned(),
-        input_schema: object(&json!({}), &[]),
+        input_schema: object(
+            &json!({
+                "limit": limit("categories", PAGE, CATEGORIES),
+                "cursor": {
+                    "type": "string",
+                    "maxLength": CURSOR,
+                    "description": "next_cursor of the previous page; leave it out for the first.",
+                },
+            }),
+            &[],
+        ),
         output_schema: Some(object(
             &json!({
                 "categories": {
@@ -228,13 +245,16 @@ fn categories() -> Tool {
                         "articles": { "type": "integer", "minimum": 0 },
                     }), &["category", "articles"]),
                 },
+                "total": { "type": "integer", "minimum": 0, "description": "Categories on all pages." },
+                "has_more": { "type": "boolean" },
+                "next_cursor": { "type": "string", "description": "For the next page; absent on the last." },
                 "articles": { "type": "integer", "minimum": 0, "description": "In the whole collection." },
                 "unreadable": object(&json!({
                     "count": { "type": "integer", "minimum": 0 },
                     "ids": { "type": "array", "items": { "type": "string" }, "description": "The first of them." },
                 }), &["count", "ids"]),
             }),
-            &["categories", "articles", "unreadable"],
+            &["categories", "total", "has_more", "articles", "unreadable"],
         )),
         annotations: Annotations::READS,
     }
@@ -251,7 +271,7 @@ fn related() -> Tool {
             Returns id, title, category, score and the beginning of each, most alike first; changes \
             nothing."
             .to_owned(),
-        input_schema: object(&json!({ "id": id(), "limit": limit(5, RELATED) }), &["id"]),
+        input_schema: object(&json!({ "id": id(), "limit": limit("articles", 5, RELATED) }), &["id"]),
         output_schema: Some(object(&json!({ "articles": found() }), &["articles"])),
         annotations: Annotations::READS,
     }

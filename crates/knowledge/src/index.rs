@@ -29,9 +29,11 @@ use crate::held::{self, Held};
 use crate::read::Unreadable;
 
 /// Counts up with every change of how documents are read, taken apart and kept.
-pub(crate) const VERSION: u32 = 2;
+pub(crate) const VERSION: u32 = 3;
 /// Memory for documents that are not written yet, in bytes.
 const WRITER: usize = 48 << 20;
+/// What is written to find out whether something can be, in bytes.
+const ATTEMPT: usize = 256 << 10;
 
 /// What a file was at some moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +42,12 @@ pub(crate) struct Stamp {
     pub(crate) modified: u64,
     /// In bytes.
     pub(crate) size: u64,
+}
+
+impl Stamp {
+    /// Of a file that the system did not let us read: what keeps us from it leaves no trace in the file
+    /// when it goes.
+    pub(crate) const UNREAD: Stamp = Stamp { modified: u64::MAX, size: u64::MAX };
 }
 
 /// What is known of one document.
@@ -156,6 +164,17 @@ impl Index {
         Ok((engine, reader))
     }
 
+    /// Whether something can be written beside the index: the engine tells that it failed, not why.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(crate) fn try_writing(&self) -> io::Result<()> {
+        let path = self.folder.join(&self.name).join("attempt");
+        let written = fs::write(&path, vec![0; ATTEMPT]);
+        let removed = fs::remove_file(&path);
+        written.and(removed)
+    }
+
     /// The last commit.
     pub(crate) fn searcher(&self) -> Searcher {
         self.reader.searcher()
@@ -183,7 +202,7 @@ impl Index {
         &self,
         writer: &IndexWriter,
         place: &Place,
-        filed: &Filed,
+        filed: &mut Filed,
     ) -> tantivy::Result<()> {
         self.remove(writer, place);
         writer.add_document(self.document(place, filed)?)?;
@@ -199,7 +218,8 @@ impl Index {
         Term::from_field_text(self.fields.id, place.as_str())
     }
 
-    fn document(&self, place: &Place, filed: &Filed) -> tantivy::Result<TantivyDocument> {
+    /// The document of a file, which may turn out to be too long for all of it to be found.
+    fn document(&self, place: &Place, filed: &mut Filed) -> tantivy::Result<TantivyDocument> {
         let fields = &self.fields;
         let mut document = TantivyDocument::new();
         document.add_text(fields.id, place.as_str());
@@ -207,7 +227,7 @@ impl Index {
         document.add_u64(fields.size, filed.stamp.size);
         document.add_u64(fields.version, filed.version);
         document.add_bool(fields.readable, filed.content.is_ok());
-        let kept = match &filed.content {
+        let kept = match &mut filed.content {
             Err(Unreadable(reason)) => serde_json::to_vec(&Kept::Unreadable(reason.clone())),
             Ok(article) => {
                 let Article { language, format, .. } = *article;
@@ -216,12 +236,13 @@ impl Index {
                 let headings: Vec<_> =
                     titles.chain(article.tags.iter().map(String::as_str)).collect();
                 let plain = format.plain(&article.text);
-                for (field, text) in [
-                    (fields.title, article.title.as_str()),
-                    (fields.headings, &headings.join("\n")),
-                    (fields.body, &plain),
-                ] {
-                    document.add_pre_tokenized_text(field, indexed(language, text));
+                let (title, headings) = (article.title.clone(), headings.join("\n"));
+                for (field, text) in
+                    [(fields.title, &title), (fields.headings, &headings), (fields.body, &plain)]
+                {
+                    let (words, more) = indexed(language, text);
+                    document.add_pre_tokenized_text(field, words);
+                    article.losses.extend(more);
                 }
                 document.add_text(fields.language, code(language));
                 if let Some(category) = &article.category {
@@ -340,6 +361,12 @@ impl Index {
             Ok(Kept::Unreadable(reason)) => Ok(Err(Unreadable(reason))),
             Err(error) => Err(io::Error::other(error).into()),
         }
+    }
+
+    /// The version of a document.
+    pub(crate) fn version_of(&self, searcher: &Searcher, at: DocAddress) -> tantivy::Result<u64> {
+        let versions = searcher.segment_reader(at.segment_ord).fast_fields().u64("version")?;
+        Ok(versions.first(at.doc_id).unwrap_or_default())
     }
 
     /// The place of a document.

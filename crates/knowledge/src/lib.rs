@@ -8,13 +8,17 @@
 
 mod analysis;
 mod article;
+mod categories;
 mod definitions;
 mod held;
 mod index;
 mod label;
+mod letters;
+mod look;
 mod query;
 mod read;
 mod resources;
+mod root;
 mod search;
 mod semantic;
 mod shelf;
@@ -34,7 +38,7 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio::task::AbortHandle;
 use toolgate_gateway::call::Boxed;
 use toolgate_gateway::config;
-use toolgate_gateway::fault::{Fault, Reason};
+use toolgate_gateway::fault::Fault;
 use toolgate_hosted::{
     About, Answer, Asked, Called, Changes, Failed, Paged, Refusal, Server, Tool, Tools,
 };
@@ -170,7 +174,7 @@ impl Knowledge {
         let mut read = self.shelf.is_read();
         match tokio::time::timeout(PATIENCE, read.wait_for(|read| *read)).await {
             Ok(_) => Ok(()),
-            Err(_) => Err(unread().retry_after(PATIENCE).into()),
+            Err(_) => Err(self.shelf.unread().retry_after(PATIENCE).into()),
         }
     }
 
@@ -184,10 +188,6 @@ impl Knowledge {
     fn errands(&self) -> std::sync::MutexGuard<'_, Option<mpsc::Sender<Errand>>> {
         self.errands.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn unread() -> Fault {
-    Fault::new(Reason::Overloaded, "the articles are being read for the first time").unsent()
 }
 
 fn answer(shelf: &Shelf, asked: &Asked, vector: Option<&[f32]>) -> Result<Answer, Failed> {
@@ -234,7 +234,7 @@ impl Server for Knowledge {
 
     fn probe(&self) -> Boxed<'_, Result<(), Fault>> {
         let is_read = *self.shelf.is_read().borrow();
-        Box::pin(std::future::ready(if is_read { Ok(()) } else { Err(unread()) }))
+        Box::pin(std::future::ready(if is_read { Ok(()) } else { Err(self.shelf.unread()) }))
     }
 
     fn close(&self) -> Boxed<'_, ()> {

@@ -6,11 +6,13 @@ pub(crate) mod markdown;
 mod pdf;
 mod table;
 
+use std::borrow::Cow;
+
 use toolgate_folder::Place;
 use toolgate_gateway::config::{Knowledge, Language};
 
 use self::front_matter::FrontMatter;
-use crate::article::{Article, Format, Section, sections};
+use crate::article::{Article, Format, SECTIONS, sections};
 use crate::label::label;
 
 pub use pdf::PdfReader;
@@ -19,6 +21,8 @@ pub use pdf::PdfReader;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Unreadable(pub(crate) String);
 
+/// What a file of UTF-8 may begin with (Unicode, 23.8), and a text does not.
+pub(crate) const BOM: &str = "\u{feff}";
 /// Tags of one document.
 const TAGS: usize = 32;
 /// Levels of a category: the index keeps each of them with those above it, so that their bytes grow
@@ -29,8 +33,11 @@ const LEVELS: usize = 16;
 struct Content {
     about: FrontMatter,
     title: Option<String>,
-    sections: Vec<Section>,
+    /// Level, title and where it begins, in bytes.
+    headings: Vec<(u8, String, usize)>,
     text: String,
+    /// What the file has and this does not, each a sentence without its full stop.
+    losses: Vec<String>,
 }
 
 /// Reads the file at `place`.
@@ -44,54 +51,80 @@ pub(crate) fn read(
     rules: &Knowledge,
     pdf: &PdfReader,
 ) -> Result<Article, Unreadable> {
-    let content = match format {
-        Format::Markdown => markdown(&decoded(bytes)?),
-        Format::Html => html::read(&decoded(bytes)?, html::TIME)?,
-        Format::Text => Content::plain(decoded(bytes)?),
-        Format::Csv => Content::plain(table::read(&decoded(bytes)?)?),
+    let text = match format {
+        Format::Pdf => None,
+        _ => Some(decoded(bytes)?),
+    };
+    let (text, is_lossy) = text.unwrap_or_default();
+    let mut content = match format {
+        Format::Markdown => markdown(&text),
+        Format::Html => html::read(&text, html::TIME)?,
+        Format::Text => Content::plain(text),
+        Format::Csv => {
+            let (text, wrong) = table::read(&text)?;
+            Content { losses: wrong.into_iter().collect(), ..Content::plain(text) }
+        }
         Format::Pdf => paged(pdf.read(bytes)?),
     };
+    if is_lossy {
+        content.losses.push("bytes that are no UTF-8 are shown as U+FFFD".to_owned());
+    }
     Ok(content.filed(place, format, rules))
 }
 
-fn decoded(bytes: &[u8]) -> Result<String, Unreadable> {
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+/// Bytes as text, and whether some of them are none.
+fn decoded(bytes: &[u8]) -> Result<(String, bool), Unreadable> {
+    if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
+        return Err(Unreadable("it is text in UTF-16; save it in UTF-8".to_owned()));
+    }
+    let bytes = bytes.strip_prefix(BOM.as_bytes()).unwrap_or(bytes);
     if bytes.contains(&0) {
         return Err(Unreadable("it is not text in UTF-8".to_owned()));
     }
-    Ok(String::from_utf8_lossy(bytes).into_owned())
+    let text = String::from_utf8_lossy(bytes);
+    let is_lossy = matches!(text, Cow::Owned(_));
+    Ok((text.into_owned(), is_lossy))
 }
 
 fn markdown(source: &str) -> Content {
     let (about, text) = front_matter::split(source);
     let outline = markdown::outline(text);
     let title = outline.headings.first().filter(|(level, ..)| *level == 1);
+    let unread = about.is_none().then(|| front_matter::unread(source)).flatten();
+    let flat = outline.is_flat.then_some(markdown::FLAT);
     Content {
         title: title.map(|(_, title, _)| title.clone()),
-        sections: sections(outline.headings),
+        headings: outline.headings,
         text: text.to_owned(),
-        about,
+        losses: unread.into_iter().chain(flat).map(str::to_owned).collect(),
+        about: about.unwrap_or_default(),
     }
 }
 
 /// Pages one below the other, each a section.
-fn paged(pages: Vec<String>) -> Content {
+fn paged(printed: pdf::Printed) -> Content {
     let mut text = String::new();
     let mut headings = Vec::new();
-    for (page, number) in pages.iter().zip(1..) {
+    for (page, number) in printed.pages.iter().zip(1..) {
         headings.push((1, format!("Page {number}"), text.len()));
         text.push_str(page.trim());
         text.push_str("\n\n");
     }
-    Content { sections: sections(headings), ..Content::plain(text) }
+    Content { headings, losses: printed.losses, ..Content::plain(text) }
 }
 
 impl Content {
     fn plain(text: String) -> Content {
-        Content { about: FrontMatter::default(), title: None, sections: Vec::new(), text }
+        let about = FrontMatter::default();
+        Content { about, title: None, headings: Vec::new(), text, losses: Vec::new() }
     }
 
-    fn filed(self, place: &Place, format: Format, rules: &Knowledge) -> Article {
+    fn filed(mut self, place: &Place, format: Format, rules: &Knowledge) -> Article {
+        if let more @ 1.. = self.headings.len().saturating_sub(SECTIONS) {
+            self.losses.push(format!(
+                "the last {more} of its headings begin no section: the one before the first of them goes on to the end"
+            ));
+        }
         let about = &self.about;
         let title = about.text("title").map(str::to_owned).or(self.title);
         let category = Some(rules.categories.as_str())
@@ -108,8 +141,9 @@ impl Content {
             tags: about.list("tags").map(label).filter(|tag| !tag.is_empty()).take(TAGS).collect(),
             language: language.and_then(by_code).unwrap_or(rules.language),
             format,
-            sections: self.sections,
+            sections: sections(self.headings),
             text: self.text,
+            losses: self.losses,
         }
     }
 }
@@ -196,12 +230,42 @@ mod tests {
         assert_eq!(path(&deep).as_ref(), Some(&most), "and whoever looks for it finds it");
     }
 
+    fn read_bytes(path: &str, bytes: &[u8]) -> Result<Article, Unreadable> {
+        let place = Place::parse(path).unwrap();
+        read(&place, Format::of(path).unwrap(), bytes, &rules("folder"), &PdfReader::none())
+    }
+
     #[test]
     fn what_is_no_text_is_said_to_be_none() {
-        let place = Place::parse("a.md").unwrap();
+        for (bytes, why) in [
+            (&b"a\0b"[..], "not text in UTF-8"),
+            (b"\xff\xfea\0", "UTF-16"),
+            (b"\xfe\xff\x4e\x2d", "UTF-16"),
+        ] {
+            assert!(read_bytes("a.md", bytes).unwrap_err().0.contains(why), "{bytes:?}");
+        }
+    }
 
-        let read = read(&place, Format::Markdown, b"a\0b", &rules("folder"), &PdfReader::none());
-
-        assert!(read.unwrap_err().0.contains("not text"));
+    #[test]
+    fn what_a_document_lacks_of_its_file_is_told() {
+        let headings = "# a\n".repeat(SECTIONS + 7);
+        let page = "<h1>a</h1>".repeat(SECTIONS + 1);
+        for (path, bytes, loss) in [
+            ("a.md", headings.as_bytes(), Some("the last 7 of its headings")),
+            ("a.html", page.as_bytes(), Some("the last 1 of its headings")),
+            ("a.md", &headings.as_bytes()[..headings.len() / 2], None),
+            ("a.md", "> ".repeat(200).as_bytes(), Some("nest")),
+            ("a.txt", b"gr\xfc\xdfe", Some("U+FFFD")),
+            ("a.txt", "\u{feff}größe \u{fffd}".as_bytes(), None),
+            ("a.md", b"---\ntitle: [\n---\n# x\n", Some("no YAML")),
+            ("a.md", b"---\ntitle: x\n# y\n", Some("no closing ---")),
+            ("a.md", b"---\ntitle: x\n---\n# y\n", None),
+            ("a.md", b"---\n\nA rule, and no keys.\n", None),
+        ] {
+            let article = read_bytes(path, bytes).unwrap();
+            let told = article.losses.join("; ");
+            assert_eq!(article.losses.len(), usize::from(loss.is_some()), "{path}: {told}");
+            assert!(told.contains(loss.unwrap_or_default()), "{path}: {told}");
+        }
     }
 }

@@ -1,6 +1,5 @@
 //! Documents and categories as resources.
 
-use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use serde::Deserialize;
@@ -8,6 +7,7 @@ use serde_json::{Value, json};
 use toolgate_folder::{Place, cursor};
 use toolgate_hosted::{Answer, Failed, Refusal};
 
+use crate::article::Format;
 use crate::read::Unreadable;
 use crate::shelf::Shelf;
 use crate::uris::{ARTICLES, CATEGORIES, CATEGORY, article};
@@ -16,7 +16,7 @@ use crate::uris::{ARTICLES, CATEGORIES, CATEGORY, article};
 const PAGE: usize = 200;
 /// The most values a completion may offer (MCP, completion/complete).
 const VALUES: usize = 100;
-/// Documents listed of one category.
+/// Documents listed of one category, and categories listed where there are no pages.
 const LISTED: usize = 1000;
 
 #[derive(Deserialize)]
@@ -66,7 +66,9 @@ impl Shelf {
         let after = match after {
             None => None,
             Some(after) => {
-                Some(cursor::after(after).ok_or_else(|| Refusal::invalid("invalid cursor"))?)
+                // Cursors of other lists name no document.
+                let named = cursor::after(after).filter(|it| Format::of(it.name()).is_some());
+                Some(named.ok_or_else(|| Refusal::invalid("invalid cursor"))?)
             }
         };
         let mut resources = Vec::new();
@@ -75,7 +77,8 @@ impl Shelf {
                 "uri": CATEGORIES,
                 "name": "categories",
                 "title": "Categories",
-                "description": "All categories, with how many articles are in each.",
+                "description": "The categories, with how many articles are in each: the first 1000, \
+                    and whether there are more, which list_categories lists.",
                 "mimeType": "application/json",
             }));
         }
@@ -87,7 +90,7 @@ impl Shelf {
         for (place, known) in readable.by_ref().take(PAGE) {
             let mut resource =
                 json!({ "uri": article(place), "name": place.as_str(), "size": known.stamp.size });
-            if let Some(format) = crate::article::Format::of(place.name()) {
+            if let Some(format) = Format::of(place.name()) {
                 resource["mimeType"] = format.mime().into();
             }
             resources.push(resource);
@@ -104,7 +107,9 @@ impl Shelf {
     pub(crate) fn read_resource(&self, Located { uri }: &Located) -> Result<Answer, Failed> {
         let absent = || Refusal::no_resource(uri, "resource not found");
         if uri == CATEGORIES {
-            return Ok(contents(uri, "application/json", &self.categories().to_string()));
+            // There are no cursors here: list_categories goes on.
+            let (categories, _) = self.categories(None, LISTED);
+            return Ok(contents(uri, "application/json", &categories.to_string()));
         }
         if let Some(place) = Place::from_uri(uri, CATEGORY) {
             let articles = self.articles_in(place.as_str());
@@ -116,8 +121,13 @@ impl Shelf {
         }
         let place = Place::from_uri(uri, ARTICLES).ok_or_else(absent)?;
         match self.article(&place)? {
-            Some(Ok(article)) => Ok(contents(uri, article.format.mime(), &article.text)),
-            Some(Err(Unreadable(reason))) => {
+            Some((_, Ok(mut article))) => {
+                if let Some(lost) = article.lost() {
+                    article.text.push_str(&format!("\n\n{lost}\n"));
+                }
+                Ok(contents(uri, article.format.mime(), &article.text))
+            }
+            Some((_, Err(Unreadable(reason)))) => {
                 let message = format!("the document cannot be read: {reason}");
                 Err(Refusal::invalid(message).with(json!({ "uri": uri })).into())
             }
@@ -140,7 +150,7 @@ impl Shelf {
                 .collect(),
             ("kb://categories/{+category}", "category") => {
                 drop(known);
-                let named = counted(self).into_keys();
+                let named = self.counted().into_keys();
                 named
                     .filter(|name| name.to_lowercase().starts_with(&begun))
                     .take(VALUES + 1)
@@ -154,31 +164,6 @@ impl Shelf {
         let has_more = values.len() > VALUES;
         values.truncate(VALUES);
         Ok(json!({ "completion": { "values": values, "hasMore": has_more } }).into())
-    }
-
-    /// All categories with how many documents are in each, those below it included, and what could
-    /// not be read.
-    pub(crate) fn categories(&self) -> Value {
-        const SHOWN: usize = 20;
-        let counts = counted(self);
-        let holdings = self.holdings();
-        let total = holdings.known.values().filter(|known| known.readable).count();
-        let unreadable: Vec<_> = holdings
-            .known
-            .iter()
-            .filter(|(_, known)| !known.readable)
-            .map(|(place, _)| place)
-            .collect();
-        let rows: Vec<_> = counts
-            .iter()
-            .map(|(category, count)| json!({ "category": category, "articles": count }))
-            .collect();
-        let shown: Vec<_> = unreadable.iter().take(SHOWN).map(|place| place.as_str()).collect();
-        json!({
-            "categories": rows,
-            "articles": total,
-            "unreadable": { "count": unreadable.len(), "ids": shown },
-        })
     }
 
     /// One more than are listed, if there are more.
@@ -206,20 +191,6 @@ fn in_category(category: &str, mut articles: Vec<Value>) -> Value {
     let has_more = articles.len() > LISTED;
     articles.truncate(LISTED);
     json!({ "category": category, "articles": articles, "has_more": has_more })
-}
-
-/// How many readable documents are in each category and below it.
-fn counted(shelf: &Shelf) -> BTreeMap<String, u64> {
-    let mut counts = BTreeMap::<String, u64>::new();
-    let holdings = shelf.holdings();
-    for known in holdings.known.values().filter(|known| known.readable) {
-        let Some(category) = known.category.as_deref() else { continue };
-        let ends = category.match_indices('/').map(|(at, _)| at).chain([category.len()]);
-        for end in ends {
-            *counts.entry(category[..end].to_owned()).or_default() += 1;
-        }
-    }
-    counts
 }
 
 fn contents(uri: &str, mime: &str, text: &str) -> Answer {

@@ -6,19 +6,21 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Read as _};
-use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, mpsc};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use tokio::sync::{oneshot, watch};
-use toolgate_folder::{Bounds, End, Kind, Place, Source, Walk};
+use toolgate_folder::{Place, Source};
 use toolgate_gateway::config::{Knowledge, Language};
+use toolgate_gateway::fault::{Fault, Reason};
 use toolgate_hosted::{Change, Changes};
 
 use crate::article::Format;
 use crate::index::{Filed, Index, Known, Stamp, version};
+use crate::look::{Before, is_young, seen, stamp};
 use crate::read::{PdfReader, Unreadable, read};
+use crate::root::Root;
 use crate::semantic::{Embedder, Semantic};
 use crate::uris;
 
@@ -26,19 +28,14 @@ use crate::uris;
 const LOOK: Duration = Duration::from_secs(1);
 /// How much longer than a look the pause after it is.
 const REST: u32 = 20;
-/// Documents at most; what is beyond is left out.
-const MOST: usize = 1_000_000;
 /// Documents after which a long first reading commits what it has.
 const BATCH: usize = 20_000;
-/// Below this age a file may be written again without another modification time: clocks of file
-/// systems tick slowly.
-const YOUNG: Duration = Duration::from_secs(2);
 /// Changed documents that are announced one by one.
 const ANNOUNCED: usize = 50;
 
 /// The documents of one folder.
 pub(crate) struct Shelf {
-    pub(crate) source: Source,
+    pub(crate) root: Root,
     pub(crate) rules: Knowledge,
     pub(crate) index: Index,
     /// Who ranks by meaning, where that is configured.
@@ -53,6 +50,8 @@ pub(crate) struct Shelf {
     /// How often the index became another, or was found to be as the folder is for the first time.
     commits: watch::Sender<u64>,
     ended: AtomicBool,
+    /// Whether the last look failed.
+    failing: AtomicBool,
 }
 
 /// What there is, as of the last commit.
@@ -68,9 +67,6 @@ pub(crate) struct Errand {
     pub(crate) done: oneshot::Sender<Result<(), String>>,
 }
 
-/// Files as they are now.
-type Seen = BTreeMap<Place, Stamp>;
-
 impl Shelf {
     /// Opens a folder with its index; nothing is read yet.
     ///
@@ -85,7 +81,7 @@ impl Shelf {
         let shown = |path: &std::path::Path, error: io::Error| {
             format!("cannot open {}: {error}", path.display())
         };
-        let source = Source::open(&rules.root).map_err(|error| shown(&rules.root, error))?;
+        let root = Root::open(&rules.root).map_err(|error| shown(&rules.root, error))?;
         let unusable = |error: io::Error| {
             format!("{} (knowledge.index says where the index is)", shown(folder, error))
         };
@@ -97,7 +93,7 @@ impl Shelf {
             None => None,
         };
         let shelf = Shelf {
-            source,
+            root,
             rules,
             index,
             semantic,
@@ -108,6 +104,7 @@ impl Shelf {
             looked: AtomicBool::new(false),
             commits: watch::Sender::new(0),
             ended: AtomicBool::new(false),
+            failing: AtomicBool::new(false),
         };
         shelf.recall().map_err(|error| format!("cannot read the index: {error}"))?;
         let is_empty = shelf.holdings().known.is_empty();
@@ -135,6 +132,15 @@ impl Shelf {
         self.looked.load(Ordering::Relaxed)
     }
 
+    /// Why there is nothing to search in yet.
+    pub(crate) fn unread(&self) -> Fault {
+        let message = match self.failing.load(Ordering::Relaxed) {
+            true => "the articles cannot be read at present; the log of the gateway says why",
+            false => "the articles are being read for the first time",
+        };
+        Fault::new(Reason::Overloaded, message).unsent()
+    }
+
     /// Ends the thread after what it is at.
     pub(crate) fn end(&self) {
         self.ended.store(true, Ordering::Relaxed);
@@ -146,8 +152,7 @@ impl Shelf {
 
     /// Keeps the index as the folder is, until nobody can send an errand any more.
     pub(crate) fn keep(self: &Arc<Self>, errands: &mpsc::Receiver<Errand>) {
-        // What a file was when it was too young to be trusted is looked at once more.
-        let mut young = Seen::new();
+        let mut before = Before::default();
         let mut rest = Duration::ZERO;
         let mut told = false;
         loop {
@@ -168,16 +173,18 @@ impl Shelf {
             {
                 tracing::warn!(%error, "an index of another making stays");
             }
-            match self.look(&mut young) {
+            match self.look(&mut before) {
                 Ok(took) => {
                     if !self.looked.swap(true, Ordering::Relaxed) {
                         self.commits.send_modify(|count| *count += 1);
                     }
+                    self.failing.store(false, Ordering::Relaxed);
                     self.read.send_if_modified(|read| !std::mem::replace(read, true));
                     rest = LOOK.max(took * REST);
                 }
                 Err(_) if self.has_ended() => return,
                 Err(error) => {
+                    self.failing.store(true, Ordering::Relaxed);
                     tracing::warn!(
                         error,
                         "the folder could not be indexed; the last state is served"
@@ -190,66 +197,66 @@ impl Shelf {
 
     /// Looks at one place, which somebody just wrote.
     fn look_at(&self, place: &Place) -> Result<(), String> {
-        let seen = match self.source.file(place) {
+        let source = self.root.current().map_err(unread)?;
+        let entry = match source.file(place) {
             Ok(_) => {
-                let entries = self.source.entries(&place.parent()).unwrap_or_default();
+                let entries = source.entries(&place.parent()).unwrap_or_default();
                 entries.into_iter().find(|entry| entry.name == place.name())
             }
             Err(_) => None,
         };
-        let stamp = seen.and_then(|entry| stamp(&entry.kind));
+        let stamp = entry.and_then(|entry| stamp(&entry.kind));
         let (changed, gone) = match stamp {
             Some(stamp) => (vec![(place.clone(), stamp)], Vec::new()),
             None => (Vec::new(), vec![place.clone()]),
         };
-        self.apply(changed, gone)
+        self.apply(&source, changed, gone)?;
+        // While another process writes the index, it is for the next look.
+        let is_known = self.holdings().known.get(place).map(|known| known.stamp) == stamp;
+        if is_known { Ok(()) } else { Err("the index is being written".to_owned()) }
     }
 
     /// Looks at everything, and reads what is not as it was. Tells how long the look alone took.
-    fn look(&self, young: &mut Seen) -> Result<Duration, String> {
+    fn look(&self, before: &mut Before) -> Result<Duration, String> {
         let begun = Instant::now();
-        let seen = self.seen().map_err(|error| format!("the folder cannot be read: {error}"))?;
+        let source = self.root.current().map_err(unread)?;
+        let ended = || self.has_ended();
+        let (seen, kept) = seen(&source, before, &ended).map_err(unread)?;
+        let young = &mut before.young;
         let took = begun.elapsed();
         let (changed, gone) = {
             let known = &self.holdings().known;
-            let is_new = |(place, stamp): &(&Place, &Stamp)| {
-                known.get(*place).is_none_or(|known| known.stamp != **stamp)
-                    || young.contains_key(*place)
+            let is_new = |(place, stamp): &(&Place, &Stamp)| match known.get(*place) {
+                Some(known) if known.stamp == Stamp::UNREAD => source.file(place).is_ok(),
+                Some(known) => known.stamp != **stamp || young.contains_key(*place),
+                None => true,
             };
             let changed = seen.iter().filter(is_new).map(|(place, stamp)| (place.clone(), *stamp));
-            let gone = known.keys().filter(|place| !seen.contains_key(*place)).cloned();
+            let stays = |place: &Place| kept.iter().any(|folder| folder.contains(place));
+            let gone = known.keys().filter(|place| !seen.contains_key(*place) && !stays(place));
+            let gone = gone.cloned();
             (changed.collect::<Vec<_>>(), gone.collect::<Vec<_>>())
         };
         *young = changed.iter().filter(|(_, stamp)| is_young(*stamp)).cloned().collect();
         if !changed.is_empty() || !gone.is_empty() {
-            self.apply(changed, gone)?;
+            self.apply(&source, changed, gone)?;
         }
         Ok(took)
     }
 
-    fn seen(&self) -> io::Result<Seen> {
-        let mut seen = Seen::new();
-        let bounds = Bounds { entries: 4 * MOST, time: Duration::from_secs(600) };
-        let mut walk = Walk::within(&self.source, true, None, bounds);
-        let end = walk.run(&Place::default(), &mut |_, place, entry| {
-            if self.has_ended() || seen.len() == MOST {
-                return ControlFlow::Break(End::Spent);
-            }
-            if Format::of(&entry.name).is_some() {
-                seen.extend(stamp(&entry.kind).map(|stamp| (place.clone(), stamp)));
-            }
-            ControlFlow::Continue(())
-        })?;
-        if end != End::Complete {
-            // What was not reached is not gone.
-            return Err(io::Error::other("there is too much in it"));
-        }
-        Ok(seen)
-    }
-
     /// Reads what changed, and commits.
-    fn apply(&self, changed: Vec<(Place, Stamp)>, gone: Vec<Place>) -> Result<(), String> {
-        let failed = |error: tantivy::TantivyError| format!("the index cannot be written: {error}");
+    fn apply(
+        &self,
+        source: &Source,
+        changed: Vec<(Place, Stamp)>,
+        gone: Vec<Place>,
+    ) -> Result<(), String> {
+        let failed = |error: tantivy::TantivyError| match self.index.try_writing() {
+            Ok(()) => format!("the index cannot be written: {error}"),
+            Err(why) => {
+                format!("the index cannot be written: {why} (knowledge.index says where it is)")
+            }
+        };
         let Some(mut writer) = self.index.writer().map_err(failed)? else {
             // Another process, or the one that this takes over from, keeps the same index.
             self.index.refresh().map_err(failed)?;
@@ -266,11 +273,11 @@ impl Shelf {
                 break;
             }
             let known = self.holdings().known.get(&place).cloned();
-            let filed = self.file(&place, stamp);
+            let mut filed = self.file(source, &place, stamp);
             let category =
                 filed.content.as_ref().ok().and_then(|article| article.category.as_deref());
             let next = Known {
-                stamp,
+                stamp: filed.stamp,
                 version: filed.version,
                 category: category.map(Arc::from),
                 readable: filed.content.is_ok(),
@@ -282,7 +289,10 @@ impl Shelf {
             if let Err(Unreadable(reason)) = &filed.content {
                 tracing::warn!(id = %place, reason, "a document cannot be read");
             }
-            self.index.put(&writer, &place, &filed).map_err(failed)?;
+            self.index.put(&writer, &place, &mut filed).map_err(failed)?;
+            for loss in filed.content.iter().flat_map(|article| &article.losses) {
+                tracing::warn!(id = %place, loss, "a document has not all of its file");
+            }
             written.documents.push((place, Some(next)));
             if several && written.documents.len() % BATCH == 0 {
                 writer.commit().map_err(failed)?;
@@ -300,14 +310,15 @@ impl Shelf {
         Ok(())
     }
 
-    fn file(&self, place: &Place, stamp: Stamp) -> Filed {
+    fn file(&self, source: &Source, place: &Place, stamp: Stamp) -> Filed {
         let unreadable = |reason: String| Filed {
             stamp,
             version: version(format!("{stamp:?} {reason}").as_bytes()),
             content: Err(Unreadable(reason)),
         };
+        let unread = |filed: Filed| Filed { stamp: Stamp::UNREAD, ..filed };
         let limit = self.rules.limits.file;
-        let bytes = match self.source.file(place) {
+        let bytes = match source.file(place) {
             Ok(file) => {
                 let most = limit.bytes() as u64;
                 let mut bytes = Vec::new();
@@ -316,10 +327,14 @@ impl Shelf {
                         return unreadable(format!("it is larger than {limit}"));
                     }
                     Ok(_) => bytes,
-                    Err(error) => return unreadable(format!("the file cannot be read: {error}")),
+                    Err(error) => {
+                        return unread(unreadable(format!("the file cannot be read: {error}")));
+                    }
                 }
             }
-            Err(error) => return unreadable(format!("the file cannot be opened: {error}")),
+            Err(error) => {
+                return unread(unreadable(format!("the file cannot be opened: {error}")));
+            }
         };
         let content = match Format::of(place.name()) {
             Some(format) => read(place, format, &bytes, &self.rules, &self.pdf),
@@ -387,13 +402,6 @@ struct Written {
     untouched: Vec<(Place, Known)>,
 }
 
-fn stamp(kind: &Kind) -> Option<Stamp> {
-    let Kind::File { size, modified } = *kind else { return None };
-    let since = modified.and_then(|at| at.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
-    Some(Stamp { modified: u64::try_from(since.as_nanos()).unwrap_or(u64::MAX), size })
-}
-
-fn is_young(stamp: Stamp) -> bool {
-    let modified = UNIX_EPOCH + Duration::from_nanos(stamp.modified);
-    SystemTime::now().duration_since(modified).is_ok_and(|age| age < YOUNG)
+fn unread(error: io::Error) -> String {
+    format!("the folder cannot be read: {error}")
 }

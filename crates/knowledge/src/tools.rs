@@ -1,5 +1,7 @@
 //! The tools that read: from arguments to answers.
 
+use std::collections::BTreeMap;
+
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -58,6 +60,9 @@ struct Searching {
 
 /// Sections of a document that are listed with it; the others are found by its text.
 const SECTIONS: usize = 500;
+
+/// Categories that matches are counted by in one answer.
+const FACETS: usize = 100;
 
 /// What the order of an answer is made by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,10 +129,6 @@ struct Relating {
     limit: Option<usize>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Nothing {}
-
 impl Shelf {
     /// Calls a tool that reads; `None` if there is none of this name. `vector` stands for the
     /// meaning of a search.
@@ -140,18 +141,7 @@ impl Shelf {
         Some(match name {
             "search_articles" => input(arguments).and_then(|it| self.search_articles(&it, vector)),
             "get_article" => input(arguments).and_then(|it| self.get_article(&it)),
-            "list_categories" => input(arguments).map(|Nothing {}| {
-                let categories = self.categories();
-                let mut text = lines(&categories["categories"]);
-                if text.is_empty() {
-                    text.push_str("There are no categories.");
-                }
-                let unreadable = &categories["unreadable"];
-                if unreadable["count"] != 0 {
-                    text.push_str(&format!("\n\nNot readable: {}", unreadable["ids"]));
-                }
-                told(text, categories)
-            }),
+            "list_categories" => input(arguments).and_then(|it| self.list_categories(&it)),
             "related_articles" => input(arguments).and_then(|it| self.related_articles(&it)),
             _ => return None,
         })
@@ -204,7 +194,7 @@ impl Shelf {
 
     fn get_article(&self, input: &Getting) -> Result<ToolResult, Stop> {
         let place = self.place(&input.id)?;
-        let article = self.shown(&place)?;
+        let (version, article) = self.shown(&place)?;
         let text = match input.section.as_deref().filter(|section| !section.is_empty()) {
             None => article.text.as_str(),
             Some(section) => {
@@ -223,11 +213,13 @@ impl Shelf {
         let end = text[begin..].char_indices().nth(most).map(|(at, _)| begin + at);
         let part = &text[begin..end.unwrap_or(text.len())];
         let next = end.map(|_| input.offset + most);
-        let version = self.holdings().known.get(&place).map(|known| known.version);
         let mut structured = about(&place, &article);
-        structured["version"] = spelled(version.unwrap_or_default()).into();
+        structured["version"] = spelled(version).into();
         structured["text"] = part.into();
         list(&article.sections, &mut structured);
+        if !article.losses.is_empty() {
+            structured["losses"] = article.losses.clone().into();
+        }
         structured["has_more"] = next.is_some().into();
         let mut result = told(part.to_owned(), structured);
         if let (Some(next), Some(structured)) = (next, &mut result.structured_content) {
@@ -238,12 +230,13 @@ impl Shelf {
                 input.offset
             )));
         }
+        result.content.extend(article.lost().map(Content::text));
         Ok(result)
     }
 
     fn related_articles(&self, input: &Relating) -> Result<ToolResult, Stop> {
         let place = self.place(&input.id)?;
-        let article = self.shown(&place)?;
+        let (_, article) = self.shown(&place)?;
         let limit = between("limit", input.limit, 5, RELATED)?;
         let hits = self.related(&place, &article, limit)?;
         let rows: Vec<_> = hits.iter().map(row).collect();
@@ -258,10 +251,10 @@ impl Shelf {
         Place::parse(id).map_err(Stop::Told)
     }
 
-    fn shown(&self, place: &Place) -> Result<Article, Stop> {
+    fn shown(&self, place: &Place) -> Result<(u64, Article), Stop> {
         match self.article(place).map_err(Stop::Failed)? {
-            Some(Ok(article)) => Ok(article),
-            Some(Err(Unreadable(reason))) => {
+            Some((version, Ok(article))) => Ok((version, article)),
+            Some((_, Err(Unreadable(reason)))) => {
                 Err(Stop::Told(format!("{place} cannot be read: {reason}")))
             }
             None => Err(Stop::Told(format!(
@@ -270,16 +263,16 @@ impl Shelf {
         }
     }
 
-    /// The document of a place as of the last commit.
+    /// The document of a place as of the last commit, with the version that it is of: one from elsewhere
+    /// might be of the next commit, and whoever writes with it would undo what they have not seen.
     pub(crate) fn article(
         &self,
         place: &Place,
-    ) -> Result<Option<Result<Article, Unreadable>>, Failed> {
-        let searcher = self.index.searcher();
-        let found = self
-            .index
-            .find(&searcher, place)
-            .and_then(|at| at.map(|at| self.index.article(&searcher, at)).transpose());
+    ) -> Result<Option<(u64, Result<Article, Unreadable>)>, Failed> {
+        let (index, searcher) = (&self.index, self.index.searcher());
+        let with_version =
+            |at| Ok((index.version_of(&searcher, at)?, index.article(&searcher, at)?));
+        let found = index.find(&searcher, place).and_then(|at| at.map(with_version).transpose());
         found.map_err(unreadable)
     }
 }
@@ -301,7 +294,12 @@ pub(crate) fn input<T: DeserializeOwned>(arguments: Map<String, Value>) -> Resul
         .map_err(|error| Stop::Told(format!("the arguments do not fit the input schema: {error}")))
 }
 
-fn between(name: &str, value: Option<usize>, default: usize, most: usize) -> Result<usize, Stop> {
+pub(crate) fn between(
+    name: &str,
+    value: Option<usize>,
+    default: usize,
+    most: usize,
+) -> Result<usize, Stop> {
     let value = value.unwrap_or(default.min(most));
     if (1..=most).contains(&value) {
         return Ok(value);
@@ -368,17 +366,31 @@ fn page(found: &Found, next: Option<String>) -> ToolResult {
         text.push_str("\n\nThere are more, too many to page through; narrow the query.");
     }
     if let Some(counts) = &found.counts {
-        let rows = counts
-            .iter()
-            .map(|(category, count)| json!({ "category": category, "articles": count }));
-        structured["facets"] = rows.collect();
+        count(counts, &mut structured);
         text.push_str(&format!("\n\n{}", lines(&structured["facets"])));
+        if let Some(more) = structured["more_facets"].as_u64() {
+            text.push_str(&format!("\nand {more} more categories with fewer matches each"));
+        }
     }
     told(text, structured)
 }
 
+/// Adds matches by category: those with most matches, in the order of their names, and how many
+/// categories there are besides.
+fn count(counts: &BTreeMap<String, u64>, structured: &mut Value) {
+    let mut shown: Vec<_> = counts.iter().collect();
+    shown.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+    shown.truncate(FACETS);
+    shown.sort_unstable();
+    let row = |(category, count)| json!({ "category": category, "articles": count });
+    structured["facets"] = shown.into_iter().map(row).collect();
+    if let more @ 1.. = counts.len().saturating_sub(FACETS) {
+        structured["more_facets"] = more.into();
+    }
+}
+
 /// Categories with their counts, a line each.
-fn lines(rows: &Value) -> String {
+pub(crate) fn lines(rows: &Value) -> String {
     let rows = rows.as_array().into_iter().flatten();
     let line = |row: &Value| {
         format!("{}: {}", row["category"].as_str().unwrap_or_default(), row["articles"])
@@ -423,6 +435,20 @@ mod tests {
 
         assert_eq!(told(SECTIONS), (SECTIONS, Value::Null));
         assert_eq!(told(SECTIONS + 7), (SECTIONS, json!(7)));
+    }
+
+    #[test]
+    fn of_many_categories_those_with_most_matches_are_counted() {
+        let counts = |count: u64| (1..=count).map(|it| (format!("c{it:03}"), it)).collect();
+        let told = |count: u64| {
+            let mut told = json!({});
+            super::count(&counts(count), &mut told);
+            let facets = told["facets"].as_array().unwrap();
+            (facets.len(), facets[0]["articles"].clone(), told["more_facets"].clone())
+        };
+
+        assert_eq!(told(100), (FACETS, json!(1), Value::Null));
+        assert_eq!(told(103), (FACETS, json!(4), json!(3)));
     }
 
     #[test]

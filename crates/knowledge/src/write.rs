@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use toolgate_folder::{LONGEST, Place};
+use toolgate_folder::{DEPTH, LONGEST, Place, Source};
 use toolgate_gateway::call::Caller;
 use toolgate_gateway::config::{Knowledge, Writers};
 use toolgate_gateway::fault::{Fault, Reason};
@@ -16,7 +16,7 @@ use toolgate_hosted::{Annotations, Tool, ToolResult};
 
 use crate::article::Format;
 use crate::index::version;
-use crate::read::front_matter;
+use crate::read::{BOM, front_matter};
 use crate::shelf::Shelf;
 use crate::tools::{Stop, input, spelled, told};
 
@@ -87,10 +87,14 @@ impl Writing {
         arguments: Map<String, Value>,
     ) -> Result<Done, Stop> {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let source = shelf.root.current().map_err(|error| {
+            let message = "the folder of the articles cannot be opened";
+            Stop::Failed(Fault::new(Reason::Internal, message).because(error).into())
+        })?;
         match name {
-            "create_article" => create(shelf, &input(arguments)?),
-            "update_article" => update(shelf, &input(arguments)?),
-            _ => delete(shelf, &input(arguments)?),
+            "create_article" => create(shelf, &source, &input(arguments)?),
+            "update_article" => update(shelf, &source, &input(arguments)?),
+            _ => delete(shelf, &source, &input(arguments)?),
         }
     }
 }
@@ -112,10 +116,10 @@ impl Done {
     }
 }
 
-fn create(shelf: &Shelf, input: &Creating) -> Result<Done, Stop> {
-    let place = writable(shelf, &input.id)?;
+fn create(shelf: &Shelf, source: &Source, input: &Creating) -> Result<Done, Stop> {
+    let place = writable(shelf, source, &input.id)?;
     let bytes = sound(shelf, &input.text)?;
-    match shelf.source.create(&place, bytes) {
+    match source.create(&place, bytes) {
         Ok(()) => Ok(Done { place, version: Some(version(bytes)), sentence: "was created" }),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(Stop::Told(format!(
             "{place} exists already; read it with get_article and change it with update_article, or choose another id"
@@ -124,41 +128,53 @@ fn create(shelf: &Shelf, input: &Creating) -> Result<Done, Stop> {
     }
 }
 
-fn update(shelf: &Shelf, input: &Updating) -> Result<Done, Stop> {
-    let place = writable(shelf, &input.id)?;
+fn update(shelf: &Shelf, source: &Source, input: &Updating) -> Result<Done, Stop> {
+    let place = writable(shelf, source, &input.id)?;
     sound(shelf, &input.text)?;
-    let before = unchanged(shelf, &place, &input.expected_version)?;
+    let before = unchanged(shelf, source, &place, &input.expected_version)?;
     // Whoever read the article was not shown its front matter.
     let mut text = String::new();
     if Format::of(place.name()) == Some(Format::Markdown) {
-        let source = String::from_utf8_lossy(&before);
-        let (_, body) = front_matter::split(&source);
-        let (_, new) = front_matter::split(&input.text);
-        if new.len() == input.text.len() {
-            text.push_str(&source[..source.len() - body.len()]);
+        let before = String::from_utf8_lossy(&before);
+        let before = before.strip_prefix(BOM).unwrap_or(&before);
+        let (_, body) = front_matter::split(before);
+        let new = input.text.strip_prefix(BOM).unwrap_or(&input.text);
+        if front_matter::split(new).0.is_none() {
+            text.push_str(&before[..before.len() - body.len()]);
         }
     }
     text.push_str(&input.text);
-    shelf.source.replace(&place, text.as_bytes()).map_err(|error| failed(&place, error))?;
+    sound(shelf, &text)?;
+    source.replace(&place, text.as_bytes()).map_err(|error| failed(&place, error))?;
     Ok(Done { place, version: Some(version(text.as_bytes())), sentence: "was updated" })
 }
 
-fn delete(shelf: &Shelf, input: &Deleting) -> Result<Done, Stop> {
-    let place = writable(shelf, &input.id)?;
-    unchanged(shelf, &place, &input.expected_version)?;
-    shelf.source.remove(&place).map_err(|error| failed(&place, error))?;
+fn delete(shelf: &Shelf, source: &Source, input: &Deleting) -> Result<Done, Stop> {
+    let place = writable(shelf, source, &input.id)?;
+    unchanged(shelf, source, &place, &input.expected_version)?;
+    source.remove(&place).map_err(|error| failed(&place, error))?;
     Ok(Done { place, version: None, sentence: "was deleted" })
 }
 
 /// A place where a document may be written.
-fn writable(shelf: &Shelf, id: &str) -> Result<Place, Stop> {
+fn writable(shelf: &Shelf, source: &Source, id: &str) -> Result<Place, Stop> {
     let place = shelf.place(id)?;
-    match Format::of(place.name()) {
-        Some(Format::Markdown | Format::Text) => Ok(place),
-        _ => Err(Stop::Told(format!(
+    if !matches!(Format::of(place.name()), Some(Format::Markdown | Format::Text)) {
+        return Err(Stop::Told(format!(
             "{place}: only Markdown and text can be written; ids end in .md or .txt"
-        ))),
+        )));
     }
+    if place.depth() > DEPTH {
+        return Err(Stop::Told(format!(
+            "{place} is in more folders than the {DEPTH} levels that are served; choose an id with fewer"
+        )));
+    }
+    let there = source.place_of(&place).map_err(|error| failed(&place, error))?;
+    // Folders that links lead to are not looked at under a second name.
+    if there != place {
+        return Err(Stop::Told(format!("{place} is called {there} in truth; write it there")));
+    }
+    Ok(place)
 }
 
 fn sound<'a>(shelf: &Shelf, text: &'a str) -> Result<&'a [u8], Stop> {
@@ -175,12 +191,24 @@ fn sound<'a>(shelf: &Shelf, text: &'a str) -> Result<&'a [u8], Stop> {
 }
 
 /// The file as it is, if that is the version that was read.
-fn unchanged(shelf: &Shelf, place: &Place, expected: &str) -> Result<Vec<u8>, Stop> {
+fn unchanged(
+    shelf: &Shelf,
+    source: &Source,
+    place: &Place,
+    expected: &str,
+) -> Result<Vec<u8>, Stop> {
     let mut bytes = Vec::new();
-    let most = shelf.rules.limits.file.bytes() as u64;
+    let limit = shelf.rules.limits.file;
+    let most = limit.bytes() as u64;
     let read =
-        shelf.source.file(place).and_then(|file| file.bytes.take(most).read_to_end(&mut bytes));
+        source.file(place).and_then(|file| file.bytes.take(most + 1).read_to_end(&mut bytes));
     match read {
+        // Nobody has read it, and its version would be that of its beginning.
+        Ok(_) if bytes.len() as u64 > most => {
+            return Err(Stop::Told(format!(
+                "{place} is larger than {limit}, the most that is kept of one article; only the operator can change it"
+            )));
+        }
         Ok(_) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return Err(Stop::Told(format!(
@@ -200,14 +228,27 @@ fn unchanged(shelf: &Shelf, place: &Place, expected: &str) -> Result<Vec<u8>, St
 }
 
 fn failed(place: &Place, error: io::Error) -> Stop {
-    let fault = match toolgate_folder::hindrance(&error) {
-        Some(why) => {
-            let sentence = format!("{place} cannot be written: {why}");
-            Fault::new(Reason::QuotaExceeded, sentence).unsent()
-        }
-        None => Fault::new(Reason::Internal, format!("{place} cannot be written")),
+    use io::ErrorKind::{
+        InvalidFilename, IsADirectory, NotADirectory, PermissionDenied, ReadOnlyFilesystem,
     };
-    Stop::Failed(fault.because(error).into())
+    if let Some(why) = toolgate_folder::hindrance(&error) {
+        let sentence = format!("{place} cannot be written: {why}");
+        let fault = Fault::new(Reason::QuotaExceeded, sentence).unsent();
+        return Stop::Failed(fault.because(error).into());
+    }
+    let why = match error.kind() {
+        InvalidFilename => "one of its names is too long; choose shorter ones",
+        NotADirectory => "something before a / in it is no folder; choose another id",
+        IsADirectory => "there is a folder of this name; choose another id",
+        PermissionDenied | ReadOnlyFilesystem => {
+            "the gateway may not write there; the operator can change that"
+        }
+        _ => {
+            let fault = Fault::new(Reason::Internal, format!("{place} cannot be written"));
+            return Stop::Failed(fault.because(error).into());
+        }
+    };
+    Stop::Told(format!("{place} cannot be written: {why}"))
 }
 
 fn object(properties: &Value, required: &[&str]) -> Value {

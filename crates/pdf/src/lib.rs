@@ -58,6 +58,8 @@ pub struct Reading {
     pub pages: Vec<Page>,
     /// What the file has and the pages do not, each a sentence without its full stop.
     pub losses: Vec<String>,
+    /// That of these which no reader should leave untold: what is damaged, or larger than is read.
+    pub torn: Option<String>,
 }
 
 /// A page.
@@ -115,7 +117,7 @@ impl Book {
 }
 
 fn laid_out(sheets: Vec<(usize, Sheet)>) -> Reading {
-    let mut losses = losses::of(&sheets);
+    let (mut losses, torn) = (losses::of(&sheets), losses::torn(&sheets));
     let laid = sheets.into_iter().map(|(number, sheet)| (number, lines(sheet)));
     let (numbers, mut pages): (Vec<_>, Vec<Vec<Vec<Line>>>) = laid.unzip();
     if repeated::take(&mut pages) {
@@ -127,7 +129,7 @@ fn laid_out(sheets: Vec<(usize, Sheet)>) -> Reading {
         let blocks = regions.iter().flat_map(|lines| scale.blocks(lines)).collect();
         Page { number, blocks }
     });
-    Reading { pages: pages.collect(), losses }
+    Reading { pages: pages.collect(), losses, torn }
 }
 
 /// The lines of a page by region. Text that is turned is read in its own direction, after what most of

@@ -11,18 +11,36 @@ pub(crate) fn of(sheets: &[(usize, Sheet)]) -> Vec<String> {
             .to_owned(),
     ];
     let is_empty = |sheet: &Sheet| sheet.turns.iter().all(Vec::is_empty);
-    let mut told = |what: &str, which: &dyn Fn(&Sheet) -> bool| {
-        let pages: Vec<_> =
-            sheets.iter().filter(|(_, sheet)| which(sheet)).map(|(number, _)| *number).collect();
-        if !pages.is_empty() {
-            losses.push(format!("{what} ({})", listed(&pages)));
-        }
-    };
-    told("pages that are pictures have no text", &|it| is_empty(it) && it.pictures > 0);
-    told("a part of a page cannot be read", &|it| it.is_torn);
-    told("glyphs for which the file names no character are shown as U+FFFD", &|it| it.is_unknown);
-    told("text is among it that is not painted, as behind scans", &|it| it.is_hidden);
+    losses.extend(
+        [
+            told(sheets, "pages that are pictures have no text", |it| {
+                is_empty(it) && it.pictures > 0
+            }),
+            torn(sheets),
+            told(
+                sheets,
+                "glyphs for which the file names no character are shown as U+FFFD",
+                |it| it.is_unknown,
+            ),
+            told(sheets, "text is among it that is not painted, as behind scans", |it| {
+                it.is_hidden
+            }),
+        ]
+        .into_iter()
+        .flatten(),
+    );
     losses
+}
+
+/// Pages that are damaged, or larger than is read.
+pub(crate) fn torn(sheets: &[(usize, Sheet)]) -> Option<String> {
+    told(sheets, "a part of a page cannot be read", |it| it.is_torn)
+}
+
+fn told(sheets: &[(usize, Sheet)], what: &str, which: impl Fn(&Sheet) -> bool) -> Option<String> {
+    let pages: Vec<_> =
+        sheets.iter().filter(|(_, sheet)| which(sheet)).map(|(number, _)| *number).collect();
+    (!pages.is_empty()).then(|| format!("{what} ({})", listed(&pages)))
 }
 
 fn listed(pages: &[usize]) -> String {

@@ -208,7 +208,18 @@ mod tests {
             (Format::Toml, "a = 1\nb = = 2", "line 2, column 5"),
             (Format::Xml, "<a>\n<b></a>", "line 2"),
             (Format::Yaml, "a: [1\nb: 2", "line 2"),
-            (Format::Csv, "a,b\n1,2,3\n", "line 2"),
+            (Format::Csv, "a,b\n1,2,3\n", "line 2: 3 fields"),
+            (
+                Format::Csv,
+                "a\nb\n\"c\nd\n",
+                "line 3: the quote that begins a field is never closed",
+            ),
+            (
+                Format::Csv,
+                "a,b\n1,\"2\n3,4\n",
+                "line 2: the quote that begins a field is never closed",
+            ),
+            (Format::Csv, "\"a", "line 1: the quote that begins a field is never closed"),
         ] {
             let Wrong(why) = format.read(text, Sheet::default()).unwrap_err();
             assert!(why.contains(expected), "{format:?}: {why}");

@@ -32,37 +32,67 @@ impl FrontMatter {
     }
 }
 
-/// The front matter of a text, and the rest of the text. What is no YAML is text.
-pub(crate) fn split(source: &str) -> (FrontMatter, &str) {
-    let none = (FrontMatter::default(), source);
-    let Some(rest) = source.strip_prefix("---").and_then(after_line_end) else { return none };
+/// The front matter of a text, if it has some, and the rest of the text. What is no YAML of keys is
+/// text.
+pub(crate) fn split(source: &str) -> (Option<FrontMatter>, &str) {
+    let parts = begun(source).and_then(|rest| Some((rest, end(rest)?)));
+    match parts.and_then(|(rest, (end, after))| Some((keys(&rest[..end])?, &rest[after..]))) {
+        Some((keys, text)) => (Some(FrontMatter(keys)), text),
+        None => (None, source),
+    }
+}
+
+/// Why a text that begins as one with front matter has none.
+pub(crate) fn unread(source: &str) -> Option<&'static str> {
+    let rest = begun(source)?;
+    // A text may begin with a rule, which looks the same.
+    let (key, _) = rest.lines().next()?.split_once(':')?;
+    if key.is_empty() || !key.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-')) {
+        return None;
+    }
+    Some(match end(rest) {
+        Some(_) => "its front matter is no YAML of keys, and is shown as text",
+        None => "its front matter has no closing --- within 16 KiB, and is shown as text",
+    })
+}
+
+/// What follows the line that begins front matter.
+fn begun(source: &str) -> Option<&str> {
+    source.strip_prefix("---").and_then(after_line_end)
+}
+
+/// Where the line that ends it begins and ends.
+fn end(rest: &str) -> Option<(usize, usize)> {
     let mut at = 0;
     for line in rest.split_inclusive('\n') {
         if at > LONGEST {
-            return none;
+            return None;
         }
         if matches!(line.trim_end(), "---" | "...") {
-            return match keys(&rest[..at]) {
-                Some(keys) => (FrontMatter(keys), &rest[at + line.len()..]),
-                None => none,
-            };
+            return Some((at, at + line.len()));
         }
         at += line.len();
     }
-    none
+    None
 }
 
 fn after_line_end(text: &str) -> Option<&str> {
     text.strip_prefix("\r\n").or_else(|| text.strip_prefix('\n'))
 }
 
-/// The topmost keys. Anchors and aliases stand for nothing here, so nothing can grow.
+/// The topmost keys; `None` if it is anything but keys with values, or nothing. Anchors and aliases stand
+/// for nothing here, so nothing can grow.
 fn keys(yaml: &str) -> Option<BTreeMap<String, Vec<String>>> {
     let mut keys = BTreeMap::new();
     let (mut depth, mut key, mut in_list) = (0_usize, None::<String>, false);
+    let mut is_mapping = false;
     for event in Parser::new_from_str(yaml) {
         match event.ok()?.0 {
+            Event::Scalar(..) | Event::SequenceStart(..) | Event::Alias(..) if depth == 0 => {
+                return None;
+            }
             Event::MappingStart(..) => {
+                is_mapping = true;
                 depth += 1;
                 if depth == 2 && !in_list {
                     key = None;
@@ -96,7 +126,8 @@ fn keys(yaml: &str) -> Option<BTreeMap<String, Vec<String>>> {
             _ => {}
         }
     }
-    Some(keys)
+    // What is a heading to Markdown, is a comment to YAML.
+    (is_mapping || yaml.trim().is_empty()).then_some(keys)
 }
 
 #[cfg(test)]
@@ -109,6 +140,7 @@ mod tests {
             "---\ntitle: 'A: b'\ntags:\n- x\n- y z\nauthor: {name: ada, tags: [no]}\nlanguage: de\n---\nText\n",
         );
 
+        let about = about.unwrap();
         assert_eq!(about.text("title"), Some("A: b"));
         assert_eq!(about.list("tags").collect::<Vec<_>>(), ["x", "y z"]);
         assert_eq!(about.text("language"), Some("de"));
@@ -120,13 +152,23 @@ mod tests {
     fn tags_may_stand_between_commas() {
         let (about, _) = split("---\r\ntags: a, b\r\n---\r\n");
 
-        assert_eq!(about.list("tags").collect::<Vec<_>>(), ["a", "b"]);
+        assert_eq!(about.unwrap().list("tags").collect::<Vec<_>>(), ["a", "b"]);
     }
 
     #[test]
     fn what_is_none_is_text() {
-        for text in ["---\nno end", "---\n[\n---\nx", "--- x\n---\n", "x\n---\n---\n", ""] {
-            assert_eq!(split(text), (FrontMatter::default(), text), "{text:?}");
+        for text in [
+            "---\nno end",
+            "---\n[\n---\nx",
+            "--- x\n---\n",
+            "x\n---\n---\n",
+            "",
+            "---\nA text between two rules.\n---\nAnother.\n",
+            "---\n- a list\n- between rules\n---\n",
+            "---\n# A heading between rules\n---\n",
+        ] {
+            assert_eq!(split(text), (None, text), "{text:?}");
         }
+        assert_eq!(split("---\n---\nx"), (Some(FrontMatter::default()), "x"));
     }
 }

@@ -13,7 +13,6 @@ use html5ever::tokenizer::{
 
 use super::front_matter::FrontMatter;
 use super::{Content, Unreadable};
-use crate::article::sections;
 
 /// How long reading one page may take: the tokenizer holds each attribute of an element against all
 /// before it, so that one element can take hours.
@@ -37,8 +36,9 @@ pub(super) fn read(source: &str, time: Duration) -> Result<Content, Unreadable> 
     Ok(Content {
         about,
         title: Some(named).filter(|title| !title.is_empty()).or(title),
-        sections: sections(page.headings),
+        headings: page.headings,
         text: page.text,
+        losses: Vec::new(),
     })
 }
 
@@ -237,15 +237,16 @@ mod tests {
             content.text,
             "Erstes\nText mit Fettem é. Mehr\nneu\n- eins\n- zwei\na b\nZweites\nx\n  y"
         );
-        let titles: Vec<_> = content.sections.iter().map(|it| (it.level, &*it.title)).collect();
+        let titles: Vec<_> =
+            content.headings.iter().map(|(level, title, _)| (*level, &**title)).collect();
         assert_eq!(titles, [(1, "Erstes"), (2, "Zweites")]);
-        assert!(content.text[content.sections[1].start..].starts_with("Zweites"));
+        assert!(content.text[content.headings[1].2..].starts_with("Zweites"));
     }
 
     #[test]
     fn what_is_never_ended_does_not_swallow_the_page() {
         assert_eq!(read("<nav><p>all there is").text, "all there is");
-        assert_eq!(read("<p>one<h2>two").sections.len(), 1);
+        assert_eq!(read("<p>one<h2>two").headings.len(), 1);
     }
 
     #[test]

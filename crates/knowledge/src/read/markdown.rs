@@ -5,6 +5,8 @@ use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 /// Quotes and lists within each other: the parser walks through all that are open for each line, so
 /// that a small file of them takes hours.
 const NESTED: usize = 100;
+/// What is told of a text that has more.
+pub(super) const FLAT: &str = "more than 100 of its quotes and lists nest within each other, so it is taken as plain text without sections";
 
 /// What a text says, and how it is divided.
 #[derive(Debug, Default)]
@@ -13,13 +15,15 @@ pub(crate) struct Outline {
     pub(crate) headings: Vec<(u8, String, usize)>,
     /// The words.
     pub(crate) plain: String,
+    /// Whether it nests beyond all reason.
+    pub(crate) is_flat: bool,
 }
 
 /// Reads a text. Whatever it is, it is Markdown, unless it nests beyond all reason: then it is words
 /// without headings.
 pub(crate) fn outline(text: &str) -> Outline {
     if text.lines().any(|line| nested(line) > NESTED) {
-        return Outline { headings: Vec::new(), plain: text.to_owned() };
+        return Outline { headings: Vec::new(), plain: text.to_owned(), is_flat: true };
     }
     let options =
         Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH | Options::ENABLE_TASKLISTS;
@@ -137,7 +141,7 @@ mod tests {
             let begun = std::time::Instant::now();
             let outline = outline(&text);
 
-            assert!(outline.headings.is_empty() && outline.plain == text);
+            assert!(outline.headings.is_empty() && outline.plain == text && outline.is_flat);
             assert!(begun.elapsed() < std::time::Duration::from_secs(20));
         }
     }
@@ -152,6 +156,7 @@ mod tests {
             " ".repeat(900)
         );
 
-        assert_eq!(outline(&text).headings.len(), 1);
+        let outline = outline(&text);
+        assert!(outline.headings.len() == 1 && !outline.is_flat);
     }
 }

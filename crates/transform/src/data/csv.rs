@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use serde_json::{Map, Number, Value};
+use toolgate_hosted::sheet::unclosed_quote;
 
 use super::Sheet;
 use crate::done::{Done, Losses, Wrong};
@@ -11,8 +12,13 @@ use crate::done::{Done, Losses, Wrong};
 pub(crate) type Rows = Vec<Vec<String>>;
 
 pub(super) fn read(text: &str, sheet: Sheet) -> Result<Done<Value>, Wrong> {
+    let delimiter = byte(sheet.delimiter)?;
+    if let Some(line) = unclosed_quote(text, delimiter) {
+        let why = "the quote that begins a field is never closed; close it, or quote the field and double the quote";
+        return Err(Wrong(format!("line {line}: {why}")));
+    }
     let mut reader = ::csv::ReaderBuilder::new()
-        .delimiter(byte(sheet.delimiter)?)
+        .delimiter(delimiter)
         .has_headers(false)
         .from_reader(text.as_bytes());
     let (mut names, mut rows) = (None::<Vec<String>>, Vec::new());
