@@ -12,6 +12,7 @@ use toolgate_hosted::ToolResult;
 use crate::definitions::CATEGORIES;
 use crate::shelf::Shelf;
 use crate::tools::{Stop, between, lines, told};
+use crate::whole::Whole;
 
 /// Categories on a page, unless the caller says otherwise.
 pub(crate) const PAGE: usize = 200;
@@ -23,7 +24,7 @@ const MARK: char = '\n';
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Listing {
-    limit: Option<usize>,
+    limit: Option<Whole>,
     cursor: Option<String>,
 }
 

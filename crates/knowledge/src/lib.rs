@@ -25,6 +25,7 @@ mod shelf;
 mod snippet;
 mod tools;
 mod uris;
+mod whole;
 mod write;
 
 use std::path::PathBuf;

@@ -17,6 +17,7 @@ use crate::query::Query;
 use crate::read::{Unreadable, path};
 use crate::search::{Found, Hit, Search};
 use crate::shelf::Shelf;
+use crate::whole::Whole;
 
 /// A failure that the model can act on, in one sentence; or one that it cannot.
 #[derive(Debug)]
@@ -52,7 +53,7 @@ fn unreadable(error: tantivy::TantivyError) -> Failed {
 struct Searching {
     query: String,
     category: Option<String>,
-    limit: Option<usize>,
+    limit: Option<Whole>,
     cursor: Option<String>,
     #[serde(default)]
     facets: bool,
@@ -63,6 +64,9 @@ const SECTIONS: usize = 500;
 
 /// Categories that matches are counted by in one answer.
 const FACETS: usize = 100;
+
+/// The version of a file, and what was read of it.
+pub(crate) type Versioned = (u64, Result<Article, Unreadable>);
 
 /// What the order of an answer is made by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,14 +123,14 @@ struct Getting {
     id: String,
     section: Option<String>,
     #[serde(default)]
-    offset: usize,
+    offset: Whole,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Relating {
     id: String,
-    limit: Option<usize>,
+    limit: Option<Whole>,
 }
 
 impl Shelf {
@@ -201,10 +205,10 @@ impl Shelf {
                 article.section(section).ok_or_else(|| no_section(&article, section))?
             }
         };
-        let begin = text.char_indices().map(|(at, _)| at).nth(input.offset);
-        let Some(begin) = begin.or((input.offset == 0).then_some(0)) else {
+        let Whole(offset) = input.offset;
+        let begin = text.char_indices().map(|(at, _)| at).nth(offset);
+        let Some(begin) = begin.or((offset == 0).then_some(0)) else {
             let length = text.chars().count();
-            let offset = input.offset;
             return Err(Stop::Told(format!(
                 "the text has {length} characters; offset {offset} is too large"
             )));
@@ -212,7 +216,7 @@ impl Shelf {
         let most = self.rules.limits.article;
         let end = text[begin..].char_indices().nth(most).map(|(at, _)| begin + at);
         let part = &text[begin..end.unwrap_or(text.len())];
-        let next = end.map(|_| input.offset + most);
+        let next = end.map(|_| offset + most);
         let mut structured = about(&place, &article);
         structured["version"] = spelled(version).into();
         structured["text"] = part.into();
@@ -226,8 +230,7 @@ impl Shelf {
             structured["next_offset"] = next.into();
             let total = text.chars().count();
             result.content.push(Content::text(format!(
-                "Characters {} to {next} of {total}; go on with offset {next}, or ask for one of the sections.",
-                input.offset
+                "Characters {offset} to {next} of {total}; go on with offset {next}, or ask for one of the sections."
             )));
         }
         result.content.extend(article.lost().map(Content::text));
@@ -265,10 +268,7 @@ impl Shelf {
 
     /// The document of a place as of the last commit, with the version that it is of: one from elsewhere
     /// might be of the next commit, and whoever writes with it would undo what they have not seen.
-    pub(crate) fn article(
-        &self,
-        place: &Place,
-    ) -> Result<Option<(u64, Result<Article, Unreadable>)>, Failed> {
+    pub(crate) fn article(&self, place: &Place) -> Result<Option<Versioned>, Failed> {
         let (index, searcher) = (&self.index, self.index.searcher());
         let with_version =
             |at| Ok((index.version_of(&searcher, at)?, index.article(&searcher, at)?));
@@ -296,11 +296,11 @@ pub(crate) fn input<T: DeserializeOwned>(arguments: Map<String, Value>) -> Resul
 
 pub(crate) fn between(
     name: &str,
-    value: Option<usize>,
+    value: Option<Whole>,
     default: usize,
     most: usize,
 ) -> Result<usize, Stop> {
-    let value = value.unwrap_or(default.min(most));
+    let value = value.map_or(default.min(most), |Whole(value)| value);
     if (1..=most).contains(&value) {
         return Ok(value);
     }
