@@ -1,6 +1,7 @@
 //! What a model is told of a workflow.
 
 use serde_json::{Value, json};
+use toolgate_gateway::config::servers::placed;
 use toolgate_gateway::config::servers::workflow::{Workflow, WorkflowTool};
 use toolgate_hosted::{Annotations, Tool};
 
@@ -67,7 +68,9 @@ fn sentence(text: &str) -> String {
 }
 
 fn output(rules: &WorkflowTool) -> Value {
-    let result = rules.output_schema.as_ref().map_or_else(|| json!({}), |schema| schema.0.clone());
+    let result = rules.output_schema.as_ref();
+    let result =
+        result.map_or_else(|| json!({}), |schema| placed(schema, &["properties", "result"]));
     let error = json!({
         "type": "object",
         "properties": {

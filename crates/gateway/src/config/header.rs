@@ -60,7 +60,8 @@ pub enum Held {
 /// Why a header of this name, in any case, is never given by whoever calls; `None` if it may be.
 #[must_use]
 pub fn held(name: &str) -> Option<Held> {
-    let name = name.to_ascii_lowercase();
+    // Servers that keep headers as variables (RFC 3875, 4.1.18) take `_` and `-` for the same.
+    let name = name.to_ascii_lowercase().replace('_', "-");
     let is_trusted =
         || TRUSTED.contains(&&*name) || TRUSTED_BEGIN.iter().any(|begin| name.starts_with(begin));
     if RESERVED.contains(&&*name) || name.starts_with("mcp-") {
@@ -89,6 +90,7 @@ mod tests {
             ("X-Real-IP", Some(Held::Trusted)),
             ("X-Forwarded-For", Some(Held::Trusted)),
             ("X-Original-URL", Some(Held::Trusted)),
+            ("X_Forwarded_For", Some(Held::Trusted)),
             ("X-Remote-User", Some(Held::Trusted)),
             ("X-HTTP-Method-Override", Some(Held::Trusted)),
             ("X-Request-Id", None),

@@ -7,6 +7,7 @@ pub mod http;
 pub mod knowledge;
 pub mod openapi;
 mod parameter;
+mod placed;
 pub mod sql;
 pub mod state;
 pub mod transform;
@@ -14,3 +15,4 @@ pub mod workflow;
 
 pub use anything::Anything;
 pub(crate) use parameter::{Bounds, Said};
+pub use placed::placed;

@@ -9,7 +9,7 @@ use toolgate_values::{Secret, Size, Url};
 
 use super::Anything;
 use super::content::uri::{Malformed, UriTemplate};
-use super::{Bounds, Said};
+use super::{Bounds, Said, placed};
 
 /// An HTTP API whose endpoints become tools and resources, one an endpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -125,8 +125,9 @@ impl Endpoint {
     /// The JSON Schema of its arguments.
     pub fn input_schema(&self) -> Value {
         let parameters = self.parameters.iter();
+        let at = |name: &str, it: &Parameter| placed(&it.schema(), &["properties", name]);
         let mut properties: Map<String, Value> =
-            parameters.map(|(name, it)| (name.clone(), it.schema())).collect();
+            parameters.map(|(name, it)| (name.clone(), at(name, it))).collect();
         if self.pages.is_some() {
             properties.insert("cursor".into(), Pages::cursor());
         }

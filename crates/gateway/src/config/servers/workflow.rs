@@ -11,7 +11,7 @@ use serde_json::{Map, Number, Value, json};
 use toolgate_values::Span;
 
 use super::http::Kind;
-use super::{Anything, Bounds, Said};
+use super::{Anything, Bounds, Said, placed};
 
 /// Tools that call other tools of this gateway, step by step, as whoever called them.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -62,8 +62,9 @@ impl WorkflowTool {
     /// The JSON Schema of its arguments.
     pub fn input_schema(&self) -> Value {
         let parameters = self.parameters.iter();
+        let at = |name: &str, it: &Parameter| placed(&it.schema(), &["properties", name]);
         let properties: Map<String, Value> =
-            parameters.map(|(name, it)| (name.clone(), it.schema())).collect();
+            parameters.map(|(name, it)| (name.clone(), at(name, it))).collect();
         let required = self.parameters.iter().filter(|(_, it)| it.is_required());
         let required: Vec<_> = required.map(|(name, _)| name).collect();
         json!({

@@ -157,6 +157,15 @@ fn path_is_sound(
     if template.chars().any(|c| c.is_control() || c == ' ') {
         checks.problem(&at, "a path has no spaces (write %20)");
     }
+    if template.split('/').any(|segment| matches!(segment, "." | "..")) {
+        checks.problem(&at, "a path has no segments . and .. (write it without)");
+    }
+    for segment in template.split('/').filter_map(|segment| segment.strip_prefix(':')) {
+        if endpoint.parameters.contains_key(segment) {
+            let message = format!(":{segment} is text here (write {{{segment}}})");
+            checks.problem(&at, message);
+        }
+    }
     match names(template) {
         Err(message) => checks.problem(&at, format!("{message} (write {{NAME}})")),
         Ok(names) => {
@@ -303,6 +312,14 @@ fn body_is_sound(
     let at = format!("{place}.body");
     if !has_body(method) {
         let message = format!("a {method} request has no body (remove it)");
+        checks.problem(&at, message);
+    }
+    if let Some(text) = body.as_str().map(str::trim)
+        && text.starts_with(['{', '['])
+        && text.ends_with(['}', ']'])
+        && text.contains('"')
+    {
+        let message = "a text in quotes is sent as a text (write the JSON itself, without quotes)";
         checks.problem(&at, message);
     }
     let text = body.to_string();
