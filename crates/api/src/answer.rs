@@ -29,8 +29,8 @@ struct Written {
 pub(crate) enum Held {
     /// JSON, after the mapping.
     Json(String),
-    /// Text of another kind.
-    Text(String),
+    /// Text of another kind, and whether some of its bytes are none.
+    Text { text: String, is_lossy: bool },
     /// A picture or a sound.
     Media(Content),
     /// Nothing.
@@ -54,8 +54,11 @@ pub(crate) fn read(
     }
     is_plain(api, response.headers())?;
     let kind = media_type(response.headers());
-    let is_text = kind.starts_with("text/") || kind.is_empty() || is_json(&kind);
-    if let Ok(text) = std::str::from_utf8(body)
+    let is_text = kind.starts_with("text/") || is_json(&kind) || is_texty(&kind);
+    // Nobody may send the mark, and whoever reads may pass over it (RFC 8259, 8.1).
+    let unmarked = body.strip_prefix(MARK).unwrap_or(body);
+    let utf_8 = std::str::from_utf8(unmarked);
+    if let Ok(text) = utf_8
         && (is_json(&kind) || kind.is_empty())
         && serde_json::from_str::<&RawValue>(text).is_ok()
     {
@@ -64,7 +67,10 @@ pub(crate) fn read(
     Ok(match kind.split('/').next() {
         Some("image") if kind != "image/svg+xml" => Held::Media(Content::image(body, kind)),
         Some("audio") => Held::Media(Content::audio(body, kind)),
-        _ if is_text || is_texty(&kind) => Held::Text(String::from_utf8_lossy(body).into_owned()),
+        _ if is_text || (kind.is_empty() && utf_8.is_ok()) => {
+            let (text, is_lossy) = text(response.headers(), unmarked);
+            Held::Text { text, is_lossy }
+        }
         _ => Held::Opaque { kind, size: body.len() },
     })
 }
@@ -82,10 +88,41 @@ pub(crate) fn is_plain(api: &str, headers: &HeaderMap) -> Result<(), Fault> {
     Ok(())
 }
 
+/// What some texts begin with.
+const MARK: &[u8] = "\u{feff}".as_bytes();
+/// The longest name of a media type, in bytes (RFC 6838, 4.2), both of its parts.
+const LONGEST_TYPE: usize = 127 + 1 + 127;
+
 /// The type of an answer, without its parameters; empty if it says none.
 pub(crate) fn media_type(headers: &HeaderMap) -> String {
-    let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+    let value = content_type(headers);
+    let kind = value.split(';').next().unwrap_or_default().trim();
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "!#$&-^_.+/".contains(c);
+    match kind.len() <= LONGEST_TYPE && kind.chars().all(allowed) {
+        true => kind.to_ascii_lowercase(),
+        false => String::new(),
+    }
+}
+
+fn content_type(headers: &HeaderMap) -> &str {
+    headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+/// The text of an answer, and whether some of its bytes are none.
+fn text(headers: &HeaderMap, body: &[u8]) -> (String, bool) {
+    let parameters = content_type(headers).split(';').skip(1);
+    let charset = parameters.filter_map(|it| it.split_once('=')).find_map(|(name, value)| {
+        let is_it = name.trim().eq_ignore_ascii_case("charset");
+        is_it.then(|| value.trim().trim_matches('"').to_ascii_lowercase())
+    });
+    match (std::str::from_utf8(body), charset.as_deref()) {
+        (Ok(text), _) => (text.to_owned(), false),
+        // Each byte is the character of its number.
+        (Err(_), Some("iso-8859-1" | "latin1")) => {
+            (body.iter().copied().map(char::from).collect(), false)
+        }
+        (Err(_), _) => (String::from_utf8_lossy(body).into_owned(), true),
+    }
 }
 
 /// RFC 6839, 3.1.
@@ -135,6 +172,9 @@ pub(crate) fn variable(text: &str) -> Result<Rcvar, String> {
     Variable::from_json(text).map(Rcvar::new)
 }
 
+/// What is told of a text that is not whole.
+const LOSSY: &str = "some bytes of the answer are no UTF-8; each stands as \u{fffd}";
+
 /// The result of one page.
 ///
 /// # Errors
@@ -160,9 +200,14 @@ pub(crate) fn whole(
             let sentence = format!("\"{api}\" answered no JSON");
             return Err(Fault::new(Reason::Misfit, sentence));
         }
-        Held::Text(text) => (Content::text(text), None),
+        Held::Text { text, is_lossy: false } => (Content::text(text), None),
+        Held::Text { text, is_lossy: true } => {
+            let content = vec![Content::text(LOSSY.to_owned()), Content::text(text)];
+            return written(content, None, None);
+        }
         Held::Media(content) => (content, None),
         Held::Opaque { kind, size } => {
+            let kind = if kind.is_empty() { "unknown" } else { &kind };
             let text = format!("{size} bytes of type {kind}, which cannot be shown here");
             (Content::text(text), None)
         }
@@ -224,5 +269,29 @@ mod tests {
 
         assert!(matches!(answer("identity"), Ok(Held::Json(_))));
         assert_eq!(answer("gzip").err().unwrap().reason, Reason::Misfit);
+    }
+    #[test]
+    fn text_is_read_as_what_it_is_and_bytes_are_none() {
+        let held = |kind: &str, body: &'static [u8]| {
+            let response = Response::builder().header(CONTENT_TYPE, kind);
+            let response = response.body(Bytes::from_static(body)).unwrap();
+            let held = read("api", &Mapping::default(), &response).ok().unwrap();
+            let answer = whole("api", &Mapping::default(), false, held).unwrap();
+            serde_json::from_str::<serde_json::Value>(answer.json()).unwrap()
+        };
+
+        for (kind, body, expected) in [
+            ("application/json", &b"\xef\xbb\xbf{\"a\":1}"[..], "{\"a\":1}"),
+            ("text/plain; charset=ISO-8859-1", b"\xe4", "ä"),
+            ("text/plain; charset=iso-8859-1", "ä".as_bytes(), "ä"),
+            ("", b"\xff\xd8", "2 bytes of type unknown, which cannot be shown here"),
+            ("x y <script>", b"\xff", "1 bytes of type unknown, which cannot be shown here"),
+        ] {
+            assert_eq!(held(kind, body)["content"][0]["text"], expected, "{kind}");
+        }
+        assert_eq!(held("application/json", b"\xef\xbb\xbf{\"a\":1}")["structuredContent"]["a"], 1);
+        let lossy = held("text/plain", b"a\xff");
+        assert_eq!(lossy["content"][0]["text"], LOSSY);
+        assert_eq!(lossy["content"][1]["text"], "a\u{fffd}");
     }
 }

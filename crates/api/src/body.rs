@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::escape::encode;
 use crate::operation::{Body, Encoding, Member, Operation, Style, argument, shown};
-use crate::style::{joined, pairs, scalar};
+use crate::style::{MOST, joined, pairs, scalar};
 use crate::twice::{stands_for, twice};
 use crate::wrong::Wrong;
 
@@ -75,7 +75,7 @@ fn members(value: &Value) -> Result<&Map<String, Value>, Wrong> {
 
 /// OpenAPI 3.1, 4.8.15: lists are repeated, objects are JSON, unless a style says otherwise.
 fn form(value: &Value, styles: &BTreeMap<String, (Style, bool)>) -> Result<String, Wrong> {
-    let mut all = Vec::new();
+    let (mut all, mut left) = (Vec::new(), MOST);
     let members = members(value)?;
     for (name, member) in members {
         let styled = styles.get(name).copied();
@@ -83,7 +83,7 @@ fn form(value: &Value, styles: &BTreeMap<String, (Style, bool)>) -> Result<Strin
             Value::Object(_) => (Style::Json, false),
             _ => (Style::Form, true),
         });
-        let own = pairs(name, member, style, explode, encode);
+        let own = pairs(name, member, style, explode, encode, &mut left)?;
         let others = || members.keys().filter(|other| *other != name);
         for (key, _) in own.iter().filter(|_| member.is_object()) {
             if let Some(other) = others().find(|other| stands_for(key, other)) {

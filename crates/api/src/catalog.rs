@@ -13,7 +13,7 @@ use crate::answer;
 use crate::call::run;
 use crate::engine::{Engine, Question};
 use crate::entry::Entry;
-use crate::exact::too_long;
+use crate::exact::{place_of_too_long, too_long};
 use crate::operation::Operation;
 use crate::request::Base;
 
@@ -70,7 +70,7 @@ impl Catalog {
         let held = held.ok_or_else(|| Refusal::unknown_tool(&name))?;
         let written = arguments.as_deref().map_or("{}", RawValue::get);
         if let Some(number) = too_long(written) {
-            return told(inexact(number), asked);
+            return told(inexact(number, &place_of_too_long(written)), asked);
         }
         let arguments: Map<String, Value> = serde_json::from_str(written)
             .map_err(|error| Refusal::invalid(format!("invalid params: {error}")))?;
@@ -83,10 +83,10 @@ impl Catalog {
 }
 
 /// Another number than the model gave could name another thing.
-fn inexact(number: &str) -> String {
+fn inexact(number: &str, place: &str) -> String {
     let number: String = number.chars().take(SHOWN).collect();
     format!(
-        "the number {number} has more than 64 bits and would arrive as another one: give a smaller one, or a text where that fits"
+        "{place}: the number {number} has more than 64 bits and would arrive as another one: give it as a string where the schema of {place} takes one, or give a smaller number"
     )
 }
 

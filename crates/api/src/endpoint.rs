@@ -6,7 +6,7 @@ use std::sync::Arc;
 use http::Method;
 use serde_json::{Value, json};
 use toolgate_gateway::config::Secret;
-use toolgate_gateway::config::servers::http as config;
+use toolgate_gateway::config::servers::{http as config, placed};
 use toolgate_gateway::expression;
 use toolgate_hosted::{Annotations, Tool};
 
@@ -49,7 +49,7 @@ pub(crate) fn operation(
     let query = endpoint.query.iter().filter(|(_, text)| is_worded(text));
     let query: Vec<_> = query.map(|(name, text)| (name.clone(), text.clone())).collect();
     let body = body(endpoint, members, has_body);
-    let path = pieces(template, &parameters)?;
+    let path = pieces(template, &parameters, |it| it.argument.last().map(String::as_str))?;
     let pages = endpoint.pages.as_ref().map(pages).transpose()?.map(Arc::new);
     let result = endpoint.result.as_deref().map(compiled).transpose()?;
     let (output_schema, framed) = output(endpoint);
@@ -130,7 +130,7 @@ fn output(endpoint: &config::Endpoint) -> (Option<Value>, bool) {
     let own = endpoint.output.as_ref().map(|schema| schema.0.clone());
     if endpoint.pages.is_some() {
         let items = match &own {
-            Some(own) if own["type"] == "array" => own.clone(),
+            Some(own) if own["type"] == "array" => placed(own, &["properties", "items"]),
             _ => json!({ "type": "array" }),
         };
         let schema = json!({
@@ -149,6 +149,7 @@ fn output(endpoint: &config::Endpoint) -> (Option<Value>, bool) {
     match own {
         Some(own) if own["type"] == "object" => (Some(own), false),
         Some(own) => {
+            let own = placed(&own, &["properties", "result"]);
             let schema = json!({ "type": "object", "properties": { "result": own }, "required": ["result"] });
             (Some(schema), true)
         }

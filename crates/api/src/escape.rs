@@ -66,26 +66,51 @@ pub(crate) fn decode(text: &str) -> Vec<u8> {
 /// what follows a `;`, which some servers cut off first. We encode what we send; this is for servers
 /// and proxies that decode more than once.
 pub(crate) fn is_segment(value: &str) -> bool {
-    let unsound = |c: char| matches!(c, '/' | '\\') || c.is_control();
     let is_sound =
-        |text: &String| !matches!(name(text), "" | "." | "..") && !text.contains(unsound);
-    let readings = readings(value);
+        |text: &String| !matches!(name(text), "" | "." | "..") && !text.contains(is_syntax);
+    let readings = readings(value, DECODINGS + 2);
     // What is left to decode after so many times is encoded more often than anybody means.
     readings.len() <= DECODINGS + 1 && readings.iter().all(is_sound)
 }
 
-/// Whether a segment is a dot segment, as it is or for somebody who decodes it.
-pub(crate) fn is_dots(segment: &str) -> bool {
-    readings(segment).iter().any(|text| matches!(name(text), "." | ".."))
+/// Whether a segment as it is sent, with values in it, stays one to everybody who decodes it: it is
+/// no dot segment, not empty, and its separators are those of its `literal` parts alone. Values that
+/// are sound by themselves may be something else side by side: `%2` and `f` are a slash to somebody
+/// who decodes once more.
+pub(crate) fn is_one_segment(sent: &str, literal: &[&str]) -> bool {
+    // What is sent is encoded once more than the values in it.
+    let levels = DECODINGS + 2;
+    let readings = |text: &str| readings(text, levels + 1);
+    let literal: Vec<_> = literal.iter().map(|text| readings(text)).collect();
+    let separators = |text: &String| text.chars().filter(|c| is_syntax(*c)).count();
+    let expected = |level: usize| -> usize {
+        literal.iter().filter_map(|it| it.get(level).or(it.last())).map(separators).sum()
+    };
+    let readings = readings(sent);
+    let is_sound = |(level, text): (usize, &String)| {
+        let is_named = !text.is_empty() && !matches!(name(text), "." | "..");
+        is_named && separators(text) == expected(level)
+    };
+    readings.len() <= levels && readings.iter().enumerate().all(is_sound)
 }
 
-/// A text, and what it is to those who decode it once more, and once more.
-fn readings(text: &str) -> Vec<String> {
+/// What separates segments, or lines.
+fn is_syntax(c: char) -> bool {
+    matches!(c, '/' | '\\') || c.is_control()
+}
+
+/// Whether a segment is a dot segment, as it is or for somebody who decodes it.
+pub(crate) fn is_dots(segment: &str) -> bool {
+    readings(segment, DECODINGS + 2).iter().any(|text| matches!(name(text), "." | ".."))
+}
+
+/// A text, and what it is to those who decode it once more, and once more; at most so many.
+fn readings(text: &str, most: usize) -> Vec<String> {
     let decoded = |text: &String| {
         let decoded = String::from_utf8_lossy(&decode(text)).into_owned();
         (decoded != *text).then_some(decoded)
     };
-    std::iter::successors(Some(text.to_owned()), decoded).take(DECODINGS + 2).collect()
+    std::iter::successors(Some(text.to_owned()), decoded).take(most).collect()
 }
 
 /// A segment without its parameters (RFC 3986, 3.3).
@@ -127,6 +152,35 @@ mod tests {
         }
         for value in ["a", "...", "a..b", "100%", "ä", "a b", "?x=1", "#", "%zz", "a;b=c", "%20"] {
             assert!(is_segment(value), "{value:?}");
+        }
+    }
+
+    #[test]
+    fn values_side_by_side_are_one_segment_or_refused() {
+        for (sent, literal) in [
+            ("%252e", &[][..]),
+            ("%252f", &[]),
+            ("a%25252fb", &[]),
+            ("..;x=1", &[".."]),
+            ("a%2Fb", &[]),
+            ("a%2F%252fb", &["%2F"]),
+            ("%2F", &["%2"]),
+            ("a%25C2%2585", &[]),
+            ("%25252525252e", &[]),
+            ("", &[""]),
+        ] {
+            assert!(!is_one_segment(sent, literal), "{sent} {literal:?}");
+        }
+        for (sent, literal) in [
+            ("a.b", &["."][..]),
+            ("...a", &[".."]),
+            (";x=1", &[]),
+            ("a%2Fb", &["%2F"]),
+            ("a%252Fb", &["%252F"]),
+            ("100%25.pdf", &[".pdf"]),
+            ("%25252525zz", &[]),
+        ] {
+            assert!(is_one_segment(sent, literal), "{sent} {literal:?}");
         }
     }
 

@@ -1,6 +1,37 @@
 //! Which numbers would not arrive as they were written? JSON has numbers of any size (RFC 8259, 6); what
 //! we read them into has 64 bits.
 
+use std::collections::BTreeMap;
+
+use serde_json::value::RawValue;
+
+/// How many levels of arguments are told of where a number stands.
+const LEVELS: usize = 8;
+/// How much of each name on the way is told, in characters.
+const SHOWN: usize = 40;
+
+/// Where the first such number of some arguments stands: the names on the way to it, as far as they
+/// are told.
+pub(crate) fn place_of_too_long(arguments: &str) -> String {
+    let (mut names, mut rest) = (Vec::new(), arguments);
+    while let Some((name, value)) = member_with_it(rest).filter(|_| names.len() < LEVELS) {
+        names.push(name.chars().take(SHOWN).collect::<String>());
+        rest = value;
+    }
+    if names.is_empty() { "the arguments".to_owned() } else { names.join(".") }
+}
+
+/// The member or entry that has one, with its name or number.
+fn member_with_it(json: &str) -> Option<(String, &str)> {
+    let has = |value: &&RawValue| too_long(value.get()).is_some();
+    if let Ok(entries) = serde_json::from_str::<Vec<&RawValue>>(json) {
+        let mut entries = entries.into_iter().enumerate();
+        return entries.find(|(_, it)| has(it)).map(|(at, it)| (at.to_string(), it.get()));
+    }
+    let members: BTreeMap<String, &RawValue> = serde_json::from_str(json).ok()?;
+    members.into_iter().find(|(_, it)| has(it)).map(|(name, it)| (name, it.get()))
+}
+
 /// The first whole number of a JSON text that has more than 64 bits.
 pub(crate) fn too_long(json: &str) -> Option<&str> {
     let bytes = json.as_bytes();
@@ -59,6 +90,23 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(too_long(json), expected, "{json}");
+        }
+    }
+
+    #[test]
+    fn it_is_told_where_such_a_number_stands() {
+        let number = "18446744073709551616";
+        let deep = format!("{}{number}{}", r#"{"a":"#.repeat(100), "}".repeat(100));
+        for (json, expected) in [
+            (format!(r#"{{"b":1,"id":{number}}}"#), "id"),
+            (
+                format!(r#"{{"x":"{number}","order":{{"lines":[1,{{"id":{number}}}]}}}}"#),
+                "order.lines.1.id",
+            ),
+            (deep, "a.a.a.a.a.a.a.a"),
+            (number.to_owned(), "the arguments"),
+        ] {
+            assert_eq!(place_of_too_long(&json), expected, "{json}");
         }
     }
 }

@@ -131,7 +131,7 @@ impl Page {
             Held::Json(text) => text,
             // 204: there is nothing on it.
             Held::Nothing(_) => "[]".to_owned(),
-            Held::Text(_) | Held::Media(_) | Held::Opaque { .. } => {
+            Held::Text { .. } | Held::Media(_) | Held::Opaque { .. } => {
                 let sentence = format!("\"{api}\" answered no JSON");
                 return Err(Fault::new(Reason::Misfit, sentence));
             }

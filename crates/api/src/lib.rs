@@ -26,6 +26,7 @@ mod operation;
 mod pages;
 mod request;
 mod resources;
+mod segment;
 mod style;
 mod template;
 mod transport;
@@ -37,7 +38,7 @@ pub use endpoints::{HttpApi, tools};
 pub use engine::Engine;
 pub use openapi::{
     Idle, LARGEST_DOCUMENT, LARGEST_INPUT, LARGEST_OUTPUT, LastGood, OpenApi, Reading, Skipped,
-    read as read_document, read_yaml,
+    located, read as read_document, read_yaml,
 };
 pub use operation::Operation;
 pub use request::Base;

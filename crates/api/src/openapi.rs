@@ -1,6 +1,7 @@
 //! `openapi`: the operations of a document, which may change while it is served.
 
 mod arguments;
+mod bounds;
 mod describe;
 mod document;
 mod last_good;
@@ -52,6 +53,15 @@ pub const LARGEST_DOCUMENT: usize = document::LARGEST;
 /// One sentence: it is none, or the configuration does not fit it.
 pub fn read(api: &config::OpenApi, text: &[u8]) -> Result<Reading, String> {
     reading::read(&Document::parse(text)?, api)
+}
+
+/// Whether a document that is a file says where its API is, or the configuration does.
+///
+/// # Errors
+/// One sentence: neither of them does.
+pub fn located(api: &config::OpenApi, reading: &Reading) -> Result<(), String> {
+    let Some(path) = api.file() else { return Ok(()) };
+    Source::File(path).base(api, reading.server.as_deref()).map(drop)
 }
 
 /// The server of one document.

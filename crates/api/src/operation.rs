@@ -67,21 +67,21 @@ pub(crate) enum Piece {
     Parameter(usize),
 }
 
-/// The pieces of a path with names in braces.
+/// The pieces of a path with names in braces, of which `called` says what a parameter has.
 ///
 /// # Errors
 /// A name that no parameter of the path has.
-pub(crate) fn pieces(template: &str, parameters: &[Parameter]) -> Result<Vec<Piece>, String> {
+pub(crate) fn pieces(
+    template: &str,
+    parameters: &[Parameter],
+    called: impl Fn(&Parameter) -> Option<&str>,
+) -> Result<Vec<Piece>, String> {
     let (mut pieces, mut rest) = (Vec::new(), template);
     while let Some((before, after)) = rest.split_once('{') {
         let (name, after) = after.split_once('}').ok_or("a { without } in the path")?;
-        let is_it = |it: &Parameter| {
-            it.place == Place::Path
-                && (it.name == name || it.argument.last().is_some_and(|it| it == name))
-        };
         let index = parameters
             .iter()
-            .position(is_it)
+            .position(|it| it.place == Place::Path && called(it) == Some(name))
             .ok_or_else(|| format!("the path parameter {name} is not described"))?;
         if !before.is_empty() {
             pieces.push(Piece::Text(encode_literal(before)));

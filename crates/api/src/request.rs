@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use crate::body;
 use crate::escape::{encode, is_segment};
 use crate::operation::{Operation, Parameter, Piece, Place, Style, argument, shown};
+use crate::segment::Segments;
 use crate::style::{self, joined};
 use crate::template::worded;
 use crate::twice::{stands_for, twice};
@@ -81,21 +82,17 @@ pub(crate) fn build(
 }
 
 fn path(operation: &Operation, arguments: &Map<String, Value>) -> Result<String, Wrong> {
-    let mut path = String::new();
+    let mut segments = Segments::new();
     for piece in &operation.path {
         match piece {
-            Piece::Text(text) => path.push_str(text),
+            Piece::Text(text) => segments.literal(text),
             Piece::Parameter(index) => {
                 let Some(parameter) = operation.parameters.get(*index) else { continue };
-                path.push_str(&in_path(parameter, arguments)?);
+                segments.given(&shown(&parameter.argument), &in_path(parameter, arguments)?);
             }
         }
     }
-    // The literal parts are the operator's or the document's, and could make one together.
-    match path.split('/').any(|segment| matches!(segment, "." | "..")) {
-        true => Err(Wrong("the arguments would lead to another path: give others".into())),
-        false => Ok(path),
-    }
+    segments.path()
 }
 
 fn in_path(parameter: &Parameter, arguments: &Map<String, Value>) -> Result<String, Wrong> {
@@ -144,12 +141,13 @@ fn query(
         others.any(|(name, _)| stands_for(key, name))
             || page.is_some_and(|(name, _)| stands_for(key, name))
     };
-    let mut pairs = pairs(operation, arguments, Place::Query, &is_taken)?;
+    let mut left = style::MOST;
+    let mut pairs = pairs(operation, arguments, Place::Query, &is_taken, &mut left)?;
     for (name, text) in operation.query.iter().filter(|(name, _)| !of_page(name)) {
         if let Some(value) = worded(text.reveal(), &|it| operation.named(arguments, it)) {
             // Here no object names parameters.
             let style = if value.is_object() { Style::Json } else { Style::Form };
-            pairs.extend(style::pairs(name, &value, style, true, encode));
+            pairs.extend(style::pairs(name, &value, style, true, encode, &mut left)?);
         }
     }
     pairs.extend(page.map(|(name, value)| (encode(name), encode(value))));
@@ -157,17 +155,19 @@ fn query(
     Ok(joined(&pairs))
 }
 
-/// The pairs of the parameters at this place, but for those whose names are `taken`.
+/// The pairs of the parameters at this place, but for those whose names are `taken`. `left` is what
+/// they may still take, in bytes.
 ///
 /// # Errors
-/// An object that is exploded names its own parameters, and one of them is another parameter of the
-/// operation. Two values of one name are read otherwise by each server, and that other parameter may
-/// be one that the gateway gives.
+/// They take more. Or an object that is exploded names its own parameters, and one of them is another
+/// parameter of the operation: two values of one name are read otherwise by each server, and that
+/// other parameter may be one that the gateway gives.
 fn pairs(
     operation: &Operation,
     arguments: &Map<String, Value>,
     place: Place,
     taken: &dyn Fn(&str) -> bool,
+    left: &mut usize,
 ) -> Result<Vec<(String, String)>, Wrong> {
     let mut all = Vec::new();
     let here = || operation.parameters.iter().filter(|it| it.place == place);
@@ -175,7 +175,7 @@ fn pairs(
         let Some(value) = given(parameter, arguments) else { continue };
         let Parameter { name, style, explode, .. } = parameter;
         let encode = style::of_query(parameter.reserved && place == Place::Query);
-        let mut own = style::pairs(name, value, *style, *explode, encode);
+        let mut own = style::pairs(name, value, *style, *explode, encode, left)?;
         own.retain(|(key, _)| !taken(key));
         let others = || here().filter(|other| other.argument != parameter.argument);
         for (key, _) in own.iter().filter(|_| value.is_object()) {
@@ -206,7 +206,7 @@ fn headers(operation: &Operation, arguments: &Map<String, Value>) -> Result<Head
     }
     let fixed = &operation.fixed.cookies;
     let is_taken = |key: &str| fixed.iter().any(|(fixed, _)| encode(fixed) == key);
-    let mut cookies = pairs(operation, arguments, Place::Cookie, &is_taken)?;
+    let mut cookies = pairs(operation, arguments, Place::Cookie, &is_taken, &mut { style::MOST })?;
     cookies.extend(fixed.iter().map(|(name, value)| (encode(name), value.reveal().to_owned())));
     if !cookies.is_empty() {
         let pairs: Vec<_> = cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();

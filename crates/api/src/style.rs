@@ -4,6 +4,10 @@ use serde_json::Value;
 
 use crate::escape::{encode, encode_reserved};
 use crate::operation::Style;
+use crate::wrong::Wrong;
+
+/// The most bytes of pairs of one request: a name on the way to many values stands before each of them.
+pub(crate) const MOST: usize = 8 << 20;
 
 /// How text is encoded.
 pub(crate) type Encode = fn(&str) -> String;
@@ -70,78 +74,109 @@ pub(crate) fn text(
     }
 }
 
-/// The pairs of a parameter in a query, form or cookie, encoded.
+/// The pairs of a parameter in a query, form or cookie, encoded. `left` is what they may still take, in
+/// bytes.
+///
+/// # Errors
+/// They take more.
 pub(crate) fn pairs(
     name: &str,
     value: &Value,
     style: Style,
     explode: bool,
     encode: Encode,
-) -> Vec<(String, String)> {
-    let one = |text: String| vec![(self::encode(name), text)];
-    match (value, style) {
-        (_, Style::Json) => one(encode(&value.to_string())),
-        (Value::Array(_) | Value::Object(_), Style::DeepObject) => {
-            let mut pairs = Vec::new();
-            deep(name, value, encode, &mut pairs);
-            pairs
-        }
-        (Value::Array(items), _) if explode => {
-            items.iter().map(|item| (self::encode(name), encode(&scalar(item)))).collect()
-        }
-        (Value::Array(items), _) => {
-            // A parameter without a value is not there: nothing stands for an empty list.
-            if items.is_empty() {
-                return Vec::new();
+    left: &mut usize,
+) -> Result<Vec<(String, String)>, Wrong> {
+    let mut pairs = Pairs { all: Vec::new(), left };
+    pairs.add(name, value, style, explode, encode)?;
+    Ok(pairs.all)
+}
+
+/// Pairs within a bound.
+struct Pairs<'a> {
+    all: Vec<(String, String)>,
+    left: &'a mut usize,
+}
+
+impl Pairs<'_> {
+    /// So many bytes more are written, or read to be written.
+    fn take(&mut self, bytes: usize) -> Result<(), Wrong> {
+        *self.left = self.left.checked_sub(bytes).ok_or_else(|| {
+            Wrong("the arguments are too long for a request: give less at once".into())
+        })?;
+        Ok(())
+    }
+
+    fn push(&mut self, name: &str, text: String) -> Result<(), Wrong> {
+        self.take(name.len() + text.len())?;
+        self.all.push((encode(name), text));
+        Ok(())
+    }
+
+    fn add(
+        &mut self,
+        name: &str,
+        value: &Value,
+        style: Style,
+        explode: bool,
+        encode: Encode,
+    ) -> Result<(), Wrong> {
+        let between = match style {
+            Style::SpaceDelimited => "%20",
+            Style::PipeDelimited => "%7C",
+            _ => ",",
+        };
+        match (value, style) {
+            (_, Style::Json) => self.push(name, encode(&value.to_string())),
+            (Value::Array(_) | Value::Object(_), Style::DeepObject) => {
+                self.deep(name, value, encode)
             }
-            let between = match style {
-                Style::SpaceDelimited => "%20",
-                Style::PipeDelimited => "%7C",
-                _ => ",",
-            };
-            let items: Vec<_> = items.iter().map(|item| encode(&scalar(item))).collect();
-            one(items.join(between))
+            (Value::Array(items), _) if explode => {
+                items.iter().try_for_each(|item| self.push(name, encode(&scalar(item))))
+            }
+            // A parameter without a value is not there: nothing stands for an empty list.
+            (Value::Array(items), _) if items.is_empty() => Ok(()),
+            (Value::Array(items), _) => {
+                let items: Vec<_> = items.iter().map(|item| encode(&scalar(item))).collect();
+                self.push(name, items.join(between))
+            }
+            (Value::Object(members), _) if explode => {
+                let mut members = members.iter();
+                members.try_for_each(|(key, value)| self.push(key, encode(&scalar(value))))
+            }
+            (Value::Object(members), _) => {
+                let flat = members.iter();
+                let flat = flat
+                    .flat_map(|(key, value)| [self::encode(key), encode(&scalar(value))])
+                    .collect::<Vec<_>>();
+                self.push(name, flat.join(between))
+            }
+            _ => self.push(name, encode(&scalar(value))),
         }
-        (Value::Object(members), _) if explode => {
-            members.iter().map(|(key, value)| (self::encode(key), encode(&scalar(value)))).collect()
+    }
+
+    /// `name[key]=value`, as deep as it goes. The specification stops after one level; APIs that nest
+    /// deeper go on like this, with numbers for the entries of lists.
+    fn deep(&mut self, name: &str, value: &Value, encode: Encode) -> Result<(), Wrong> {
+        // Also where nothing is within.
+        self.take(name.len())?;
+        match value {
+            Value::Array(items) => {
+                let mut items = items.iter().enumerate();
+                items.try_for_each(|(at, item)| self.deep(&format!("{name}[{at}]"), item, encode))
+            }
+            Value::Object(members) => {
+                let mut members = members.iter();
+                members.try_for_each(|(key, it)| self.deep(&format!("{name}[{key}]"), it, encode))
+            }
+            _ => self.push(name, encode(&scalar(value))),
         }
-        (Value::Object(members), _) => {
-            let between = match style {
-                Style::SpaceDelimited => "%20",
-                Style::PipeDelimited => "%7C",
-                _ => ",",
-            };
-            let flat: Vec<_> = members
-                .iter()
-                .flat_map(|(key, value)| [self::encode(key), encode(&scalar(value))])
-                .collect();
-            one(flat.join(between))
-        }
-        _ => one(encode(&scalar(value))),
     }
 }
 
 /// `a=1&b=2`.
 pub(crate) fn joined(pairs: &[(String, String)]) -> String {
     pairs.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&")
-}
-
-/// `name[key]=value`, as deep as it goes. The specification stops after one level; APIs that nest
-/// deeper go on like this, with numbers for the entries of lists.
-fn deep(name: &str, value: &Value, encode: Encode, pairs: &mut Vec<(String, String)>) {
-    match value {
-        Value::Array(items) => {
-            for (index, item) in items.iter().enumerate() {
-                deep(&format!("{name}[{index}]"), item, encode, pairs);
-            }
-        }
-        Value::Object(members) => {
-            for (key, member) in members {
-                deep(&format!("{name}[{key}]"), member, encode, pairs);
-            }
-        }
-        _ => pairs.push((self::encode(name), encode(&scalar(value)))),
-    }
 }
 
 #[cfg(test)]
@@ -194,7 +229,7 @@ mod tests {
             ),
             (Style::Json, false, &array, "color=%5B%22blue%22%2C%22black%22%2C%22brown%22%5D"),
         ] {
-            let pairs = pairs("color", value, style, explode, encode);
+            let pairs = pairs("color", value, style, explode, encode, &mut 1000).unwrap();
             let pairs: Vec<_> = pairs.iter().map(|(key, value)| format!("{key}={value}")).collect();
             assert_eq!(pairs.join("&"), expected, "{style:?}");
         }
@@ -205,7 +240,7 @@ mod tests {
         let list = json!(["a,b", "c&d=e", "f g"]);
 
         assert_eq!(text("n", &list, Style::Simple, false, encode), "a%2Cb,c%26d%3De,f%20g");
-        let pairs = pairs("n", &list, Style::Form, false, encode);
+        let pairs = pairs("n", &list, Style::Form, false, encode, &mut 1000).unwrap();
         assert_eq!(pairs, [("n".to_owned(), "a%2Cb,c%26d%3De,f%20g".to_owned())]);
     }
 
@@ -213,7 +248,7 @@ mod tests {
     fn objects_nest_in_brackets() {
         let value = json!({ "a": { "b": [1, { "c": "d e" }] } });
 
-        let pairs = pairs("f", &value, Style::DeepObject, true, encode);
+        let pairs = pairs("f", &value, Style::DeepObject, true, encode, &mut 1000).unwrap();
 
         let expected =
             [("f%5Ba%5D%5Bb%5D%5B0%5D", "1"), ("f%5Ba%5D%5Bb%5D%5B1%5D%5Bc%5D", "d%20e")];

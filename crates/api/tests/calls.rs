@@ -69,6 +69,14 @@ fn server(script: Vec<Said>) -> (Hosted, Heard) {
                 "description": "Adds.", "post": "/things",
                 "parameters": { "name": {}, "size": { "type": "integer", "default": 7 } },
             },
+            "tree": {
+                "description": "Reads.", "get": "/tree", "output": { "type": "array", "items": { "$ref": "#/$defs/T" }, "$defs": { "T": { "type": "integer" } } },
+                "parameters": { "near": { "schema": { "$ref": "#/$defs/T", "$defs": { "T": { "type": "integer" } } } } },
+            },
+            "between": {
+                "description": "Reads.", "get": "/from/{a}/to/{b}",
+                "parameters": { "a": { "name": "b" }, "b": { "name": "a" } },
+            },
             "read": {
                 "description": "Reads.", "get": "/things/{id}", "result": "things",
                 "parameters": { "id": { "schema": {} } },
@@ -301,7 +309,11 @@ async fn a_number_that_would_arrive_as_another_one_is_not_sent() {
 
     assert_eq!(longer["isError"], true, "{longer}");
     let sentence = longer["content"][0]["text"].as_str().unwrap();
-    assert!(sentence.contains("12345678901234567890123 has more than 64 bits"), "{sentence}");
+    assert!(
+        sentence.contains("id: the number 12345678901234567890123 has more than 64 bits")
+            && sentence.contains("give it as a string"),
+        "{sentence}"
+    );
     let heard = heard.lock().unwrap();
     let urls: Vec<_> = heard.iter().map(|(url, _)| url.as_str()).collect();
     assert_eq!(urls, ["https://api.example/v1/things/18446744073709551615"]);
@@ -347,4 +359,36 @@ async fn an_answer_of_too_many_values_is_too_large_for_an_expression() {
 
         assert_eq!(fault.reason.label(), "too_large", "{method} {params}");
     }
+}
+
+#[tokio::test]
+async fn a_path_takes_the_arguments_that_it_names_whatever_the_api_calls_them() {
+    let (server, heard) = server(vec![page("1", None)]);
+
+    asked(&server, "tools/call", r#"{"name":"between","arguments":{"a":"x","b":"y"}}"#).await;
+
+    assert_eq!(heard.lock().unwrap()[0].0, "https://api.example/v1/from/x/to/y");
+}
+
+#[tokio::test]
+async fn schemas_of_an_operator_may_refer_to_their_own_definitions() {
+    let (server, heard) = server(vec![page("1", None)]);
+
+    let tools = asked(&server, "tools/list", "{}").await;
+    let tree = async |near: &str| {
+        let params = format!(r#"{{"name":"tree","arguments":{{"near":{near}}}}}"#);
+        asked(&server, "tools/call", &params).await
+    };
+    let refused = tree(r#""x""#).await;
+    tree("7").await;
+
+    let tool = tools["tools"].as_array().unwrap().iter().find(|it| it["name"] == "tree").unwrap();
+    let output =
+        toolgate_screen::schema::Compiled::new(tool["outputSchema"].to_string().as_bytes());
+    let output = output.unwrap();
+    assert!(
+        output.check(br#"{"result":[1]}"#).is_ok() && output.check(br#"{"result":["1"]}"#).is_err()
+    );
+    assert_eq!(refused["isError"], true, "{refused}");
+    assert_eq!(heard.lock().unwrap()[0].0, "https://api.example/v1/tree?near=7");
 }

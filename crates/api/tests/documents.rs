@@ -458,3 +458,160 @@ fn a_document_neither_chooses_headers_of_the_gateway_for_keys_nor_fills_logs() {
     whole["openapi"] = json!("9".repeat(10_000));
     assert!(told(&whole).len() < 200);
 }
+
+#[test]
+fn definitions_of_names_that_look_alike_are_kept_apart() {
+    let node = |name: &str, kind: &str| {
+        let itself = json!({ "$ref": format!("#/components/schemas/{name}") });
+        let value = json!({ "type": kind });
+        json!({ "type": "object", "additionalProperties": false, "properties": { "value": value, "next": itself } })
+    };
+    let schemas = [("A b", "string"), ("A_b", "integer"), ("A~1b", "boolean"), ("ä", "number")];
+    let names: Vec<_> = schemas.iter().map(|(name, _)| *name).collect();
+    let properties: serde_json::Map<_, _> = names
+        .iter()
+        .map(|name| (name.to_string(), json!({ "$ref": format!("#/components/schemas/{name}") })))
+        .collect();
+    let content = json!({ "schema": { "type": "object", "properties": properties } });
+    let operation = json!({ "operationId": "add", "requestBody": { "content": { "application/json": content } } });
+    let all: serde_json::Map<_, _> =
+        schemas.iter().map(|(name, kind)| (name.replace("~1", "/"), node(name, kind))).collect();
+    let text = document(json!({ "/n": { "post": operation } }), Value::Object(all));
+
+    let schema = reading(&text, json!({})).operations[0].tool.input_schema.clone();
+
+    assert_eq!(schema, reading(&text, json!({})).operations[0].tool.input_schema);
+    let definitions = schema["$defs"].as_object().unwrap();
+    assert_eq!(definitions.len(), 4, "{definitions:?}");
+    assert_eq!(definitions["A_b"]["properties"]["value"]["type"], "integer");
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    assert!(definitions.keys().all(|name| name.chars().all(is_plain)), "{definitions:?}");
+    let compiled = Compiled::new(schema.to_string().as_bytes()).unwrap();
+    for (index, argument) in schema["properties"].as_object().unwrap().keys().enumerate() {
+        for (place, value) in [json!("x"), json!(1), json!(true), json!(1.5)].iter().enumerate() {
+            let arguments = json!({ argument: { "next": { "next": { "value": value } } } });
+            // A whole number is a number too.
+            let fits = index == place || (index, place) == (3, 1);
+            assert_eq!(
+                compiled.check(arguments.to_string().as_bytes()).is_ok(),
+                fits,
+                "{arguments} {schema}"
+            );
+        }
+    }
+}
+
+#[test]
+fn arguments_of_names_that_look_alike_are_kept_apart() {
+    let parameter = |name: &str, place: &str| json!({ "name": name, "in": place, "required": true, "schema": { "type": "string" } });
+    let operation = json!({ "operationId": "t", "parameters": [
+        parameter("a[b]", "query"), parameter("a b", "query"), parameter("a b", "query"),
+        parameter("X-A", "header"), parameter("x-a", "header"),
+    ] });
+    let text = document(json!({ "/t": { "get": operation } }), json!({}));
+    let schema = |form: &str| {
+        reading(&text, json!({ "arguments": form })).operations[0].tool.input_schema.clone()
+    };
+
+    let names = |schema: &Value| -> Vec<_> {
+        schema["properties"].as_object().unwrap().keys().cloned().collect()
+    };
+    assert_eq!(names(&schema("flat")), ["a_b", "query_a_b", "X-A"]);
+    assert_eq!(names(&schema("nested")["properties"]["query"]), ["a_b", "query_a_b"]);
+    assert_eq!(names(&schema("nested")["properties"]["header"]), ["X-A"]);
+}
+
+#[test]
+fn what_a_small_document_says_again_and_again_is_bounded() {
+    let huge = "x".repeat(4 << 20);
+    let repeated = |count: usize, with: &dyn Fn(usize) -> Value| -> Vec<Value> {
+        (0..count).map(with).collect()
+    };
+    let example = |index| {
+        let examples = json!({ "huge": { "$ref": "#/components/schemas/huge" } });
+        json!({ "name": format!("p{index}"), "in": "query", "schema": {}, "examples": examples })
+    };
+    let property = |(index, of): (usize, &str)| (format!("p{index}"), json!({ "$ref": of }));
+    let properties = |count: usize, of: &str| -> serde_json::Map<_, _> {
+        (0..count).map(|index| property((index, of))).collect()
+    };
+    let hidden: serde_json::Map<_, _> =
+        (0..100_000).map(|index| (format!("h{index}"), json!({ "readOnly": true }))).collect();
+    let names: Vec<_> = hidden.keys().cloned().collect();
+    let body = |of: &str| {
+        let schema = json!({ "type": "object", "properties": properties(500, of) });
+        json!({ "content": { "application/json": { "schema": schema } } })
+    };
+    let text = document(
+        json!({
+            "/examples": { "get": { "operationId": "examples", "parameters": repeated(500, &example) } },
+            "/hidden": { "post": { "operationId": "hidden", "requestBody": body("#/components/schemas/hidden") } },
+            "/long": { "post": { "operationId": "long", "requestBody": body("#/components/schemas/long") } },
+            "/nothing": { "post": { "operationId": "nothing", "requestBody": body("#/components/schemas/nothing") } },
+            "/parameters": { "get": { "operationId": "many", "parameters": repeated(1001, &|_| json!({})) } },
+        }),
+        json!({
+            "huge": { "value": huge },
+            "hidden": { "type": "object", "properties": hidden, "required": names },
+            "long": { "type": "string", "description": "<[".repeat(1 << 20), "example": huge, "type": vec!["string"; 50_000] },
+            "nothing": { "anyOf": vec![Value::Null; 100_000] },
+        }),
+    );
+
+    let begin = std::time::Instant::now();
+    let reading = reading(&text, json!({}));
+
+    // Without bounds it takes minutes and gigabytes.
+    assert!(begin.elapsed().as_secs() < 60, "{:?}", begin.elapsed());
+    are_within_bounds(&reading);
+    let skipped: Vec<_> = reading.skipped.iter().map(|it| it.operation.as_str()).collect();
+    assert!(skipped.contains(&"GET /parameters"), "{skipped:?}");
+    assert!(names.len() == 100_000 && reading.total == 5);
+}
+
+#[test]
+fn a_server_whose_variables_name_each_other_is_no_longer_than_they_are() {
+    let variables: serde_json::Map<_, _> = (0..60)
+        .map(|index| {
+            (format!("v{index}"), json!({ "default": format!("{{v{0}}}{{v{0}}}", index + 1) }))
+        })
+        .collect();
+    let server = |url: &str| {
+        let servers = json!([{ "url": url, "variables": variables }]);
+        let text = json!({ "openapi": "3.1.0", "paths": {}, "servers": servers }).to_string();
+        read_document(&config(json!({})), text.as_bytes()).map(|reading| reading.server.unwrap())
+    };
+
+    assert_eq!(server("https://{v0}/{none}{").unwrap(), "https://{v1}{v1}/{none}{");
+    assert!(server(&"{v0}".repeat(1000)).unwrap_err().contains("longer than 4096"));
+}
+
+#[test]
+fn json_of_too_many_values_is_no_document() {
+    let text = format!(r#"{{"openapi":"3.1.0","paths":{{}},"x":[{}0]}}"#, "0,".repeat(12 << 20));
+
+    let error = read_document(&config(json!({})), text.as_bytes()).err().unwrap();
+
+    assert!(error.contains("take more than 256 MiB"), "{error}");
+}
+
+#[test]
+fn integers_of_more_than_64_bits_are_described_as_what_is_refused() {
+    let body = json!({ "content": { "application/json": { "schema": { "type": "object", "properties": {
+        "id": { "type": "integer", "format": "int64", "maximum": u64::MAX },
+        "wei": { "type": "integer", "format": "uint256", "description": "An amount" },
+        "count": { "type": ["integer", "null"], "minimum": -1e30 },
+    } } } } });
+    let text = document(
+        json!({ "/n": { "post": { "operationId": "add", "requestBody": body } } }),
+        json!({}),
+    );
+
+    let properties =
+        reading(&text, json!({})).operations[0].tool.input_schema["properties"].clone();
+
+    assert_eq!(properties["id"]["description"], Value::Null);
+    let told = "Whole numbers of more than 64 bits are refused here.";
+    assert_eq!(properties["wei"]["description"], format!("An amount. {told}"));
+    assert_eq!(properties["count"]["description"], told);
+}

@@ -36,4 +36,4 @@ pub use server::{About, Server};
 pub use tool::{Annotations, TaskSupport, Tool, Tools};
 pub use toolbox::{Toolbox, UnusableSchema};
 pub use upstream::Hosted;
-pub use weight::{MOST_VALUES, is_bearable};
+pub use weight::{MOST_VALUES, is_bearable, values};

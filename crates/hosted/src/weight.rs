@@ -11,8 +11,10 @@ pub fn is_bearable(json: &[u8]) -> bool {
     json.len() <= MOST_VALUES || values(json) <= MOST_VALUES
 }
 
-/// How many values a JSON text holds: each but the first stands after one of these signs.
-fn values(json: &[u8]) -> usize {
+/// How many values a JSON text holds, names of members among them: each but the first stands after one
+/// of these signs.
+#[must_use]
+pub fn values(json: &[u8]) -> usize {
     let (mut values, mut is_text) = (1, false);
     let mut bytes = json.iter();
     while let Some(byte) = bytes.next() {

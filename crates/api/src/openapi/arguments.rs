@@ -7,7 +7,8 @@ use serde_json::{Map, Value, json};
 use toolgate_gateway::config::header;
 use toolgate_gateway::config::servers::openapi::Arguments;
 
-use super::describe::own_example;
+use super::bounds::within;
+use super::describe::{EXAMPLE, own_example};
 use super::document::Document;
 use super::naming::Names;
 use super::schema::{Bound, Translated, Wanted, Way, translate};
@@ -20,8 +21,8 @@ const PARAMETER: Bound = Bound { bytes: 2 << 10, opens: true };
 pub(crate) struct Draft<'a> {
     document: &'a Document,
     form: Arguments,
-    names: Names,
-    /// Per place, or all under the empty name.
+    /// Per place, or all under the empty name, as the groups.
+    names: BTreeMap<&'static str, Names>,
     groups: BTreeMap<&'static str, Group>,
     definitions: Map<String, Value>,
     parameters: Vec<Parameter>,
@@ -52,7 +53,7 @@ impl<'a> Draft<'a> {
         Draft {
             document,
             form,
-            names: Names::default(),
+            names: BTreeMap::new(),
             groups: BTreeMap::new(),
             definitions: Map::new(),
             parameters: Vec::new(),
@@ -63,10 +64,11 @@ impl<'a> Draft<'a> {
 
     /// Adds an argument; where its value will be.
     fn add(&mut self, name: &str, place: &'static str, schema: Value, required: bool) -> Pointer {
-        let (group, named) = match self.form {
-            Arguments::Flat => ("", self.names.argument(name, place)),
-            Arguments::Nested => (place, Names::default().argument(name, place)),
+        let group = match self.form {
+            Arguments::Flat => "",
+            Arguments::Nested => place,
         };
+        let named = self.names.entry(group).or_default().argument(name, place);
         let members = self.groups.entry(group).or_default();
         members.properties.insert(named.clone(), schema);
         if required {
@@ -121,7 +123,9 @@ impl<'a> Draft<'a> {
             .map_err(|error| format!("the parameter {name}: {error}"))?;
         let schema = self.keep(translated);
         let argument = self.add(name, place.word(), schema, required);
-        if let Some(example) = own_example(self.document, described) {
+        let example = own_example(self.document, described);
+        // One that is too long to be shown by itself is so with the others too.
+        if let Some(example) = example.filter(|it| within(it, EXAMPLE * 4).is_some()) {
             let place = argument.iter().fold(&mut self.given, |given, name| &mut given[name]);
             *place = example.clone();
         }

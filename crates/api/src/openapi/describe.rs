@@ -4,13 +4,14 @@
 use http::Method;
 use serde_json::{Value, json};
 
+use super::bounds::within;
 use super::document::Document;
 use super::prose::{first, sentence, short};
 
 /// How much of the document's own words is kept, in characters.
 const WORDS: usize = 500;
 /// How much of an example is shown, in characters.
-const EXAMPLE: usize = 240;
+pub(crate) const EXAMPLE: usize = 240;
 /// How many names are listed.
 const LISTED: usize = 12;
 
@@ -144,7 +145,7 @@ impl Subject<'_> {
     }
 
     fn shown(&self, what: &str, example: Option<&Value>) -> Option<String> {
-        let text = example?.to_string();
+        let text = within(example?, EXAMPLE * 4)?;
         (text.chars().count() <= EXAMPLE).then(|| format!("{what}: {text}"))
     }
 }

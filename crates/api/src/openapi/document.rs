@@ -2,18 +2,23 @@
 
 use serde_json::{Map, Value};
 
+use super::pattern::Patterns;
 use super::yaml;
 
 /// The largest document, in bytes.
 pub(crate) const LARGEST: usize = 64 << 20;
 /// How many references in a row lead somewhere.
 const LONGEST_CHAIN: usize = 32;
+/// The longest reference, in bytes.
+const LONGEST_REFERENCE: usize = 2048;
 
 /// A document of OpenAPI 3.0 or 3.1.
 pub(crate) struct Document {
     root: Value,
     /// Whether schemas are those of 3.0, which has words of its own.
     pub is_3_0: bool,
+    /// What is known of its patterns.
+    pub patterns: Patterns,
 }
 
 static EMPTY: Value = Value::Null;
@@ -38,7 +43,7 @@ impl Document {
         let text = std::str::from_utf8(text).map_err(|_| "not UTF-8 text".to_owned())?;
         let text = text.trim_start_matches('\u{feff}');
         let root: Value = match text.trim_start().starts_with('{') {
-            true => serde_json::from_str(text).map_err(|error| format!("not JSON: {error}"))?,
+            true => json(text)?,
             false => yaml::read(text)?,
         };
         let version = root["openapi"].as_str().unwrap_or_default();
@@ -58,7 +63,7 @@ impl Document {
         if !root["paths"].is_object() {
             return Err("without paths".to_owned());
         }
-        Ok(Document { root, is_3_0 })
+        Ok(Document { root, is_3_0, patterns: Patterns::default() })
     }
 
     /// The whole.
@@ -91,6 +96,9 @@ impl Document {
     /// It is not in this document.
     pub fn find(&self, reference: &str) -> Result<&Value, String> {
         let shown = shortened(reference);
+        if reference.len() > LONGEST_REFERENCE {
+            return Err(format!("{shown} and so on is too long for a reference"));
+        }
         let pointer = match reference.strip_prefix('#') {
             Some(pointer) => pointer,
             None => return Err(format!("{shown} is outside the document")),
@@ -109,4 +117,11 @@ impl Document {
     pub fn member<'a>(&'a self, value: &'a Value, name: &str) -> &'a Value {
         value.get(name).and_then(|value| self.resolve(value).ok()).unwrap_or(&EMPTY)
     }
+}
+
+/// Reads JSON, within the memory that YAML may take.
+fn json(text: &str) -> Result<Value, String> {
+    // Names of members are counted there too, and take no more than their text.
+    yaml::is_bearable(toolgate_hosted::values(text.as_bytes()) / 2, text.len())?;
+    serde_json::from_str(text).map_err(|error| format!("not JSON: {error}"))
 }

@@ -10,6 +10,8 @@ const TOOL: usize = 56;
 const TAG: usize = 24;
 /// The longest name of an argument, in bytes.
 const ARGUMENT: usize = 64;
+/// How many digits of a hash tell names apart.
+const MARK: usize = 6;
 
 /// Names that are taken.
 #[derive(Default)]
@@ -42,12 +44,17 @@ impl Names {
         if self.0.insert(wanted.clone()) {
             return wanted;
         }
-        let mark = mark(&format!("{method} {path}"));
         let mut wanted = wanted;
-        wanted.truncate(TOOL - mark.len() - 1);
-        let named = format!("{wanted}_{mark}");
-        self.0.insert(named.clone());
-        named
+        wanted.truncate(TOOL - MARK - 1);
+        let mut marked = format!("{method} {path}");
+        loop {
+            let named = format!("{wanted}_{}", mark(&marked));
+            if self.0.insert(named.clone()) {
+                return named;
+            }
+            // Another operation has this very name as its id.
+            marked.push('+');
+        }
     }
 
     /// A name for an argument that goes to `place`.
@@ -84,7 +91,7 @@ fn sound(name: &str, longest: usize) -> String {
     }
     if out.len() > longest {
         let mark = mark(name);
-        out.truncate(longest - mark.len() - 1);
+        out.truncate(longest - MARK - 1);
         out = format!("{out}_{mark}");
     }
     out
@@ -102,12 +109,16 @@ fn from_path(method: &str, path: &str) -> String {
     out
 }
 
-/// Six hexadecimal digits that tell a text from others, the same in every process (FNV-1a).
+/// Six hexadecimal digits that tell a text from others.
 fn mark(text: &str) -> String {
-    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+    format!("{:06x}", hash(text) & 0xff_ffff)
+}
+
+/// What tells a text from others, the same in every process (FNV-1a).
+pub(crate) fn hash(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
-    format!("{:06x}", hash & 0xff_ffff)
+    })
 }
 
 #[cfg(test)]
@@ -134,6 +145,18 @@ mod tests {
         assert_eq!(names[3].len(), TOOL);
         assert_eq!(names[4], "_");
         assert_eq!(names, read());
+    }
+
+    #[test]
+    fn a_name_that_another_operation_has_already_is_given_to_no_second_one() {
+        let mut names = Names::default();
+        names.tool(None, Some("get"), "GET", "/a");
+        let marked = Names(["get".to_owned()].into()).tool(None, Some("get"), "GET", "/b");
+        names.tool(None, Some(&marked), "GET", "/c");
+
+        let named = names.tool(None, Some("get"), "GET", "/b");
+
+        assert!(named.starts_with("get_") && named != marked, "{named} {marked}");
     }
 
     #[test]

@@ -1,10 +1,18 @@
 //! Descriptions of documents, as short as a model needs them.
 
+/// How many bytes of a text are read for each character that is wanted of it.
+const MARKUP: usize = 8;
+/// How many bytes of a text are read at least.
+const LEAST: usize = 1 << 10;
+/// The longest tag or link, in bytes.
+const LONGEST: usize = 512;
+
 /// The first sentences of a text, of at most so many characters, without markup that only a page
 /// shows, on one line.
 pub(crate) fn short(text: &str, most: usize) -> String {
-    let line = plain(text);
-    if line.chars().count() <= most {
+    let read = text.floor_char_boundary(LEAST + most * MARKUP);
+    let line = plain(&text[..read]);
+    if read == text.len() && line.chars().count() <= most {
         return line;
     }
     let end = line.char_indices().nth(most).map_or(line.len(), |(at, _)| at);
@@ -41,18 +49,20 @@ fn plain(text: &str) -> String {
     while let Some(at) = rest.find(['<', '[', '\n', '\r', '\t', '*', '`', '#']) {
         out.push_str(&rest[..at]);
         let tail = &rest[at..];
+        // In a text of nothing but beginnings each looks for its end.
+        let near = &tail[..tail.floor_char_boundary(LONGEST)];
         rest = match tail.as_bytes()[0] {
-            b'<' => match tail.find('>') {
+            b'<' => match near.find('>') {
                 Some(end) if is_tag(&tail[1..end]) => {
                     out.push(' ');
                     &tail[end + 1..]
                 }
                 _ => keep(&mut out, tail),
             },
-            b'[' => match link(tail) {
-                Some((shown, rest)) => {
+            b'[' => match link(near) {
+                Some((shown, length)) => {
                     out.push_str(shown);
-                    rest
+                    &tail[length..]
                 }
                 None => keep(&mut out, tail),
             },
@@ -64,10 +74,6 @@ fn plain(text: &str) -> String {
             }
             _ => keep(&mut out, tail),
         };
-        // A model gets a few hundred characters; a document may have many thousand.
-        if out.len() > 8000 {
-            rest = "";
-        }
     }
     out.push_str(rest);
     out.split_whitespace().collect::<Vec<_>>().join(" ")
@@ -84,11 +90,11 @@ fn is_tag(inner: &str) -> bool {
         || (name.starts_with(|c: char| c.is_ascii_alphabetic()) && !inner.contains(['\n', '<']))
 }
 
-/// `[shown](target)` and what follows.
-fn link(tail: &str) -> Option<(&str, &str)> {
+/// What is shown of `[shown](target)`, and the length of the whole.
+fn link(tail: &str) -> Option<(&str, usize)> {
     let (shown, after) = tail[1..].split_once(']')?;
     let (_, rest) = after.strip_prefix('(')?.split_once(')')?;
-    (!shown.contains('[')).then_some((shown, rest))
+    (!shown.contains('[')).then_some((shown, tail.len() - rest.len()))
 }
 
 #[cfg(test)]
@@ -116,5 +122,7 @@ mod tests {
         assert_eq!(short("word ünd another one", 12), "word ünd…");
         assert_eq!(first("One. Two. Three", 100), "One.");
         assert_eq!(sentence("One"), "One.");
+        let markup = format!("One two{}", "<b></b>".repeat(1000));
+        assert_eq!(short(&markup, 100), "One two…");
     }
 }

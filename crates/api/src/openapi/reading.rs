@@ -8,8 +8,9 @@ use toolgate_gateway::config::servers::openapi as config;
 use toolgate_hosted::Tool;
 
 use super::arguments::{Draft, Drafted};
+use super::bounds::{Bounds, PATIENCE};
 use super::describe::{Subject, example, success};
-use super::document::Document;
+use super::document::{Document, shortened};
 use super::naming::Names;
 use super::schema::{Bound, Translated, Wanted, Way, size, translate};
 use super::security::Security;
@@ -28,6 +29,11 @@ pub const LARGEST_INPUT: usize = 24 << 10;
 const BODIES: [usize; 4] = [16 << 10, 8 << 10, 4 << 10, 2 << 10];
 /// The largest output schema of a tool, in bytes as it is listed.
 pub const LARGEST_OUTPUT: usize = 6 << 10;
+
+/// The most parameters of an operation.
+const MOST_PARAMETERS: usize = 1000;
+/// The longest URL of a server, in bytes, before its last literal part.
+const LONGEST_SERVER: usize = 4096;
 
 /// What became of a document.
 pub struct Reading {
@@ -59,13 +65,21 @@ pub struct Skipped {
 /// # Errors
 /// One sentence: the configuration does not fit the document.
 pub(crate) fn read(document: &Document, api: &config::OpenApi) -> Result<Reading, String> {
+    read_within(document, api, Bounds::new(PATIENCE))
+}
+
+fn read_within(
+    document: &Document,
+    api: &config::OpenApi,
+    mut bounds: Bounds,
+) -> Result<Reading, String> {
     let security = Security::new(document, api)?;
     let mut reading = Reading {
-        server: server(document.root()),
+        server: server(document.root())?,
         operations: Vec::new(),
         skipped: Vec::new(),
         total: 0,
-        title: document.root()["info"]["title"].as_str().map(str::to_owned),
+        title: document.root()["info"]["title"].as_str().map(shortened),
         idle: Vec::new(),
     };
     let mut names = Names::default();
@@ -75,6 +89,7 @@ pub(crate) fn read(document: &Document, api: &config::OpenApi) -> Result<Reading
         let item = resolved.as_ref().map_or(item, |item| *item);
         for method in METHODS {
             let Some(operation) = item.get(method) else { continue };
+            bounds.looks()?;
             reading.total += 1;
             all.push((path.as_str(), operation));
             if !offers(api, method, path, operation) {
@@ -85,7 +100,10 @@ pub(crate) fn read(document: &Document, api: &config::OpenApi) -> Result<Reading
             let name = names.tool(tag, id, method, path);
             let reader = Reader { document, api, security: &security, path, item, operation };
             match reader.operation(method, name) {
-                Ok(operation) => reading.operations.push(operation),
+                Ok(operation) => {
+                    bounds.keeps(&operation)?;
+                    reading.operations.push(operation);
+                }
                 Err(reason) => {
                     let operation = format!("{} {path}", method.to_ascii_uppercase());
                     reading.skipped.push(Skipped { operation, reason });
@@ -104,15 +122,35 @@ pub(crate) fn read(document: &Document, api: &config::OpenApi) -> Result<Reading
     Ok(reading)
 }
 
-/// OpenAPI 3.1, 4.8.5: the variables of a server have defaults.
-fn server(root: &Value) -> Option<String> {
-    let server = root["servers"].get(0)?;
-    let mut url = server["url"].as_str()?.to_owned();
-    for (name, variable) in Document::members(&server["variables"]) {
-        let default = variable["default"].as_str().unwrap_or_default();
-        url = url.replace(&format!("{{{name}}}"), default);
+/// The first server. Its variables have defaults (OpenAPI 3.1, 4.8.5), which name no others.
+///
+/// # Errors
+/// It is too long.
+fn server(root: &Value) -> Result<Option<String>, String> {
+    let first = root["servers"].get(0);
+    let Some(url) = first.and_then(|server| server["url"].as_str()) else { return Ok(None) };
+    let variables = first.map_or(&Value::Null, |server| &server["variables"]);
+    let (mut out, mut rest) = (String::new(), url);
+    while let Some((before, after)) = rest.split_once('{') {
+        out.push_str(before);
+        let named = after.split_once('}');
+        let named = named.and_then(|(name, after)| Some((variables.get(name)?, after)));
+        rest = match named {
+            Some((variable, after)) => {
+                out.push_str(variable["default"].as_str().unwrap_or_default());
+                after
+            }
+            None => {
+                out.push('{');
+                after
+            }
+        };
+        if out.len() > LONGEST_SERVER {
+            return Err(format!("the URL of its server is longer than {LONGEST_SERVER} bytes"));
+        }
     }
-    Some(url)
+    out.push_str(rest);
+    Ok(Some(out))
 }
 
 struct Reader<'a> {
@@ -142,7 +180,7 @@ impl Reader<'_> {
         if literal.split('/').any(is_dots) {
             return Err("its path leads out of the base".to_owned());
         }
-        let path = pieces(&literal, &drafted.parameters)?;
+        let path = pieces(&literal, &drafted.parameters, |it| Some(&it.name))?;
         let fields = self.fields(&name);
         let output = self.output(fields.as_ref())?;
         let (output_schema, framed) = match output {
@@ -239,15 +277,23 @@ impl Reader<'_> {
     fn parameters(&self) -> Result<Vec<&Value>, String> {
         let own = self.resolved(self.operation)?;
         let mut all = self.resolved(self.item)?;
-        all.retain(|shared| {
-            !own.iter().any(|it| it["name"] == shared["name"] && it["in"] == shared["in"])
-        });
+        all.retain(|shared| !own.iter().any(|it| is_same(it, shared)));
         all.extend(own);
-        Ok(all)
+        let mut once: Vec<&Value> = Vec::new();
+        for parameter in all {
+            // Two values of one name are read otherwise by each server.
+            if !once.iter().any(|it| is_same(it, parameter)) {
+                once.push(parameter);
+            }
+        }
+        Ok(once)
     }
 
     fn resolved<'b>(&'b self, holder: &'b Value) -> Result<Vec<&'b Value>, String> {
         let parameters = holder["parameters"].as_array().map_or(&[][..], Vec::as_slice);
+        if parameters.len() > MOST_PARAMETERS {
+            return Err(format!("it has more than {MOST_PARAMETERS} parameters"));
+        }
         let resolve =
             |it| self.document.resolve(it).map_err(|error| format!("a parameter: {error}"));
         parameters.iter().map(resolve).collect()
@@ -300,6 +346,16 @@ impl Reader<'_> {
     }
 }
 
+/// Whether two parameters are one (OpenAPI 3.1, 4.8.10); headers have no case.
+fn is_same(one: &Value, other: &Value) -> bool {
+    let (name, others) = (one["name"].as_str(), other["name"].as_str());
+    let is_named = match (name, others) {
+        (Some(name), Some(other)) if one["in"] == "header" => name.eq_ignore_ascii_case(other),
+        _ => name == others,
+    };
+    is_named && one["in"] == other["in"]
+}
+
 /// How much a frame takes, in bytes.
 const FRAME: usize = r#"{"type":"object","properties":{"result":}}"#.len();
 
@@ -316,4 +372,29 @@ fn framed(translated: Translated) -> (Value, bool) {
         framed["$defs"] = translated.definitions.into();
     }
     (framed, true)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    #[test]
+    fn a_document_that_goes_beyond_its_bounds_is_not_read_and_says_what_to_do() {
+        let document = json!({ "openapi": "3.1.0", "paths": { "/a": { "get": {}, "post": {} } } });
+        let document = Document::parse(document.to_string().as_bytes()).unwrap();
+        let api = serde_json::from_value(json!({ "document": "d.yaml" })).unwrap();
+        let read = |change: fn(&mut Bounds)| {
+            let mut bounds = Bounds::new(PATIENCE);
+            change(&mut bounds);
+            read_within(&document, &api, bounds).map(|reading| reading.operations.len())
+        };
+
+        assert_eq!(read(|bounds| bounds.operations = 2), Ok(2));
+        let most = "the document has more than 100000 operations (divide it)".to_owned();
+        assert_eq!(read(|bounds| bounds.operations = 1), Err(most));
+        assert!(read(|bounds| bounds.bytes = 500).unwrap_err().contains("include fewer"));
+        assert!(read(|bounds| bounds.until = Instant::now()).unwrap_err().contains("too long"));
+    }
 }

@@ -1,5 +1,7 @@
 //! Which credentials go with an operation, and where (OpenAPI 3.1, 4.8.27 and 4.8.30).
 
+use std::collections::{BTreeMap, HashSet};
+
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde_json::Value;
 use toolgate_gateway::config::Secret;
@@ -15,7 +17,9 @@ const LISTED: usize = 12;
 /// What the operator gave, checked against what the document knows.
 pub(crate) struct Security<'a> {
     document: &'a Document,
-    auth: &'a std::collections::BTreeMap<String, Secret>,
+    auth: &'a BTreeMap<String, Secret>,
+    /// Where API keys stand, whether given or not; headers in small letters.
+    keys: HashSet<(&'a str, String)>,
 }
 
 impl<'a> Security<'a> {
@@ -34,7 +38,12 @@ impl<'a> Security<'a> {
                 return Err(format!("no security scheme {name} in the document ({way_out})"));
             }
         }
-        Ok(Security { document, auth: &api.auth })
+        let keys = Document::members(schemes).filter_map(|(_, scheme)| {
+            let scheme = document.resolve(scheme).unwrap_or(scheme);
+            let (place, name) = (scheme["in"].as_str()?, scheme["name"].as_str()?);
+            (scheme["type"] == "apiKey").then(|| (place, key(place, name)))
+        });
+        Ok(Security { document, auth: &api.auth, keys: keys.collect() })
     }
 
     /// Adds what an operation needs: the first of its alternatives for which there is everything.
@@ -57,16 +66,7 @@ impl<'a> Security<'a> {
 
     /// Where API keys stand, whether given or not: nothing that a model should know of.
     pub fn is_key(&self, name: &str, place: Place) -> bool {
-        let schemes = &self.document.root()["components"]["securitySchemes"];
-        Document::members(schemes).any(|(_, scheme)| {
-            let scheme = self.document.resolve(scheme).unwrap_or(scheme);
-            scheme["type"] == "apiKey"
-                && scheme["in"] == place.word()
-                && scheme["name"].as_str().is_some_and(|key| match place {
-                    Place::Header => key.eq_ignore_ascii_case(name),
-                    _ => key == name,
-                })
-        })
+        self.keys.contains(&(place.word(), key(place.word(), name)))
     }
 
     fn add(&self, name: &str, secret: &Secret, fixed: &mut Fixed) -> Result<(), String> {
@@ -106,5 +106,13 @@ impl<'a> Security<'a> {
                 kind.unwrap_or("unknown")
             )),
         }
+    }
+}
+
+/// The name of a key as it is compared: headers have no case.
+fn key(place: &str, name: &str) -> String {
+    match place {
+        "header" => name.to_ascii_lowercase(),
+        _ => name.to_owned(),
     }
 }

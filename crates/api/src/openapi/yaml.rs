@@ -33,6 +33,17 @@ pub fn read(text: &str) -> Result<Value, String> {
     loader.root.ok_or_else(|| "the document is empty".to_owned())
 }
 
+/// Whether so many values with so many bytes of text may be held in memory.
+///
+/// # Errors
+/// They are too many.
+pub(crate) fn is_bearable(values: usize, text: usize) -> Result<(), String> {
+    match values.saturating_mul(VALUE).saturating_add(text) > MOST {
+        true => Err(format!("{values} values, which take more than {} MiB", MOST >> 20)),
+        false => Ok(()),
+    }
+}
+
 #[derive(Default)]
 struct Loader {
     open: Vec<Open>,
@@ -135,10 +146,10 @@ impl Loader {
     /// Takes so many bytes more, before they are there.
     fn spend(&mut self, bytes: usize) -> Result<(), String> {
         self.size = self.size.saturating_add(bytes);
-        if self.size.saturating_add(self.held) > MOST {
-            return Err(format!("more than {} MiB, its aliases written out", MOST >> 20));
+        match self.size.saturating_add(self.held) > MOST {
+            true => Err(format!("more than {} MiB, its aliases written out", MOST >> 20)),
+            false => Ok(()),
         }
-        Ok(())
     }
 
     fn value(&mut self, value: Value, anchor: usize, before: usize) -> Result<(), String> {

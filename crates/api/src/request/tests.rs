@@ -112,6 +112,73 @@ fn nothing_leads_to_another_path() {
 }
 
 #[test]
+fn values_side_by_side_lead_to_no_other_path() {
+    let mut operation = operation();
+    operation.path = vec![
+        Piece::Text("/files/".into()),
+        Piece::Parameter(0),
+        Piece::Text(".".into()),
+        Piece::Parameter(1),
+        Piece::Parameter(2),
+    ];
+    (operation.parameters[2].place, operation.parameters[2].style) = (Place::Path, Style::Simple);
+    let built = |owner: &str, file: &str, q: &str| {
+        let arguments = json!({ "owner": owner, "file": file, "q": q });
+        build(&base(), &operation, arguments.as_object().unwrap(), None)
+    };
+
+    for (owner, file, q) in [
+        ("a", "%2", "f.."),
+        ("a", "b/%2", "e"),
+        ("a", "b/%25", "2e"),
+        ("a", "b/.%", "2e"),
+        ("a", "%", "5c"),
+        ("a", "%0", "d%0aHost: x"),
+    ] {
+        let Err(Wrong(sentence)) = built(owner, file, q) else { panic!("{owner} {file} {q}") };
+        assert!(sentence.contains("cannot stand in a path"), "{owner} {file} {q}: {sentence}");
+    }
+    let Wrong(sentence) = built("a", "%2", "f").unwrap_err();
+    assert!(sentence.starts_with("owner and file and q cannot"), "{sentence}");
+    let request = built("100%", "a%", "z").unwrap();
+    assert_eq!(request.uri().path(), "/v1/files/100%25.a%25z");
+}
+
+#[test]
+fn what_a_style_writes_leads_to_no_other_path() {
+    let mut operation = operation();
+    operation.path = vec![Piece::Text("/a/..".into()), Piece::Parameter(0)];
+    operation.parameters[0].style = Style::Matrix;
+    let arguments = json!({ "owner": "x" });
+
+    let built = build(&base(), &operation, arguments.as_object().unwrap(), None);
+
+    assert!(built.unwrap_err().0.contains("owner cannot stand in a path"));
+    operation.path = vec![Piece::Text("/a/b".into()), Piece::Parameter(0)];
+    let built = build(&base(), &operation, arguments.as_object().unwrap(), None).unwrap();
+    assert_eq!(built.uri().path(), "/v1/a/b;owner=x");
+}
+
+#[test]
+fn what_the_operator_encodes_in_a_path_stays() {
+    let mut operation = operation();
+    operation.path = vec![
+        Piece::Text("/projects/".into()),
+        Piece::Parameter(0),
+        Piece::Text("%2F".into()),
+        Piece::Parameter(1),
+    ];
+
+    let arguments = json!({ "owner": "a", "file": "b" });
+    let request = build(&base(), &operation, arguments.as_object().unwrap(), None).unwrap();
+    assert_eq!(request.uri().path(), "/v1/projects/a%2Fb");
+    let arguments = json!({ "owner": "a%2", "file": "b" });
+    assert!(build(&base(), &operation, arguments.as_object().unwrap(), None).is_ok());
+    let arguments = json!({ "owner": "a", "file": "%2Fb" });
+    assert!(build(&base(), &operation, arguments.as_object().unwrap(), None).is_err());
+}
+
+#[test]
 fn nothing_begins_another_header() {
     for note in ["a\r\nHost: evil", "a\nb", "a\rb", "a\0", "ü"] {
         let wrong = built(json!({ "owner": "a", "file": "b", "x-note": note })).unwrap_err();
@@ -208,6 +275,37 @@ fn an_object_takes_the_place_of_no_other_parameter() {
     let request = built(json!({ "free": { "a": 1 }, "theme": { "dark": true } })).unwrap();
     assert_eq!(request.uri().query().unwrap(), "q=mine&a=1&api_key=k%26y");
     assert_eq!(request.headers()["cookie"], "session=s; dark=true");
+}
+
+#[test]
+fn a_deep_argument_does_not_become_many_times_as_long() {
+    let styles = [("o".to_owned(), (Style::DeepObject, true))].into();
+    let mut operation = operation();
+    operation.method = Method::POST;
+    let encoding = Encoding::Form(styles);
+    operation.body = Some(Body::Whole { argument: vec!["body".into()], encoding, required: true });
+    let mut deep = parameter("deep", Place::Query);
+    deep.style = Style::DeepObject;
+    operation.parameters.push(deep);
+    let within = |name: String, entries: usize| json!({ name: vec![0; entries] });
+    let built = |body: Value, deep: Value| {
+        let arguments = json!({ "owner": "a", "file": "b", "body": body, "deep": deep });
+        build(&base(), &operation, arguments.as_object().unwrap(), None)
+    };
+
+    // Written out, the first of them would take 30 GB.
+    for (body, deep) in [
+        (json!({ "o": within("x".repeat(300_000), 100_000) }), json!({})),
+        (json!({}), within("x".repeat(300_000), 100_000)),
+        (
+            json!({ "o": (0..300).map(|_| within("x".repeat(1000), 30)).collect::<Vec<_>>() }),
+            json!({}),
+        ),
+    ] {
+        let Wrong(sentence) = built(body, deep).unwrap_err();
+        assert!(sentence.contains("give less at once"), "{sentence}");
+    }
+    assert!(built(json!({ "o": within("x".repeat(1000), 1000) }), json!({})).is_ok());
 }
 
 #[test]

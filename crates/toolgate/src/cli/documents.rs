@@ -31,7 +31,9 @@ pub(super) fn of(
         let toolgate_gateway::config::Kind::OpenApi(api) = &server.kind else { continue };
         let Some(file) = api.file() else { continue };
         let read = std::fs::read(&file).map_err(|error| format!("cannot read the file: {error}"));
-        let reading = match read.and_then(|text| toolgate_api::read_document(api, &text)) {
+        let reading = read.and_then(|text| toolgate_api::read_document(api, &text));
+        let located = |reading| toolgate_api::located(api, &reading).map(|()| reading);
+        let reading = match reading.and_then(located) {
             Ok(reading) => reading,
             Err(error) => {
                 let message = format!("{}: {error}", file.display());

@@ -315,6 +315,14 @@ async fn check_counts_the_tools_and_says_why_others_are_none() {
         assert!(checked.out.contains(slip), "{}", checked.out);
     }
 
+    let mut nowhere = scene.document();
+    nowhere["servers"] = json!([{ "url": "/v1" }]);
+    scene.write(&nowhere);
+    let checked = check(&path);
+    assert_eq!(checked.code, 1);
+    let way_out = "the document does not say where the API is (write base: URL)";
+    assert!(checked.out.contains(way_out), "{}", checked.out);
+
     std::fs::write(scene.file(), r#"{"swagger":"2.0","paths":{}}"#).unwrap();
     let checked = check(&path);
     assert_eq!(checked.code, 1);

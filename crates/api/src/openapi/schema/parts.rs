@@ -1,5 +1,7 @@
 //! What a schema is made of: members of objects, entries of lists, combinations.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value, json};
 
 use super::Way;
@@ -19,16 +21,15 @@ impl<'a> Translator<'a> {
             Way::In => "readOnly",
             Way::Out => "writeOnly",
         };
-        let required: Vec<&str> = members
-            .get("required")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str)
-            .collect();
-        let mut left_out = Vec::new();
+        let required = members.get("required").and_then(Value::as_array);
+        let required = required.map_or(&[][..], Vec::as_slice);
+        self.look(required.len())?;
+        let required: Vec<&str> = required.iter().filter_map(Value::as_str).collect();
+        let needed: HashSet<&str> = required.iter().copied().collect();
+        let mut left_out = HashSet::new();
         if let Some(Value::Object(properties)) = members.get("properties") {
             let mut kept = Map::new();
+            self.look(properties.len())?;
             for (name, property) in properties {
                 let within = match fields.filter(|fields| !fields.is_all()) {
                     Some(fields) => match fields.within(name) {
@@ -39,12 +40,12 @@ impl<'a> Translator<'a> {
                 };
                 let resolved = self.document.resolve(property).unwrap_or(property);
                 if resolved.get(hidden) == Some(&json!(true)) {
-                    left_out.push(name.as_str());
+                    left_out.insert(name.as_str());
                     continue;
                 }
                 self.spend("\"\":".len() + name.len());
                 let mut schema = self.schema(property, level + 1, within)?;
-                if self.way == Way::Out && !required.contains(&name.as_str()) {
+                if self.way == Way::Out && !needed.contains(name.as_str()) {
                     // What need not be there is often null instead.
                     schema = or_null(schema);
                 }
@@ -56,7 +57,7 @@ impl<'a> Translator<'a> {
             return Ok(());
         }
         let required: Vec<_> =
-            required.into_iter().filter(|name| !left_out.contains(name)).collect();
+            required.into_iter().filter(|name| !left_out.contains(*name)).collect();
         if !required.is_empty() {
             self.spend(required.iter().map(|name| name.len() + 3).sum::<usize>() + 12);
             out.insert("required".into(), json!(required));

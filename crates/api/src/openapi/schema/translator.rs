@@ -8,13 +8,20 @@ use super::null::{nullable, or_null};
 use super::{Translated, Wanted, Way};
 use crate::fields::Fields;
 use crate::openapi::document::Document;
+use crate::openapi::naming::hash;
 
 /// How many references are written out within each other at most.
 const CHAIN: usize = 64;
+/// How much of a reference stands in the name of a definition, in characters.
+const SHOWN: usize = 40;
+
+/// How many values of the document one attempt looks at, for each byte that it may write. What is
+/// written is less: members are left out, and names of members are looked for in lists.
+const STEPS: usize = 8;
 
 /// Why an attempt ends early.
 pub(super) enum Stop {
-    /// More is written than the bound allows.
+    /// More is written, or looked at, than the bound allows.
     Full,
     /// A reference leads nowhere.
     Lost(String),
@@ -36,6 +43,8 @@ pub(super) struct Translator<'a> {
     /// How much may still be written, plus one. Never more is counted than is written, so that an
     /// attempt with nothing left is too large, and ends.
     left: usize,
+    /// How many values may still be looked at.
+    steps: usize,
     /// What is said of the schema that comes next, instead of its own words.
     pub(super) instead: Option<&'a str>,
     /// The references that are being written out.
@@ -57,6 +66,7 @@ impl<'a> Translator<'a> {
             levels,
             texts,
             left: wanted.bound.bytes.saturating_add(1),
+            steps: wanted.bound.bytes.saturating_mul(STEPS),
             instead: wanted.description,
             open: Vec::new(),
             wanted: BTreeSet::new(),
@@ -93,6 +103,7 @@ impl<'a> Translator<'a> {
         level: usize,
         fields: Option<&Fields>,
     ) -> Result<Value, Stop> {
+        self.look(1)?;
         let members = match schema {
             Value::Object(members) => members,
             Value::Bool(_) => {
@@ -175,21 +186,28 @@ impl<'a> Translator<'a> {
         self.document.is_3_0 && members.get("nullable") == Some(&json!(true))
     }
 
+    /// So many values are looked at.
+    pub(super) fn look(&mut self, values: usize) -> Result<(), Stop> {
+        self.steps = self.steps.checked_sub(values).ok_or(Stop::Full)?;
+        Ok(())
+    }
+
     pub(super) fn spend(&mut self, bytes: usize) {
         self.left = self.left.saturating_sub(bytes);
     }
 }
 
-/// The name of a definition: another for each place in the document.
+/// The name of a definition: that of a schema as the document has it (OpenAPI 3.1, 4.8.7.1), or for a
+/// reference to something else what it looks like with its hash, so that each place has another.
 fn name(reference: &str) -> String {
-    let place = reference.trim_start_matches("#/");
-    let place = place.strip_prefix("components/schemas/").unwrap_or(place);
-    place
-        .chars()
-        .map(|c| match c {
-            '/' => '.',
-            c if c.is_ascii_alphanumeric() || "._-".contains(c) => c,
-            _ => '_',
-        })
-        .collect()
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    let named = reference.strip_prefix("#/components/schemas/");
+    match named.filter(|name| !name.is_empty() && name.chars().all(is_plain)) {
+        Some(name) => name.to_owned(),
+        None => {
+            let place = named.unwrap_or(reference.trim_start_matches("#/"));
+            let place = place.chars().take(SHOWN).map(|c| if is_plain(c) { c } else { '_' });
+            format!("{}_{:016x}", place.collect::<String>(), hash(reference))
+        }
+    }
 }

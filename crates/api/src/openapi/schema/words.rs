@@ -4,11 +4,15 @@ use serde_json::{Map, Value, json};
 
 use super::translator::Translator;
 use super::{Way, size};
-use crate::openapi::{pattern, prose};
+use crate::openapi::bounds::within;
+use crate::openapi::prose;
 
 /// How much of a description is kept, in characters; deep down and in results less.
 const TEXT: usize = 400;
 const TEXT_BELOW: usize = 120;
+
+/// What is said of an integer that may be one which is not sent.
+const WIDE: &str = "Whole numbers of more than 64 bits are refused here.";
 
 impl Translator<'_> {
     /// What a schema is said to be, and which pattern its texts have that is not checked here.
@@ -26,9 +30,10 @@ impl Translator<'_> {
         let most = if level > 2 || self.way == Way::Out { TEXT_BELOW } else { TEXT };
         let mut text = prose::short(said, most);
         let pattern = members.get("pattern").and_then(Value::as_str);
-        if let Some(pattern) = pattern.filter(|_| self.way == Way::In)
-            && let Some(remark) = pattern::remark(pattern)
-        {
+        let pattern = pattern.filter(|_| self.way == Way::In);
+        let pattern = pattern.and_then(|pattern| self.document.patterns.remark(pattern));
+        let wide = (self.way == Way::In && is_wide(members)).then(|| WIDE.to_owned());
+        for remark in pattern.into_iter().chain(wide) {
             text = format!("{} {remark}", prose::sentence(&text)).trim_start().to_owned();
         }
         if !text.is_empty() {
@@ -50,9 +55,12 @@ impl Translator<'_> {
                 out.insert("type".into(), name.clone());
             }
             Some(Value::Array(names)) => {
-                let names: Vec<_> = names.iter().filter(|it| is_known(it)).cloned().collect();
-                if !names.is_empty() {
-                    out.insert("type".into(), names.into());
+                // Each stands there once at most.
+                let names = names.get(..KNOWN.len()).unwrap_or(names);
+                let known = KNOWN.iter().filter(|known| names.iter().any(|it| it == *known));
+                let known: Vec<_> = known.copied().collect();
+                if !known.is_empty() {
+                    out.insert("type".into(), known.into());
                 }
             }
             _ if members.contains_key("properties") => {
@@ -96,7 +104,7 @@ impl Translator<'_> {
             }
         }
         if let Some(Value::String(pattern)) = members.get("pattern")
-            && pattern::is_usable(pattern)
+            && self.document.patterns.is_usable(pattern)
         {
             self.spend("\"pattern\":\"\"".len() + pattern.len());
             out.insert("pattern".into(), pattern.clone().into());
@@ -108,9 +116,9 @@ impl Translator<'_> {
         }
         let example = members.get("example").or_else(|| members.get("examples")?.get(0));
         if let Some(example) = example {
-            let size = size(example);
-            if self.texts && size <= TEXT_BELOW && level < 3 {
-                self.spend("\"examples\":[]".len() + size);
+            let text = within(example, TEXT_BELOW);
+            if let Some(text) = text.filter(|_| self.texts && level < 3) {
+                self.spend("\"examples\":[]".len() + text.len());
                 out.insert("examples".into(), json!([example]));
             }
         }
@@ -135,6 +143,21 @@ impl Translator<'_> {
             out.insert(exclusive.into(), value);
         }
     }
+}
+
+/// Whether an integer is said to have more than 64 bits, by its bounds or by a format such as `bigint`.
+fn is_wide(members: &Map<String, Value>) -> bool {
+    // What fits into 64 bits is read as such.
+    let bound = |word: &str| members.get(word).filter(|it| it.is_f64()).and_then(Value::as_f64);
+    let format = members.get("format").and_then(Value::as_str).unwrap_or_default();
+    let is_integer = match members.get("type") {
+        Some(Value::Array(names)) => names.iter().any(|name| name == "integer"),
+        name => name.and_then(Value::as_str) == Some("integer"),
+    };
+    is_integer
+        && (["bigint", "big-integer", "int128", "uint128", "int256", "uint256"].contains(&format)
+            || bound("maximum").is_some_and(|most| most >= u64::MAX as f64)
+            || bound("minimum").is_some_and(|least| least <= i64::MIN as f64))
 }
 
 /// Whether a keyword has a value that JSON Schema allows.
