@@ -39,10 +39,14 @@ fn first(most: usize, language: Language, text: &str) -> Vec<Token> {
 
 /// The same as the index takes them; and that there are more, if there are.
 pub(crate) fn indexed(language: Language, text: &str) -> (PreTokenizedString, Option<String>) {
-    let mut tokens = first(WORDS + 1, language, text);
-    let more = (tokens.len() > WORDS)
-        .then(|| format!("words after the first {WORDS} are found by no search"));
-    tokens.truncate(WORDS);
+    within(WORDS, language, text)
+}
+
+fn within(most: usize, language: Language, text: &str) -> (PreTokenizedString, Option<String>) {
+    let mut tokens = first(most + 1, language, text);
+    let more = (tokens.len() > most)
+        .then(|| format!("words after the first {most} are found by no search"));
+    tokens.truncate(most);
     // The text itself is kept elsewhere.
     (PreTokenizedString { text: String::new(), tokens }, more)
 }
@@ -112,11 +116,10 @@ mod tests {
 
     #[test]
     fn words_beyond_the_most_are_left_out_and_that_is_told() {
-        assert_eq!(first(2, Language::En, "one two three four").len(), 2);
-        for (count, is_told) in [(WORDS, false), (WORDS + 1, true)] {
-            let (taken, more) = indexed(Language::None, &"a ".repeat(count));
-            assert_eq!((taken.tokens.len(), more.is_some()), (WORDS, is_told));
-        }
+        let (taken, more) = within(2, Language::En, "one two three four");
+        assert_eq!(taken.tokens.len(), 2);
+        assert!(more.unwrap().contains("after the first 2 "));
+        assert_eq!(within(2, Language::En, "one two").1, None);
     }
 
     #[test]

@@ -29,7 +29,7 @@ use crate::held::{self, Held};
 use crate::read::Unreadable;
 
 /// Counts up with every change of how documents are read, taken apart and kept.
-pub(crate) const VERSION: u32 = 3;
+pub(crate) const VERSION: u32 = 4;
 /// Memory for documents that are not written yet, in bytes.
 const WRITER: usize = 48 << 20;
 /// What is written to find out whether something can be, in bytes.

@@ -27,8 +27,9 @@ const LOOK: usize = 4 << 10;
 pub(super) fn read(source: &str, time: Duration) -> Result<Content, Unreadable> {
     let end = Instant::now() + time;
     let page = words(source, &["nav", "template", "svg", "math"], end)?;
-    // Something that was begun and never ended may have swallowed the rest.
-    let page = if page.text.is_empty() { words(source, &[], end)? } else { page };
+    // Something that was begun and never ended has swallowed the rest, or there is nothing else.
+    let is_whole = page.leaving_out.is_none() && !page.text.is_empty();
+    let page = if is_whole { page } else { words(source, &[], end)? };
     let title = page.headings.iter().find(|(level, ..)| *level == 1);
     let title = title.map(|(_, title, _)| title.clone());
     let about = page.language.map(|code| FrontMatter::of("language", code)).unwrap_or_default();
@@ -113,6 +114,9 @@ impl Page {
                 }
             }
         } else if begins && !tag.self_closing && self.skipped.contains(&name) {
+            if name == "nav" {
+                self.line();
+            }
             self.leaving_out = Some((name.to_owned(), 1));
         } else {
             self.lay_out(name, begins, tag);
@@ -161,7 +165,7 @@ impl Page {
             "br" | "hr" | "p" | "div" | "section" | "article" | "header" | "footer" | "main"
             | "aside" | "ul" | "ol" | "li" | "dl" | "dt" | "dd" | "table" | "tr" | "caption"
             | "blockquote" | "figure" | "figcaption" | "form" | "fieldset" | "details"
-            | "summary" | "address" | "body" | "head" => self.line(),
+            | "summary" | "address" | "nav" | "body" | "head" => self.line(),
             _ => {}
         }
     }
@@ -246,6 +250,9 @@ mod tests {
     #[test]
     fn what_is_never_ended_does_not_swallow_the_page() {
         assert_eq!(read("<nav><p>all there is").text, "all there is");
+        assert_eq!(read("<p>one<nav><p>two<nav></nav>three").text, "one\ntwo\nthree");
+        assert_eq!(read("<nav>links alone</nav>").text, "links alone");
+        assert_eq!(read("<p>one<nav><p>two</nav>three").text, "one\nthree");
         assert_eq!(read("<p>one<h2>two").headings.len(), 1);
     }
 
