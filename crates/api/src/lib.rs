@@ -38,7 +38,7 @@ pub use endpoints::{HttpApi, tools};
 pub use engine::Engine;
 pub use openapi::{
     Idle, LARGEST_DOCUMENT, LARGEST_INPUT, LARGEST_OUTPUT, LastGood, OpenApi, Reading, Skipped,
-    located, read as read_document, read_yaml,
+    located, read as read_document, read_yaml, tools as documented_tools,
 };
 pub use operation::Operation;
 pub use request::Base;

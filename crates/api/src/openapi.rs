@@ -15,6 +15,7 @@ mod select;
 mod source;
 mod yaml;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,7 +25,7 @@ use tokio::sync::watch;
 use toolgate_gateway::call::Boxed;
 use toolgate_gateway::config::servers::openapi as config;
 use toolgate_gateway::fault::{Fault, Reason};
-use toolgate_hosted::{About, Answer, Asked, Change, Changes, Failed, Server};
+use toolgate_hosted::{About, Answer, Asked, Change, Changes, Failed, Server, Tool};
 
 use crate::catalog::Catalog;
 use crate::engine::Engine;
@@ -62,6 +63,17 @@ pub fn read(api: &config::OpenApi, text: &[u8]) -> Result<Reading, String> {
 pub fn located(api: &config::OpenApi, reading: &Reading) -> Result<(), String> {
     let Some(path) = api.file() else { return Ok(()) };
     Source::File(path).base(api, reading.server.as_deref()).map(drop)
+}
+
+/// The tools of a server whose document is a file that can be read now; `None` for any other.
+#[must_use]
+pub fn tools(api: &config::OpenApi) -> Option<Vec<Tool>> {
+    let (text, _) = source::file(&api.file()?, None).ok()??;
+    let operations = read(api, &text).ok()?.operations;
+    let mut names = HashSet::new();
+    // Of two with one name the first counts.
+    let tools = operations.into_iter().map(|operation| operation.tool);
+    Some(tools.filter(|tool| names.insert(tool.name.clone())).collect())
 }
 
 /// The server of one document.

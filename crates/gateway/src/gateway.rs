@@ -13,6 +13,7 @@ use crate::config::{AuditReads, CacheScope, Checked, Kind, Server, ServerLimits,
 use crate::deadline::Bounds;
 use crate::entries::kind_of_list;
 use crate::fault::Fault;
+use crate::fitting::Fitting;
 use crate::metrics::{Counted, Metrics};
 use crate::mirrors::Mirrors;
 use crate::names::Names;
@@ -68,6 +69,8 @@ pub struct Route {
     pub mirrors: Arc<Mirrors>,
     /// What it has listed.
     pub offered: Arc<Offered>,
+    /// What its lists are held to, where steps of workflows call its tools.
+    pub(crate) fitting: Option<Arc<Fitting>>,
     /// Its tools that run only as tasks.
     pub tasks: Arc<Support>,
     /// What is checked in arguments and done to results; `None` for nothing.
@@ -101,6 +104,7 @@ impl Route {
             pins: Arc::new(Pins::new(server)),
             mirrors: Arc::default(),
             offered: Arc::default(),
+            fitting: None,
             tasks: Arc::default(),
             screen: server.screen.clone(),
             schemas: Arc::default(),
@@ -124,6 +128,7 @@ impl Route {
         let client = request.client.clone();
         let (bindings, offered) = (self.bindings.clone(), self.offered.clone());
         let cache = self.cache.clone();
+        let fitting = self.fitting.clone().map(|it| (it, self.name.clone(), request.for_record()));
         reply.map_end(move |end| {
             let end = pins.page(kind, further, end)?;
             if kind != Listed::Tool {
@@ -131,6 +136,9 @@ impl Route {
                 return Ok(end);
             }
             mirrors.learn(&end.message, end.era);
+            if let Some((fitting, server, request)) = fitting {
+                fitting.page(&server, &request, &end.message);
+            }
             if let Some(cache) = cache {
                 cache.learn(&end.message);
             }
@@ -220,6 +228,8 @@ pub struct Gateway {
     pub needs_tokens: bool,
     /// Where requests are recorded, if they are.
     pub audit: Option<Books>,
+    /// What is known of the tools that steps of workflows call, where lists tell of some.
+    pub fitting: Option<Arc<Fitting>>,
     pub(crate) owners: Owners,
     pub(crate) kept: Kept,
     pub(crate) known: Known,
@@ -249,6 +259,7 @@ impl Gateway {
             lasting,
             replica,
             audit: None,
+            fitting: None,
             kept: Kept::default(),
             known: Known::default(),
         }
@@ -277,6 +288,16 @@ impl Gateway {
         Gateway { audit, ..self }
     }
 
+    /// The same gateway, which holds steps of workflows to the lists of these servers.
+    #[must_use]
+    pub fn fitted(mut self, fitting: Option<Fitting>) -> Gateway {
+        self.fitting = fitting.map(Arc::new);
+        for route in &mut self.routes {
+            route.fitting = self.fitting.clone().filter(|it| it.reads(&route.name));
+        }
+        self
+    }
+
     /// The part of the same gateway that is in a toolset: nothing else exists there, and what is
     /// sealed there opens nowhere else.
     #[must_use]
@@ -297,6 +318,7 @@ impl Gateway {
             catalog: self.catalog.clone(),
             needs_tokens: self.needs_tokens,
             audit: self.audit.clone(),
+            fitting: self.fitting.clone(),
             kept: Kept::default(),
             known: Known::default(),
         }

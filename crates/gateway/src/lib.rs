@@ -16,6 +16,7 @@ mod exists;
 pub mod expression;
 mod fanout;
 pub mod fault;
+pub mod fitting;
 mod future;
 pub mod gateway;
 pub mod metrics;

@@ -116,6 +116,7 @@ pub struct Metrics {
     sessions: Gauge,
     parked: Gauge,
     deviations: Deviations,
+    misfits: Family<ServerLabels, Gauge>,
     tools: Mutex<HashSet<(Arc<str>, Arc<str>)>>,
     usage: UsageFamilies,
     tenants: Mutex<HashSet<Arc<str>>>,
@@ -221,6 +222,7 @@ impl Default for Metrics {
             sessions: Gauge::default(),
             parked: Gauge::default(),
             deviations: Deviations::default(),
+            misfits: Family::default(),
             tools: Mutex::default(),
             usage: UsageFamilies::default(),
             tenants: Mutex::default(),
@@ -293,6 +295,8 @@ impl Metrics {
         registry.register("parked_calls", "Calls that wait for a client", self.parked.clone());
         let help = "Definitions that were not as approved";
         registry.register("definition_deviations", help, self.deviations.clone());
+        let help = "Things in steps of workflows that do not fit the tools they call";
+        registry.register("workflow_problems", help, self.misfits.clone());
         self.audit.register(registry);
         self.store.register(registry);
     }

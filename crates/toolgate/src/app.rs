@@ -59,7 +59,9 @@ impl Serving {
             |toolset: &Arc<Toolset>| (toolset.name.clone(), Arc::new(gateway.within(toolset)));
         let toolsets = gateway.config.toolsets().iter().map(within).collect();
         let (door, onwards) = (Arc::new(door), Arc::new(onwards));
-        Serving { gateway: Arc::new(gateway), toolsets, guard, door, onwards }
+        let gateway = Arc::new(gateway);
+        gateway.follow_documents();
+        Serving { gateway, toolsets, guard, door, onwards }
     }
 
     /// The gateway in this toolset, or the whole one; `None` when there is no such toolset.

@@ -9,8 +9,9 @@ use toolgate_catalog::lock::Lock;
 use toolgate_files::Files;
 use toolgate_gateway::approval::Approvals;
 use toolgate_gateway::config::{
-    self, Checked, LockFile, Machine, Problems, Server, Warning, WhenUnavailable,
+    self, Checked, LockFile, Machine, Problems, Server, Sources as _, Warning, WhenUnavailable,
 };
+use toolgate_gateway::fitting::Fitting;
 use toolgate_gateway::gateway::{Gateway, Lasting, Route};
 use toolgate_gateway::parking::Parking;
 use toolgate_gateway::quota::Limits;
@@ -194,7 +195,28 @@ pub fn gateway(
         })
         .collect::<Result<_, String>>()?;
     let gateway = Gateway::new(Arc::new(config), routes, lasting);
-    Ok(gateway.locked(lock.as_ref()).audited(audit))
+    let gateway = gateway.locked(lock.as_ref()).audited(audit);
+    let fitting = fitting(&gateway, shared, previous);
+    Ok(gateway.fitted(fitting))
+}
+
+/// What steps of workflows are held to while they serve. What the previous gateway knew of a server is
+/// still known, where nothing is another that decides what of its lists is let through.
+fn fitting(gateway: &Gateway, shared: &Shared, previous: Option<&Gateway>) -> Option<Fitting> {
+    let fitting = Fitting::of(&gateway.config, &|server| shared.hosts.tools(server))?;
+    let Some((previous, former)) = previous.and_then(|it| Some((it, it.fitting.as_ref()?))) else {
+        return Some(fitting);
+    };
+    let route_in = |gateway: &Gateway, name: &str| {
+        let route = gateway.routes.iter().find(|route| *route.name == *name)?;
+        Some(route.upstream.clone())
+    };
+    let is_same = |name: &str| match (route_in(previous, name), route_in(gateway, name)) {
+        (Some(one), Some(other)) => Arc::ptr_eq(&one, &other),
+        _ => false,
+    };
+    let same_catalog = previous.catalog_version() == gateway.catalog_version();
+    Some(fitting.after(former, |name| same_catalog && is_same(name)))
 }
 
 /// The definitions that were approved; `None` when nothing is pinned.

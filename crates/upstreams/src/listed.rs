@@ -6,7 +6,8 @@ use toolgate_hosted::Tool;
 
 use crate::{Hosts, made};
 
-/// The tools of a server, for whoever may use all of them. Nothing is opened, and nobody asked, for it.
+/// The tools of a server, for whoever may use all of them. Nothing is opened, and nobody asked, for it,
+/// but for a document that is a file here: it says what an API is, as the configuration would.
 pub(crate) fn tools(server: &Server, hosts: &Hosts) -> Option<Vec<Value>> {
     match &server.kind {
         Kind::Files(rules) => Some(toolgate_files::tools(rules)),
@@ -14,11 +15,13 @@ pub(crate) fn tools(server: &Server, hosts: &Hosts) -> Option<Vec<Value>> {
         Kind::Workflow(rules) => Some(values(&toolgate_workflow::tools(rules))),
         Kind::Content(_) => Some(Vec::new()),
         Kind::Hosted => hosts.find(&server.name)?.tools(),
-        Kind::Sql(_) | Kind::HttpApi(_) | Kind::Knowledge(_) | Kind::Transform(_) => {
-            Some(values(&made::listed(&server.kind)?))
-        }
-        // They say it themselves, or a document that is yet to be read.
-        Kind::Http { .. } | Kind::Stdio { .. } | Kind::OpenApi(_) => None,
+        Kind::Sql(_)
+        | Kind::HttpApi(_)
+        | Kind::Knowledge(_)
+        | Kind::OpenApi(_)
+        | Kind::Transform(_) => Some(values(&made::listed(&server.kind)?)),
+        // They say it themselves.
+        Kind::Http { .. } | Kind::Stdio { .. } => None,
     }
 }
 

@@ -27,13 +27,15 @@ pub fn lacking(kind: &Kind) -> Option<String> {
     Some(format!("this build has no such servers (build it with the feature {feature})"))
 }
 
-/// The tools of a server as it lists them, if this build has it.
+/// The tools of a server as it lists them, if this build has it and they are known here.
 pub(crate) fn listed(kind: &Kind) -> Option<Vec<Tool>> {
     match kind {
         #[cfg(feature = "sql")]
         Kind::Sql(rules) => Some(toolgate_sql::tools(rules)),
         #[cfg(feature = "api")]
         Kind::HttpApi(rules) => toolgate_api::tools(rules),
+        #[cfg(feature = "api")]
+        Kind::OpenApi(rules) => toolgate_api::documented_tools(rules),
         #[cfg(feature = "knowledge")]
         Kind::Knowledge(rules) => Some(toolgate_knowledge::tools(rules)),
         #[cfg(feature = "transform")]

@@ -1,7 +1,6 @@
 //! One call of a tool: sent, followed, and made again where that is safe.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -18,6 +17,7 @@ use toolgate_protocol::version::Era;
 
 use crate::budget::Budget;
 use crate::failure::Failure;
+use crate::held::Held;
 use crate::plan::Call;
 
 /// How often one call may ask back.
@@ -29,8 +29,8 @@ pub(crate) struct Line {
     pub gateway: Arc<Gateway>,
     pub asked: Arc<Asked>,
     pub budget: Arc<Budget>,
-    /// What its calls gave so far, in bytes.
-    pub held: Arc<AtomicUsize>,
+    /// What its calls gave so far.
+    pub held: Arc<Held>,
     /// Whether the server of the workflow is about to end.
     pub closing: watch::Receiver<bool>,
 }
@@ -89,10 +89,9 @@ impl Line {
                 },
             };
             let (failure, wait) = match outcome {
-                Ok((output, size)) => {
-                    self.held.fetch_add(size, Ordering::Relaxed);
-                    return Ok(output);
-                }
+                Ok((output, size)) if self.held.take(size, &output) => return Ok(output),
+                Ok(_) if call.reads => return Err(self.too_much().unsent().into()),
+                Ok(_) => return Err(self.too_much().into()),
                 Err(failure) => self.again(call, failure, attempt)?,
             };
             tokio::select! {
@@ -128,12 +127,18 @@ impl Line {
     /// # Errors
     /// It does not. Better no further call than one of which nobody can read what it gave.
     fn has_room(&self) -> Result<(), Failure> {
-        let most = self.gateway.config.limits.reply;
-        if self.held.load(Ordering::Relaxed) < most.bytes() {
-            return Ok(());
+        match self.held.is_full(self.gateway.config.limits.reply.bytes()) {
+            false => Ok(()),
+            true => Err(self.too_much().unsent().into()),
         }
-        let text = format!("the steps of the workflow gave {most} or more together (limits.reply)");
-        Err(Fault::new(Reason::TooLarge, text).unsent().into())
+    }
+
+    fn too_much(&self) -> Fault {
+        let most = self.gateway.config.limits.reply;
+        let text = format!(
+            "the steps of the workflow gave {most} (limits.reply) or {MOST_VALUES} values, or more, together"
+        );
+        Fault::new(Reason::TooLarge, text)
     }
 
     /// How long to wait before the next attempt.

@@ -8,6 +8,9 @@ use toolgate_gateway::fault::{self, Fault, Reason, SideEffect};
 /// Characters of what a server says that are passed on.
 const MOST: usize = 500;
 
+/// Bytes of a category that a server tells.
+const LONGEST: usize = 64;
+
 /// The categories in which tools of the gateway's own servers fail by themselves.
 const TOLD: [Reason; 7] = [
     Reason::Arguments,
@@ -66,7 +69,7 @@ impl Failure {
             Some("none") => SideEffect::None,
             _ => SideEffect::Unknown,
         };
-        let category = details["category"].as_str().unwrap_or(category);
+        let category = details["category"].as_str().filter(is_label).unwrap_or(category);
         Failure {
             category: category.to_owned(),
             message: text.chars().take(MOST).collect(),
@@ -93,6 +96,12 @@ impl Failure {
         }
         told
     }
+}
+
+/// Whether a word is one that could be a category. It goes into the log, and to programs as it is.
+fn is_label(word: &&str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
+    (1..=LONGEST).contains(&word.len()) && word.bytes().all(is_plain)
 }
 
 impl From<Fault> for Failure {
@@ -123,7 +132,16 @@ mod tests {
         };
 
         assert_eq!(failure("invalid_arguments").reason, Some(Reason::Arguments));
-        assert_eq!(failure("mine alone").reason, None);
+        assert_eq!(failure("mine_alone").reason, None);
+        assert_eq!(failure("mine_alone").category, "mine_alone");
         assert_eq!(Failure::of(fault::BY_TOOL, "no", &Value::Null).reason, None);
+    }
+
+    #[test]
+    fn a_category_is_a_word_whatever_a_server_says() {
+        for hostile in ["", "two words", "a\nb", "\u{1b}[2J", &"a".repeat(65)] {
+            let failure = Failure::of(fault::BY_TOOL, "no", &json!({ "category": hostile }));
+            assert_eq!(failure.category, fault::BY_TOOL, "{hostile:?}");
+        }
     }
 }

@@ -9,6 +9,7 @@ mod budget;
 mod definition;
 mod failure;
 pub mod graph;
+mod held;
 mod loops;
 mod plan;
 mod report;

@@ -58,14 +58,16 @@ pub(crate) struct Items {
 
 /// All steps of a run.
 pub(crate) struct Report<'a> {
+    /// The server of the workflow.
+    server: &'a str,
     pub plan: &'a Plan,
     pub entries: Vec<Entry>,
 }
 
-impl Report<'_> {
+impl<'a> Report<'a> {
     /// None has run yet.
-    pub fn new(plan: &Plan) -> Report<'_> {
-        Report { plan, entries: vec![Entry::default(); plan.steps.len()] }
+    pub fn new(server: &'a str, plan: &'a Plan) -> Report<'a> {
+        Report { server, plan, entries: vec![Entry::default(); plan.steps.len()] }
     }
 
     /// The answer of a run that came to its end.
@@ -123,7 +125,7 @@ impl Report<'_> {
     /// that of the step, and may be as good to repeat; otherwise it is one of its own.
     fn fault(&self, step: &str, failure: &Failure) -> Fault {
         let stands = self.standing();
-        let mut sentence = format!("step {step} failed: {}", failure.message);
+        let mut sentence = format!("{}: {}", self.place(step), failure.message);
         let named = |sentence: &mut String, what: &str, all: Vec<&str>| {
             if !all.is_empty() {
                 sentence.push_str(&format!("; {what}: {}", all.join(", ")));
@@ -146,6 +148,17 @@ impl Report<'_> {
             }
             _ if untouched => Fault::new(Reason::Unfinished, sentence).unsent(),
             _ => Fault::new(Reason::Unfinished, sentence),
+        }
+    }
+
+    /// Where it failed, such as `step tags of cloud.create failed at api.tag`: whoever mends it has to
+    /// find the step, and the tool that it calls.
+    fn place(&self, step: &str) -> String {
+        let Report { server, plan, .. } = self;
+        let place = format!("step {step} of {server}.{} failed", plan.tool.name);
+        match plan.steps.iter().find(|it| it.id == step).map(|it| &it.action) {
+            Some(Action::Call(call)) => format!("{place} at {}.{}", call.server, call.tool),
+            _ => place,
         }
     }
 

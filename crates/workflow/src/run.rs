@@ -14,7 +14,8 @@ use crate::report::{Entry, Report, Status};
 use crate::scope::Scope;
 use crate::undo::{self, Done};
 
-/// Characters of a question to the user.
+/// Characters of a question to the user, and of what a condition says that is not met: they hold what
+/// steps gave.
 const MOST: usize = 2000;
 
 /// One run.
@@ -30,7 +31,7 @@ pub(crate) struct Run<'a> {
 impl<'a> Run<'a> {
     pub fn new(server: &'a str, plan: &'a Plan, line: Line, arguments: &Value) -> Run<'a> {
         let scope = Scope::new(arguments, line.asked.caller());
-        Run { server, line, scope, report: Report::new(plan), done: Vec::new() }
+        Run { server, line, scope, report: Report::new(server, plan), done: Vec::new() }
     }
 
     /// Runs all steps and gives the answer.
@@ -122,7 +123,7 @@ impl<'a> Run<'a> {
             },
             Action::Require(condition, otherwise) => {
                 if !condition.holds(&self.scope)? {
-                    let text = otherwise.fill(&self.scope)?;
+                    let text: String = otherwise.fill(&self.scope)?.chars().take(MOST).collect();
                     return Err(Fault::new(Reason::Arguments, text).unsent().into());
                 }
                 self.learn(index, step, Status::Done, &Value::Null);
@@ -187,7 +188,8 @@ impl<'a> Run<'a> {
 
     async fn undo(&mut self) {
         let done = std::mem::take(&mut self.done);
-        for (index, undone) in undo::all(&self.line, &self.scope, done).await {
+        let workflow = format!("{}.{}", self.server, self.report.plan.tool.name);
+        for (index, undone) in undo::all(&workflow, &self.line, &self.scope, done).await {
             let entry: &mut Entry = &mut self.report.entries[index];
             entry.undone = Some(entry.undone.unwrap_or(true) && undone);
         }

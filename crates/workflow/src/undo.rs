@@ -25,16 +25,23 @@ pub(crate) struct Done<'a> {
     pub output: Value,
 }
 
-/// Undoes all of it, whatever becomes of each, and whether anybody still waits. Says of each step
-/// whether that was done.
-pub(crate) async fn all(line: &Line, scope: &Scope, done: Vec<Done<'_>>) -> Vec<(usize, bool)> {
+/// Undoes all of it for a workflow of this name, whatever becomes of each, and whether anybody still
+/// waits. Says of each step whether that was done.
+pub(crate) async fn all(
+    workflow: &str,
+    line: &Line,
+    scope: &Scope,
+    done: Vec<Done<'_>>,
+) -> Vec<(usize, bool)> {
     let line = Line { budget: Budget::new(TIME), ..line.clone() };
     let mut told = Vec::with_capacity(done.len());
     for one in done.iter().rev() {
         let outcome = undo(&line, scope, one).await;
         if let Err(failure) = &outcome {
             let (step, category) = (&*one.label, &*failure.category);
-            tracing::warn!(step, category, "a step of a workflow could not be undone");
+            let (server, tool) = (&*one.call.server, &*one.call.tool);
+            let said = "a step of a workflow could not be undone";
+            tracing::warn!(workflow, step, server, tool, category, "{said}");
         }
         told.push((one.index, outcome.is_ok()));
     }

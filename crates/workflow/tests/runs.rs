@@ -27,8 +27,12 @@ struct Scene {
 
 impl Scene {
     fn new(api: Fake, steps: &Value) -> Scene {
+        Scene::within("limits: { reply: 4KiB }", api, steps)
+    }
+
+    fn within(limits: &str, api: Fake, steps: &Value) -> Scene {
         let api = Arc::new(api);
-        let gateway = gateway(&[("api", api.clone())], "limits: { reply: 4KiB }");
+        let gateway = gateway(&[("api", api.clone())], limits);
         let home = Home::default();
         home.lead_to(&gateway);
         let rules = json!({ "tools": { "go": { "description": "Goes on.", "steps": steps } } });
@@ -75,6 +79,11 @@ fn api() -> Fake {
                 Said::Result(json!({ "content": [], "isError": true, "_meta": meta }))
             }
             "break" => Said::Result(json!({ "content": [], "isError": true })),
+            "gone" => Said::Error(-32602, "Unknown tool: gone"),
+            "picky" => {
+                let text = json!({ "type": "text", "text": "Input validation error: size" });
+                Said::Result(json!({ "content": [text], "isError": true }))
+            }
             "large" => Said::Result(
                 json!({ "content": [], "structuredContent": { "text": "x".repeat(3000) } }),
             ),
@@ -102,6 +111,29 @@ fn step(id: &str, tool: &str, more: Value) -> Value {
 
 fn undone() -> Value {
     json!({ "compensate": { "call": "api.undo" } })
+}
+
+/// Whoever reads the failure finds the step, and the tool that it calls: tools that servers take away,
+/// and arguments that these no longer take.
+#[tokio::test]
+async fn a_failed_step_names_its_workflow_and_the_tool_that_it_calls() {
+    for (tool, why) in [
+        ("gone", "Unknown tool: gone"),
+        ("picky", "Input validation error: size"),
+        ("fail", "the tool failed"),
+    ] {
+        let scene = Scene::new(api(), &json!([step("s", tool, json!({}))]));
+
+        let result = scene.run().await;
+
+        let text = result["content"][0]["text"].as_str().unwrap();
+        let expected = format!("step s of flow.go failed at api.{tool}: {why}");
+        assert!(text.starts_with(&expected), "{text}");
+    }
+    let condition = json!([{ "id": "c", "require": "`false`", "message": "not now" }]);
+    let result = Scene::new(api(), &condition).run().await;
+    let text = result["content"][0]["text"].as_str().unwrap();
+    assert!(text.starts_with("step c of flow.go failed: not now"), "{text}");
 }
 
 #[tokio::test]
@@ -231,6 +263,35 @@ async fn no_call_is_made_once_those_before_it_gave_as_much_as_a_reply_may_have()
         (&json!("done"), &json!("too_large"))
     );
     assert_eq!(result["_meta"]["dev.toolgate/error"]["sideEffect"], "none");
+}
+
+/// Two million values are a few megabytes of text, and hundreds in memory.
+#[tokio::test]
+async fn no_call_is_made_once_those_before_it_gave_too_many_values() {
+    let many = || Said::Result(json!({ "content": [], "structuredContent": vec![0; 600_000] }));
+    let api = Fake::new(Version::NEWEST_LEGACY, &json!({ "tools": {} }));
+    let list = json!({ "for_each": "[`1`, `2`, `3`, `4`]" });
+    let steps = json!([step("all", "many", list)]);
+    let scene = Scene::within("", api.on("tools/call", move |_| many()), &steps);
+
+    let result = scene.run().await;
+
+    assert_eq!(scene.called(), ["many", "many"]);
+    let step = &result["structuredContent"]["steps"][0];
+    assert_eq!(step["items"], json!({ "done": 2, "failed": 1, "not_run": 1 }));
+    assert_eq!(step["error"]["category"], "too_large");
+}
+
+#[tokio::test]
+async fn a_condition_says_no_more_of_what_steps_gave_than_a_person_reads() {
+    let message = "it gave {{ steps.first.output.text }}";
+    let condition = json!({ "id": "c", "require": "`false`", "message": message });
+    let scene = Scene::new(api(), &json!([step("first", "large", json!({})), condition]));
+
+    let result = scene.run().await;
+
+    let said = result["structuredContent"]["steps"][1]["error"]["message"].as_str().unwrap();
+    assert!(said.starts_with("it gave xxx") && said.len() == 2000, "{}", said.len());
 }
 
 #[tokio::test]

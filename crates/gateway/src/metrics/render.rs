@@ -3,6 +3,7 @@
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
 
 use super::{Metrics, ServerLabels};
+use crate::config::Kind;
 use crate::gateway::Gateway;
 
 impl Metrics {
@@ -19,6 +20,7 @@ impl Metrics {
                 family.get_or_create(&labels).set(count as i64);
             }
         }
+        self.read_misfits(gateway);
         self.sessions.set(sessions as i64);
         self.parked.set(gateway.lasting.parking.count() as i64);
         if let Some(audit) = &gateway.audit {
@@ -35,5 +37,19 @@ impl Metrics {
         }
         let _ = encode_eof(&mut text);
         text
+    }
+
+    /// Of every server with workflows whose tools lists tell of.
+    fn read_misfits(&self, gateway: &Gateway) {
+        // A server that has left the configuration has no problem any more.
+        self.misfits.clear();
+        let Some(fitting) = &gateway.fitting else { return };
+        for server in gateway.config.servers() {
+            if matches!(server.kind, Kind::Workflow(_)) {
+                let labels = ServerLabels { server: server.name.as_str().into() };
+                let count = fitting.problems(server.name.as_str());
+                self.misfits.get_or_create(&labels).set(count as i64);
+            }
+        }
     }
 }

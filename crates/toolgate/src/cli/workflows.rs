@@ -12,9 +12,9 @@ use toolgate_upstreams::Hosts;
 use crate::client::Status;
 use crate::offers;
 
-/// Asks the servers whose tools are called, and holds the calls against what they say. What a
-/// configuration tells of its servers was held against when it was read. One that cannot be asked is
-/// no problem of the configuration.
+/// Asks the servers whose tools are called, and holds the calls against what all say together: that a
+/// configuration fits its own servers was found when it was read, and what these give goes on to
+/// others. One that cannot be asked is no problem of the configuration.
 pub(super) async fn check(
     config: &Checked,
     hosts: &Hosts,
@@ -23,8 +23,9 @@ pub(super) async fn check(
 ) {
     let servers: Vec<_> = config.servers().iter().enumerate().collect();
     let called = fit::called(&servers);
-    let wanted =
-        |server: &Server| called.contains(server.name.as_str()) && hosts.tools(server).is_none();
+    let wanted = |server: &Server| {
+        called.contains_key(server.name.as_str()) && hosts.tools(server).is_none()
+    };
     let offers = offers::of_config(config, hosts, wanted, None, &Status::new()).await;
     let mut known = BTreeMap::new();
     for offer in offers {
@@ -38,7 +39,9 @@ pub(super) async fn check(
             }
         }
     }
-    let found = fit::check(&servers, &|server| known.get(server.name.as_str()).cloned());
+    let known =
+        |server: &Server| known.get(server.name.as_str()).cloned().or_else(|| hosts.tools(server));
+    let found = fit::check(&servers, &known);
     problems.extend(found.into_iter().map(|it| config.problem(&it.path, it.text)));
 }
 

@@ -75,7 +75,12 @@ async fn a_machine_is_provisioned_in_one_call_or_not_at_all() {
     // One tag is reserved, which the machine can do without.
     assert_eq!(made["structuredContent"]["status"], "partial");
     let text = failed["content"][0]["text"].as_str().unwrap();
-    assert!(text.starts_with("step attached failed: "), "{text}");
+    assert!(
+        text.starts_with(
+            "step attached of resources.provision_machine failed at cloud.attach_machine: "
+        ),
+        "{text}"
+    );
     assert!(text.contains("undone: network, machine"), "{text}");
     let stands = json!({
         "networks": [{ "id": "net-1", "name": "web-net" }],

@@ -157,7 +157,7 @@ async fn what_was_done_is_undone_last_first_when_a_step_fails() {
     ];
     assert_eq!(steps_of(&answer), expected);
     let text = result["content"][0]["text"].as_str().unwrap();
-    assert!(text.starts_with("step tags failed: "), "{text}");
+    assert!(text.starts_with("step tags of flow.provision failed at api.tag: "), "{text}");
     assert!(text.contains("undone: network, machine"), "{text}");
     let requests = requests(&api);
     assert_eq!(requests[requests.len() - 2..], ["DELETE /machines/m1", "DELETE /networks/n1"]);

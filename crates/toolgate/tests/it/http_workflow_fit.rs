@@ -217,6 +217,35 @@ fn what_only_a_server_can_say_is_asked_by_check_alone() {
 }
 
 #[test]
+fn what_a_server_of_the_configuration_gives_is_held_against_what_an_asked_one_takes() {
+    let tool = json!({ "name": "make", "inputSchema": {
+        "type": "object", "properties": { "size": { "type": "integer" } },
+    } });
+    let url = peer::modern(json!([tool]), |seen| seen.error(-32601, "no such method"));
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("gateway.yaml");
+    let check = |member: &str| {
+        let steps = format!(
+            "[{{ id: a, call: keep.create_cart, arguments: {{ value: {{}} }} }}, {{ id: b, call: far.make, arguments: {{ size: {{ $: steps.a.output.{member} }} }} }}]"
+        );
+        let yaml = format!(
+            "servers:\n  - {{ name: far, upstream: '{url}' }}\n  - {{ name: keep, state: {{ noun: cart, schema: {{ type: object }} }} }}\n  - {{ name: flow, workflow: {{ tools: {{ go: {{ description: Goes., steps: {steps} }} }} }} }}\n"
+        );
+        fs::write(&path, yaml).unwrap();
+        toolgate(&["check", path.to_str().unwrap()])
+    };
+
+    let (sound, wrong) = (check("version"), check("handle"));
+
+    assert_eq!((sound.code, wrong.code), (0, 1), "{}{}", sound.out, wrong.out);
+    assert!(
+        wrong.out.contains("steps[1].arguments.size: that output is of type string"),
+        "{}",
+        wrong.out
+    );
+}
+
+#[test]
 fn the_workflow_of_the_documented_example_fits_its_tools() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("gateway.yaml");

@@ -76,6 +76,7 @@ mod http_usage;
 mod http_vault;
 mod http_workflow;
 mod http_workflow_fit;
+mod http_workflow_lists;
 mod library;
 mod measure_sql;
 mod peer;

@@ -6,6 +6,7 @@ mod values;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
+use toolgate_catalog::visible::shown;
 
 use self::outputs::Outputs;
 use self::values::{holds_expression, is, may_be, misfit, other_type};
@@ -14,21 +15,40 @@ use crate::config::bind::Bindings;
 use crate::config::problem::key_path;
 use crate::config::server::{Kind, Server};
 use crate::config::servers::Anything;
+use crate::config::shape::unknown::nearest;
+
+/// Names of a server that are listed to a person at most, the bytes of one that may have been meant, and
+/// the characters of what is said: servers choose all of them.
+const MOST_NAMES: usize = 20;
+const LONGEST: usize = 256;
+const MOST_TEXT: usize = 1000;
 
 /// What is wrong with a workflow.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// Where in the configuration, such as `servers[1].workflow.tools.go.steps[0].call`.
     pub path: String,
-    /// What is wrong, for the operator.
+    /// What is wrong and what to do about it, for the operator.
     pub text: String,
+    /// The server of the workflow.
+    pub server: String,
+    /// The workflow, by its name there.
+    pub workflow: String,
+    /// The step that calls, or whose undoing does.
+    pub step: String,
+    /// The server and the tool that it calls, with a dot between them.
+    pub call: String,
 }
 
-/// The names of the servers whose tools workflows call. Servers come with their places in the file.
-pub fn called<'a>(servers: &[(usize, &'a Server)]) -> BTreeSet<&'a str> {
-    let tools = workflows(servers).flat_map(|(_, workflow)| workflow.tools.values());
+/// The tools that workflows call, by their servers. Servers come with their places in the file.
+pub fn called<'a>(servers: &[(usize, &'a Server)]) -> BTreeMap<&'a str, BTreeSet<&'a str>> {
+    let mut called: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+    let tools = workflows(servers).flat_map(|(.., workflow)| workflow.tools.values());
     let calls = tools.flat_map(|tool| &tool.steps).flat_map(Step::calls);
-    calls.filter_map(|(_, call)| Some(target(call)?.0)).collect()
+    for (server, tool) in calls.filter_map(|(_, call)| target(call)) {
+        called.entry(server).or_default().insert(tool);
+    }
+    called
 }
 
 /// Holds every call of a workflow against the tool that it is for, as `listed` has the tools of its
@@ -38,26 +58,31 @@ pub fn check(
     listed: &dyn Fn(&Server) -> Option<Vec<Value>>,
 ) -> Vec<Finding> {
     let called = called(servers);
-    let known = servers.iter().filter(|(_, server)| called.contains(server.name.as_str()));
+    let known = servers.iter().filter(|(_, server)| called.contains_key(server.name.as_str()));
     let known = known.filter_map(|(_, server)| {
         let tools = listed(server)?.into_iter();
         let tools = tools.filter_map(|tool| Some((tool["name"].as_str()?.to_owned(), tool)));
+        // What the configuration takes out is not there for workflows either.
+        let tools = tools.filter(|(name, _)| server.tools.offers(name));
         Some((server.name.as_str(), Offer { tools: tools.collect(), bind: &server.bind }))
     });
     let known: BTreeMap<_, _> = known.collect();
     let mut findings = Vec::new();
-    for (index, workflow) in workflows(servers) {
+    for (index, server, workflow) in workflows(servers) {
         for (name, tool) in &workflow.tools {
             let place = key_path(&format!("servers[{index}].workflow.tools"), name);
-            Checker { tool, known: &known, findings: &mut findings }.steps(&place);
+            let server = server.name.as_str();
+            Checker { server, name, tool, known: &known, findings: &mut findings }.steps(&place);
         }
     }
     findings
 }
 
-fn workflows<'a>(servers: &[(usize, &'a Server)]) -> impl Iterator<Item = (usize, &'a Workflow)> {
+fn workflows<'a>(
+    servers: &[(usize, &'a Server)],
+) -> impl Iterator<Item = (usize, &'a Server, &'a Workflow)> {
     servers.iter().filter_map(|(index, server)| match &server.kind {
-        Kind::Workflow(workflow) => Some((*index, &**workflow)),
+        Kind::Workflow(workflow) => Some((*index, *server, &**workflow)),
         _ => None,
     })
 }
@@ -71,6 +96,8 @@ struct Offer<'a> {
 }
 
 struct Checker<'a> {
+    server: &'a str,
+    name: &'a str,
     tool: &'a WorkflowTool,
     known: &'a BTreeMap<&'a str, Offer<'a>>,
     findings: &'a mut Vec<Finding>,
@@ -78,6 +105,7 @@ struct Checker<'a> {
 
 /// What one call gets, and what the expressions in it see.
 struct Call<'a> {
+    step: &'a str,
     tool: &'a str,
     arguments: &'a BTreeMap<String, Anything>,
     reads: bool,
@@ -85,8 +113,15 @@ struct Call<'a> {
 }
 
 impl<'a> Checker<'a> {
-    fn say(&mut self, path: String, text: String) {
-        self.findings.push(Finding { path, text });
+    fn say(&mut self, call: &Call<'_>, path: String, text: &str) {
+        self.findings.push(Finding {
+            path,
+            text: shown(text).chars().take(MOST_TEXT).collect(),
+            server: self.server.to_owned(),
+            workflow: self.name.to_owned(),
+            step: call.step.to_owned(),
+            call: call.tool.to_owned(),
+        });
     }
 
     fn steps(&mut self, place: &str) {
@@ -94,14 +129,15 @@ impl<'a> Checker<'a> {
         for (index, step) in self.tool.steps.iter().enumerate() {
             let path = format!("{place}.steps[{index}]");
             let Some(tool) = &step.call else { continue };
-            let Step { arguments, reads, .. } = step;
-            self.call(&path, &Call { tool, arguments, reads: *reads, outputs: &outputs });
+            let Step { id, arguments, reads, .. } = step;
+            let call = Call { step: id, tool, arguments, reads: *reads, outputs: &outputs };
+            self.call(&path, &call);
             let output = self.output(tool);
             if let Some(undo) = &step.compensate {
                 let outputs = &outputs.undoing(output);
                 let (tool, arguments) = (&undo.call, &undo.arguments);
                 let path = format!("{path}.compensate");
-                self.call(&path, &Call { tool, arguments, reads: false, outputs });
+                self.call(&path, &Call { step: id, tool, arguments, reads: false, outputs });
             }
             // Of a list it is a list of them.
             if let (None, Some(output)) = (&step.for_each, output) {
@@ -120,15 +156,14 @@ impl<'a> Checker<'a> {
         let Some((server, tool)) = target(call.tool) else { return };
         let Some(offer) = self.known.get(server) else { return };
         let Some(listed) = offer.tools.get(tool) else {
-            let others = joined(offer.tools.keys());
-            let text =
-                format!("server \"{server}\" has no tool \"{tool}\" now (there are {others})");
-            return self.say(format!("{path}.call"), text);
+            let instead = instead(tool, &offer.tools);
+            let text = format!("server \"{server}\" has no tool \"{tool}\" now ({instead})");
+            return self.say(call, format!("{path}.call"), &text);
         };
         if call.reads && listed["annotations"]["readOnlyHint"] != true {
             let text =
                 format!("\"{}\" does not say that it changes nothing (remove reads)", call.tool);
-            self.say(format!("{path}.reads"), text);
+            self.say(call, format!("{path}.reads"), &text);
         }
         let path = format!("{path}.arguments");
         let given = |name: &str| offer.bind.get(tool).is_some_and(|it| it.contains_key(name));
@@ -149,14 +184,14 @@ impl<'a> Checker<'a> {
                 false => self.wrong(schema, name, value, call.outputs),
             };
             if let Some(text) = wrong {
-                self.say(key_path(path, name), text);
+                self.say(call, key_path(path, name), &text);
             }
         }
         let required = schema["required"].as_array().into_iter().flatten();
         for name in required.filter_map(Value::as_str) {
             if !call.arguments.contains_key(name) && !given(name) {
                 let text = format!("\"{}\" needs the argument {name} (add it)", call.tool);
-                self.say(path.to_owned(), text);
+                self.say(call, path.to_owned(), &text);
             }
         }
     }
@@ -194,8 +229,24 @@ fn names(properties: &Value) -> String {
     joined(properties.as_object().into_iter().flat_map(|it| it.keys()))
 }
 
+/// What to call instead of a tool that is not `there`.
+fn instead(tool: &str, there: &BTreeMap<String, Value>) -> String {
+    // Telling words apart takes their lengths multiplied.
+    let short = there.keys().map(String::as_str).filter(|name| name.len() <= LONGEST);
+    match nearest(tool, short) {
+        Some(near) => format!("did you mean {near}?"),
+        None if there.is_empty() => "it has none".to_owned(),
+        None => format!("there are {}", joined(there.keys())),
+    }
+}
+
 fn joined<'a>(names: impl Iterator<Item = &'a String>) -> String {
-    names.map(String::as_str).collect::<Vec<_>>().join(", ")
+    let mut names = names.map(String::as_str);
+    let told = names.by_ref().take(MOST_NAMES).collect::<Vec<_>>().join(", ");
+    match names.count() {
+        0 => told,
+        more => format!("{told} and {more} more"),
+    }
 }
 
 #[cfg(test)]

@@ -63,7 +63,7 @@ fn missing(servers: &[(usize, Server)], (name, tool): Tool<'_>) -> Option<String
 /// said, with the name that was meant.
 fn misfits(checks: &mut Checks<'_>, servers: &[(usize, Server)]) {
     let servers: Vec<_> = servers.iter().map(|(index, server)| (*index, server)).collect();
-    for Finding { path, text } in fit::check(&servers, &|server| checks.sources.tools(server)) {
+    for Finding { path, text, .. } in fit::check(&servers, &|server| checks.sources.tools(server)) {
         checks.problem(&path, text);
     }
 }
