@@ -111,9 +111,12 @@ impl Fitting {
 
     /// A page of a list of tools passes by.
     pub(crate) fn page(self: &Arc<Self>, server: &Arc<str>, request: &Request, page: &Message) {
-        let whole = lock(&self.readings).get_mut(server).and_then(|it| it.page(request, page));
+        let mut readings = lock(&self.readings);
+        let whole = readings.get_mut(server).and_then(|it| it.page(request, page));
         let Some(whole) = whole else { return };
         lock(&self.waiting).insert(server.clone(), whole);
+        // Not before: of two lists the newer one is to wait.
+        drop(readings);
         // Whoever asked for the list does not wait for what we make of it.
         let fitting = self.clone();
         tokio::task::spawn_blocking(move || fitting.look());

@@ -15,6 +15,7 @@ use toolgate_protocol::jsonrpc::{self, Message};
 
 use crate::context::{Context, Progress};
 use crate::failed::{Failed, Refusal};
+use crate::weight::{MOST_VALUES, is_bearable};
 
 /// Frames that wait to be read by the client's side.
 const AHEAD: usize = 8;
@@ -151,9 +152,13 @@ impl Asked {
     /// Its parameters; none are as good as empty ones.
     ///
     /// # Errors
-    /// −32602: they are not what the method takes.
+    /// −32602: they are not what the method takes, or hold more than [`MOST_VALUES`].
     pub fn params<T: DeserializeOwned>(&self) -> Result<T, Failed> {
         let json = self.params.as_ref().map_or("{}", |params| params.get());
+        if !is_bearable(json.as_bytes()) {
+            let text = format!("invalid params: more than {MOST_VALUES} values");
+            return Err(Refusal::invalid(text).into());
+        }
         serde_json::from_str(json)
             .map_err(|error| Refusal::invalid(format!("invalid params: {error}")).into())
     }

@@ -1,10 +1,10 @@
-//! How much memory does JSON take, once it is read for an expression?
+//! How much memory does JSON take, once it is read?
 
-/// The most values that an expression is applied to: each takes up to 200 bytes, though it may be
+/// The most values of parameters, and those that an expression is applied to: each takes up to 200 bytes, though it may be
 /// written with two.
 pub const MOST_VALUES: usize = 1 << 20;
 
-/// Whether an expression is applied to this JSON: it holds no more than [`MOST_VALUES`].
+/// Whether this JSON is read, as parameters or for an expression: it holds no more than [`MOST_VALUES`].
 #[must_use]
 pub fn is_bearable(json: &[u8]) -> bool {
     // No text holds more values than it has bytes.

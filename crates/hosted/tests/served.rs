@@ -108,6 +108,8 @@ async fn answered(hosted: &Hosted, request: &Request) -> Value {
 #[tokio::test]
 async fn a_call_is_answered_with_data_and_the_same_as_text() {
     let hosted = Hosted::new("sample", Arc::new(Sample::new()));
+    let long = answered(&hosted, &call("who", json!({ "n": ",".repeat(2 << 20) }))).await;
+    assert_eq!(long.get("error"), None);
 
     let answer = answered(&hosted, &call("who", json!({ "n": 1 }))).await;
 
@@ -123,6 +125,7 @@ async fn what_is_not_there_is_an_error_of_the_protocol() {
     for (request, message) in [
         (asking("tools/call", json!({ "name": 1 })), "invalid params: "),
         (asking("tools/list", json!({ "cursor": "x" })), "invalid cursor"),
+        (call("who", json!({ "n": vec![0; 1 << 20] })), "invalid params: more than 1048576 values"),
     ] {
         let error = answered(&hosted, &request).await["error"].clone();
         assert_eq!(error["code"], -32602, "{error}");

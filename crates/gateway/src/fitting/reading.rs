@@ -2,21 +2,22 @@
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-use bytes::Bytes;
 use serde_json::Value;
 use toolgate_protocol::client::Abilities;
 use toolgate_protocol::jsonrpc::Message;
 
 use crate::call::Request;
 
-/// Text of a list at most, in bytes; of a longer one nothing is known.
+/// Text of a list at most, in bytes, and its pages; of a longer one nothing is known.
 const MOST: usize = 32 << 20;
+const MOST_PAGES: usize = 1000;
 
 /// What has passed by of a list. Several may read it at the same time: pages count that continue the
-/// one before.
+/// one before, for a client that can do the same.
 #[derive(Default)]
 pub(super) struct Reading {
-    pages: Vec<Bytes>,
+    pages: Vec<Box<[u8]>>,
+    abilities: Abilities,
     /// The cursor of the page that comes next.
     next: Option<String>,
     /// The hash of the last list that was whole.
@@ -25,7 +26,7 @@ pub(super) struct Reading {
 
 /// A list from its beginning to its end, as the client was shown it that asked.
 pub(super) struct Whole {
-    pages: Vec<Bytes>,
+    pages: Vec<Box<[u8]>>,
     abilities: Abilities,
 }
 
@@ -35,14 +36,20 @@ impl Reading {
         let result = page.result_object()?;
         let tools = result.get("tools")?;
         let cursor = request.message.params().and_then(|it| it.get("cursor")?.string());
+        // An extension that clients of one era alone can declare decides nothing here.
+        let abilities = request.client.abilities().without(Abilities::TASKS);
+        let is_next =
+            |cursor: &str| self.next.as_deref() == Some(cursor) && self.abilities == abilities;
         match cursor {
-            None => self.pages.clear(),
-            Some(cursor) if self.next.as_deref() == Some(&*cursor) => {}
+            None => (self.pages, self.abilities) = (Vec::new(), abilities),
+            Some(cursor) if is_next(&cursor) => {}
             Some(_) => return None,
         }
-        self.pages.push(page.slice(tools.span()));
+        // A copy: the rest of the message is nobody's any more.
+        self.pages.push(tools.bytes().into());
         self.next = result.get("nextCursor").and_then(|next| Some(next.string()?.into_owned()));
-        if self.pages.iter().map(Bytes::len).sum::<usize>() > MOST {
+        let size: usize = self.pages.iter().map(|page| page.len()).sum();
+        if size > MOST || self.pages.len() > MOST_PAGES {
             (self.pages, self.next) = (Vec::new(), None);
             return None;
         }
@@ -50,8 +57,6 @@ impl Reading {
             return None;
         }
         let pages = std::mem::take(&mut self.pages);
-        // An extension that clients of one era alone can declare decides nothing here.
-        let abilities = request.client.abilities().without(Abilities::TASKS);
         let mut hasher = DefaultHasher::new();
         (&pages, abilities).hash(&mut hasher);
         let is_other = self.last.replace(hasher.finish()) != Some(hasher.finish());

@@ -75,6 +75,7 @@ async fn a_list_is_judged_when_its_last_page_has_passed_by() {
     pass(&fitting, &able, None, &page(find(), Some("2")));
     // Somebody else is elsewhere in a list of another time.
     pass(&fitting, &able, Some("9"), &json!({ "tools": [] }));
+    pass(&fitting, &json!({ "sampling": {} }), Some("2"), &json!({ "tools": [] }));
     assert_eq!(told(&fitting), []);
     pass(&fitting, &able, Some("2"), &page(make("string"), None));
     assert_eq!(told(&fitting).len(), 1);
