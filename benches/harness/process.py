@@ -49,14 +49,14 @@ class Process:
         lines = self.log.read_text(errors="replace").splitlines()[-5:]
         return "".join(f"\n    {line}" for line in lines)
 
-    def stop(self) -> None:
+    def stop(self, patience: float = STOP_SECONDS) -> None:
         """Ends the process and what it started. Stopping it again does no harm."""
         if self._stopped:
             return
         self._stopped = True
         self._child.terminate()
         with suppress(subprocess.TimeoutExpired):
-            self._child.wait(STOP_SECONDS)
+            self._child.wait(patience)
         # Its group lives on while a descendant does.
         with suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
