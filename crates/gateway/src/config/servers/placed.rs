@@ -14,21 +14,27 @@ pub fn placed(schema: &Value, place: &[&str]) -> Value {
 
 fn moved(schema: &Value, base: &str) -> Value {
     match schema {
-        Value::Object(members) if !members.contains_key("$id") => {
-            let members = members.iter().map(|(name, member)| {
-                let member = match (name.as_str(), member) {
-                    ("$ref", Value::String(target)) => reference(target, base).into(),
-                    // No schemas, but values.
-                    ("const" | "default" | "enum" | "examples", _) => member.clone(),
-                    _ => moved(member, base),
-                };
-                (name.clone(), member)
-            });
-            Value::Object(members.collect::<Map<_, _>>())
+        Value::Object(members) if !members.get("$id").is_some_and(Value::is_string) => {
+            each(members, |name, member| match (name, member) {
+                ("$ref", Value::String(target)) => reference(target, base).into(),
+                // No schemas, but values.
+                ("const" | "default" | "enum" | "examples", _) => member.clone(),
+                // Names that somebody chose: none of them is a keyword.
+                (
+                    "$defs" | "definitions" | "dependentSchemas" | "patternProperties"
+                    | "properties",
+                    Value::Object(named),
+                ) => each(named, |_, schema| moved(schema, base)),
+                _ => moved(member, base),
+            })
         }
         Value::Array(items) => items.iter().map(|item| moved(item, base)).collect(),
         other => other.clone(),
     }
+}
+
+fn each(members: &Map<String, Value>, change: impl Fn(&str, &Value) -> Value) -> Value {
+    members.iter().map(|(name, member)| (name.clone(), change(name, member))).collect()
 }
 
 /// A reference by JSON pointer; anchors and other documents are named as before.
@@ -64,7 +70,10 @@ mod tests {
     fn what_a_schema_refers_to_is_found_where_it_stands() {
         let tree = json!({
             "$defs": { "T": { "type": "integer" } }, "type": "object",
-            "properties": { "one": { "$ref": "#/$defs/T" }, "next": { "$ref": "#" } },
+            "properties": {
+                "one": { "$ref": "#/$defs/T" }, "next": { "$ref": "#" },
+                "default": { "$ref": "#/$defs/T" }, "$id": { "$ref": "#/$defs/T" },
+            },
             "default": { "$ref": "#/none" },
         });
         let name = "a/b ~ä";
@@ -76,6 +85,7 @@ mod tests {
             |value: Value| compiled.check(json!({ name: value }).to_string().as_bytes()).is_ok();
         assert!(fits(json!({ "next": { "next": { "one": 1 } } })));
         assert!(!fits(json!({ "next": { "next": { "one": "1" } } })));
+        assert!(!fits(json!({ "default": "1" })) && !fits(json!({ "$id": "1" })));
         assert_eq!(whole["properties"][name]["default"], tree["default"]);
         let own = json!({ "$id": "https://a.example/t", "$ref": "#/$defs/T" });
         assert_eq!(placed(&own, &["items"]), own);
