@@ -1,4 +1,4 @@
-"""Lays out a program: functions that run lie side by side, the busiest first.
+"""Lays out a program: functions that run lie side by side.
 
 A program on this library runs a tenth of its code, scattered over all of it, and the kernel maps 64 KiB around
 each page that runs. A run under Valgrind tells which functions those are; the linker, which needs nothing
@@ -36,7 +36,7 @@ def lay_out(project: Path, package: str, program: str, train: Train, folder: Pat
         recordings.mkdir()
         prepare.build_to_link_again(project, package, program, archive)
         train(traced(prepare.target_directory(project) / "release" / program, recordings))
-        names = order(path.read_text() for path in recordings.glob("callgrind.*"))
+        names = order(path.read_text() for path in sorted(recordings.glob("callgrind.*")))
         if not names:
             raise Unsuitable(f"{program} left no recording: was it started, and ended with SIGTERM?")
         laid_out = folder / program
@@ -55,24 +55,38 @@ def traced(program: Path, recordings: Path) -> Path:
 
 
 def order(recordings: Iterable[str]) -> list[str]:
-    """The linker's names of all functions in the recordings, those first that took most instructions.
+    """The linker's names of all functions in the recordings.
+
+    What runs in all of them comes first, and what runs in one alone lies together: a program that is used in one
+    way does without the rest. Among those the busiest come first.
+    """
+    ran: dict[str, list[int]] = {}
+    total: Counter[str] = Counter()
+    for number, recording in enumerate(recordings):
+        for name, cost in costs(recording).items():
+            ran.setdefault(name, []).append(number)
+            total[name] += cost
+    return sorted(total, key=lambda name: (-len(ran[name]), ran[name], -total[name], name))
+
+
+def costs(recording: str) -> Counter[str]:
+    """How many instructions each function took in a recording.
 
     The format is Callgrind's: after `fn=NAME`, lines of a position and a cost, and after each `calls=` one line
     with the cost of what was called.
     """
-    costs: Counter[str] = Counter()
-    for recording in recordings:
-        name, is_callee = "", False
-        for line in recording.splitlines():
-            if line.startswith("fn="):
-                # A function that calls itself is recorded as NAME, NAME'2 and so on.
-                name, is_callee = re.sub(r"'\d+$", "", line.removeprefix("fn=")), False
-            elif line.startswith("calls="):
-                is_callee = True
-            elif name and re.fullmatch(r"[+\-*\d]\S* \d+", line):
-                costs[name] += 0 if is_callee else int(line.split()[1])
-                is_callee = False
-    return [name for name, _ in costs.most_common()]
+    found: Counter[str] = Counter()
+    name, is_callee = "", False
+    for line in recording.splitlines():
+        if line.startswith("fn="):
+            # A function that calls itself is recorded as NAME, NAME'2 and so on.
+            name, is_callee = re.sub(r"'\d+$", "", line.removeprefix("fn=")), False
+        elif line.startswith("calls="):
+            is_callee = True
+        elif name and re.fullmatch(r"[+\-*\d]\S* \d+", line):
+            found[name] += 0 if is_callee else int(line.split()[1])
+            is_callee = False
+    return found
 
 
 def link(archive: Path, names: list[str], program: Path, *options: str) -> None:

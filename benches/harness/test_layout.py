@@ -39,10 +39,12 @@ class Layout(unittest.TestCase):
     def test_the_busiest_comes_first_and_what_is_called_counts_for_itself(self) -> None:
         self.assertEqual(layout.order([RECORDING]), ["often", "rarely", "once"])
 
-    def test_recordings_are_added_up(self) -> None:
-        other = "fn=rarely\n0 2000\n"
+    def test_what_runs_in_all_recordings_comes_first_and_what_runs_in_one_lies_together(self) -> None:
+        other = "fn=here\n0 3\n\nfn=rarely\n0 2000\n\nfn=once\n0 1\n"
 
-        self.assertEqual(layout.order([RECORDING, other]), ["rarely", "often", "once"])
+        ordered = layout.order([RECORDING, other])
+
+        self.assertEqual(ordered, ["rarely", "once", "often", "here"])
 
     def test_functions_lie_as_ordered_and_the_program_does_what_it_did(self) -> None:
         with tempfile.TemporaryDirectory() as directory:
