@@ -59,6 +59,11 @@ fn chain(language: Language) -> TextAnalyzer {
     let Some(language) = stemming(language) else {
         return chain.filter_dynamic(AsciiFoldingFilter).build();
     };
+    let chain = match language {
+        // Words that English took with their accents are written without them as often.
+        Stemming::English => chain.filter_dynamic(AsciiFoldingFilter),
+        _ => chain,
+    };
     let chain = match StopWordFilter::new(language) {
         Some(stop_words) => chain.filter_dynamic(stop_words),
         None => chain,
@@ -102,6 +107,7 @@ mod tests {
     #[test]
     fn forms_of_a_word_are_one_in_their_language() {
         assert_eq!(texts(Language::En, "The Connections are connecting"), ["connect", "connect"]);
+        assert_eq!(texts(Language::En, "résumés"), texts(Language::En, "resume"));
         assert_eq!(texts(Language::De, "die Häuser"), texts(Language::De, "Haus"));
         assert_eq!(texts(Language::None, "The Häuser"), ["the", "hauser"]);
         assert_eq!(texts(Language::De, "Ha\u{308}user"), texts(Language::De, "Haus"));
