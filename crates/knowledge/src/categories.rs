@@ -9,13 +9,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use toolgate_hosted::ToolResult;
 
-use crate::definitions::CATEGORIES;
+use crate::definitions::{CATEGORIES, CATEGORY_PAGE};
 use crate::shelf::Shelf;
 use crate::tools::{Stop, between, lines, told};
 use crate::whole::Whole;
 
-/// Categories on a page, unless the caller says otherwise.
-pub(crate) const PAGE: usize = 200;
 /// Documents that could not be read, as far as they are named.
 const NAMED: usize = 20;
 /// What a cursor of this list begins with: no path has it, so that cursors of other lists are none.
@@ -30,7 +28,7 @@ pub(crate) struct Listing {
 
 impl Shelf {
     pub(crate) fn list_categories(&self, input: &Listing) -> Result<ToolResult, Stop> {
-        let limit = between("limit", input.limit, PAGE, CATEGORIES)?;
+        let limit = between("limit", input.limit, CATEGORY_PAGE, CATEGORIES)?;
         let after = input.cursor.as_deref().map(after).transpose()?;
         let (mut structured, next) = self.categories(after, limit);
         let mut text = lines(&structured["categories"]);

@@ -6,7 +6,6 @@ use toolgate_folder::LONGEST;
 use toolgate_gateway::config::{Knowledge, KnowledgeLimits};
 use toolgate_hosted::{Annotations, Tool};
 
-use crate::categories::PAGE;
 use crate::query;
 
 /// Documents on one page at most.
@@ -17,6 +16,8 @@ pub(crate) const DEEPEST: usize = 1000;
 pub(crate) const RELATED: usize = 20;
 /// Categories on one page at most.
 pub(crate) const CATEGORIES: usize = 1000;
+/// Categories on a page, unless the caller says otherwise.
+pub(crate) const CATEGORY_PAGE: usize = 200;
 /// Characters of a cursor that names a category: as deep as categories are, of the longest names.
 const CURSOR: usize = 20_000;
 /// Characters of a category.
@@ -227,7 +228,7 @@ fn categories() -> Tool {
             .to_owned(),
         input_schema: object(
             &json!({
-                "limit": limit("categories", PAGE, CATEGORIES),
+                "limit": limit("categories", CATEGORY_PAGE, CATEGORIES),
                 "cursor": {
                     "type": "string",
                     "maxLength": CURSOR,
