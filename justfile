@@ -17,6 +17,10 @@ test:
 bench *ARGS:
     ./benches/run {{ARGS}}
 
+# The gateway with its functions in the order in which they are needed: less memory, the same program.
+layout *ARGS:
+    ./benches/layout {{ARGS}}
+
 # Licences, advisories and sources of every dependency.
 deny:
     cargo deny check licenses bans sources

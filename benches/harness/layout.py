@@ -47,7 +47,7 @@ def lay_out(project: Path, package: str, program: str, train: Train, folder: Pat
 def traced(program: Path, recordings: Path) -> Path:
     """A script that runs a program as it is called, and records which of its functions run."""
     script = recordings / program.name
-    options = "--tool=callgrind --demangle=no --compress-strings=no --dump-line=no --quiet"
+    options = "--tool=callgrind --demangle=no --compress-strings=no --quiet"
     file = f"--callgrind-out-file={recordings}/callgrind.%p"
     script.write_text(f'#!/bin/sh\nexec valgrind {options} {file} {program} "$@"\n')
     script.chmod(script.stat().st_mode | stat.S_IXUSR)
